@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data sets as spikes: Yin-Yang, IDX images (MNIST, Fashion-MNIST) by latency, spike files in the
+// layout of the Heidelberg data sets (SHD).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "saltus/spikes.hpp"
+
+namespace saltus::data {
+
+/// Samples as spikes, each with its class.
+struct LabelledSpikes {
+  Spikes spikes;
+  std::vector<std::int32_t> labels;  ///< [samples]
+  std::int32_t channels = 0;         ///< input neurons
+  std::int32_t classes = 0;
+
+  std::size_t size() const { return labels.size(); }
+};
+
+/// Yin-Yang points: samples [n, 4] = x, y, 1 - x, 1 - y in [0, 1]; labels 0 yin, 1 yang, 2 dot.
+/// Kriener, Göltz, Petrovici 2022, arXiv 2102.08211.
+struct YinYang {
+  std::vector<double> samples;       ///< [n, 4]
+  std::vector<std::int64_t> labels;  ///< [n]
+};
+
+/// Seeds and sizes of the published files.
+struct YinYangSplit {
+  std::uint32_t seed;
+  std::size_t size;
+};
+inline constexpr YinYangSplit yin_yang_train{42, 5000};
+inline constexpr YinYangSplit yin_yang_validation{41, 1000};
+inline constexpr YinYangSplit yin_yang_test{40, 1000};
+
+/// Generates `n` points, equal to the published files to the last bit for the published seeds.
+YinYang yin_yang(std::size_t n, std::uint32_t seed);
+
+/// Each coordinate c spikes at c * t_max on its own channel (0..3); channel 4 spikes at `t_bias`.
+/// @param t_max, t_bias  seconds
+LabelledSpikes encode(const YinYang& points, double t_max = 30e-3, double t_bias = 0.0);
+
+/// Grey images with labels, as read from IDX files.
+struct Images {
+  std::size_t rows = 0, columns = 0;
+  std::vector<std::uint8_t> pixels;  ///< [n, rows, columns]
+  std::vector<std::uint8_t> labels;  ///< [n]
+};
+
+/// Reads `<prefix>-images-idx3-ubyte[.gz]` and `<prefix>-labels-idx1-ubyte[.gz]` from a folder
+/// (prefix "train" or "t10k").
+/// @throws FileError  missing, truncated, wrong magic number, counts that do not match
+Images read_idx(const std::filesystem::path& folder, const std::string& prefix);
+
+/// Latency code: a pixel p > 1 spikes once, at (1 - p / 255) * t_max; channel = its position.
+LabelledSpikes encode(const Images& images, double t_max = 20e-3);
+
+/// Reads a spike file in SHD's HDF5 layout: `spikes/times` (ragged floats, seconds), `spikes/units`
+/// (ragged integers), `labels`. Times are sorted within a sample where the file's are not.
+/// @param channels  units of the source; 0: largest unit + 1
+/// @throws FileError  missing, truncated, not HDF5, data sets missing or of a wrong kind or length
+/// @throws InvalidInput  NaN or negative times, a unit outside [0, channels)
+LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t channels = 0);
+
+/// The samples `first` .. `first + count - 1`.
+LabelledSpikes slice(const LabelledSpikes& data, std::size_t first, std::size_t count);
+
+}  // namespace saltus::data

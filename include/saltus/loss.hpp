@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Losses: a record and labels give a value and errors (docs/theory.md, sections 4 and 11).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "saltus/adjoint.hpp"
+#include "saltus/network.hpp"
+#include "saltus/simulate.hpp"
+
+namespace saltus {
+
+/// What to make of a readout.
+enum class LossKind {
+  first_spike,         ///< cross-entropy of the times of first spikes (LIF outputs)
+  maximum_voltage,     ///< cross-entropy of the maxima of V (LI readouts)
+  integrated_voltage,  ///< cross-entropy of the integrals of V (LI readouts)
+};
+
+std::string_view to_string(LossKind kind);
+/// @throws InvalidInput  no such loss; lists those that there are
+LossKind loss_kind(std::string_view name);
+
+struct LossSettings {
+  LossKind kind = LossKind::first_spike;
+  double tau_0 = 0.5e-3;    ///< s, sharpness of the softmax over first spikes
+  double tau_1 = 6.4e-3;    ///< s, time scale of the term that pulls the label's spike forward
+  double alpha = 0.003;     ///< weight of that term
+  double t_missing = 0.1;   ///< s, what an output without a spike counts as (value only: no gradient)
+  double tau_integral = 5e-3;  ///< s, an integral is divided by this before the softmax
+};
+
+template <class Real>
+struct LossResult {
+  double value = 0;           ///< mean over the samples
+  std::size_t correct = 0;    ///< samples whose label wins
+  std::size_t silent = 0;     ///< samples whose label's output never spikes, or never rises above 0
+  std::vector<std::int32_t> predictions;  ///< [sample]; -1 where no output says anything
+  Errors<Real> errors;        ///< of the mean
+};
+
+/// Evaluates a loss on the population `readout`.
+///
+/// first_spike (Wunderlich & Pehle 2021, eq. 11; Yin-Yang), with t_n the first spike of output n and
+/// l the label:
+///
+///     L = -log( exp(-t_l/tau_0) / sum_n exp(-t_n/tau_0) ) + alpha (exp(t_l/tau_1) - 1)
+///
+/// maximum_voltage (eq. 12; MNIST): softmax cross-entropy of max_t V_n(t).
+/// integrated_voltage (Nowotny, Turner, Knight 2025): of the integral of V_n over the sample.
+///
+/// An output without a spike enters the first as a constant t_missing and gets no error; a sample in
+/// which the label's output is silent is counted in `silent`. The other outputs still get theirs.
+/// @param labels  [sample]
+/// @throws InvalidInput  a readout of the wrong model, labels outside of it or of a wrong number
+template <class Real>
+LossResult<Real> evaluate(const LossSettings& settings, const Network<Real>& network,
+                          const Inputs& inputs, const Record<Real>& record, std::size_t readout,
+                          std::span<const std::int32_t> labels, const Options& options = {});
+
+}  // namespace saltus

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network: populations of neurons and the projections between them. A value: it can be copied,
+// compared and saved. It holds no numerics.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace saltus {
+
+/// What a population is made of.
+enum class Model {
+  input,  ///< spikes that come from outside
+  lif,    ///< leaky integrate-and-fire with an exponential synapse
+  li,     ///< the same without a spike: a readout
+};
+
+/// A neuron parameter: one number for the whole population, or one per neuron.
+class Parameter {
+ public:
+  Parameter(double value) : values_{value} {}  // NOLINT(google-explicit-constructor)
+  explicit Parameter(std::vector<double> values) : values_(std::move(values)) {}
+
+  bool shared() const { return values_.size() == 1; }
+  double operator[](std::size_t neuron) const { return values_[shared() ? 0 : neuron]; }
+  std::vector<double>& values() { return values_; }
+  const std::vector<double>& values() const { return values_; }
+  bool operator==(const Parameter&) const = default;
+
+ private:
+  std::vector<double> values_;
+};
+
+/// Neurons of one kind. Equations (docs/theory.md, section 1; Wunderlich & Pehle 2021, eq. 1 and 2):
+///
+///     tau_mem dV/dt = -V + I + bias      tau_syn dI/dt = -I
+///     V reaches v_threshold from below: a spike, V <- v_reset, held there for tau_ref
+///
+/// Times in seconds; voltages and currents without dimension. LI uses neither threshold, reset nor
+/// refractory time; an input uses none of the parameters.
+struct Population {
+  std::string name;
+  Model model = Model::lif;
+  std::size_t size = 0;
+  Parameter tau_mem = 20e-3;    ///< membrane time constant, s
+  Parameter tau_syn = 5e-3;     ///< synaptic time constant, s
+  Parameter v_threshold = 1.0;  ///< a spike is a crossing of this from below
+  Parameter v_reset = 0.0;      ///< V just after a spike
+  Parameter bias = 0.0;         ///< constant current b
+  Parameter tau_ref = 0.0;      ///< absolute refractory time, s
+  Parameter v_initial = 0.0;    ///< V(0)
+  Parameter i_initial = 0.0;    ///< I(0)
+
+  bool operator==(const Population&) const = default;
+};
+
+/// The neuron parameters of a population, for code that walks over all of them.
+struct NeuronParameter {
+  std::string_view name;
+  Parameter Population::*member;
+  bool lif_only;
+};
+inline constexpr NeuronParameter neuron_parameters[] = {
+    {"tau_mem", &Population::tau_mem, false},
+    {"tau_syn", &Population::tau_syn, false},
+    {"v_threshold", &Population::v_threshold, true},
+    {"v_reset", &Population::v_reset, true},
+    {"bias", &Population::bias, false},
+    {"tau_ref", &Population::tau_ref, true},
+    {"v_initial", &Population::v_initial, false},
+    {"i_initial", &Population::i_initial, false},
+};
+
+/// The time that a spike takes to arrive, in seconds.
+struct Delay {
+  enum class Kind {
+    none,         ///< zero
+    common,       ///< one for the projection: values [1]
+    per_source,   ///< values [pre]
+    per_synapse,  ///< values [pre, post]
+  };
+  Kind kind = Kind::none;
+  std::vector<double> values;
+
+  static Delay none() { return {}; }
+  static Delay common(double delay) { return {Kind::common, {delay}}; }
+  static Delay per_source(std::vector<double> d) { return {Kind::per_source, std::move(d)}; }
+  static Delay per_synapse(std::vector<double> d) { return {Kind::per_synapse, std::move(d)}; }
+
+  /// The place in `values` that holds the delay of a synapse (no meaning for Kind::none).
+  std::size_t index(std::size_t pre, std::size_t post, std::size_t post_size) const {
+    switch (kind) {
+      case Kind::per_source: return pre;
+      case Kind::per_synapse: return pre * post_size + post;
+      default: return 0;
+    }
+  }
+  double operator()(std::size_t pre, std::size_t post, std::size_t post_size) const {
+    return kind == Kind::none ? 0.0 : values[index(pre, post, post_size)];
+  }
+  bool operator==(const Delay&) const = default;
+};
+
+/// All-to-all synapses from one population (or input) to another: a spike of neuron n that arrives at
+/// neuron j adds weight[n, j] to I_j.
+template <class Real>
+struct Projection {
+  std::string name;  ///< "source->target" unless given
+  std::size_t source = 0, target = 0;
+  std::vector<Real> weight;  ///< [pre, post], row by row
+  Delay delay;
+
+  bool operator==(const Projection&) const = default;
+};
+
+/// Populations and projections. `Real` is the type of weights, states and gradients: double for
+/// checks, float for training. Times and neuron parameters are double in both.
+template <class Real>
+class Network {
+ public:
+  /// Adds spikes from outside, on `size` channels. Returns the population's number.
+  /// @throws InvalidInput  empty or used name, size 0
+  std::size_t add_input(std::string name, std::size_t size);
+
+  /// Adds neurons. Returns the population's number.
+  /// @throws InvalidInput  see check()
+  std::size_t add_population(Population population);
+
+  /// Adds all-to-all synapses. Returns the projection's number.
+  /// @param weight  [pre, post], row by row
+  /// @param name  "source->target" unless given; must be new
+  /// @throws InvalidInput  unknown population, wrong length, a value that is not finite, a negative
+  ///         delay, a target that is an input, a source that never spikes (LI)
+  std::size_t connect(std::string_view source, std::string_view target, std::vector<Real> weight,
+                      Delay delay = {}, std::string name = "");
+
+  /// Checks every parameter again, as after a step of an optimiser: time constants positive,
+  /// tau_ref >= 0, delays >= 0, v_reset and v_initial below v_threshold, everything finite.
+  /// @throws InvalidInput  names population, parameter, neuron, value and what was expected
+  void check() const;
+
+  /// The number of a population. @throws InvalidInput  no such name
+  std::size_t index(std::string_view name) const;
+
+  const std::vector<Population>& populations() const { return populations_; }
+  const std::vector<Projection<Real>>& projections() const { return projections_; }
+  std::vector<Population>& populations() { return populations_; }
+  std::vector<Projection<Real>>& projections() { return projections_; }
+
+  /// The numbers of the inputs, in the order in which they were added.
+  std::vector<std::size_t> inputs() const;
+
+  bool operator==(const Network&) const = default;
+
+ private:
+  std::vector<Population> populations_;
+  std::vector<Projection<Real>> projections_;
+};
+
+extern template class Network<float>;
+extern template class Network<double>;
+
+/// The same network with weights of another type.
+template <class To, class From>
+Network<To> convert(const Network<From>& network);
+
+/// A table of populations and projections, for people.
+template <class Real>
+std::string describe(const Network<Real>& network);
+
+/// A time or an end that never comes.
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+
+}  // namespace saltus

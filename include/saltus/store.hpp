@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models and settings on disk. Every file is written aside and then renamed, so that a full disk or a
+// killed run leaves the old one whole.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "saltus/network.hpp"
+#include "saltus/task.hpp"
+
+namespace saltus::store {
+
+/// Writes a network as HDF5. @throws FileError  cannot be written
+template <class Real>
+void save_network(const Network<Real>& network, const std::filesystem::path& file);
+
+/// Reads it back, to the last bit if the type is the same.
+/// @throws FileError  missing, truncated or not a model; InvalidInput  a network without a meaning
+template <class Real>
+Network<Real> load_network(const std::filesystem::path& file);
+
+/// Settings as JSON text, and back. @throws InvalidInput  a field of a wrong kind
+std::string to_json(const RunSettings& settings);
+RunSettings settings_from_json(const std::string& text);
+
+/// Writes text aside, then renames. @throws FileError
+void write_file(const std::filesystem::path& file, const std::string& text);
+/// @throws FileError
+std::string read_file(const std::filesystem::path& file);
+
+}  // namespace saltus::store

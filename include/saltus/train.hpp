@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training: optimisers, schedules, the loop over minibatches.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "saltus/data.hpp"
+#include "saltus/loss.hpp"
+#include "saltus/network.hpp"
+
+namespace saltus {
+
+enum class OptimizerKind { sgd, adam, adamw };
+enum class ScheduleKind { constant, exponential, cosine };
+
+/// @throws InvalidInput  no such name; lists those that there are
+OptimizerKind optimizer_kind(std::string_view name);
+ScheduleKind schedule_kind(std::string_view name);
+std::string_view to_string(OptimizerKind kind);
+std::string_view to_string(ScheduleKind kind);
+
+struct TrainSettings {
+  int epochs = 100;
+  std::size_t batch = 32;
+  std::uint64_t seed = 0;
+  int threads = 1;  ///< 0: all cores; never changes a result
+
+  OptimizerKind optimizer = OptimizerKind::adam;
+  double lr = 5e-3;
+  double momentum = 0.9;                 ///< of SGD
+  double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;  ///< of Adam (Kingma & Ba 2015)
+  double weight_decay = 0;               ///< of AdamW (Loshchilov & Hutter 2019); SGD: L2
+
+  ScheduleKind schedule = ScheduleKind::exponential;
+  double decay = 0.95;                   ///< exponential: factor an epoch
+  double lr_final = 0;                   ///< cosine: where it ends
+
+  double clip_norm = 0;                  ///< longest gradient, over all that is trained; 0: no limit
+  double input_dropout = 0;              ///< probability that an input spike is left out
+
+  /// A neuron that never spikes has no gradient, and stays silent (docs/theory.md, section 10). The
+  /// remedy: after an epoch in which a LIF neuron never spiked, each of its incoming weights is raised
+  /// by this share of the root mean square of its projection. 0: off.
+  double revive = 0;
+
+  /// What the optimiser may change: weights, delays and names of neuron parameters.
+  std::vector<std::string> trainable = {"weights"};
+};
+
+/// The learning rate of an epoch, counted from 0.
+double learning_rate(const TrainSettings& settings, int epoch);
+
+/// What happened in one pass over the training data.
+struct EpochReport {
+  int epoch = 0;                    ///< counted from 1
+  double loss = 0, accuracy = 0;    ///< means over the samples as they were met
+  double lr = 0;
+  double seconds = 0, us_per_sample = 0;
+  double hidden_spikes_per_sample = 0;  ///< of all LIF populations but the readout
+  double gradient_norm = 0;         ///< mean over the minibatches, before clipping
+  std::size_t samples = 0;
+  std::size_t silent_neurons = 0;   ///< LIF neurons that never spiked
+  std::size_t silent_labels = 0;    ///< samples whose label's output was silent
+  std::size_t revived = 0;
+  bool complete = true;             ///< false: stopped in between
+};
+
+struct Evaluation {
+  double loss = 0, accuracy = 0;
+  double hidden_spikes_per_sample = 0;
+  std::size_t samples = 0, silent_labels = 0;
+};
+
+/// A network with an optimiser's state. Same seed, same bits, for any number of threads.
+template <class Real>
+class Trainer {
+ public:
+  /// @param readout  the population that the loss looks at
+  /// @param t_end    seconds; when every sample ends
+  /// @throws InvalidInput  settings without a meaning, names the field and the value
+  Trainer(Network<Real> network, std::size_t readout, const LossSettings& loss, double t_end,
+          const TrainSettings& settings);
+  ~Trainer();
+  Trainer(Trainer&&) noexcept;
+
+  /// One pass over the data, shuffled. Told after each minibatch how many samples are done, and asked
+  /// before each whether to stop.
+  /// @throws InvalidInput  a step that takes a parameter out of its range (V_reset above threshold,
+  ///         a negative time constant), a loss or weight that is not finite
+  EpochReport train_epoch(const data::LabelledSpikes& data,
+                          const std::function<void(std::size_t)>& progress = {},
+                          const std::atomic<bool>* stop = nullptr);
+
+  Evaluation evaluate(const data::LabelledSpikes& data);
+
+  const Network<Real>& network() const;
+  int epochs_done() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+extern template class Trainer<float>;
+extern template class Trainer<double>;
+
+/// Loss and accuracy of a network on data, without training.
+template <class Real>
+Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
+                    double t_end, const data::LabelledSpikes& data, int threads = 1);
+
+}  // namespace saltus

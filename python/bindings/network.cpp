@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "saltus/network.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/operators.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "saltus/error.hpp"
+
+namespace saltus::python {
+namespace {
+
+using Net = Network<double>;
+
+// Python holds views into the parameters. A network that grows moves them, never copies them, so
+// the views stay where the values are.
+static_assert(std::is_nothrow_move_constructible_v<Population>);
+static_assert(std::is_nothrow_move_constructible_v<Projection<double>>);
+
+void add_population(Net& network, std::string name, const std::string& model, std::size_t size,
+                    const nb::dict& parameters) {
+  Population population;
+  population.name = std::move(name);
+  population.model = model == "LI" ? Model::li : Model::lif;
+  population.size = size;
+  for (const auto& [key, member, lif_only] : neuron_parameters) {
+    const nb::str name_of_it(key.data(), key.size());
+    if (!parameters.contains(name_of_it)) continue;
+    population.*member = Parameter(vector_of(nb::cast<In<double>>(parameters[name_of_it])));
+  }
+  network.add_population(std::move(population));
+}
+
+// `dimensions` of the array that Python got: 0 common, 1 per source, 2 per synapse.
+void connect(Net& network, const std::string& source, const std::string& target,
+             const In<double>& weight, const std::optional<In<double>>& delay, int dimensions,
+             std::string name) {
+  Delay d;
+  if (delay) {
+    d.kind = dimensions == 0   ? Delay::Kind::common
+             : dimensions == 1 ? Delay::Kind::per_source
+                               : Delay::Kind::per_synapse;
+    d.values = vector_of(*delay);
+  }
+  network.connect(source, target, vector_of(weight), std::move(d), std::move(name));
+}
+
+// The values behind "population.parameter", "projection.weight" or "projection.delay", to be read
+// and written in place.
+nb::ndarray<nb::numpy, double, nb::ndim<1>> values(nb::handle self, const std::string& owner,
+                                                   const std::string& parameter) {
+  Net& network = nb::cast<Net&>(self);
+  const auto whole = [&](std::vector<double>& v) { return view(v.data(), v.size(), self); };
+  if (parameter == "weight" || parameter == "delay") {
+    for (auto& projection : network.projections()) {
+      if (projection.name != owner) continue;
+      return whole(parameter == "weight" ? projection.weight : projection.delay.values);
+    }
+  }
+  for (const auto& [name, member, lif_only] : neuron_parameters) {
+    if (name != parameter) continue;
+    return whole((network.populations()[network.index(owner)].*member).values());
+  }
+  throw InvalidInput("no parameter is called '" + owner + "." + parameter + "'");
+}
+
+}  // namespace
+
+void bind_network(nb::module_& module) {
+  nb::class_<Net>(module, "Network")
+      .def(nb::init<>())
+      .def(nb::init<const Net&>())
+      .def("add_input", &Net::add_input)
+      .def("add_population", &add_population)
+      .def("connect", &connect, nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
+           nb::arg())
+      .def("values", [](nb::handle_t<Net> self, const std::string& owner,
+                        const std::string& parameter) { return values(self, owner, parameter); })
+      .def("last_projection", [](const Net& network) { return network.projections().back().name; })
+      .def("index", [](const Net& network, const std::string& name) { return network.index(name); })
+      .def("describe", [](const Net& network) { return describe(network); })
+      .def(nb::self == nb::self);
+}
+
+}  // namespace saltus::python

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Record32 and Record64: a record together with the network and the inputs that it came from, so
+// that they cannot drift apart.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "saltus/adjoint.hpp"
+#include "saltus/error.hpp"
+#include "saltus/network.hpp"
+#include "saltus/simulate.hpp"
+
+namespace saltus::python {
+namespace {
+
+using Net = Network<double>;
+using SpikeArrays = std::tuple<In<double>, In<std::int32_t>, In<std::int64_t>>;
+
+SpikeView view_of(const SpikeArrays& arrays) {
+  const auto& [times, neurons, offsets] = arrays;
+  return {span_of(offsets), span_of(times), span_of(neurons)};
+}
+
+// Enough to notice that an array was written to: one multiplication for each eight bytes.
+template <class T>
+std::uint64_t mix(std::uint64_t hash, std::span<const T> values) {
+  const auto bytes = std::as_bytes(values);
+  for (std::size_t k = 0; k < bytes.size(); k += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + k, std::min<std::size_t>(8, bytes.size() - k));
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+std::uint64_t fingerprint(const Inputs& inputs) {
+  std::uint64_t hash = 1;
+  for (const SpikeView& spikes : inputs.spikes) {
+    hash = mix(mix(mix(hash, spikes.times), spikes.neurons), spikes.offsets);
+  }
+  return hash;
+}
+
+template <class Real>
+struct Run {
+  std::shared_ptr<const Network<Real>> network;  // a snapshot: nobody changes it
+  std::vector<SpikeArrays> arrays;               // keep alive what `inputs` looks at
+  std::vector<double> t_end;
+  Inputs inputs;
+  std::uint64_t seen = 0;  // fingerprint of the inputs
+  Options options;
+  Record<Real> record;
+  std::map<std::size_t, std::shared_ptr<const Maxima<Real>>> maxima;  // found so far
+
+  Run(std::shared_ptr<Net> net, std::vector<SpikeArrays> spikes, const In<double>& end, int threads)
+      : arrays(std::move(spikes)), t_end(vector_of(end)) {
+    if constexpr (std::is_same_v<Real, double>) {
+      network = std::move(net);
+    } else {
+      network = std::make_shared<Network<Real>>(convert<Real>(*net));
+    }
+    for (const SpikeArrays& a : arrays) inputs.spikes.push_back(view_of(a));
+    inputs.t_end = t_end;
+    options.threads = threads;
+  }
+
+  // The inputs are the user's own arrays: what is computed from them later must still be about the
+  // same spikes (and inside the memory that was checked).
+  void check_unchanged() const {
+    if (fingerprint(inputs) == seen) return;
+    throw InvalidInput(
+        "the arrays of the input spikes were changed after the simulation, which uses them in "
+        "place; "
+        "simulate again, or pass copies");
+  }
+};
+
+template <class Real>
+std::unique_ptr<Run<Real>> run_simulate(std::shared_ptr<Net> network,
+                                        std::vector<SpikeArrays> spikes, const In<double>& t_end,
+                                        int threads) {
+  auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
+  const nb::gil_scoped_release release;
+  run->record = simulate(*run->network, run->inputs, run->options);
+  run->seen = fingerprint(run->inputs);
+  return run;
+}
+
+// `foreign`: the spikes of each population, by its number.
+template <class Real>
+std::unique_ptr<Run<Real>> run_record(std::shared_ptr<Net> network, std::vector<SpikeArrays> spikes,
+                                      const std::map<std::size_t, SpikeArrays>& foreign,
+                                      const In<double>& t_end, int threads) {
+  auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
+  std::vector<SpikeView> views(run->network->populations().size());
+  for (const auto& [population, arrays] : foreign) views.at(population) = view_of(arrays);
+  const nb::gil_scoped_release release;
+  run->record = record(*run->network, run->inputs, views, run->options);
+  run->seen = fingerprint(run->inputs);
+  return run;
+}
+
+template <class Real>
+nb::tuple spikes(nb::handle self, std::size_t population) {
+  const SpikeRecord<Real>& r = nb::cast<const Run<Real>&>(self).record.populations.at(population);
+  const auto whole = [&](const auto& values) { return view(values.data(), values.size(), self); };
+  return nb::make_tuple(whole(r.spikes.times), whole(r.spikes.neurons), whole(r.currents),
+                        whole(r.spikes.offsets));
+}
+
+template <class Real>
+std::shared_ptr<const Maxima<Real>> find_maxima(Run<Real>& run, std::size_t population) {
+  if (const auto found = run.maxima.find(population); found != run.maxima.end()) {
+    return found->second;
+  }
+  std::shared_ptr<const Maxima<Real>> result;
+  {
+    const nb::gil_scoped_release release;
+    run.check_unchanged();
+    result = std::make_shared<Maxima<Real>>(
+        maxima(*run.network, run.inputs, run.record, population, run.options));
+  }
+  run.maxima[population] = result;
+  return result;
+}
+
+template <class Real>
+nb::tuple get_maxima(Run<Real>& run, std::size_t population) {
+  using Shared = std::shared_ptr<const Maxima<Real>>;
+  auto shared = std::make_unique<Shared>(find_maxima(run, population));
+  const Maxima<Real>& m = **shared;
+  const nb::capsule owner(shared.get(), [](void* p) noexcept { delete static_cast<Shared*>(p); });
+  shared.release();
+  static_assert(sizeof(Place) == 1);
+  return nb::make_tuple(
+      view(m.values.data(), m.values.size(), owner), view(m.times.data(), m.times.size(), owner),
+      view(reinterpret_cast<const std::uint8_t*>(m.places.data()), m.places.size(), owner));
+}
+
+template <class Real>
+auto get_integrals(const Run<Real>& run, std::size_t population) {
+  std::vector<Real> result;
+  {
+    const nb::gil_scoped_release release;
+    run.check_unchanged();
+    result = integrals(*run.network, run.inputs, run.record, population, run.options);
+  }
+  return give(std::move(result));
+}
+
+template <class Real>
+auto get_voltages(const Run<Real>& run, std::size_t population, const In<double>& at) {
+  std::vector<Real> result;
+  {
+    const nb::gil_scoped_release release;
+    run.check_unchanged();
+    result = voltages(*run.network, run.inputs, run.record, population, span_of(at), run.options);
+  }
+  return give(std::move(result));
+}
+
+// spikes, maxima, integrals, sample times, samples; none where the loss says nothing
+template <class Real>
+using ErrorArrays =
+    std::tuple<std::optional<In<Real>>, std::optional<In<Real>>, std::optional<In<Real>>,
+               std::optional<In<double>>, std::optional<In<Real>>>;
+
+template <class Real>
+nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
+  nb::dict result;
+  const auto put = [&](const std::string& owner, std::string_view parameter, auto& values) {
+    const std::string key = owner + '.' + std::string(parameter);
+    result[key.c_str()] = give(std::move(values));
+  };
+  const auto& populations = network.populations();
+  for (std::size_t p = 0; p < populations.size(); ++p) {
+    const std::string& name = populations[p].name;
+    auto& n = gradients.neurons[p];
+    put(name, "tau_mem", n.tau_mem);
+    put(name, "tau_syn", n.tau_syn);
+    put(name, "v_threshold", n.v_threshold);
+    put(name, "v_reset", n.v_reset);
+    put(name, "bias", n.bias);
+    put(name, "tau_ref", n.tau_ref);
+    put(name, "v_initial", n.v_initial);
+    put(name, "i_initial", n.i_initial);
+    put(name, "times", gradients.times[p]);
+  }
+  for (std::size_t k = 0; k < network.projections().size(); ++k) {
+    put(network.projections()[k].name, "weight", gradients.weights[k]);
+    put(network.projections()[k].name, "delay", gradients.delays[k]);
+  }
+  return result;
+}
+
+// `other`: a network with other values than the record's, or none for the record's own.
+template <class Real>
+nb::dict run_backward(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Real>>& given,
+                      const Net* other, int threads) {
+  std::shared_ptr<const Network<Real>> network = run.network;
+  if (other) network = std::make_shared<Network<Real>>(convert<Real>(*other));
+  Errors<Real> errors(network->populations().size());
+  for (const auto& [p, arrays] : given) {
+    const auto fill = [](auto& to, const auto& from) {
+      if (from) to = vector_of(*from);
+    };
+    PopulationErrors<Real>& e = errors.populations.at(p);
+    fill(e.spikes, std::get<0>(arrays));
+    fill(e.maxima, std::get<1>(arrays));
+    fill(e.integrals, std::get<2>(arrays));
+    fill(e.sample_times, std::get<3>(arrays));
+    fill(e.samples, std::get<4>(arrays));
+    if (!e.maxima.empty() && !other) errors.maxima[p] = *find_maxima(run, p);
+  }
+  Gradients<Real> gradients;
+  {
+    const nb::gil_scoped_release release;
+    run.check_unchanged();
+    Options options;
+    options.threads = threads;
+    for (std::size_t p = 0; other && p < errors.populations.size(); ++p) {
+      if (errors.populations[p].maxima.empty()) continue;
+      errors.maxima[p] = maxima(*network, run.inputs, run.record, p, options);
+    }
+    gradients = backward(*network, run.inputs, run.record, errors, {}, options);
+  }
+  return by_name(*network, gradients);
+}
+
+template <class Real>
+void bind(nb::module_& module, const char* name) {
+  using R = Run<Real>;
+  nb::class_<R>(module, name)
+      .def_static("simulate", &run_simulate<Real>)
+      .def_static("record", &run_record<Real>)
+      .def_prop_ro("samples", [](const R& run) { return run.record.samples; })
+      .def("spikes", [](nb::handle_t<R> self, std::size_t p) { return spikes<Real>(self, p); })
+      .def("maxima", &get_maxima<Real>)
+      .def("integrals", &get_integrals<Real>)
+      .def("voltages", &get_voltages<Real>)
+      .def("backward", &run_backward<Real>, nb::arg(), nb::arg().none(), nb::arg());
+}
+
+}  // namespace
+
+void bind_record(nb::module_& module) {
+  bind<float>(module, "Record32");
+  bind<double>(module, "Record64");
+}
+
+}  // namespace saltus::python

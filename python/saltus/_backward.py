@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backward pass: a record and the errors of a loss give gradients."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._arrays import expect_dimensions, expect_shape, mapping, numbers, whole
+from ._network import Network
+from ._record import Record
+
+
+def backward(
+    network: Network,
+    record: Record,
+    *,
+    spike_errors: Mapping[str, ArrayLike] | None = None,
+    maximum_errors: Mapping[str, ArrayLike] | None = None,
+    integral_errors: Mapping[str, ArrayLike] | None = None,
+    sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    threads: int = 1,
+) -> dict[str, NDArray[Any]]:
+    """Compute exact gradients by the adjoint equations.
+
+    They run backwards in time with jumps at the spikes ([1]_, equations 3 to 5; delays, maxima at
+    arrivals and refractory times in docs/theory.md, sections 5 to 8).
+
+    Parameters
+    ----------
+    network : Network
+        The network that gave the record. Values that differ from the record's are used, with a
+        warning: spikes and gradients then belong to different networks.
+    record : Record
+        From `simulate` or `record`.
+    spike_errors : dict of str to array_like, shape (spikes,), optional
+        dL/dt of each spike of a LIF population, in the order of ``record.spikes``.
+    maximum_errors : dict of str to array_like, shape (samples, neurons), optional
+        dL/d(maximum of V) of an LI population.
+    integral_errors : dict of str to array_like, shape (samples, neurons), optional
+        dL/d(integral of V).
+    sample_errors : dict of str to (at, errors), optional
+        dL/dV at the times ``at``, shape (times,), in seconds and ascending; the errors have shape
+        (samples, times, neurons).
+    threads : int
+        0: all cores. The result has the same bits for any number.
+
+    Returns
+    -------
+    dict of str to ndarray
+        One gradient for each parameter (the names that ``network`` iterates over) in the shape of
+        that parameter, and one for the times of each input (``"in.times"``, shape (spikes,)).
+        Summed over the batch, except for the times. A number that all neurons share has the sum
+        of their gradients. Gradients of weights have the record's dtype, others float64.
+
+    Raises
+    ------
+    ValueError
+        A network with another structure than the record's, an unknown population, errors of a
+        wrong shape or not finite, errors for a population that cannot have them.
+    TypeError
+        An argument of a wrong type, named in the message.
+
+    References
+    ----------
+    .. [1] T. C. Wunderlich and C. Pehle, "Event-based backpropagation can compute exact gradients
+       for spiking neural networks", Scientific Reports 11, 12829 (2021).
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"network: expected a saltus.Network; got {type(network).__name__}")
+    if not isinstance(record, Record):
+        raise TypeError(f"record: expected a saltus.Record; got {type(record).__name__}")
+    difference = network._structure_difference(record._network)
+    if difference:
+        raise ValueError(f"network differs from the record's: it has {difference}")
+    changed = [name for name in network if not np.array_equal(network[name], record._network[name])]
+    if changed:
+        warnings.warn(
+            f"{', '.join(changed)} changed after the simulation: the record's spikes belong to the "
+            "old values; simulate again for exact gradients",
+            stacklevel=2,
+        )
+    collect = _Errors(record)
+    collect.spikes(spike_errors)
+    collect.matrices(maximum_errors, "maximum_errors", 1, "LI")
+    collect.matrices(integral_errors, "integral_errors", 2, "LIF", "LI")
+    collect.samples(sample_errors)
+    other = network.copy()._core if changed else None
+    flat = record._core.backward(collect.tuples(), other, whole(threads, "threads"))
+    gradients = {name: flat[name].reshape(network[name].shape) for name in network}
+    for name, (model, _) in network._populations.items():
+        if model == "input":
+            gradients[f"{name}.times"] = flat[f"{name}.times"]
+    return gradients
+
+
+class _Errors:
+    """Gathers the errors of each population, in the order that the core wants."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._found: dict[int, list[NDArray[Any] | None]] = {}
+
+    def spikes(self, given: Mapping[str, ArrayLike] | None) -> None:
+        for name, value in self._entries(given, "spike_errors", "LIF"):
+            shape = self._record.spikes(name).times.shape
+            argument = f"spike_errors['{name}']"
+            self._put(name, 0, self._array(value, argument, shape, "[spikes]"))
+
+    def matrices(
+        self, given: Mapping[str, ArrayLike] | None, kind: str, place: int, *models: str
+    ) -> None:
+        for name, value in self._entries(given, kind, *models):
+            shape = (self._record.samples, self._record._size(name))
+            array = self._array(value, f"{kind}['{name}']", shape, "[sample, neuron]")
+            self._put(name, place, array)
+
+    def samples(self, given: Mapping[str, tuple[ArrayLike, ArrayLike]] | None) -> None:
+        for name, value in self._entries(given, "sample_errors", "LIF", "LI"):
+            argument = f"sample_errors['{name}']"
+            if not isinstance(value, (tuple, list)) or len(value) != 2:
+                got = type(value).__name__
+                raise TypeError(f"{argument}: expected a tuple (at, errors); got {got}")
+            at = numbers(value[0], f"{argument} at")
+            expect_dimensions(at, f"{argument} at", "[time]")
+            shape = (self._record.samples, len(at), self._record._size(name))
+            axes = "[sample, time, neuron]"
+            errors = self._array(value[1], f"{argument} errors", shape, axes)
+            if errors.size:
+                self._put(name, 3, at)
+                self._put(name, 4, errors)
+
+    def tuples(self) -> dict[int, Any]:
+        return {index: tuple(arrays) for index, arrays in self._found.items()}
+
+    def _entries(self, given: object, argument: str, *models: str) -> list[tuple[str, object]]:
+        if given is None:
+            return []
+        entries = list(mapping(given, argument).items())
+        for name, _ in entries:
+            self._record._index(name)  # raises for a name that it does not know
+            model, _ = self._record._network._populations[name]
+            if model not in models:
+                expected = " or ".join(models)
+                raise ValueError(f"{argument}: '{name}' is {model}; expected {expected}")
+        return entries
+
+    def _array(
+        self, value: object, argument: str, shape: tuple[int, ...], axes: str
+    ) -> NDArray[Any]:
+        array = numbers(value, argument, self._record.dtype)
+        expect_shape(array, argument, shape, axes=axes)
+        return array
+
+    def _put(self, name: str, place: int, array: NDArray[Any]) -> None:
+        arrays = self._found.setdefault(self._record._index(name), [None] * 5)
+        arrays[place] = array.reshape(-1)

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks: populations of neurons and the projections between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from ._arrays import expect_shape, numbers, text, whole
+
+
+class Network:
+    """Populations of spiking neurons and the projections between them.
+
+    Leaky integrate-and-fire neurons with exponential synapses, as in [1]_, equations 1 and 2::
+
+        tau_mem dV/dt = -V + I + bias        tau_syn dI/dt = -I
+        V reaches v_threshold from below: a spike; V <- v_reset, held there for tau_ref
+        a spike of neuron n arrives at j:   I_j <- I_j + weight[n, j]
+
+    Times are in seconds; voltages, currents and weights have no dimension.
+
+    Parameters can be read and set by name, in place and with their shape kept:
+    ``net["hidden.tau_mem"]``, ``net["in->hidden.weight"][0, 1] += 1e-6``. What one gets is a view
+    of the network's own memory. Values are checked when the network is next simulated.
+    Iterating over a network gives the names of its parameters.
+
+    References
+    ----------
+    .. [1] T. C. Wunderlich and C. Pehle, "Event-based backpropagation can compute exact gradients
+       for spiking neural networks", Scientific Reports 11, 12829 (2021).
+
+    Examples
+    --------
+    >>> import saltus
+    >>> net = saltus.Network()
+    >>> net.add_input("in", 2)
+    >>> net.add_population("hidden", "LIF", 3)
+    >>> net.connect("in", "hidden", [[1.0, 0.5, 2.0], [0.0, 1.5, 1.0]])
+    >>> net.projections
+    ('in->hidden',)
+    """
+
+    def __init__(self) -> None:
+        self._core = _core.Network()
+        self._populations: dict[str, tuple[str, int]] = {}  # model and size
+        self._projections: dict[str, tuple[str, str]] = {}  # source and target
+        self._parameters: dict[str, NDArray[np.float64]] = {}  # views into the core
+
+    def add_input(self, name: str, size: int) -> None:
+        """Add spikes that come from outside.
+
+        Parameters
+        ----------
+        name : str
+            A new name.
+        size : int
+            The number of channels.
+
+        Raises
+        ------
+        ValueError
+            An empty or used name, a size of 0.
+        TypeError
+            `name` is no string or `size` no integer.
+        """
+        size = whole(size, "size")
+        self._core.add_input(text(name, "name"), size)
+        self._populations[name] = ("input", size)
+
+    def add_population(
+        self,
+        name: str,
+        model: Literal["LIF", "LI"],
+        size: int,
+        *,
+        tau_mem: ArrayLike = 20e-3,
+        tau_syn: ArrayLike = 5e-3,
+        v_threshold: ArrayLike | None = None,
+        v_reset: ArrayLike | None = None,
+        bias: ArrayLike = 0.0,
+        tau_ref: ArrayLike | None = None,
+        v_initial: ArrayLike = 0.0,
+        i_initial: ArrayLike = 0.0,
+    ) -> None:
+        """Add neurons.
+
+        Each parameter is one number that all neurons share, or an array [size].
+
+        Parameters
+        ----------
+        name : str
+            A new name.
+        model : {"LIF", "LI"}
+            Leaky integrate-and-fire, or the same without a spike: a readout.
+        size : int
+            The number of neurons.
+        tau_mem, tau_syn : float or array_like, shape (size,)
+            Time constants of membrane and synapse, in seconds, above 0.
+        v_threshold : float or array_like, shape (size,), optional
+            A spike is a crossing of this from below. LIF only; 1.0 unless given.
+        v_reset : float or array_like, shape (size,), optional
+            V just after a spike, below `v_threshold`. LIF only; 0.0 unless given.
+        bias : float or array_like, shape (size,)
+            A constant current.
+        tau_ref : float or array_like, shape (size,), optional
+            Absolute refractory time, in seconds. LIF only; 0.0 unless given.
+        v_initial, i_initial : float or array_like, shape (size,)
+            V(0), below `v_threshold`, and I(0).
+
+        Raises
+        ------
+        ValueError
+            An empty or used name, an unknown model, a wrong shape, a value without meaning.
+        TypeError
+            An argument of a wrong type, named in the message.
+        """
+        if text(model, "model") not in ("LIF", "LI"):
+            raise ValueError(f"model is '{model}'; expected 'LIF' or 'LI'")
+        size = whole(size, "size")
+        given: dict[str, ArrayLike | None] = {"tau_mem": tau_mem, "tau_syn": tau_syn}
+        lif_only = {"v_threshold": v_threshold, "v_reset": v_reset, "tau_ref": tau_ref}
+        if model == "LIF":
+            defaults = {"v_threshold": 1.0, "v_reset": 0.0, "tau_ref": 0.0}
+            given |= {k: defaults[k] if v is None else v for k, v in lif_only.items()}
+        else:
+            for key, value in lif_only.items():
+                if value is not None:
+                    raise ValueError(f"{key}: an LI population never spikes and has no {key}")
+        given |= {"bias": bias, "v_initial": v_initial, "i_initial": i_initial}
+        parameters = {}
+        for key, value in given.items():
+            parameters[key] = numbers(value, key)
+            expect_shape(parameters[key], key, (), (size,), axes="one number, or one per neuron")
+        flat = {key: value.reshape(-1) for key, value in parameters.items()}
+        self._core.add_population(text(name, "name"), model, size, flat)
+        self._populations[name] = (model, size)
+        for key, value in parameters.items():
+            self._expose(name, key, value.shape)
+
+    def connect(
+        self,
+        source: str,
+        target: str,
+        weight: ArrayLike,
+        delay: ArrayLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Add synapses from every neuron of one population to every neuron of another.
+
+        Parameters
+        ----------
+        source, target : str
+            Names of populations. An input or LIF is a source, LIF or LI a target; both may be the
+            same.
+        weight : array_like, shape (pre, post)
+            What a spike of a source neuron adds to the current of a target neuron.
+        delay : float or array_like, shape (pre,) or (pre, post), optional
+            The time that a spike takes to arrive, in seconds: one for all synapses, one for each
+            source neuron, or one for each synapse. None: 0, and no gradient of it.
+        name : str, optional
+            A new name; ``"source->target"`` unless given.
+
+        Raises
+        ------
+        ValueError
+            An unknown population, a used name, a wrong shape, a value that is not finite, a
+            negative delay.
+        TypeError
+            An argument of a wrong type, named in the message.
+        """
+        pre, post = self._size(text(source, "source")), self._size(text(target, "target"))
+        w = numbers(weight, "weight")
+        expect_shape(w, "weight", (pre, post), axes="[pre, post]")
+        d = None if delay is None else numbers(delay, "delay")
+        if d is not None:
+            axes = "one number, [pre] or [pre, post]"
+            expect_shape(d, "delay", (), (pre,), (pre, post), axes=axes)
+        self._core.connect(
+            source,
+            target,
+            w.reshape(-1),
+            None if d is None else d.reshape(-1),
+            0 if d is None else d.ndim,
+            "" if name is None else text(name, "name"),
+        )
+        name = self._core.last_projection()
+        self._projections[name] = (source, target)
+        self._expose(name, "weight", w.shape)
+        if d is not None:
+            self._expose(name, "delay", d.shape)
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """The names of the populations, inputs among them, in the order of their addition."""
+        return tuple(self._populations)
+
+    @property
+    def projections(self) -> tuple[str, ...]:
+        """The names of the projections, in the order of their addition."""
+        return tuple(self._projections)
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        return self._parameter(name)[...]
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        parameter = self._parameter(name)
+        array = numbers(value, name)
+        expect_shape(array, name, parameter.shape)
+        parameter[...] = array
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parameters
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._parameters))
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Network):
+            return NotImplemented
+        return not self._structure_difference(other) and self._core == other._core
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def copy(self) -> Network:
+        """Return a network that shares nothing with this one."""
+        result = Network()
+        result._core = _core.Network(self._core)
+        result._populations = dict(self._populations)
+        result._projections = dict(self._projections)
+        for name, values in self._parameters.items():
+            owner, parameter = name.rsplit(".", 1)
+            result._expose(owner, parameter, values.shape)
+        return result
+
+    def __copy__(self) -> Network:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        return self.copy()
+
+    def __str__(self) -> str:
+        return self._core.describe()
+
+    def __repr__(self) -> str:
+        return (
+            f"<saltus.Network: {len(self._populations)} populations, "
+            f"{len(self._projections)} projections>"
+        )
+
+    def _expose(self, owner: str, parameter: str, shape: tuple[int, ...]) -> None:
+        values = self._core.values(owner, parameter)
+        self._parameters[f"{owner}.{parameter}"] = values.reshape(shape)
+
+    def _parameter(self, name: str) -> NDArray[np.float64]:
+        if name not in self._parameters:
+            known = ", ".join(self._parameters) or "none yet"
+            raise KeyError(f"no parameter is called {name!r}; there are: {known}")
+        return self._parameters[name]
+
+    def _size(self, population: str) -> int:
+        self._core.index(population)  # raises for a name that it does not know
+        return self._populations[population][1]
+
+    def _structure_difference(self, other: Network) -> str:
+        """Say what differs besides values; nothing for the same structure."""
+        for what, mine, theirs in (
+            ("populations", self._populations, other._populations),
+            ("projections", self._projections, other._projections),
+        ):
+            if list(mine.items()) != list(theirs.items()):
+                return f"{what} {_words(mine)}, not {_words(theirs)}"
+        for name in self._parameters.keys() | other._parameters.keys():
+            a, b = (str(n[name].shape) if name in n else "none" for n in (self, other))
+            if a != b:
+                return f"{name} of shape {a}, not {b}"
+        return ""
+
+
+def _words(parts: dict[str, tuple[Any, Any]]) -> str:
+    return ", ".join(f"'{name}' ({a}, {b})" for name, (a, b) in parts.items()) or "none"

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forward pass: a network and its input spikes give a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import _core
+from ._arrays import expect_dimensions, expect_shape, integers, mapping, numbers, whole
+from ._network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Spikes:
+    """The spikes of one population in every sample of a batch.
+
+    Sample ``s`` holds the entries ``offsets[s]`` to ``offsets[s + 1] - 1``, ascending in time.
+
+    Attributes
+    ----------
+    times : ndarray of float64, shape (spikes,)
+        Seconds.
+    neurons : ndarray of int32, shape (spikes,)
+        Numbers within the population.
+    currents : ndarray, shape (spikes,)
+        The synaptic current I just before the spike.
+    offsets : ndarray of int64, shape (samples + 1,)
+    """
+
+    times: NDArray[np.float64]
+    neurons: NDArray[np.int32]
+    currents: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+class Place(IntEnum):
+    """Where the maximum of a readout sits."""
+
+    START = 0
+    INTERIOR = 1
+    ARRIVAL = 2
+    END = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Maxima:
+    """The largest V of each neuron of a readout: all arrays [sample, neuron].
+
+    Attributes
+    ----------
+    values : ndarray, shape (samples, neurons)
+    times : ndarray of float64, shape (samples, neurons)
+        Seconds; infinite where a sample without end only comes near its maximum, the bias.
+    places : ndarray of uint8, shape (samples, neurons)
+        Values of `Place`: at the start, where dV/dt = 0, at an arrival, at the end.
+    """
+
+    values: NDArray[Any]
+    times: NDArray[np.float64]
+    places: NDArray[np.uint8]
+
+
+SpikeArrays: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike] | Spikes
+"""(times, neurons, offsets), or what `Record.spikes` returns."""
+
+
+class Record:
+    """All that the backward pass needs of a forward pass; `simulate` and `record` make it.
+
+    It keeps the values that the network had, and the arrays of the input spikes, which are used in
+    place where their types allow it: to write to them makes the record unusable (ValueError).
+    """
+
+    def __init__(self, network: Network, core: _core._Record, dtype: np.dtype[Any]) -> None:
+        self._network = network
+        self._core = core
+        self._dtype = dtype
+
+    @property
+    def samples(self) -> int:
+        """The number of samples in the batch."""
+        return self._core.samples
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of currents and voltages, float64 or float32. Times are always float64."""
+        return self._dtype
+
+    def spikes(self, population: str) -> Spikes:
+        """Return the spikes of a LIF population; read-only arrays, without a copy.
+
+        Parameters
+        ----------
+        population : str
+            LIF.
+
+        Returns
+        -------
+        Spikes
+
+        Raises
+        ------
+        ValueError
+            No such population, or one that is not LIF.
+        """
+        index = self._index(population)
+        model, _ = self._network._populations[population]
+        if model != "LIF":
+            raise ValueError(f"'{population}' is {model}; expected a LIF population, which spikes")
+        return Spikes(*self._core.spikes(index))
+
+    def maxima(self, population: str) -> Maxima:
+        """Return the largest V of each neuron of an LI population; read-only arrays.
+
+        Parameters
+        ----------
+        population : str
+            LI.
+
+        Returns
+        -------
+        Maxima
+
+        Raises
+        ------
+        ValueError
+            No such population, or one that is not LI.
+        """
+        values, times, places = self._core.maxima(self._index(population))
+        shape = (self.samples, self._size(population))
+        return Maxima(values.reshape(shape), times.reshape(shape), places.reshape(shape))
+
+    def integrals(self, population: str) -> NDArray[Any]:
+        """Return the integral of V over [0, t_end].
+
+        Parameters
+        ----------
+        population : str
+            LIF or LI.
+
+        Returns
+        -------
+        ndarray, shape (samples, neurons)
+            Seconds times voltage.
+
+        Raises
+        ------
+        ValueError
+            No such population, an input, or an infinite end and a bias that is not 0.
+        """
+        values = self._core.integrals(self._index(population))
+        return values.reshape(self.samples, self._size(population))
+
+    def voltages(self, population: str, at: ArrayLike) -> NDArray[Any]:
+        """Return V at chosen times, the same for all samples.
+
+        Parameters
+        ----------
+        population : str
+            LIF or LI.
+        at : array_like, shape (times,)
+            Seconds, ascending, not after the end of any sample. At the very time of a spike V is
+            the one just before it.
+
+        Returns
+        -------
+        ndarray, shape (samples, times, neurons)
+
+        Raises
+        ------
+        ValueError
+            No such population, an input, or times that are unsorted, negative or after the end.
+        """
+        index = self._index(population)
+        times = numbers(at, "at")
+        expect_dimensions(times, "at", "[time]")
+        values = self._core.voltages(index, times)
+        return values.reshape(self.samples, len(times), self._size(population))
+
+    def __repr__(self) -> str:
+        return f"<saltus.Record: {self.samples} samples, {self._dtype}, of {self._network!r}>"
+
+    def _index(self, population: str) -> int:
+        if not isinstance(population, str):
+            got = type(population).__name__
+            raise TypeError(f"population: expected a string; got {got}")
+        return self._network._core.index(population)
+
+    def _size(self, population: str) -> int:
+        return self._network._populations[population][1]
+
+
+def simulate(
+    network: Network,
+    inputs: Mapping[str, SpikeArrays],
+    t_end: ArrayLike,
+    *,
+    dtype: DTypeLike = np.float64,
+    threads: int = 1,
+) -> Record:
+    """Simulate every sample of a batch, event by event, without a time grid.
+
+    Parameters
+    ----------
+    network : Network
+        Its values are copied: to change it later does not change the record.
+    inputs : dict of str to (times, neurons, offsets)
+        The spikes of each input population: times [spikes] in seconds, neurons [spikes],
+        offsets [samples + 1]. Sample ``s`` holds the entries ``offsets[s]`` to
+        ``offsets[s + 1] - 1``, ascending in time. C-contiguous arrays of float64, int32 and int64
+        are used in place, others are converted.
+    t_end : float or array_like, shape (samples,)
+        When each sample ends, in seconds. May be infinite in a network without cycles.
+    dtype : {numpy.float64, numpy.float32}
+        The type of weights, currents and voltages. Times are float64 in both.
+    threads : int
+        0: all cores. The result has the same bits for any number.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    ValueError
+        Spikes that are unsorted, negative or not finite, neurons that do not exist, wrong shapes,
+        an end that is negative or NaN, an infinite end where a network could spike for ever,
+        parameters without meaning.
+    TypeError
+        An argument of a wrong type, named in the message.
+    """
+    core, real = _core_type(dtype)
+    snapshot, arrays, ends = _prepare(network, inputs, t_end)
+    found = core.simulate(snapshot._core, arrays, ends, whole(threads, "threads"))
+    return Record(snapshot, found, real)
+
+
+def record(
+    network: Network,
+    inputs: Mapping[str, SpikeArrays],
+    spikes: Mapping[str, SpikeArrays],
+    t_end: ArrayLike,
+    *,
+    dtype: DTypeLike = np.float64,
+    threads: int = 1,
+) -> Record:
+    """Make a record from spikes that were measured elsewhere: other hardware, another simulator.
+
+    The currents at the spikes are rebuilt from the weights; `backward` takes the result.
+
+    Parameters
+    ----------
+    network, inputs, t_end, dtype, threads
+        As in `simulate`.
+    spikes : dict of str to (times, neurons, offsets)
+        The spikes of every LIF population, in the layout of `inputs`.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    ValueError
+        As `simulate`; spikes after the end, or of one neuron closer than `tau_ref`.
+    TypeError
+        An argument of a wrong type, named in the message.
+    """
+    core, real = _core_type(dtype)
+    snapshot, arrays, ends = _prepare(network, inputs, t_end)
+    measured = _all_spikes(snapshot, spikes, "spikes", "LIF")
+    indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
+    found = core.record(snapshot._core, arrays, indexed, ends, whole(threads, "threads"))
+    return Record(snapshot, found, real)
+
+
+_Arrays: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
+
+
+def _core_type(dtype: DTypeLike) -> tuple[type[_core._Record], np.dtype[Any]]:
+    try:
+        real = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype: expected float64 or float32; got {dtype!r}") from None
+    if real == np.float64:
+        return _core.Record64, real
+    if real == np.float32:
+        return _core.Record32, real
+    raise ValueError(f"dtype is {real}; expected float64 or float32")
+
+
+def _prepare(
+    network: Network, inputs: Mapping[str, SpikeArrays], t_end: ArrayLike
+) -> tuple[Network, list[_Arrays], NDArray[np.float64]]:
+    if not isinstance(network, Network):
+        got = type(network).__name__
+        raise TypeError(f"network: expected a saltus.Network; got {got}")
+    arrays = list(_all_spikes(network, inputs, "inputs", "input").values())
+    ends = numbers(t_end, "t_end")
+    if not arrays:
+        expect_shape(ends, "t_end", (), (ends.size,), axes="one number, or one per sample")
+    elif len(arrays[0][2]):  # an empty array of offsets is the core's to refuse
+        samples = (len(arrays[0][2]) - 1,)
+        expect_shape(ends, "t_end", (), samples, axes="one number, or one per sample")
+    return network.copy(), arrays, ends.reshape(-1)
+
+
+def _all_spikes(
+    network: Network, given: Mapping[str, SpikeArrays], argument: str, model: str
+) -> dict[str, _Arrays]:
+    """Check the spikes of every population of a model and put them in the network's order."""
+    spikes = mapping(given, argument)
+    wanted = [name for name, (m, _) in network._populations.items() if m == model]
+    for name in spikes:
+        if name not in wanted:
+            known = ", ".join(f"'{w}'" for w in wanted) or "none"
+            raise ValueError(f"{argument}: '{name}' is no {model} population; there are: {known}")
+    for name in wanted:
+        if name not in spikes:
+            raise ValueError(f"{argument}: expected spikes of '{name}'; none given")
+    return {name: _spike_arrays(spikes[name], f"{argument}['{name}']") for name in wanted}
+
+
+def _spike_arrays(given: object, argument: str) -> _Arrays:
+    if isinstance(given, Spikes):
+        given = (given.times, given.neurons, given.offsets)
+    if not isinstance(given, (tuple, list)) or len(given) != 3:
+        got = type(given).__name__
+        if isinstance(given, (tuple, list)):
+            got += f" of {len(given)}"
+        raise TypeError(f"{argument}: expected a tuple (times, neurons, offsets); got {got}")
+    times = numbers(given[0], f"{argument} times")
+    neurons = integers(given[1], f"{argument} neurons", np.int32)
+    offsets = integers(given[2], f"{argument} offsets", np.int64)
+    expect_dimensions(times, f"{argument} times", "[spikes]")
+    expect_shape(neurons, f"{argument} neurons", times.shape, axes="[spikes], as the times")
+    expect_dimensions(offsets, f"{argument} offsets", "[samples + 1]")
+    return times, neurons, offsets

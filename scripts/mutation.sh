@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# With any one term of the adjoint deleted, the gradient test must fail.
+# mutation.sh [NAME...]: all switches of src/adjoint/mutations.hpp, or those named.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+names=("$@")
+if ((!$#)); then
+  mapfile -t names < <(sed -n 's/^#ifndef SALTUS_MUTATION_\([A-Z0-9_]*\).*/\1/p' src/adjoint/mutations.hpp)
+fi
+((${#names[@]})) || { echo "no SALTUS_MUTATION_<NAME> in src/adjoint/mutations.hpp"; exit 1; }
+
+scripts/build.sh release --target gradient_test "${names[@]/#/gradient_test_}"
+
+# A mutant is killed by a failed assertion (exit code 1), not by a crash or a time-out. One failed
+# assertion is enough, so the run ends there, and RapidCheck does not look for a smaller case.
+export RC_PARAMS="${RC_PARAMS:-} noshrink=1"
+log=build/mutation.log
+run() {  # an executable
+  local code=0
+  timeout 300 "build/tests/$1" --gtest_fail_fast --gtest_catch_exceptions=0 --gtest_brief=1 >"$log" 2>&1 || code=$?
+  return $code
+}
+passed=0
+failed=0
+row() {  # name, verdict, what was seen
+  if [[ $2 == ok ]]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  printf '%-28s %-8s %s\n' "$1" "$2" "$3"
+}
+
+printf '%-28s %-8s %s\n' "term deleted" "" "gradient test"
+code=0
+run gradient_test || code=$?
+if [[ $code == 0 ]]; then
+  row "(none)" ok "passes"
+else
+  row "(none)" WRONG "exit code $code"
+  cat "$log"
+fi
+for name in "${names[@]}"; do
+  code=0
+  run "gradient_test_$name" || code=$?
+  first=$(sed -n 's/^\[  FAILED  \] \([^ ]*\).*/\1/p' "$log" | head -n 1)
+  if [[ $code == 1 && -n $first ]]; then
+    row "$name" ok "fails: $first"
+  elif [[ $code == 0 ]]; then
+    row "$name" WRONG "passes"
+  else
+    row "$name" WRONG "exit code $code without a failed assertion"
+    tail -n 5 "$log"
+  fi
+done
+echo "$passed passed, $failed failed"
+((failed == 0))

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# All that must pass before a change lands; the first failure stops it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+step() { printf '\n== %s\n' "$*"; }
+
+step "setup"
+scripts/setup.sh test
+
+step "format, ruff, mypy"
+scripts/lint.sh --quick
+
+step "build"
+scripts/build.sh release
+
+step "C++ tests"
+ctest --preset release --progress
+
+step "Python package"
+export CCACHE_BASEDIR=$PWD
+build/venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps .
+
+step "tests of the command line and the Python package"
+SALTUS=$PWD/build/saltus build/venv/bin/python -m pytest tests/cli tests/python
+
+step "mutants"
+scripts/mutation.sh

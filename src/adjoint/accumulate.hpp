@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// From segments to gradients (docs/theory.md, section 6): once lambda of every neuron is known, each
+// arrival reads it on its right. Independent for every target neuron, so a tile of neurons belongs to
+// one task, which goes through the samples in order: the same bits for any number of threads.
+#pragma once
+
+#include <vector>
+
+#include "adjoint/segments.hpp"
+#include "saltus/adjoint.hpp"
+#include "simulate/plan.hpp"
+
+namespace saltus {
+
+/// All of a backward pass that its steps share.
+template <class Real>
+struct Pass {
+  const Plan<Real>& plan;
+  const Inputs& inputs;
+  const Record<Real>& record;
+  const Errors<Real>& errors;
+  const Wanted& wanted;
+  int threads;
+  std::vector<std::vector<Segments<Real>>> segments;  // [sample][population]
+  std::vector<std::vector<double>> spike_errors;      // [population]: E_k of each spike
+  Gradients<Real>& gradients;
+
+  SpikeView spikes_of(std::size_t population) const {
+    const auto numbers = plan.network->inputs();
+    for (std::size_t k = 0; k < numbers.size(); ++k) {
+      if (numbers[k] == population) return inputs.spikes[k];
+    }
+    return record.populations[population].spikes.view();
+  }
+};
+
+/// Weights, delays and the errors of the sources of all projections that lead to `population`.
+/// adjoint/accumulate.cpp
+template <class Real>
+void accumulate_synapses(Pass<Real>& pass, std::size_t population);
+
+/// The parameters of the neurons of `population`. adjoint/parameters.cpp
+template <class Real>
+void accumulate_parameters(Pass<Real>& pass, std::size_t population);
+
+}  // namespace saltus

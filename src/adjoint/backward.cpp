@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The backward pass: component by component, targets before sources.
+//
+//     dynamics      errors -> segments of lambda              (sweep.cpp, event_loop.cpp)
+//     accumulation  segments -> gradients, errors of sources  (accumulate.cpp, parameters.cpp)
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "adjoint/accumulate.hpp"
+#include "adjoint/dynamics.hpp"
+#include "adjoint/run.hpp"
+#include "saltus/adjoint.hpp"
+#include "saltus/error.hpp"
+#include "simulate/parallel.hpp"
+
+namespace saltus {
+namespace {
+
+template <class Values>
+void check_array(const Values& values, std::size_t expected, const std::string& population,
+                 std::string_view what) {
+  if (values.empty()) return;
+  if (values.size() != expected) {
+    throw InvalidInput(fmt::format("{} of '{}' have {} values; expected {}", what, population,
+                                   values.size(), expected));
+  }
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    if (!std::isfinite(values[k])) {
+      throw InvalidInput(fmt::format("{} of '{}': value {} is {}; expected a finite number", what,
+                                     population, k, values[k]));
+    }
+  }
+}
+
+template <class Real>
+void check_errors(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
+                  const Errors<Real>& errors) {
+  const auto& populations = network.populations();
+  if (record.populations.size() != populations.size() || record.samples != inputs.samples()) {
+    throw InvalidInput(fmt::format(
+        "the record holds {} populations and {} samples; network and inputs have {} and {}",
+        record.populations.size(), record.samples, populations.size(), inputs.samples()));
+  }
+  if (errors.populations.size() != populations.size()) {
+    throw InvalidInput(fmt::format("errors for {} populations given; the network has {}",
+                                   errors.populations.size(), populations.size()));
+  }
+  for (std::size_t p = 0; p < populations.size(); ++p) {
+    const auto& e = errors.populations[p];
+    const auto& name = populations[p].name;
+    const std::size_t all = record.samples * populations[p].size;
+    const bool given = !e.spikes.empty() || !e.maxima.empty() || !e.integrals.empty() ||
+                       !e.samples.empty();
+    if (given && populations[p].model == Model::input) {
+      throw InvalidInput(fmt::format("'{}' is an input: a loss cannot depend on it", name));
+    }
+    check_array(e.spikes, record.populations[p].spikes.times.size(), name, "spike errors");
+    check_array(e.maxima, all, name, "maximum errors");
+    check_array(e.integrals, all, name, "integral errors");
+    check_array(e.samples, all * e.sample_times.size(), name, "sample errors");
+    if (!e.sample_times.empty() && e.samples.empty()) {
+      throw InvalidInput(fmt::format("'{}' has sample times but no sample errors", name));
+    }
+    for (std::size_t k = 0; k < e.sample_times.size(); ++k) {
+      const double at = e.sample_times[k];
+      bool inside = at >= 0 && !std::isinf(at) && (k == 0 || at >= e.sample_times[k - 1]);
+      for (const double end : inputs.t_end) inside = inside && at <= end;
+      if (!inside) {
+        throw InvalidInput(fmt::format(
+            "sample time {} of '{}' is {}; expected times in [0, t_end], ascending", k, name, at));
+      }
+    }
+    if (!e.maxima.empty() && errors.maxima[p].times.size() != all) {
+      throw InvalidInput(
+          fmt::format("maximum errors of '{}' need its maxima, an LI population's", name));
+    }
+    if (e.integrals.empty()) continue;
+    for (const double end : inputs.t_end) {
+      if (!std::isinf(end)) continue;
+      for (std::size_t j = 0; j < populations[p].size; ++j) {
+        if (populations[p].bias[j] != 0) {
+          throw InvalidInput(fmt::format(
+              "t_end is infinite and {}.bias[{}] = {}: the integral of V has no limit", name, j,
+              populations[p].bias[j]));
+        }
+      }
+    }
+  }
+}
+
+// Keeps the memory that `g` has.
+template <class Real>
+void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<Real>& g) {
+  g.weights.resize(network.projections().size());
+  g.delays.resize(network.projections().size());
+  for (std::size_t k = 0; k < network.projections().size(); ++k) {
+    const auto& projection = network.projections()[k];
+    g.weights[k].assign(projection.weight.size(), Real(0));
+    g.delays[k].assign(wanted.delays ? projection.delay.values.size() : 0, 0.0);
+  }
+  g.neurons.resize(network.populations().size());
+  g.times.resize(network.populations().size());
+  for (std::size_t p = 0; wanted.neurons && p < network.populations().size(); ++p) {
+    const Population& population = network.populations()[p];
+    if (population.model == Model::input) continue;
+    auto& n = g.neurons[p];
+    const auto zeros = [](const Parameter& parameter) {
+      return std::vector<double>(parameter.values().size(), 0.0);
+    };
+    n.tau_mem = zeros(population.tau_mem);
+    n.tau_syn = zeros(population.tau_syn);
+    n.bias = zeros(population.bias);
+    n.v_initial = zeros(population.v_initial);
+    n.i_initial = zeros(population.i_initial);
+    if (population.model == Model::li) continue;
+    n.v_threshold = zeros(population.v_threshold);
+    n.v_reset = zeros(population.v_reset);
+    n.tau_ref = zeros(population.tau_ref);
+  }
+}
+
+}  // namespace
+
+template <class Real>
+void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+              const Errors<Real>& errors, const Wanted& wanted, int threads,
+              Gradients<Real>& gradients) {
+  const Network<Real>& network = *plan.network;
+  set_to_zero(network, wanted, gradients);
+  Pass<Real> pass{plan, inputs, record, errors, wanted, threads, {}, {}, gradients};
+  const std::size_t count = network.populations().size();
+  pass.segments.assign(inputs.samples(), std::vector<Segments<Real>>(count));
+  pass.spike_errors.resize(count);
+  for (std::size_t p = 0; p < count; ++p) {
+    pass.spike_errors[p].assign(pass.spikes_of(p).times.size(), 0);
+    const auto& given = errors.populations[p].spikes;
+    if (terms::spike_error) std::copy(given.begin(), given.end(), pass.spike_errors[p].begin());
+  }
+
+  for (auto c = plan.components.rbegin(); c != plan.components.rend(); ++c) {
+    parallel_for(threads, inputs.samples(), [&](std::size_t s) {
+      const SampleAdjoint<Real> sample{plan, inputs, record, errors, s};
+      if (c->way == Way::sweep) {
+        const std::size_t population = c->component.populations[0];
+        sweep_back(sample, population, pass.spike_errors[population],
+                   pass.segments[s][population]);
+      } else {
+        event_loop_back(sample, c->component, pass.spike_errors, pass.segments[s]);
+      }
+    });
+    for (const std::size_t population : c->component.populations) {
+      accumulate_synapses(pass, population);
+      if (wanted.neurons) accumulate_parameters(pass, population);
+    }
+  }
+  for (const std::size_t p : network.inputs()) {
+    if (wanted.input_times) gradients.times[p] = std::move(pass.spike_errors[p]);
+  }
+}
+
+template <class Real>
+Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
+                         const Record<Real>& record, const Errors<Real>& errors,
+                         const Wanted& wanted, const Options& options) {
+  const Plan<Real> plan(network, options.way);
+  check(plan, inputs);
+  check_errors(network, inputs, record, errors);
+  Gradients<Real> gradients;
+  backward(plan, inputs, record, errors, wanted, options.threads, gradients);
+  return gradients;
+}
+
+template void backward(const Plan<float>&, const Inputs&, const Record<float>&,
+                       const Errors<float>&, const Wanted&, int, Gradients<float>&);
+template void backward(const Plan<double>&, const Inputs&, const Record<double>&,
+                       const Errors<double>&, const Wanted&, int, Gradients<double>&);
+template Gradients<float> backward(const Network<float>&, const Inputs&, const Record<float>&,
+                                   const Errors<float>&, const Wanted&, const Options&);
+template Gradients<double> backward(const Network<double>&, const Inputs&, const Record<double>&,
+                                    const Errors<double>&, const Wanted&, const Options&);
+
+}  // namespace saltus

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dynamics of the adjoint through one sample: from errors to segments (docs/theory.md, sections
+// 5, 7 and 8). Two ways, the mirror of simulate/: a neuron alone, and all neurons of a cycle together.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "adjoint/segments.hpp"
+#include "network/graph.hpp"
+#include "saltus/adjoint.hpp"
+#include "simulate/plan.hpp"
+
+namespace saltus {
+
+/// What the backward pass knows of one sample.
+template <class Real>
+struct SampleAdjoint {
+  const Plan<Real>& plan;
+  const Inputs& inputs;
+  const Record<Real>& record;
+  const Errors<Real>& errors;
+  std::size_t sample;
+
+  double end() const { return inputs.end(sample); }
+};
+
+/// The view that the dynamics have of one population in one sample.
+template <class Real>
+struct PopulationAdjoint {
+  const PopulationPlan<Real>& plan;
+  const PopulationErrors<Real>& errors;
+  const Maxima<Real>& maxima;
+  std::size_t size, sample;
+  double end;
+  std::span<const double> times;            // spikes of the sample
+  std::span<const std::int32_t> neurons;
+  std::span<const Real> currents, release_currents;
+  std::span<const double> spike_errors;     // E_k without what comes from inside the component
+
+  PopulationAdjoint(const SampleAdjoint<Real>& s, std::size_t population,
+                    const std::vector<double>& all_spike_errors)
+      : plan(s.plan.populations[population]),
+        errors(s.errors.populations[population]),
+        maxima(s.errors.maxima[population]),
+        size(s.plan.size(population)),
+        sample(s.sample),
+        end(s.end()) {
+    const SpikeRecord<Real>& r = s.record.populations[population];
+    const auto first = static_cast<std::size_t>(r.spikes.offsets[sample]);
+    const auto count = static_cast<std::size_t>(r.spikes.offsets[sample + 1]) - first;
+    times = std::span(r.spikes.times).subspan(first, count);
+    neurons = std::span(r.spikes.neurons).subspan(first, count);
+    currents = std::span(r.currents).subspan(first, count);
+    if (!r.release_currents.empty()) {
+      release_currents = std::span(r.release_currents).subspan(first, count);
+    }
+    if (!all_spike_errors.empty()) {
+      spike_errors = std::span(all_spike_errors).subspan(first, count);
+    }
+  }
+
+  /// dl_V/dV of neuron j, for a loss of the integral of V.
+  Real source(std::size_t j) const {
+    return errors.integrals.empty() ? Real(0) : errors.integrals[sample * size + j];
+  }
+  Real driving_source(std::size_t j) const { return terms::loss_source ? source(j) : Real(0); }
+  /// dL/dV of neuron j at sample time k.
+  Real at_sample(std::size_t k, std::size_t j) const {
+    return errors.samples[(sample * errors.sample_times.size() + k) * size + j];
+  }
+  Real release_current(std::size_t k) const {
+    return release_currents.empty() ? currents[k] : release_currents[k];
+  }
+  /// lambda at the end of the sample: 0, or where it settles if the sample never ends.
+  neuron::Adjoint<Real> last(std::size_t j) const {
+    if (!std::isinf(end)) return {};
+    const Real g = driving_source(j);
+    return {-g, -g};
+  }
+};
+
+/// Takes lambda_V back over spike k and books what the jump adds to the gradients.
+/// @param after  lambda_V where V starts to move again after the spike; 0 if that lies past the end
+/// @param error  what arrives elsewhere: E_k without the loss's own jump
+template <class Real>
+Real jump_over_spike(const PopulationAdjoint<Real>& p, std::size_t k, Real after, double error,
+                     JumpSums& sums) {
+  const auto j = static_cast<std::size_t>(p.neurons[k]);
+  const auto& n = p.plan.neuron(j);
+  const Real g = p.source(j);
+  if (terms::loss_jump) error += g * (n.theta - n.v_reset);
+  if (!terms::release_lambda && n.tau_ref > 0) after = 0;
+  const Real before =
+      neuron::jump_back(n, after, static_cast<Real>(error), p.currents[k], p.release_current(k));
+  const double held = std::min(p.times[k] + n.tau_ref, p.end) - p.times[k];
+  sums.v_threshold += n.tc.tau_mem * static_cast<double>(before);
+  sums.v_reset -= n.tc.tau_mem * static_cast<double>(after);
+  if (terms::clamp_reset && g != 0) sums.v_reset += static_cast<double>(g) * held;
+  sums.tau_ref += static_cast<double>((p.release_current(k) + n.bias - n.v_reset) * after);
+  return before;
+}
+
+/// A neuron whose spikes have all their errors already: not part of a cycle. adjoint/sweep.cpp
+template <class Real>
+void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
+                const std::vector<double>& spike_errors, Segments<Real>& segments);
+
+/// All neurons of a component with cycles: what a spike causes inside it is read on the way.
+/// adjoint/event_loop.cpp
+/// @param spike_errors, segments  per population of the network
+template <class Real>
+void event_loop_back(const SampleAdjoint<Real>& sample, const Component& component,
+                     const std::vector<std::vector<double>>& spike_errors,
+                     std::vector<Segments<Real>>& segments);
+
+}  // namespace saltus

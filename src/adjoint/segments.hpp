@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the dynamics of the adjoint leave behind for one sample of a population. Between its own spikes
+// (and samples, maxima) lambda of a neuron is two exponentials, whatever arrives: a segment. All else
+// (weights, delays, the errors of sources) is read off the segments afterwards.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neuron/adjoint.hpp"
+
+namespace saltus {
+
+/// lambda on [start of the next segment, from): it equals `at` just before `from`.
+template <class Real>
+struct Segment {
+  double from;
+  neuron::Adjoint<Real> at;
+  Real source;  // dl_V/dV while V is free to move, 0 while it is held
+
+  neuron::Adjoint<Real> read(const neuron::TimeConstants& tc, double t) const {
+    if (t == from) return at;  // also where both are infinite
+    return neuron::flow_back(tc, at, source, neuron::decay<Real>(tc, from - t));
+  }
+};
+
+/// Gradients that arise at the spikes alone, of one neuron in one sample.
+struct JumpSums {
+  double v_threshold = 0, v_reset = 0, tau_ref = 0;
+};
+
+template <class Real>
+class Segments {
+ public:
+  std::vector<JumpSums> jumps;  // [neuron]
+
+  void start(std::size_t size) {
+    jumps.assign(size, {});
+    unsorted_.clear();
+    used_.assign(size, false);
+  }
+
+  /// Adds a segment; for each neuron they come in descending order of time. As long as lambda of a
+  /// neuron is 0 there is nothing to keep.
+  void add(std::size_t neuron, const Segment<Real>& s) {
+    if (!used_[neuron] && s.at.v == 0 && s.at.i == 0 && s.source == 0) return;
+    used_[neuron] = true;
+    unsorted_.push_back({neuron, s});
+  }
+
+  void finish() {
+    first_.assign(jumps.size() + 1, 0);
+    for (const auto& [neuron, s] : unsorted_) ++first_[neuron + 1];
+    for (std::size_t j = 0; j < jumps.size(); ++j) first_[j + 1] += first_[j];
+    list_.resize(unsorted_.size());
+    std::vector<std::size_t> cursor(first_.begin(), first_.end() - 1);
+    for (const auto& [neuron, s] : unsorted_) list_[cursor[neuron]++] = s;
+    unsorted_.clear();
+  }
+
+  /// The segments of a neuron, latest first; empty if no error ever reaches it.
+  std::span<const Segment<Real>> of(std::size_t neuron) const {
+    return {list_.data() + first_[neuron], first_[neuron + 1] - first_[neuron]};
+  }
+
+ private:
+  struct Entry {
+    std::size_t neuron;
+    Segment<Real> segment;
+  };
+  std::vector<Entry> unsorted_;
+  std::vector<bool> used_;
+  std::vector<std::size_t> first_;
+  std::vector<Segment<Real>> list_;
+};
+
+}  // namespace saltus

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands: each adds its options to the parser and returns what to run once they are parsed.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <atomic>
+#include <functional>
+
+namespace saltus::cli {
+
+/// Exit codes, also in --help.
+enum Exit : int { success = 0, failure = 1, usage = 2, interrupted = 130 };
+
+using Command = std::function<int()>;
+
+Command add_train(CLI::App& app);
+Command add_eval(CLI::App& app);
+Command add_gradcheck(CLI::App& app);
+
+/// Set by Ctrl-C; a second Ctrl-C ends the program at once.
+const std::atomic<bool>& stop_requested();
+
+}  // namespace saltus::cli

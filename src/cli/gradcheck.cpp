@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gradcheck/gradcheck.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/progress.hpp"
+
+namespace saltus::cli {
+namespace {
+
+void print(const gradcheck::Report& r) {
+  const auto verdict = [](bool good) { return good ? "ok" : "FAILED"; };
+  const auto share = [](std::size_t part, std::size_t all) {
+    return all ? 100.0 * static_cast<double>(part) / static_cast<double>(all) : 0.0;
+  };
+  fmt::print("{} networks, float64\n\n", r.networks);
+  fmt::print("central differences   {:>9} taken, {} void ({:.1f} %: {} order, {} step), {} compared "
+             "absolutely\n"
+             "                      largest error {:.2e}, bar {:.0e}  {}   {}\n",
+             r.parameters, r.voided(), share(r.voided(), r.parameters), r.void_order,
+             r.void_unresolved, r.compared_absolutely, r.differences.error,
+             gradcheck::difference_bar, verdict(r.differences.error <= gradcheck::difference_bar),
+             r.differences.where);
+  fmt::print("independent oracle    {:>9} compared\n"
+             "                      largest error {:.2e}, bar {:.0e}  {}   {}\n",
+             r.oracle_parameters, r.oracle.error, gradcheck::oracle_bar,
+             verdict(r.oracle.error <= gradcheck::oracle_bar), r.oracle.where);
+  fmt::print("spike times           largest difference {:.2e} tau_mem\n\n", r.spike_times.error);
+  fmt::print("met: {} spikes, {} neurons with several, {} maxima at arrivals, {} inside, {} at the "
+             "end,\n     {} arrivals at refractory neurons, {} negative weights, {} zero-delay "
+             "cycles;\n     {} networks left out: a spike grazes the threshold (slope below {})\n",
+             r.census.spikes, r.census.multi_spike_neurons, r.census.kink_maxima,
+             r.census.interior_maxima, r.census.end_maxima, r.census.refractory_arrivals,
+             r.census.negative_weights, r.census.zero_delay_cycles, r.grazing_networks,
+             gradcheck::grazing_slope);
+  fmt::print("{}\n", r.passed() ? "passed" : "FAILED");
+}
+
+}  // namespace
+
+Command add_gradcheck(CLI::App& app) {
+  struct Options {
+    gradcheck::Settings settings;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("--networks", options->settings.networks, "random networks (default 200)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seed", options->settings.seed, "of the networks (default 1)");
+  app.add_option("--threads", options->settings.threads, "0: all cores (default 1)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--json", options->json, "last line on standard output: one JSON object");
+  app.footer(
+      "Networks of one to three layers, with cycles, delays, self-connections, refractory times,\n"
+      "biases, resets and every loss. Errors are relative to the largest entry of each tensor.\n\n"
+      "Example:\n  saltus gradcheck --networks 500 --seed 7 --json");
+  return [options] {
+    Progress progress(options->settings.networks, "networks", false);
+    options->settings.progress = [&](std::size_t done) { progress.show("gradcheck", done); };
+    options->settings.stop = &stop_requested();
+    const gradcheck::Report r = gradcheck::run(options->settings);
+    progress.clear();
+    if (options->json) {
+      const nlohmann::json result = {{"networks", r.networks},
+                                     {"parameters", r.parameters},
+                                     {"oracle_parameters", r.oracle_parameters},
+                                     {"max_relative_error_fd", r.differences.error},
+                                     {"max_relative_error_oracle", r.oracle.error},
+                                     {"max_spike_time_error", r.spike_times.error},
+                                     {"spikes", r.census.spikes},
+                                     {"kink_maxima", r.census.kink_maxima},
+                                     {"interior_maxima", r.census.interior_maxima},
+                                     {"multi_spike_neurons", r.census.multi_spike_neurons},
+                                     {"negative_weights", r.census.negative_weights},
+                                     {"refractory_arrivals", r.census.refractory_arrivals},
+                                     {"zero_delay_cycles", r.census.zero_delay_cycles},
+                                     {"void", r.voided()},
+                                     {"compared_absolutely", r.compared_absolutely},
+                                     {"grazing_networks", r.grazing_networks},
+                                     {"seed", options->settings.seed},
+                                     {"interrupted", stop_requested().load()},
+                                     {"passed", r.passed()}};
+      fmt::print("{}\n", result.dump());
+    } else {
+      print(r);
+    }
+    if (stop_requested()) return static_cast<int>(interrupted);
+    return static_cast<int>(r.passed() ? success : failure);
+  };
+}
+
+}  // namespace saltus::cli

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks the adjoint against two witnesses, in float64, over random networks (docs/theory.md,
+// section 12): Richardson central differences of the library's own forward pass, and an independent
+// oracle (tests/oracle) that differentiates forward in time and shares no code with the library.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "gradcheck/topology.hpp"
+
+namespace saltus::gradcheck {
+
+inline constexpr double difference_bar = 1e-6;
+inline constexpr double oracle_bar = 1e-9;
+inline constexpr double void_bar = 0.1;  // share of the differences that may be void
+
+/// A spike that starts flatter than this (tau_mem dV/dt) or a loss this steep in it amplifies rounding
+/// beyond the oracle's bar: the network is void for both comparisons, and counted.
+inline constexpr double grazing_slope = 1e-2;
+
+struct Worst {
+  double error = 0;      // relative to the largest entry of the tensor
+  std::string where;     // seed and tensor
+  void meet(double value, const std::string& name);
+};
+
+struct Report {
+  std::size_t networks = 0;
+  std::size_t parameters = 0;           // differences taken
+  std::size_t void_order = 0;           // the order of events differs between the points
+  std::size_t void_unresolved = 0;      // the step could not be made small enough
+  std::size_t compared_absolutely = 0;  // the tensor is below what rounding can tell
+  std::size_t oracle_parameters = 0;    // derivatives compared with the oracle
+  std::size_t grazing_networks = 0;     // left out, see grazing_slope
+  Worst differences, oracle, spike_times;
+  Census census;
+
+  std::size_t voided() const { return void_order + void_unresolved; }
+  bool passed() const;
+};
+
+struct Settings {
+  std::size_t networks = 200;
+  std::uint64_t seed = 1;
+  int threads = 1;
+  bool with_differences = true;
+  bool with_oracle = true;
+  std::function<void(std::size_t)> progress;        // called with the number of networks done
+  const std::atomic<bool>* stop = nullptr;
+};
+
+Report run(const Settings& settings);
+
+/// The parts, for one network.
+void compare_with_differences(const Case& c, const Evaluation& base, std::uint64_t branch,
+                              const Gradients<double>& gradients, const std::string& label,
+                              Report& report);
+void compare_with_oracle(const Case& c, const Evaluation& base,
+                         const Gradients<double>& gradients, const std::string& label,
+                         Report& report);
+
+}  // namespace saltus::gradcheck

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gradcheck/random_case.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "random/random.hpp"
+#include "simulate/arrivals.hpp"
+
+namespace saltus::gradcheck {
+namespace {
+
+// One number for all or one per neuron, at random.
+Parameter parameter(Random& random, std::size_t size, double low, double high) {
+  if (random.chance(0.5)) return random.uniform(low, high);
+  std::vector<double> values(size);
+  for (double& v : values) v = random.uniform(low, high);
+  return Parameter(std::move(values));
+}
+
+Parameter sometimes(Random& random, double probability, std::size_t size, double low,
+                    double high) {
+  return random.chance(probability) ? parameter(random, size, low, high) : Parameter(0.0);
+}
+
+void time_constants(Random& random, Population& p) {
+  switch (random.below(5)) {
+    case 0: break;  // 20 ms and 5 ms: the paper's
+    case 1:         // equal
+      p.tau_mem = parameter(random, p.size, 5e-3, 20e-3);
+      p.tau_syn = p.tau_mem;
+      break;
+    case 2: {  // nearly equal
+      p.tau_mem = random.uniform(5e-3, 20e-3);
+      p.tau_syn = p.tau_mem[0] * (1 + random.uniform(-1, 1) * std::pow(10, random.uniform(-9, -2)));
+      break;
+    }
+    case 3:  // tau_mem = 2 tau_syn
+      p.tau_syn = random.uniform(5e-3, 10e-3);
+      p.tau_mem = 2 * p.tau_syn[0];
+      break;
+    default:
+      p.tau_mem = parameter(random, p.size, 6e-3, 25e-3);
+      p.tau_syn = parameter(random, p.size, 3e-3, 15e-3);
+  }
+}
+
+Population neurons(Random& random, std::string name, Model model, std::size_t size) {
+  Population p;
+  p.name = std::move(name);
+  p.model = model;
+  p.size = size;
+  time_constants(random, p);
+  p.bias = sometimes(random, 0.4, size, -0.2, 0.3);
+  p.v_initial = sometimes(random, 0.3, size, -0.5, 0.5);
+  p.i_initial = sometimes(random, 0.3, size, -0.5, 1.0);
+  if (model == Model::lif) {
+    if (random.chance(0.5)) p.v_threshold = parameter(random, size, 0.7, 1.3);
+    p.v_reset = sometimes(random, 0.5, size, -0.6, 0.4);
+    p.tau_ref = sometimes(random, 0.35, size, 0.5e-3, 4e-3);
+  }
+  return p;
+}
+
+Delay delay(Random& random, std::size_t pre, std::size_t post) {
+  const auto draw = [&](std::size_t count) {
+    std::vector<double> values(count);
+    for (double& v : values) v = random.uniform(0.3e-3, 6e-3);
+    return values;
+  };
+  switch (random.below(5)) {
+    case 0: return Delay::common(random.uniform(0.3e-3, 6e-3));
+    case 1: return Delay::per_source(draw(pre));
+    case 2: return Delay::per_synapse(draw(pre * post));
+    default: return Delay::none();
+  }
+}
+
+std::vector<double> weights(Random& random, std::size_t pre, std::size_t post, double mean,
+                            double spread) {
+  std::vector<double> w(pre * post);
+  for (double& v : w) v = mean + spread * random.normal();
+  return w;
+}
+
+// Weights inside a cycle: excitation is bounded, or a network may run away (its rate then grows
+// exponentially, and nothing caps the number of spikes).
+std::vector<double> cycle_weights(Random& random, std::size_t pre, std::size_t post) {
+  std::vector<double> w = weights(random, pre, post, -0.1, 0.5);
+  for (double& v : w) v = std::min(v, 0.4 / static_cast<double>(pre));
+  return w;
+}
+
+Spikes input_spikes(Random& random, std::size_t samples, std::size_t channels) {
+  Spikes spikes;
+  for (std::size_t s = 0; s < samples; ++s) {
+    std::vector<std::pair<double, std::int32_t>> sample;
+    const std::size_t count = 3 + random.below(8);
+    for (std::size_t k = 0; k < count; ++k) {
+      sample.emplace_back(random.uniform(0.5e-3, 25e-3),
+                          static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(channels))));
+    }
+    std::sort(sample.begin(), sample.end());
+    for (const auto& [time, channel] : sample) {
+      spikes.times.push_back(time);
+      spikes.neurons.push_back(channel);
+    }
+    spikes.offsets.push_back(static_cast<std::int64_t>(spikes.times.size()));
+  }
+  return spikes;
+}
+
+// A coefficient that belongs to one observable, whatever the order in which they come.
+double coefficient(const Objective& o, std::uint32_t kind, std::uint64_t at) {
+  Random random(o.seed ^ (at * 0x9E3779B97F4A7C15u), Purpose::gradcheck, kind + 1);
+  return random.uniform(-1, 1);
+}
+
+void linear(const Case& c, const Network<double>& network, const Inputs& inputs, Evaluation& e) {
+  const Objective& o = c.objective;
+  const auto term = [&](double coefficient_value, double observable) {
+    e.value += coefficient_value * observable;
+    e.magnitude += std::fabs(coefficient_value * observable);
+  };
+  for (std::size_t p = 0; p < network.populations().size(); ++p) {
+    const Population& population = network.populations()[p];
+    auto& errors = e.errors.populations[p];
+    const std::uint64_t base = (p + 1) * 1000003;
+    if (o.spikes && population.model == Model::lif) {
+      // Times count in units of 10 ms, so that all kinds of terms weigh alike.
+      constexpr double per_second = 100;
+      const Spikes& spikes = e.record.populations[p].spikes;
+      errors.spikes.resize(spikes.times.size());
+      for (std::size_t s = 0; s < e.record.samples; ++s) {
+        std::vector<std::uint64_t> number(population.size, 0);
+        for (auto k = static_cast<std::size_t>(spikes.offsets[s]);
+             k < static_cast<std::size_t>(spikes.offsets[s + 1]); ++k) {
+          const auto n = static_cast<std::size_t>(spikes.neurons[k]);
+          const double a = per_second *
+                           coefficient(o, 0, base + (s * population.size + n) * 4096 + number[n]++);
+          errors.spikes[k] = a;
+          term(a, spikes.times[k]);
+        }
+      }
+    }
+    if (o.maxima && population.model == Model::li) {
+      e.errors.maxima[p] = maxima(network, inputs, e.record, p);
+      for (std::size_t k = 0; k < e.errors.maxima[p].values.size(); ++k) {
+        errors.maxima.push_back(coefficient(o, 1, base + k));
+        term(errors.maxima[k], e.errors.maxima[p].values[k]);
+      }
+    }
+    if (o.integrals && population.model != Model::input) {
+      const auto values = integrals(network, inputs, e.record, p);
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        errors.integrals.push_back(100 * coefficient(o, 2, base + k));
+        term(errors.integrals[k], values[k]);
+      }
+    }
+    if (o.samples && population.model != Model::input) {
+      const auto values = voltages(network, inputs, e.record, p, o.sample_times);
+      errors.sample_times = o.sample_times;
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        errors.samples.push_back(coefficient(o, 3, base + k));
+        term(errors.samples[k], values[k]);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Case random_case(std::uint64_t seed) {
+  Random random(seed, Purpose::gradcheck);
+  Case c;
+  const std::size_t samples = 1 + random.below(2), layers = 1 + random.below(3);
+  const std::size_t channels = 2 + random.below(4);
+  const bool recurrent = random.chance(0.5), readout = random.chance(0.75);
+  c.network.add_input("in", channels);
+  std::string below = "in";
+  std::size_t below_size = channels;
+  for (std::size_t l = 0; l < layers; ++l) {
+    const std::string name = fmt::format("layer{}", l + 1);
+    const std::size_t size = 1 + random.below(5);
+    c.network.add_population(neurons(random, name, Model::lif, size));
+    const double pre = static_cast<double>(below_size);
+    c.network.connect(below, name, weights(random, below_size, size, 3 / std::sqrt(pre), 1.8),
+                      delay(random, below_size, size));
+    if (recurrent && random.chance(0.7)) {  // to itself, diagonal included
+      c.network.connect(name, name, cycle_weights(random, size, size),
+                        delay(random, size, size));
+    }
+    if (recurrent && l > 0 && random.chance(0.5)) {  // back to the layer below
+      c.network.connect(name, below, cycle_weights(random, size, below_size),
+                        delay(random, size, below_size));
+    }
+    if (l > 0 && random.chance(0.25)) {  // past a layer
+      c.network.connect("in", name, weights(random, channels, size, 0.3, 0.8),
+                        delay(random, channels, size));
+    }
+    below = name;
+    below_size = size;
+  }
+  std::size_t outputs = below_size;
+  c.objective.readout = c.network.index(below);
+  if (readout) {
+    outputs = 1 + random.below(3);
+    c.objective.readout = c.network.add_population(neurons(random, "out", Model::li, outputs));
+    c.network.connect(below, "out", weights(random, below_size, outputs, 0.1, 0.9),
+                      delay(random, below_size, outputs));
+    if (random.chance(0.5)) {
+      c.network.connect("in", "out", weights(random, channels, outputs, 0.0, 0.7),
+                        delay(random, channels, outputs));
+    }
+  }
+  c.inputs.push_back(input_spikes(random, samples, channels));
+
+  bool cyclic = false;
+  for (const auto& p : c.network.projections()) cyclic = cyclic || p.source >= p.target;
+  const bool endless = !cyclic && random.chance(0.4);
+  for (std::size_t s = 0; s < samples; ++s) {
+    c.t_end.push_back(endless ? infinity : random.uniform(20e-3, 45e-3));
+  }
+
+  Objective& o = c.objective;
+  o.seed = seed + 1;
+  o.linear = random.chance(0.7);
+  o.spikes = random.chance(0.6);
+  o.maxima = random.chance(0.6);
+  o.integrals = random.chance(0.4);
+  o.samples = random.chance(0.4);
+  if (!(o.spikes || o.maxima || o.integrals || o.samples)) o.spikes = o.maxima = true;
+  for (int k = 0; k < 3; ++k) o.sample_times.push_back(random.uniform(0, 20e-3));
+  std::sort(o.sample_times.begin(), o.sample_times.end());
+  if (!o.linear) {
+    o.loss.kind = !readout              ? LossKind::first_spike
+                  : random.chance(0.5) ? LossKind::maximum_voltage
+                                       : LossKind::integrated_voltage;
+    o.loss.tau_0 = 5e-3;
+    o.loss.t_missing = 0.05;
+    for (std::size_t s = 0; s < samples; ++s) {
+      o.labels.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(outputs))));
+    }
+  }
+  if (endless && (o.linear ? o.integrals : o.loss.kind == LossKind::integrated_voltage)) {
+    for (auto& p : c.network.populations()) p.bias = 0.0;  // or the integral has no limit
+  }
+  return c;
+}
+
+Evaluation evaluate(const Case& c, const Network<double>& network,
+                    const std::vector<Spikes>& spikes) {
+  Inputs inputs{{}, c.t_end};
+  for (const Spikes& s : spikes) inputs.spikes.push_back(s.view());
+  Evaluation e;
+  e.record = simulate(network, inputs);
+  e.errors = Errors<double>(network.populations().size());
+  if (c.objective.linear) {
+    linear(c, network, inputs, e);
+    return e;
+  }
+  auto result = evaluate(c.objective.loss, network, inputs, e.record, c.objective.readout,
+                         c.objective.labels);
+  e.value = result.value;
+  e.magnitude = std::fabs(e.value) + 1;
+  e.errors = std::move(result.errors);
+  return e;
+}
+
+}  // namespace saltus::gradcheck

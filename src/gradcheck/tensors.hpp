@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of a network and their gradients side by side, tensor by tensor.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "saltus/adjoint.hpp"
+
+namespace saltus::gradcheck {
+
+struct Tensor {
+  std::string name;
+  std::vector<double>* values;          // in the network
+  const std::vector<double>* gradient;
+  double typical;                       // size of a sensible change
+  bool bounded_below = false;           // 0 is the least value allowed
+};
+
+inline std::vector<Tensor> tensors(Network<double>& network, const Gradients<double>& g) {
+  std::vector<Tensor> result;
+  for (std::size_t k = 0; k < network.projections().size(); ++k) {
+    auto& p = network.projections()[k];
+    result.push_back({p.name + ".weight", &p.weight, &g.weights[k], 1.0});
+    if (!p.delay.values.empty()) {
+      result.push_back({p.name + ".delay", &p.delay.values, &g.delays[k], 5e-3, true});
+    }
+  }
+  for (std::size_t k = 0; k < network.populations().size(); ++k) {
+    auto& p = network.populations()[k];
+    if (p.model == Model::input) continue;
+    const auto& n = g.neurons[k];
+    const auto add = [&](const char* name, Parameter& values, const std::vector<double>& gradient,
+                         double typical, bool bounded = false) {
+      result.push_back({p.name + "." + name, &values.values(), &gradient, typical, bounded});
+    };
+    add("tau_mem", p.tau_mem, n.tau_mem, 10e-3);
+    add("tau_syn", p.tau_syn, n.tau_syn, 5e-3);
+    add("bias", p.bias, n.bias, 1.0);
+    add("v_initial", p.v_initial, n.v_initial, 1.0);
+    add("i_initial", p.i_initial, n.i_initial, 1.0);
+    if (p.model != Model::lif) continue;
+    add("v_threshold", p.v_threshold, n.v_threshold, 1.0);
+    add("v_reset", p.v_reset, n.v_reset, 1.0);
+    add("tau_ref", p.tau_ref, n.tau_ref, 5e-3, true);
+  }
+  return result;
+}
+
+}  // namespace saltus::gradcheck

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which branch of the piecewise smooth loss a simulation lies on: the order of events at every neuron
+// and the place of every maximum. A difference between two branches says nothing about a derivative.
+#pragma once
+
+#include <cstdint>
+
+#include "gradcheck/random_case.hpp"
+
+namespace saltus::gradcheck {
+
+/// What a check met: counts go beside its verdict.
+struct Census {
+  std::size_t spikes = 0, multi_spike_neurons = 0, kink_maxima = 0, interior_maxima = 0;
+  std::size_t end_maxima = 0, refractory_arrivals = 0, negative_weights = 0, zero_delay_cycles = 0;
+  double flattest_spike = 1e300;  // smallest tau_mem dV/dt at a spike
+
+  void add(const Census& other);
+};
+
+/// Equal numbers: the same branch.
+std::uint64_t topology(const Case& c, const Network<double>& network,
+                       const std::vector<Spikes>& inputs, const Evaluation& e,
+                       Census* census = nullptr);
+
+}  // namespace saltus::gradcheck

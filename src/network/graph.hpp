@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph of a network: which populations must be run together, and in what order.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "saltus/network.hpp"
+
+namespace saltus {
+
+/// Populations that reach each other (or one alone), without inputs.
+struct Component {
+  std::vector<std::size_t> populations;
+  bool cyclic = false;        ///< holds a cycle (also a self-connection)
+  double shortest_delay = 0;  ///< of the projections inside it; infinity if there are none
+};
+
+/// The strongly connected components, sources before targets.
+template <class Real>
+std::vector<Component> components(const Network<Real>& network);
+
+}  // namespace saltus

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "saltus/network.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "saltus/error.hpp"
+
+namespace saltus {
+namespace {
+
+[[noreturn]] void refuse(std::string message) { throw InvalidInput(std::move(message)); }
+
+void check_parameter(const Population& population, std::string_view name,
+                     const Parameter& parameter) {
+  const auto& values = parameter.values();
+  if (values.size() != 1 && values.size() != population.size) {
+    refuse(fmt::format("{}.{} has {} values; expected one number or {} (one per neuron)",
+                       population.name, name, values.size(), population.size));
+  }
+  const bool positive = name == "tau_mem" || name == "tau_syn";
+  const bool not_negative = name == "tau_ref";
+  for (std::size_t j = 0; j < values.size(); ++j) {
+    const double v = values[j];
+    const bool bad_sign = (positive && !(v > 0)) || (not_negative && !(v >= 0));
+    if (!std::isfinite(v) || bad_sign) {
+      refuse(fmt::format("{}.{}[{}] is {}; expected a finite {}", population.name, name, j, v,
+                         positive       ? "time above 0, in seconds"
+                         : not_negative ? "time of at least 0, in seconds"
+                                        : "number"));
+    }
+  }
+}
+
+// V starts and restarts below the threshold, or there is no crossing from below to wait for.
+void check_below_threshold(const Population& p, std::string_view name, const Parameter& value) {
+  for (std::size_t j = 0; j < (value.shared() && p.v_threshold.shared() ? 1 : p.size); ++j) {
+    if (!(value[j] < p.v_threshold[j])) {
+      refuse(fmt::format("{}.{}[{}] is {}; expected less than v_threshold = {}", p.name, name, j,
+                         value[j], p.v_threshold[j]));
+    }
+  }
+}
+
+void check_population(const Population& p) {
+  if (p.size == 0 || p.size > INT32_MAX) {
+    refuse(fmt::format("population '{}' has size {}; expected 1 to {}", p.name, p.size, INT32_MAX));
+  }
+  if (p.model == Model::input) return;
+  for (const auto& [name, member, lif_only] : neuron_parameters) {
+    if (!lif_only || p.model == Model::lif) check_parameter(p, name, p.*member);
+  }
+  if (p.model != Model::lif) return;
+  check_below_threshold(p, "v_reset", p.v_reset);
+  check_below_threshold(p, "v_initial", p.v_initial);
+}
+
+template <class Real>
+void check_projection(const Projection<Real>& projection, std::size_t pre, std::size_t post) {
+  if (projection.weight.size() != pre * post) {
+    refuse(fmt::format("{}.weight has {} values; expected {} x {} = {} ([pre, post])",
+                       projection.name, projection.weight.size(), pre, post, pre * post));
+  }
+  for (std::size_t k = 0; k < projection.weight.size(); ++k) {
+    if (!std::isfinite(projection.weight[k])) {
+      refuse(fmt::format("{}.weight[{}, {}] is {}; expected a finite number", projection.name,
+                         k / post, k % post, projection.weight[k]));
+    }
+  }
+  std::size_t expected = 0;
+  switch (projection.delay.kind) {
+    case Delay::Kind::none: break;
+    case Delay::Kind::common: expected = 1; break;
+    case Delay::Kind::per_source: expected = pre; break;
+    case Delay::Kind::per_synapse: expected = pre * post; break;
+  }
+  if (projection.delay.values.size() != expected) {
+    refuse(fmt::format("{}.delay has {} values; expected {}", projection.name,
+                       projection.delay.values.size(), expected));
+  }
+  for (std::size_t k = 0; k < expected; ++k) {
+    const double d = projection.delay.values[k];
+    if (!std::isfinite(d) || d < 0) {
+      refuse(fmt::format("{}.delay[{}] is {}; expected a finite time of at least 0, in seconds",
+                         projection.name, k, d));
+    }
+  }
+}
+
+}  // namespace
+
+template <class Real>
+std::size_t Network<Real>::add_input(std::string name, std::size_t size) {
+  Population population;
+  population.name = std::move(name);
+  population.model = Model::input;
+  population.size = size;
+  return add_population(std::move(population));
+}
+
+template <class Real>
+std::size_t Network<Real>::add_population(Population population) {
+  if (population.name.empty()) refuse("a population needs a name");
+  for (const auto& other : populations_) {
+    if (other.name == population.name) {
+      refuse(fmt::format("population '{}' exists already; give another name", population.name));
+    }
+  }
+  check_population(population);
+  populations_.push_back(std::move(population));
+  return populations_.size() - 1;
+}
+
+template <class Real>
+std::size_t Network<Real>::connect(std::string_view source, std::string_view target,
+                                   std::vector<Real> weight, Delay delay, std::string name) {
+  Projection<Real> projection{std::move(name), index(source), index(target), std::move(weight),
+                              std::move(delay)};
+  if (projection.name.empty()) projection.name = fmt::format("{}->{}", source, target);
+  for (const auto& other : projections_) {
+    if (other.name == projection.name) {
+      refuse(fmt::format("projection '{}' exists already; give another name", projection.name));
+    }
+  }
+  const Population& from = populations_[projection.source];
+  const Population& to = populations_[projection.target];
+  if (from.model == Model::li) {
+    refuse(fmt::format("projection '{}': '{}' is an LI population, which never spikes; expected an "
+                       "input or LIF as source", projection.name, from.name));
+  }
+  if (to.model == Model::input) {
+    refuse(fmt::format("projection '{}': '{}' is an input; expected LIF or LI as target",
+                       projection.name, to.name));
+  }
+  check_projection(projection, from.size, to.size);
+  projections_.push_back(std::move(projection));
+  return projections_.size() - 1;
+}
+
+template <class Real>
+void Network<Real>::check() const {
+  for (const auto& population : populations_) check_population(population);
+  for (const auto& projection : projections_) {
+    check_projection(projection, populations_[projection.source].size,
+                     populations_[projection.target].size);
+  }
+}
+
+template <class Real>
+std::size_t Network<Real>::index(std::string_view name) const {
+  for (std::size_t i = 0; i < populations_.size(); ++i) {
+    if (populations_[i].name == name) return i;
+  }
+  std::string known;
+  for (const auto& population : populations_) {
+    known += (known.empty() ? "'" : ", '") + population.name + "'";
+  }
+  refuse(fmt::format("no population is called '{}'; there are: {}", name,
+                     known.empty() ? "none yet" : known));
+}
+
+template <class Real>
+std::vector<std::size_t> Network<Real>::inputs() const {
+  std::vector<std::size_t> result;
+  for (std::size_t i = 0; i < populations_.size(); ++i) {
+    if (populations_[i].model == Model::input) result.push_back(i);
+  }
+  return result;
+}
+
+template class Network<float>;
+template class Network<double>;
+
+template <class To, class From>
+Network<To> convert(const Network<From>& network) {
+  Network<To> result;
+  result.populations() = network.populations();
+  for (const auto& p : network.projections()) {
+    result.projections().push_back(
+        {p.name, p.source, p.target, {p.weight.begin(), p.weight.end()}, p.delay});
+  }
+  return result;
+}
+template Network<float> convert(const Network<float>&);
+template Network<float> convert(const Network<double>&);
+template Network<double> convert(const Network<float>&);
+template Network<double> convert(const Network<double>&);
+
+template <class Real>
+std::string describe(const Network<Real>& network) {
+  static constexpr const char* models[] = {"input", "LIF", "LI"};
+  static constexpr const char* delays[] = {"none", "common", "per source", "per synapse"};
+  const auto show = [](const Parameter& p) {
+    const auto [low, high] = std::minmax_element(p.values().begin(), p.values().end());
+    return *low == *high ? fmt::format("{:g}", *low) : fmt::format("{:g}..{:g}", *low, *high);
+  };
+  std::string text;
+  for (const auto& p : network.populations()) {
+    text += fmt::format("{:<12} {:<6} {:>6}", p.name, models[static_cast<int>(p.model)], p.size);
+    if (p.model != Model::input) {
+      for (const auto& [name, member, lif_only] : neuron_parameters) {
+        if (!lif_only || p.model == Model::lif) text += fmt::format("  {} {}", name, show(p.*member));
+      }
+    }
+    text += '\n';
+  }
+  for (const auto& p : network.projections()) {
+    text += fmt::format("{:<20} dense {} x {}  delay {}\n", p.name,
+                        network.populations()[p.source].size, network.populations()[p.target].size,
+                        delays[static_cast<int>(p.delay.kind)]);
+  }
+  return text;
+}
+template std::string describe(const Network<float>&);
+template std::string describe(const Network<double>&);
+
+}  // namespace saltus

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a neuron without a spike moves (docs/theory.md, section 1). With x = exp(-t / tau_mem), which
+// goes from 1 down to 0, p = tau_mem / tau_syn and
+//
+//     h(x) = (x^(p-1) - 1) / (p - 1),     h(x) = ln x for p = 1,
+//
+// every ratio of time constants is one formula, accurate across p = 1:
+//
+//     I = I0 x^p,     V = b + (V0 - b) x + I0 K,     K = -x h(x),     dV/dx = V0 - b - I0 (1 + p h(x)).
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+namespace saltus::neuron {
+
+/// x^n by squaring, n >= 0.
+template <class Real>
+inline Real integer_power(Real x, int n) {
+  Real result = 1;
+  for (; n > 0; n >>= 1, x *= x) {
+    if (n & 1) result *= x;
+  }
+  return result;
+}
+
+struct TimeConstants {
+  double tau_mem, tau_syn;
+  double p;           // tau_mem / tau_syn
+  int integer_p = 0;  // p where it is a small integer >= 2: powers are products then; else 0
+  double t_peak;      // when a single arrival raises V highest, K'(t_peak) = 0
+  double k_peak;      // K(t_peak)
+
+  TimeConstants(double mem, double syn) : tau_mem(mem), tau_syn(syn), p(mem / syn) {
+    if (p >= 2 && p <= 32 && p == std::floor(p)) integer_p = static_cast<int>(p);
+    // h(x_peak) = -1/p, so x_peak = p^(-1/(p-1)).
+    const double log_x = p == 1 ? -1.0 : -std::log1p(p - 1) / (p - 1);
+    t_peak = -tau_mem * log_x;
+    k_peak = std::exp(log_x) / p;
+  }
+  bool operator==(const TimeConstants&) const = default;
+
+  /// h(x) as above.
+  template <class Real>
+  Real h(Real x) const {
+    if (integer_p) return (integer_power(x, integer_p - 1) - 1) / static_cast<Real>(integer_p - 1);
+    if (p == 1) return std::log(x);
+    const Real q = static_cast<Real>(p - 1);
+    return std::expm1(q * std::log(x)) / q;
+  }
+
+  /// x^p, the decay of I while V decays by x.
+  template <class Real>
+  Real synaptic(Real x) const {
+    return integer_p ? integer_power(x, integer_p) : std::pow(x, static_cast<Real>(p));
+  }
+};
+
+/// What an interval of time does to every neuron with the same time constants.
+template <class Real>
+struct Decay {
+  Real mem;    // exp(-dt / tau_mem)
+  Real syn;    // exp(-dt / tau_syn)
+  Real k;      // K(dt): V gained from I0 = 1
+  Real reach;  // the largest K in [0, dt]
+};
+
+template <class Real>
+inline Decay<Real> decay(const TimeConstants& tc, double dt) {
+  if (std::isinf(dt)) return {0, 0, 0, static_cast<Real>(tc.k_peak)};
+  const double mem = std::exp(-dt / tc.tau_mem);
+  const double syn =
+      tc.integer_p ? integer_power(mem, tc.integer_p) : std::exp(-dt / tc.tau_syn);
+  const double q = tc.p - 1;
+  double k;
+  if (std::fabs(q) > 0.5) {
+    k = (mem - syn) / q;
+  } else if (q == 0) {
+    k = dt / tc.tau_mem * mem;
+  } else {  // the slower exponential times 1 - exp(-|q| dt / tau_mem), without cancellation
+    k = (q > 0 ? mem : syn) * (-std::expm1(-std::fabs(q) * dt / tc.tau_mem)) / std::fabs(q);
+  }
+  const double reach = dt < tc.t_peak ? k : tc.k_peak;
+  return {static_cast<Real>(mem), static_cast<Real>(syn), static_cast<Real>(k),
+          static_cast<Real>(reach)};
+}
+
+}  // namespace saltus::neuron

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Leaky integrate-and-fire with an exponential synapse: flow, next spike, jump
+// (docs/theory.md, sections 1 to 3 and 8). LI, the readout, is the same with theta = infinity.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "neuron/decay.hpp"
+#include "neuron/spike_search.hpp"
+
+namespace saltus::neuron {
+
+/// The parameters of one neuron, ready for use.
+template <class Real>
+struct Lif {
+  TimeConstants tc;
+  Real bias, theta, v_reset;
+  double tau_ref;
+  Real v_initial, i_initial;
+
+  Real just_below_theta() const {
+    return std::nextafter(theta, -std::numeric_limits<Real>::infinity());
+  }
+};
+
+/// The state of one neuron at a known time.
+template <class Real>
+struct State {
+  Real v, i;
+  double release = 0;  // V is held at v_reset until then
+};
+
+template <class Real>
+struct Crossing {
+  double time;   // infinity if there is none
+  Real current;  // I at that time
+
+  bool found() const { return time < std::numeric_limits<double>::infinity(); }
+};
+
+/// V after an interval without a spike.
+template <class Real>
+inline Real membrane_after(const Lif<Real>& n, Real v, Real i, const Decay<Real>& d) {
+  return n.bias + (v - n.bias) * d.mem + i * d.k;
+}
+
+/// The first spike in (t, t_end], of a neuron that is not held, by the state (v, i) at t.
+/// A spike is strictly later than the event that opens its interval and not later than the one that
+/// closes it: so the times alone tell the order of events, and the adjoint can walk it backwards.
+template <class Real>
+inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double t, double t_end,
+                                     const Decay<Real>& d, Real v_end) {
+  constexpr Crossing<Real> none{std::numeric_limits<double>::infinity(), 0};
+  if (cannot_spike(v, i, n.bias, n.theta, v_end, d.reach)) return none;
+  const Real x = crossing(n.tc, v, i, n.bias, n.theta, d.mem, v_end);
+  if (x < 0) return none;
+  const Real current = i * n.tc.synaptic(x);
+  if (!(current + n.bias > n.theta)) return none;  // V only touches: dV/dt = 0 but for rounding
+  const double soonest = std::nextafter(t, std::numeric_limits<double>::infinity());
+  const double time = t - n.tc.tau_mem * std::log(static_cast<double>(x));
+  return {std::clamp(time, soonest, std::max(soonest, t_end)), current};
+}
+
+/// Lets (v, i) decay over an interval without a spike.
+template <class Real>
+inline void flow(const Lif<Real>& n, State<Real>& s, const Decay<Real>& d) {
+  s.v = std::min(membrane_after(n, s.v, s.i, d), n.just_below_theta());
+  s.i *= d.syn;
+}
+
+/// Takes a neuron from t to t_end through all its spikes. `d` is the decay of the whole interval.
+/// @param sink  told sink.spike(time, current) and sink.release(current) as they happen
+template <class Real, class Sink>
+inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, Decay<Real> d,
+                    Sink&& sink) {
+  for (;;) {
+    if (s.release > t) {
+      if (s.release > t_end) {
+        s.i *= d.syn;
+        return;
+      }
+      s.i *= static_cast<Real>(std::exp(-(s.release - t) / n.tc.tau_syn));
+      t = s.release;
+      sink.release(s.i);
+      d = decay<Real>(n.tc, t_end - t);
+    }
+    const Real v_end = membrane_after(n, s.v, s.i, d);
+    const Crossing<Real> spike = first_crossing(n, s.v, s.i, t, t_end, d, v_end);
+    if (!spike.found()) break;
+    sink.spike(spike.time, spike.current);
+    s = {n.v_reset, spike.current, spike.time + n.tau_ref};
+    t = spike.time;
+    d = decay<Real>(n.tc, t_end - t);
+  }
+  flow(n, s, d);
+}
+
+}  // namespace saltus::neuron

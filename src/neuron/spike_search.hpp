@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The next spike, without a time grid and without missing one (docs/theory.md, section 2).
+//
+// In x = exp(-t / tau_mem) the distance to the threshold f(x) = V - theta has
+// f'' = -p I0 x^(p-2): one sign over the whole interval. So Newton's method needs no bracket.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "neuron/decay.hpp"
+
+namespace saltus::neuron {
+
+/// No crossing in (0, dt] if this is true, exact for any bias: V stays below what the larger of V0
+/// and b, and the largest response to a positive I0 within the interval, can reach together.
+/// @param v_end  V at the end of the interval
+template <class Real>
+inline bool cannot_spike(Real v0, Real i0, Real b, Real theta, Real v_end, Real reach) {
+  // For I0 <= 0, f is convex: a crossing needs f(x_end) >= 0.
+  return v_end < theta && (i0 <= 0 || std::max(v0, b) + i0 * reach < theta);
+}
+
+inline constexpr int newton_limit = 64;
+inline constexpr double no_crossing = -1;
+
+/// Where V first reaches theta, as x in [x_end, 1]; no_crossing if it does not.
+/// Needs v0 < theta. Pass x_end = exp(-dt / tau_mem) and v_end = V there; x_end may be 0.
+template <class Real>
+inline Real crossing(const TimeConstants& tc, Real v0, Real i0, Real b, Real theta, Real x_end,
+                     Real v_end) {
+  const Real a = v0 - b, c = b - theta, p = static_cast<Real>(tc.p);
+  x_end = std::max(x_end, std::numeric_limits<Real>::min());
+  const auto slope_at = [&](Real h) { return a - i0 * (1 + p * h); };  // dV/dx < 0: V rises in time
+  // Rounding may put a crossing onto the border of two intervals: it fires there, if V rises.
+  const auto border = [&] {
+    return v_end >= theta && slope_at(tc.h(x_end)) < 0 ? x_end : static_cast<Real>(no_crossing);
+  };
+
+  if (i0 >= 0) {  // concave: from x = 1 Newton walks monotonically down to the first crossing
+    Real x = 1, f = v0 - theta, slope = a - i0;
+    for (int i = 0; i < newton_limit; ++i) {
+      if (!(slope < 0)) return border();  // past the peak
+      const Real next = x - f / slope;
+      if (!(next < x)) return x;
+      if (next < x_end) return border();
+      x = next;
+      const Real h = tc.h(x);
+      f = (a - i0 * h) * x + c;
+      slope = slope_at(h);
+    }
+    // Not converged (seen only for b = theta): f < 0 at x, V still rises. Bisect down to the peak.
+    const Real q = static_cast<Real>(tc.p - 1), h_peak = (a / i0 - 1) / p;
+    const Real x_peak = tc.p == 1 ? std::exp(h_peak) : std::exp(std::log1p(q * h_peak) / q);
+    Real low = std::max(x_end, std::min(x_peak, x));
+    if (!((a - i0 * tc.h(low)) * low + c >= 0)) return border();
+    for (Real high = x;;) {
+      const Real middle = low + (high - low) / 2;
+      if (!(low < middle && middle < high)) return low;
+      ((a - i0 * tc.h(middle)) * middle + c >= 0 ? low : high) = middle;
+    }
+  }
+
+  // Convex: a crossing exists if and only if V ends at or above theta, and then exactly one; from
+  // x_end Newton climbs monotonically to it. (A slope test at x = 1 would lose it: V may fall
+  // first.) If V falls from, or starts flat, just below theta, rounding can throw a step across the
+  // valley: the last x at which V still rises through theta, the test of first_crossing, is the
+  // crossing.
+  const auto rises = [&](Real at) { return i0 * tc.synaptic(at) + b > theta; };
+  if (!(v_end >= theta && rises(x_end))) return no_crossing;
+  Real x = x_end;
+  for (int i = 0; i < newton_limit; ++i) {
+    const Real h = tc.h(x);
+    const Real f = (a - i0 * h) * x + c, slope = slope_at(h);
+    if (!(slope < 0)) return x;
+    const Real next = std::min(x - f / slope, Real(1));
+    if (!(next > x && rises(next))) return x;
+    x = next;
+  }
+  for (Real high = 1;;) {
+    const Real middle = x + (high - x) / 2;
+    if (!(x < middle && middle < high)) return x;
+    ((a - i0 * tc.h(middle)) * middle + c >= 0 && rises(middle) ? x : high) = middle;
+  }
+}
+
+}  // namespace saltus::neuron

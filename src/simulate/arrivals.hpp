@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What reaches a population, in order of time. Three kinds: without delay or with one per projection
+// all neurons see the same list (shared); with a delay per source neuron also, shifted and merged;
+// with a delay per synapse each target neuron has an order of its own (per column).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neuron/decay.hpp"
+#include "saltus/network.hpp"
+#include "saltus/spikes.hpp"
+
+namespace saltus {
+
+/// The spikes of one sample of one source.
+struct SampleSpikes {
+  std::span<const double> times;
+  std::span<const std::int32_t> neurons;
+};
+
+inline SampleSpikes sample_of(const SpikeView& spikes, std::size_t sample) {
+  const auto first = static_cast<std::size_t>(spikes.offsets[sample]);
+  const auto count = static_cast<std::size_t>(spikes.offsets[sample + 1]) - first;
+  return {spikes.times.subspan(first, count), spikes.neurons.subspan(first, count)};
+}
+
+/// One spike on its way into a population.
+template <class Real>
+struct Arrival {
+  double time;
+  const Real* row;          // weights of the source neuron, [post]
+  std::int32_t projection;  // number in the network
+  std::int32_t spike;       // number within the source's sample
+};
+
+template <class Real>
+inline bool earlier(const Arrival<Real>& a, const Arrival<Real>& b) {
+  if (a.time != b.time) return a.time < b.time;
+  if (a.projection != b.projection) return a.projection < b.projection;
+  return a.spike < b.spike;
+}
+
+inline constexpr std::size_t any_column = static_cast<std::size_t>(-1);
+
+/// When spike `neuron` of a projection, sent at `time`, reaches `column` (any_column: all at once).
+template <class Real>
+inline double arrival_time(const Projection<Real>& p, double time, std::int32_t neuron,
+                           std::size_t column, std::size_t post) {
+  return p.delay.kind == Delay::Kind::none
+             ? time
+             : time + p.delay(static_cast<std::size_t>(neuron), column == any_column ? 0 : column,
+                              post);
+}
+
+/// A list of arrivals in groups of equal time, and the decays of the intervals that they close.
+template <class Real>
+class Arrivals {
+ public:
+  std::vector<Arrival<Real>> list;
+  std::vector<std::int32_t> groups;           // [group + 1] first entry in list
+  std::vector<double> times;                  // [group]
+  std::vector<neuron::Decay<Real>> decays;    // [group + 1]; the last one reaches to the end
+
+  std::size_t group_count() const { return times.size(); }
+  std::span<const Arrival<Real>> group(std::size_t g) const {
+    return {list.data() + groups[g], static_cast<std::size_t>(groups[g + 1] - groups[g])};
+  }
+
+  void clear() {
+    list.clear();
+    sources_ = 0;
+    sorted_ = true;
+  }
+
+  /// Adds the spikes of one projection, as seen by `column`.
+  void add(const Projection<Real>& projection, std::int32_t number, std::size_t post,
+           SampleSpikes spikes, std::size_t column) {
+    sorted_ = sorted_ && ++sources_ == 1 && projection.delay.kind <= Delay::Kind::common;
+    for (std::size_t k = 0; k < spikes.times.size(); ++k) {
+      const std::int32_t pre = spikes.neurons[k];
+      list.push_back({arrival_time(projection, spikes.times[k], pre, column, post),
+                      projection.weight.data() + static_cast<std::size_t>(pre) * post, number,
+                      static_cast<std::int32_t>(k)});
+    }
+  }
+
+  /// Puts the list in order, drops what arrives at `end` or later, finds the groups.
+  void finish(double end) {
+    if (!sorted_) std::sort(list.begin(), list.end(), earlier<Real>);
+    while (!list.empty() && list.back().time >= end) list.pop_back();
+    groups.clear();
+    times.clear();
+    for (std::size_t k = 0; k < list.size(); ++k) {
+      if (k > 0 && list[k].time == times.back()) continue;
+      groups.push_back(static_cast<std::int32_t>(k));
+      times.push_back(list[k].time);
+    }
+    groups.push_back(static_cast<std::int32_t>(list.size()));
+  }
+
+  /// Computes the decays from `t` through every group to `end`.
+  void decay_through(const neuron::TimeConstants& tc, double t, double end) {
+    decays.clear();
+    for (const double next : times) {
+      decays.push_back(neuron::decay<Real>(tc, next - t));
+      t = next;
+    }
+    decays.push_back(neuron::decay<Real>(tc, end - t));
+  }
+
+ private:
+  int sources_ = 0;
+  bool sorted_ = true;
+};
+
+}  // namespace saltus

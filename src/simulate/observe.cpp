@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be read off a record: maxima, integrals and samples of V.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "neuron/maximum.hpp"
+#include "saltus/error.hpp"
+#include "saltus/simulate.hpp"
+#include "simulate/parallel.hpp"
+#include "simulate/replay.hpp"
+#include "simulate/run.hpp"
+
+namespace saltus {
+namespace {
+
+template <class Real>
+const Population& neurons_of(const Network<Real>& network, std::size_t population,
+                             std::string_view what) {
+  const Population& p = network.populations().at(population);
+  if (p.model == Model::input) {
+    throw InvalidInput(fmt::format("'{}' is an input: it has no {}", p.name, what));
+  }
+  return p;
+}
+
+// Keeps the largest V seen so far: at the start, inside a piece, at an arrival or at the end
+// (docs/theory.md, section 7).
+template <class Real>
+struct Highest : ReplayVisitor {
+  const neuron::Lif<Real>& n;
+  double end;
+  Real value;
+  double time = 0;
+  Place place = Place::start;
+  Real current;
+
+  Highest(const neuron::Lif<Real>& neuron, double t_end)
+      : n(neuron), end(t_end), value(neuron.v_initial), current(neuron.i_initial) {}
+
+  void piece(const Piece<Real>& p) {
+    // A bound that costs two operations: most pieces cannot hold a new maximum.
+    if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach <= value) return;
+    const auto peak = neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem);
+    if (peak.x > 0 && peak.value > value) {
+      value = peak.value;
+      time = p.t0 - n.tc.tau_mem * std::log(static_cast<double>(peak.x));
+      place = Place::interior;
+      current = value - n.bias;  // dV/dt = 0
+    }
+    if (p.v_end > value) {
+      value = p.v_end;
+      time = p.t1;
+      place = p.t1 >= end ? Place::end : Place::arrival;
+      current = p.i * p.decay.syn;
+    }
+  }
+};
+
+template <class Real>
+struct Integral : ReplayVisitor {
+  const neuron::Lif<Real>& n;
+  double sum = 0;
+
+  explicit Integral(const neuron::Lif<Real>& neuron) : n(neuron) {}
+
+  void piece(const Piece<Real>& p) {
+    const double dt = p.t1 - p.t0;
+    if (dt == 0) return;
+    if (p.held) {
+      sum += static_cast<double>(n.v_reset) * dt;
+      return;
+    }
+    const auto d = neuron::decay<double>(n.tc, dt);
+    const double b = n.bias;
+    sum += (b == 0 ? 0 : b * dt) + (p.v - b) * n.tc.tau_mem * (1 - d.mem) +
+           p.i * (n.tc.tau_syn * (1 - d.syn) - n.tc.tau_mem * d.k);
+  }
+};
+
+template <class Real>
+struct Samples : ReplayVisitor {
+  const neuron::Lif<Real>& n;
+  std::span<const double> at;
+  Real* out;           // [time, neuron], this neuron's column
+  std::size_t stride;  // neurons
+  std::size_t next = 0;
+
+  Samples(const neuron::Lif<Real>& neuron, std::span<const double> times, Real* o, std::size_t s)
+      : n(neuron), at(times), out(o), stride(s) {
+    while (next < at.size() && at[next] <= 0) out[stride * next++] = n.v_initial;
+  }
+
+  void piece(const Piece<Real>& p) {
+    for (; next < at.size() && at[next] <= p.t1; ++next) {
+      out[stride * next] = p.held ? n.v_reset
+                                  : neuron::membrane_after(
+                                        n, p.v, p.i, neuron::decay<Real>(n.tc, at[next] - p.t0));
+    }
+  }
+};
+
+}  // namespace
+
+template <class Real>
+Maxima<Real> maxima(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
+                    std::size_t population, const Options& options) {
+  const Population& p = neurons_of(network, population, "membrane voltage");
+  if (p.model != Model::li) {
+    throw InvalidInput(fmt::format(
+        "'{}' is a LIF population, whose voltage is limited by its threshold; expected LI", p.name));
+  }
+  return maxima(Plan<Real>(network), inputs, record, population, options.threads);
+}
+
+template <class Real>
+Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                    std::size_t population, int threads) {
+  const std::size_t size = plan.size(population);
+  const std::size_t samples = inputs.samples(), count = samples * size;
+  Maxima<Real> result;
+  result.values.resize(count);
+  result.times.resize(count);
+  result.places.resize(count);
+  result.currents.resize(count);
+  parallel_for(threads, samples, [&](std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    thread_local OwnSpikes own_spikes;
+    const double end = inputs.end(s);
+    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
+                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                      const auto& n = plan.populations[population].neuron(j);
+                      Highest<Real> highest(n, end);
+                      replay(n, arrivals, j, own, times, end, highest);
+                      const std::size_t at = s * size + j;
+                      result.values[at] = highest.value;
+                      result.times[at] = highest.time;
+                      result.places[at] = highest.place;
+                      result.currents[at] = highest.current;
+                    });
+  });
+  return result;
+}
+
+template <class Real>
+std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
+                            const Record<Real>& record, std::size_t population,
+                            const Options& options) {
+  const Population& p = neurons_of(network, population, "integral");
+  for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
+    if (!std::isinf(inputs.t_end[s])) continue;
+    for (std::size_t j = 0; j < p.size; ++j) {
+      if (p.bias[j] != 0) {
+        throw InvalidInput(fmt::format(
+            "t_end[{}] is infinite and {}.bias[{}] = {}: the integral of V has no limit; give a "
+            "finite end or a bias of 0", s, p.name, j, p.bias[j]));
+      }
+    }
+  }
+  return integrals(Plan<Real>(network), inputs, record, population, options.threads);
+}
+
+template <class Real>
+std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
+                            const Record<Real>& record, std::size_t population, int threads) {
+  const std::size_t size = plan.size(population);
+  std::vector<Real> result(inputs.samples() * size);
+  parallel_for(threads, inputs.samples(), [&](std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    thread_local OwnSpikes own_spikes;
+    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
+                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                      const auto& n = plan.populations[population].neuron(j);
+                      Integral<Real> integral(n);
+                      replay(n, arrivals, j, own, times, inputs.end(s), integral);
+                      result[s * size + j] = static_cast<Real>(integral.sum);
+                    });
+  });
+  return result;
+}
+
+template <class Real>
+std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
+                           const Record<Real>& record, std::size_t population,
+                           std::span<const double> at, const Options& options) {
+  const Population& p = neurons_of(network, population, "membrane voltage");
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    if (!(at[k] >= 0) || (k > 0 && at[k] < at[k - 1])) {
+      throw InvalidInput(
+          fmt::format("at[{}] is {}; expected times of at least 0, ascending", k, at[k]));
+    }
+    for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
+      if (at[k] > inputs.t_end[s] || std::isinf(at[k])) {
+        throw InvalidInput(fmt::format("at[{}] is {}, after the end of sample {} at {}", k, at[k],
+                                       s, inputs.t_end[s]));
+      }
+    }
+  }
+  const Plan<Real> plan(network);
+  std::vector<Real> result(inputs.samples() * at.size() * p.size);
+  parallel_for(options.threads, inputs.samples(), [&](std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    thread_local OwnSpikes own_spikes;
+    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
+                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                      const auto& n = plan.populations[population].neuron(j);
+                      Samples<Real> samples(n, at, result.data() + s * at.size() * p.size + j,
+                                            p.size);
+                      replay(n, arrivals, j, own, times, inputs.end(s), samples);
+                    });
+  });
+  return result;
+}
+
+#define SALTUS_INSTANTIATE(Real)                                                                 \
+  template Maxima<Real> maxima(const Plan<Real>&, const Inputs&, const Record<Real>&,            \
+                               std::size_t, int);                                                \
+  template std::vector<Real> integrals(const Plan<Real>&, const Inputs&, const Record<Real>&,    \
+                                       std::size_t, int);                                        \
+  template Maxima<Real> maxima(const Network<Real>&, const Inputs&, const Record<Real>&,         \
+                               std::size_t, const Options&);                                     \
+  template std::vector<Real> integrals(const Network<Real>&, const Inputs&, const Record<Real>&, \
+                                       std::size_t, const Options&);                             \
+  template std::vector<Real> voltages(const Network<Real>&, const Inputs&, const Record<Real>&,  \
+                                      std::size_t, std::span<const double>, const Options&);
+SALTUS_INSTANTIATE(float)
+SALTUS_INSTANTIATE(double)
+#undef SALTUS_INSTANTIATE
+
+}  // namespace saltus

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arrivals that a component with cycles still has before it: those from outside, known from the
+// start, and those of its own spikes, added as they happen.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "simulate/ways.hpp"
+
+namespace saltus {
+
+/// Of one population: one heap for all neurons, or one per neuron where each synapse has a delay.
+template <class Real>
+class Pending {
+ public:
+  Pending(SampleRun<Real>& run, const Component& component, std::size_t population)
+      : post_(run.plan.size(population)),
+        per_column_(run.plan.populations[population].per_column),
+        heaps_(per_column_ ? post_ : 1) {
+    Timeline<Real>& timeline = run.workspace.timeline;
+    timeline.start(
+        run.plan, population, run.end(), [&](std::size_t p) { return run.spikes_of(p); },
+        [&](std::size_t k) {
+          const std::size_t source = run.plan.network->projections()[k].source;
+          return std::find(component.populations.begin(), component.populations.end(), source) ==
+                 component.populations.end();
+        });
+    for (std::size_t h = 0; h < heaps_.size(); ++h) heaps_[h] = timeline.of(h).list;
+    // A list in ascending order is a heap already.
+  }
+
+  std::size_t heap_count() const { return heaps_.size(); }
+  std::size_t heap_of(std::size_t neuron) const { return per_column_ ? neuron : 0; }
+  double next(std::size_t heap) const {
+    return heaps_[heap].empty() ? infinity : heaps_[heap].front().time;
+  }
+
+  /// A spike inside the component sets out.
+  void send(const Projection<Real>& projection, std::int32_t number, std::int32_t spike,
+            std::int32_t neuron, double time) {
+    const Real* row = projection.weight.data() + static_cast<std::size_t>(neuron) * post_;
+    for (std::size_t h = 0; h < heaps_.size(); ++h) {
+      const double at =
+          arrival_time(projection, time, neuron, per_column_ ? h : any_column, post_);
+      heaps_[h].push_back({at, row, number, spike});
+      std::push_heap(heaps_[h].begin(), heaps_[h].end(), later);
+    }
+  }
+
+  /// Takes the earliest arrival.
+  Arrival<Real> take(std::size_t heap) {
+    std::pop_heap(heaps_[heap].begin(), heaps_[heap].end(), later);
+    const Arrival<Real> arrival = heaps_[heap].back();
+    heaps_[heap].pop_back();
+    return arrival;
+  }
+
+ private:
+  static bool later(const Arrival<Real>& a, const Arrival<Real>& b) { return earlier(b, a); }
+
+  std::size_t post_;
+  bool per_column_;
+  std::vector<std::vector<Arrival<Real>>> heaps_;
+};
+
+/// Hands a spike to every projection that leads from `population` into the component.
+/// @param pending  as component.populations
+template <class Real>
+void send_all(const Plan<Real>& plan, const Component& component,
+              std::vector<Pending<Real>>& pending, std::size_t population, std::int32_t spike,
+              std::int32_t neuron, double time) {
+  for (std::size_t c = 0; c < component.populations.size(); ++c) {
+    for (const std::size_t k : plan.populations[component.populations[c]].incoming) {
+      const Projection<Real>& projection = plan.network->projections()[k];
+      if (projection.source != population) continue;
+      pending[c].send(projection, static_cast<std::int32_t>(k), spike, neuron, time);
+    }
+  }
+}
+
+}  // namespace saltus

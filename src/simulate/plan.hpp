@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network made ready to run: its components in order, each with its way of running, and the
+// parameters of its neurons in the form that the loops use.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "network/graph.hpp"
+#include "neuron/lif.hpp"
+#include "saltus/network.hpp"
+#include "saltus/simulate.hpp"
+
+namespace saltus {
+
+template <class Real>
+struct PopulationPlan {
+  std::vector<neuron::Lif<Real>> neurons;  // one for all, or one per neuron
+  std::vector<std::size_t> incoming;       // projections
+  bool same_time_constants = true;         // decays of an interval are the same for all neurons
+  bool per_column = false;                 // a delay per synapse: each neuron has arrivals of its own
+  bool refractory = false;
+
+  const neuron::Lif<Real>& neuron(std::size_t j) const {
+    return neurons[neurons.size() == 1 ? 0 : j];
+  }
+};
+
+struct ComponentPlan {
+  Component component;
+  Way way = Way::sweep;
+};
+
+template <class Real>
+struct Plan {
+  const Network<Real>* network = nullptr;
+  std::vector<PopulationPlan<Real>> populations;
+  std::vector<ComponentPlan> components;
+  std::vector<int> component_of;  // per population; -1: input
+  bool cyclic = false;
+
+  /// @param force  a way for every component that can be run so
+  explicit Plan(const Network<Real>& network, std::optional<Way> force = {});
+
+  std::size_t size(std::size_t population) const { return network->populations()[population].size; }
+};
+
+/// Checks the network, and what goes in against it. @throws InvalidInput
+template <class Real>
+void check(const Plan<Real>& plan, const Inputs& inputs);
+
+}  // namespace saltus

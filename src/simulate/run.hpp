@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward pass and what is read off it, on a plan that the caller keeps: no checks, for the loop
+// of a training. The public functions check, make a plan and call these.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "saltus/simulate.hpp"
+#include "simulate/plan.hpp"
+
+namespace saltus {
+
+template <class Real>
+Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads);
+
+template <class Real>
+Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                    std::size_t population, int threads);
+
+template <class Real>
+std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
+                            const Record<Real>& record, std::size_t population, int threads);
+
+}  // namespace saltus

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "saltus/simulate.hpp"
+
+#include "simulate/pack.hpp"
+#include "simulate/parallel.hpp"
+#include "simulate/run.hpp"
+#include "simulate/ways.hpp"
+
+namespace saltus {
+namespace {
+
+// Beyond this many windows (a very short delay somewhere) the event loop costs less.
+constexpr double most_windows = 1e5;
+
+template <class Real>
+void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
+  if (run.plan.network->populations()[plan.component.populations[0]].model == Model::li) return;
+  if (plan.way == Way::sweep) {
+    run_sweep(run, plan.component.populations[0]);
+  } else if (plan.way == Way::windows &&
+             (run.end() / plan.component.shortest_delay < most_windows || !plan.component.cyclic)) {
+    run_windows(run, plan.component);
+  } else {
+    run_event_loop(run, plan.component);
+  }
+}
+
+}  // namespace
+
+template <class Real>
+Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads) {
+  SampleRecords<Real> samples(inputs.samples(),
+                              std::vector<SampleRecord<Real>>(plan.populations.size()));
+  parallel_for(threads, samples.size(), [&](std::size_t s) {
+    thread_local Workspace<Real> workspace;
+    SampleRun<Real> run{plan, inputs, s, samples[s], workspace};
+    for (const ComponentPlan& component : plan.components) run_component(run, component);
+  });
+  return pack(plan, samples);
+}
+
+template <class Real>
+Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const Options& options) {
+  const Plan<Real> plan(network, options.way);
+  check(plan, inputs);
+  return simulate(plan, inputs, options.threads);
+}
+
+template Record<float> simulate(const Plan<float>&, const Inputs&, int);
+template Record<double> simulate(const Plan<double>&, const Inputs&, int);
+template Record<float> simulate(const Network<float>&, const Inputs&, const Options&);
+template Record<double> simulate(const Network<double>&, const Inputs&, const Options&);
+
+}  // namespace saltus

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layer sweep (docs/architecture.md): one neuron after the other runs through the whole sample.
+//
+//     for every neuron j
+//       for every group of simultaneous arrivals:
+//         let V_j, I_j decay up to it, through all spikes on the way     (neuron/lif.hpp)
+//         I_j += the weights that arrive
+#include "neuron/lif.hpp"
+#include "simulate/ways.hpp"
+
+namespace saltus {
+namespace {
+
+template <class Real>
+struct Sink {
+  std::vector<RecordedSpike<Real>>& spikes;
+  std::int32_t neuron;
+
+  void spike(double time, Real current) { spikes.push_back({time, neuron, current}); }
+  void release(Real current) { spikes.back().release_current = current; }
+};
+
+}  // namespace
+
+template <class Real>
+void run_sweep(SampleRun<Real>& run, std::size_t population) {
+  const PopulationPlan<Real>& plan = run.plan.populations[population];
+  Workspace<Real>& ws = run.workspace;
+  const double end = run.end();
+  ws.timeline.start(run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); });
+  ws.spikes.clear();
+  for (std::size_t j = 0; j < run.plan.size(population); ++j) {
+    const Arrivals<Real>& arrivals = ws.timeline.of(j);
+    const neuron::Lif<Real>& n = plan.neuron(j);
+    Sink<Real> sink{ws.spikes, static_cast<std::int32_t>(j)};
+    neuron::State<Real> state{n.v_initial, n.i_initial};
+    double t = 0;
+    const std::size_t groups = arrivals.group_count();
+    for (std::size_t g = 0; g < groups; ++g) {
+      const double next = arrivals.times[g];
+      neuron::advance(n, state, t, next, arrivals.decays[g], sink);
+      for (const auto& arrival : arrivals.group(g)) state.i += arrival.row[j];
+      t = next;
+    }
+    neuron::advance(n, state, t, end, arrivals.decays[groups], sink);
+  }
+  sort_by_time(ws.spikes, 0, ws.scratch, ws.buckets);
+  for (const auto& spike : ws.spikes) run.record[population].append(spike);
+}
+
+template void run_sweep(SampleRun<float>&, std::size_t);
+template void run_sweep(SampleRun<double>&, std::size_t);
+
+}  // namespace saltus

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The three ways of running a component through one sample (docs/architecture.md). All append to the
+// sample's record; on graphs that several of them can run they give the same spikes.
+#pragma once
+
+#include <vector>
+
+#include "saltus/simulate.hpp"
+#include "simulate/plan.hpp"
+#include "simulate/sample.hpp"
+#include "simulate/timeline.hpp"
+
+namespace saltus {
+
+/// Buffers that are reused from sample to sample.
+template <class Real>
+struct Workspace {
+  Timeline<Real> timeline;
+  Arrivals<Real> window;
+  std::vector<RecordedSpike<Real>> spikes, scratch;
+  std::vector<std::int32_t> buckets;
+};
+
+/// One sample on its way through the network.
+template <class Real>
+struct SampleRun {
+  const Plan<Real>& plan;
+  const Inputs& inputs;
+  std::size_t sample;
+  std::vector<SampleRecord<Real>>& record;  // per population
+  Workspace<Real>& workspace;
+
+  double end() const { return inputs.end(sample); }
+  SampleSpikes spikes_of(std::size_t population) const {
+    const auto numbers = plan.network->inputs();
+    for (std::size_t k = 0; k < numbers.size(); ++k) {
+      if (numbers[k] == population) return sample_of(inputs.spikes[k], sample);
+    }
+    return record[population].spikes();
+  }
+};
+
+/// No cycle: given its input, every neuron is independent of the others. simulate/sweep.cpp
+template <class Real>
+void run_sweep(SampleRun<Real>& run, std::size_t population);
+
+/// Every delay inside is positive: what a spike causes lies beyond the window. simulate/windows.cpp
+template <class Real>
+void run_windows(SampleRun<Real>& run, const Component& component);
+
+/// Any graph: from one event to the next, all neurons at once. simulate/event_loop.cpp
+template <class Real>
+void run_event_loop(SampleRun<Real>& run, const Component& component);
+
+}  // namespace saltus

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network as HDF5:
+//
+//     populations/<k>   attributes name, model ("input", "LIF", "LI"), size; data sets tau_mem, ...
+//     projections/<k>   attributes name, source, target (numbers), delay_kind;
+//                       data sets weight [pre, post], delay
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+#include "hdf5/handle.hpp"
+#include "saltus/error.hpp"
+#include "saltus/store.hpp"
+
+namespace saltus::store {
+namespace {
+
+using hdf5::Handle;
+
+constexpr const char* models[] = {"input", "LIF", "LI"};
+constexpr std::uint64_t format_version = 1;
+
+template <class T>
+hid_t native();
+template <>
+hid_t native<float>() { return H5T_NATIVE_FLOAT; }
+template <>
+hid_t native<double>() { return H5T_NATIVE_DOUBLE; }
+
+class File {
+ public:
+  explicit File(std::filesystem::path name) : name_(std::move(name)) {}
+
+  [[noreturn]] void fail(std::string_view what) const {
+    throw FileError(fmt::format("{}: {} ({})", name_.string(), what, hdf5::last_error()));
+  }
+  Handle good(hid_t id, Handle::Close close, std::string_view what) const {
+    Handle handle(id, close);
+    if (!handle.valid()) fail(what);
+    return handle;
+  }
+
+  Handle group(hid_t parent, const std::string& name, bool create) const {
+    return good(create ? H5Gcreate2(parent, name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)
+                       : H5Gopen2(parent, name.c_str(), H5P_DEFAULT),
+                H5Gclose, "group " + name);
+  }
+
+  template <class T>
+  void write(hid_t group, const char* name, const std::vector<T>& values, hsize_t rows) const {
+    const hsize_t columns = rows > 0 ? values.size() / rows : 0;
+    const hsize_t shape[] = {rows, columns};
+    const Handle space = good(H5Screate_simple(2, shape, nullptr), H5Sclose, name);
+    const Handle data = good(H5Dcreate2(group, name, native<T>(), space.id(), H5P_DEFAULT,
+                                        H5P_DEFAULT, H5P_DEFAULT), H5Dclose, name);
+    if (H5Dwrite(data.id(), native<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
+      fail(fmt::format("cannot write {}", name));
+    }
+  }
+
+  template <class T>
+  std::vector<T> read(hid_t group, const char* name) const {
+    const Handle data = good(H5Dopen2(group, name, H5P_DEFAULT), H5Dclose,
+                             fmt::format("has no data set {}: not a model of Saltus", name));
+    const Handle space = good(H5Dget_space(data.id()), H5Sclose, name);
+    const hssize_t count = H5Sget_simple_extent_npoints(space.id());
+    if (count < 0) fail(fmt::format("data set {} has no size", name));
+    std::vector<T> values(static_cast<std::size_t>(count));
+    if (H5Dread(data.id(), native<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
+      fail(fmt::format("cannot read {}", name));
+    }
+    return values;
+  }
+
+  void put(hid_t object, const char* name, std::uint64_t value) const {
+    const Handle space = good(H5Screate(H5S_SCALAR), H5Sclose, name);
+    const Handle attribute = good(H5Acreate2(object, name, H5T_STD_U64LE, space.id(), H5P_DEFAULT,
+                                             H5P_DEFAULT), H5Aclose, name);
+    if (H5Awrite(attribute.id(), H5T_NATIVE_UINT64, &value) < 0) fail(name);
+  }
+  std::uint64_t number(hid_t object, const char* name) const {
+    const Handle attribute = good(H5Aopen(object, name, H5P_DEFAULT), H5Aclose,
+                                  fmt::format("has no {}: not a model of Saltus", name));
+    std::uint64_t value = 0;
+    if (H5Aread(attribute.id(), H5T_NATIVE_UINT64, &value) < 0) fail(name);
+    return value;
+  }
+
+  void put(hid_t object, const char* name, const std::string& text) const {
+    const Handle type = good(H5Tcopy(H5T_C_S1), H5Tclose, name);
+    H5Tset_size(type.id(), text.size() + 1);
+    H5Tset_cset(type.id(), H5T_CSET_UTF8);
+    const Handle space = good(H5Screate(H5S_SCALAR), H5Sclose, name);
+    const Handle attribute = good(H5Acreate2(object, name, type.id(), space.id(), H5P_DEFAULT,
+                                             H5P_DEFAULT), H5Aclose, name);
+    if (H5Awrite(attribute.id(), type.id(), text.c_str()) < 0) fail(name);
+  }
+  std::string text(hid_t object, const char* name) const {
+    const Handle attribute = good(H5Aopen(object, name, H5P_DEFAULT), H5Aclose,
+                                  fmt::format("has no {}: not a model of Saltus", name));
+    const Handle type = good(H5Aget_type(attribute.id()), H5Tclose, name);
+    const std::size_t size = H5Tget_size(type.id());
+    if (H5Tget_class(type.id()) != H5T_STRING || size == 0 || size > 65536) fail(name);
+    std::string value(size, '\0');
+    if (H5Aread(attribute.id(), type.id(), value.data()) < 0) fail(name);
+    return value.substr(0, value.find('\0'));
+  }
+
+ private:
+  std::filesystem::path name_;
+};
+
+template <class Real>
+void write(const Network<Real>& network, const File& file, hid_t root) {
+  file.put(root, "saltus_format", format_version);
+  file.put(root, "populations", network.populations().size());
+  file.put(root, "projections", network.projections().size());
+  const Handle populations = file.group(root, "populations", true);
+  const Handle projections = file.group(root, "projections", true);
+  for (std::size_t k = 0; k < network.populations().size(); ++k) {
+    const Population& p = network.populations()[k];
+    const Handle group = file.group(populations.id(), std::to_string(k), true);
+    file.put(group.id(), "name", p.name);
+    file.put(group.id(), "model", std::string(models[static_cast<int>(p.model)]));
+    file.put(group.id(), "size", p.size);
+    for (const auto& [name, member, lif_only] : neuron_parameters) {
+      if (p.model == Model::input || (lif_only && p.model != Model::lif)) continue;
+      const auto& values = (p.*member).values();
+      file.write(group.id(), std::string(name).c_str(), values, values.size());
+    }
+  }
+  for (std::size_t k = 0; k < network.projections().size(); ++k) {
+    const Projection<Real>& p = network.projections()[k];
+    const Handle group = file.group(projections.id(), std::to_string(k), true);
+    file.put(group.id(), "name", p.name);
+    file.put(group.id(), "source", p.source);
+    file.put(group.id(), "target", p.target);
+    file.put(group.id(), "delay_kind", static_cast<std::uint64_t>(p.delay.kind));
+    file.write(group.id(), "weight", p.weight, network.populations()[p.source].size);
+    file.write(group.id(), "delay", p.delay.values, p.delay.values.size());
+  }
+}
+
+}  // namespace
+
+template <class Real>
+void save_network(const Network<Real>& network, const std::filesystem::path& name) {
+  const hdf5::Session session;
+  const std::filesystem::path aside = name.string() + ".tmp";
+  const File file(name);
+  try {
+    // A full disk shows at the latest when the file is closed: ask.
+    const hid_t id = H5Fcreate(aside.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0) file.fail("cannot create");
+    try {
+      write(network, file, id);
+      if (H5Fflush(id, H5F_SCOPE_GLOBAL) < 0) file.fail("cannot write");
+    } catch (...) {
+      H5Fclose(id);
+      throw;
+    }
+    if (H5Fclose(id) < 0) file.fail("cannot write");
+    std::filesystem::rename(aside, name);
+  } catch (const std::filesystem::filesystem_error& e) {
+    throw FileError(e.what());
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(aside, ignored);
+    throw;
+  }
+}
+
+template <class Real>
+Network<Real> load_network(const std::filesystem::path& name) {
+  const hdf5::Session session;
+  const File file(name);
+  if (!std::filesystem::is_regular_file(name)) {
+    throw FileError(fmt::format("{}: no such file", name.string()));
+  }
+  const Handle root = file.good(H5Fopen(name.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
+                                "cannot be opened as HDF5");
+  if (file.number(root.id(), "saltus_format") != format_version) {
+    throw FileError(fmt::format("{}: a model of another format; expected version {}", name.string(),
+                                format_version));
+  }
+  const std::uint64_t population_count = file.number(root.id(), "populations");
+  const std::uint64_t projection_count = file.number(root.id(), "projections");
+  const Handle populations = file.group(root.id(), "populations", false);
+  const Handle projections = file.group(root.id(), "projections", false);
+  Network<Real> network;
+  for (std::uint64_t k = 0; k < population_count; ++k) {
+    const Handle group = file.group(populations.id(), std::to_string(k), false);
+    Population p;
+    p.name = file.text(group.id(), "name");
+    p.size = file.number(group.id(), "size");
+    const std::string model = file.text(group.id(), "model");
+    bool known = false;
+    for (int m = 0; m < 3; ++m) {
+      if (model != models[m]) continue;
+      p.model = static_cast<Model>(m);
+      known = true;
+    }
+    if (!known) {
+      throw FileError(fmt::format("{}: population '{}' is of model '{}'; expected input, LIF or LI",
+                                  name.string(), p.name, model));
+    }
+    for (const auto& [parameter, member, lif_only] : neuron_parameters) {
+      if (p.model == Model::input || (lif_only && p.model != Model::lif)) continue;
+      p.*member = Parameter(file.read<double>(group.id(), std::string(parameter).c_str()));
+    }
+    network.add_population(std::move(p));
+  }
+  for (std::uint64_t k = 0; k < projection_count; ++k) {
+    const Handle group = file.group(projections.id(), std::to_string(k), false);
+    const std::uint64_t source = file.number(group.id(), "source");
+    const std::uint64_t target = file.number(group.id(), "target");
+    const std::uint64_t kind = file.number(group.id(), "delay_kind");
+    if (source >= population_count || target >= population_count || kind > 3) {
+      throw FileError(fmt::format("{}: projection {} leads nowhere", name.string(), k));
+    }
+    network.connect(network.populations()[source].name, network.populations()[target].name,
+                    file.read<Real>(group.id(), "weight"),
+                    {static_cast<Delay::Kind>(kind), file.read<double>(group.id(), "delay")},
+                    file.text(group.id(), "name"));
+  }
+  return network;
+}
+
+template void save_network(const Network<float>&, const std::filesystem::path&);
+template void save_network(const Network<double>&, const std::filesystem::path&);
+template Network<float> load_network(const std::filesystem::path&);
+template Network<double> load_network(const std::filesystem::path&);
+
+}  // namespace saltus::store

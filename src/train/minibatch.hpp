@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Minibatches: samples gathered from a data set, with input dropout.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "random/random.hpp"
+#include "saltus/data.hpp"
+
+namespace saltus {
+
+struct Minibatch {
+  Spikes spikes;
+  std::vector<std::int32_t> labels;
+
+  /// @param dropout  probability of leaving a spike out; drawn for (seed, epoch, sample)
+  void gather(const data::LabelledSpikes& data, std::span<const std::uint32_t> samples,
+              double dropout = 0, std::uint64_t seed = 0, std::uint32_t epoch = 0) {
+    spikes.offsets.assign(1, 0);
+    spikes.times.clear();
+    spikes.neurons.clear();
+    labels.clear();
+    for (const std::uint32_t s : samples) {
+      const auto first = static_cast<std::size_t>(data.spikes.offsets[s]);
+      const auto last = static_cast<std::size_t>(data.spikes.offsets[s + 1]);
+      if (dropout == 0) {
+        const auto at = static_cast<std::ptrdiff_t>(first), to = static_cast<std::ptrdiff_t>(last);
+        spikes.times.insert(spikes.times.end(), data.spikes.times.begin() + at,
+                            data.spikes.times.begin() + to);
+        spikes.neurons.insert(spikes.neurons.end(), data.spikes.neurons.begin() + at,
+                              data.spikes.neurons.begin() + to);
+      } else {
+        Random random(seed + 0x9E3779B97F4A7C15u * epoch, Purpose::dropout, s);
+        for (std::size_t k = first; k < last; ++k) {
+          if (random.chance(dropout)) continue;
+          spikes.times.push_back(data.spikes.times[k]);
+          spikes.neurons.push_back(data.spikes.neurons[k]);
+        }
+      }
+      spikes.offsets.push_back(static_cast<std::int64_t>(spikes.times.size()));
+      labels.push_back(data.labels[s]);
+    }
+  }
+};
+
+}  // namespace saltus

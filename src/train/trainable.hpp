@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters that an optimiser may change, with their gradients.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "saltus/adjoint.hpp"
+
+namespace saltus {
+
+/// Which gradients training needs.
+inline Wanted wanted_for(const std::vector<std::string>& trainable) {
+  Wanted wanted{false, false, false};
+  for (const auto& name : trainable) {
+    if (name == "delays") wanted.delays = true;
+    if (name != "delays" && name != "weights") wanted.neurons = true;
+  }
+  return wanted;
+}
+
+/// Calls visit(values, gradient) for each tensor that is trained, always in the same order.
+template <class Real, class Visit>
+void for_each_trainable(Network<Real>& network, const Gradients<Real>& gradients,
+                        const std::vector<std::string>& trainable, Visit&& visit) {
+  const auto trained = [&](std::string_view name) {
+    return std::find(trainable.begin(), trainable.end(), name) != trainable.end();
+  };
+  for (std::size_t k = 0; k < network.projections().size(); ++k) {
+    auto& projection = network.projections()[k];
+    if (trained("weights")) {
+      visit(std::span(projection.weight), std::span<const Real>(gradients.weights[k]));
+    }
+    if (trained("delays") && !projection.delay.values.empty()) {
+      visit(std::span(projection.delay.values), std::span<const double>(gradients.delays[k]));
+    }
+  }
+  using Neurons = typename Gradients<Real>::Neurons;
+  static constexpr std::vector<double> Neurons::*fields[] = {
+      &Neurons::tau_mem, &Neurons::tau_syn, &Neurons::v_threshold, &Neurons::v_reset,
+      &Neurons::bias,    &Neurons::tau_ref, &Neurons::v_initial,   &Neurons::i_initial};
+  for (std::size_t p = 0; p < network.populations().size(); ++p) {
+    Population& population = network.populations()[p];
+    if (population.model == Model::input) continue;
+    std::size_t field = 0;
+    for (const auto& [name, member, lif_only] : neuron_parameters) {
+      const auto& gradient = gradients.neurons[p].*fields[field++];
+      if (trained(name) && !gradient.empty()) {
+        visit(std::span((population.*member).values()), std::span<const double>(gradient));
+      }
+    }
+  }
+}
+
+}  // namespace saltus

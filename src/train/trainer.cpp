@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+// One minibatch: simulate -> loss -> errors -> adjoint -> gradients -> a step of the optimiser.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <tuple>
+
+#include "adjoint/run.hpp"
+#include "loss/run.hpp"
+#include "saltus/error.hpp"
+#include "saltus/train.hpp"
+#include "simulate/run.hpp"
+#include "train/minibatch.hpp"
+#include "train/optimizer.hpp"
+#include "train/trainable.hpp"
+
+namespace saltus {
+namespace {
+
+constexpr std::size_t evaluation_batch = 256;
+
+void check(const TrainSettings& s) {
+  const auto require = [](bool good, std::string_view field, double value,
+                          std::string_view expected) {
+    if (!good) {
+      throw InvalidInput(fmt::format("{} is {}; expected {}", field, value, expected));
+    }
+  };
+  require(s.epochs >= 0, "epochs", s.epochs, "0 or more");
+  require(s.batch > 0, "batch", static_cast<double>(s.batch), "1 or more");
+  require(s.threads >= 0, "threads", s.threads, "1 or more, or 0 for all cores");
+  require(std::isfinite(s.lr) && s.lr >= 0, "lr", s.lr, "a finite number of at least 0");
+  require(s.lr_final >= 0, "lr_final", s.lr_final, "at least 0");
+  require(s.momentum >= 0 && s.momentum < 1, "momentum", s.momentum, "a number in [0, 1)");
+  require(s.beta_1 >= 0 && s.beta_1 < 1, "beta_1", s.beta_1, "a number in [0, 1)");
+  require(s.beta_2 >= 0 && s.beta_2 < 1, "beta_2", s.beta_2, "a number in [0, 1)");
+  require(s.epsilon > 0, "epsilon", s.epsilon, "above 0");
+  require(s.weight_decay >= 0, "weight_decay", s.weight_decay, "at least 0");
+  require(s.decay > 0 && s.decay <= 1, "decay", s.decay, "a number in (0, 1]");
+  require(s.clip_norm >= 0, "clip_norm", s.clip_norm, "at least 0 (0: no limit)");
+  require(s.input_dropout >= 0 && s.input_dropout < 1, "input_dropout", s.input_dropout,
+          "a probability in [0, 1)");
+  require(s.revive >= 0 && std::isfinite(s.revive), "revive", s.revive, "at least 0");
+  for (const auto& name : s.trainable) {
+    bool known = name == "weights" || name == "delays";
+    std::string all = "weights, delays";
+    for (const auto& parameter : neuron_parameters) {
+      known = known || name == parameter.name;
+      all += fmt::format(", {}", parameter.name);
+    }
+    if (!known) throw InvalidInput(fmt::format("cannot train '{}'; there are: {}", name, all));
+  }
+}
+
+// Counts spikes of the LIF populations other than the readout, and notes who spiked at all.
+template <class Real>
+struct Activity {
+  std::size_t hidden_spikes = 0;
+  std::vector<std::vector<char>> spiked;  // [population][neuron]
+
+  explicit Activity(const Network<Real>& network) {
+    for (const auto& p : network.populations()) {
+      spiked.emplace_back(p.model == Model::lif ? p.size : 0, false);
+    }
+  }
+  void add(const Record<Real>& record, std::size_t readout) {
+    for (std::size_t p = 0; p < spiked.size(); ++p) {
+      const auto& neurons = record.populations[p].spikes.neurons;
+      if (p != readout) hidden_spikes += neurons.size();
+      for (const std::int32_t n : neurons) spiked[p][static_cast<std::size_t>(n)] = true;
+    }
+  }
+};
+
+void check_data(const data::LabelledSpikes& data, std::size_t channels, std::string_view input) {
+  if (data.channels != static_cast<std::int32_t>(channels)) {
+    throw InvalidInput(fmt::format("the data have {} channels; input '{}' has {}", data.channels,
+                                   input, channels));
+  }
+  if (data.size() == 0) throw InvalidInput("the data hold no samples");
+  validate(data.spikes.view(), channels, input);
+}
+
+template <class Real>
+std::string_view only_input(const Network<Real>& network, std::size_t& size) {
+  const auto inputs = network.inputs();
+  if (inputs.size() != 1) {
+    throw InvalidInput(fmt::format("training needs a network with one input; this has {}",
+                                   inputs.size()));
+  }
+  size = network.populations()[inputs[0]].size;
+  return network.populations()[inputs[0]].name;
+}
+
+}  // namespace
+
+template <class Real>
+Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
+                    double t_end, const data::LabelledSpikes& data, int threads) {
+  std::size_t channels = 0;
+  const auto name = only_input(network, channels);
+  check_data(data, channels, name);
+  const Plan<Real> plan(network);
+  const double ends[] = {t_end};
+  Activity<Real> activity(network);
+  Minibatch batch;
+  std::vector<std::uint32_t> samples;
+  Evaluation result;
+  std::size_t correct = 0;
+  for (std::size_t first = 0; first < data.size(); first += evaluation_batch) {
+    samples.resize(std::min(evaluation_batch, data.size() - first));
+    std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(first));
+    batch.gather(data, samples);
+    const Inputs inputs{{batch.spikes.view()}, ends};
+    if (first == 0) check(plan, inputs);
+    const Record<Real> record = simulate(plan, inputs, threads);
+    const auto part = evaluate(loss, plan, inputs, record, readout, batch.labels, threads);
+    result.loss += part.value * static_cast<double>(samples.size());
+    correct += part.correct;
+    result.silent_labels += part.silent;
+    activity.add(record, readout);
+  }
+  const double count = static_cast<double>(data.size());
+  result.samples = data.size();
+  result.loss /= count;
+  result.accuracy = static_cast<double>(correct) / count;
+  result.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
+  return result;
+}
+
+template <class Real>
+struct Trainer<Real>::Impl {
+  Network<Real> network;
+  std::size_t readout;
+  LossSettings loss;
+  double t_end;
+  TrainSettings settings;
+  Wanted wanted;
+  Gradients<Real> gradients;
+  // One optimiser per trained tensor, in the order of for_each_trainable.
+  std::vector<std::tuple<Optimizer<float>, Optimizer<double>>> optimizers;
+  std::int64_t steps = 0;
+  int epochs = 0;
+  Minibatch batch;
+
+  double gradient_norm() {
+    double sum = 0;
+    for_each_trainable(network, gradients, settings.trainable, [&](auto, auto gradient) {
+      double part = 0;
+      for (const auto g : gradient) part += static_cast<double>(g) * static_cast<double>(g);
+      sum += part;
+    });
+    return std::sqrt(sum);
+  }
+
+  void step(double lr, double norm) {
+    const double scale =
+        settings.clip_norm > 0 && norm > settings.clip_norm ? settings.clip_norm / norm : 1.0;
+    ++steps;
+    std::size_t tensor = 0;
+    for_each_trainable(network, gradients, settings.trainable, [&](auto values, auto gradient) {
+      using T = typename decltype(values)::value_type;
+      if (tensor == optimizers.size()) optimizers.emplace_back();
+      std::get<Optimizer<T>>(optimizers[tensor++])
+          .step(settings, lr, steps, scale, values, gradient);
+    });
+    for (auto& projection : network.projections()) {
+      for (double& d : projection.delay.values) d = std::max(d, 0.0);
+    }
+    if (wanted.neurons) network.check();
+  }
+
+  std::size_t revive(const Activity<Real>& activity) {
+    std::size_t revived = 0;
+    for (std::size_t p = 0; p < activity.spiked.size(); ++p) {
+      for (std::size_t j = 0; j < activity.spiked[p].size(); ++j) {
+        if (activity.spiked[p][j]) continue;
+        ++revived;
+        for (auto& projection : network.projections()) {
+          if (projection.target != p) continue;
+          double sum = 0;
+          for (const Real w : projection.weight) sum += static_cast<double>(w) * w;
+          const Real raise = static_cast<Real>(
+              settings.revive * std::sqrt(sum / static_cast<double>(projection.weight.size())));
+          const std::size_t post = activity.spiked[p].size();
+          for (std::size_t k = j; k < projection.weight.size(); k += post) {
+            projection.weight[k] += raise;
+          }
+        }
+      }
+    }
+    return revived;
+  }
+};
+
+template <class Real>
+Trainer<Real>::Trainer(Network<Real> network, std::size_t readout, const LossSettings& loss,
+                       double t_end, const TrainSettings& settings)
+    : impl_(std::make_unique<Impl>(Impl{std::move(network), readout, loss, t_end, settings,
+                                        wanted_for(settings.trainable), {}, {}, 0, 0, {}})) {
+  check(settings);
+  impl_->network.check();
+  std::size_t channels = 0;
+  only_input(impl_->network, channels);
+}
+
+template <class Real>
+Trainer<Real>::~Trainer() = default;
+template <class Real>
+Trainer<Real>::Trainer(Trainer&&) noexcept = default;
+
+template <class Real>
+EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
+                                       const std::function<void(std::size_t)>& progress,
+                                       const std::atomic<bool>* stop) {
+  Impl& m = *impl_;
+  const TrainSettings& s = m.settings;
+  std::size_t channels = 0;
+  const auto name = only_input(m.network, channels);
+  check_data(data, channels, name);
+  const auto epoch = static_cast<std::uint32_t>(m.epochs);
+  const auto start = std::chrono::steady_clock::now();
+  EpochReport report;
+  report.epoch = m.epochs + 1;
+  report.lr = learning_rate(s, m.epochs);
+
+  std::vector<std::uint32_t> order(data.size());
+  std::iota(order.begin(), order.end(), 0u);
+  Random random(s.seed, Purpose::shuffle, epoch);
+  random.shuffle(std::span(order));
+
+  Activity<Real> activity(m.network);
+  const double ends[] = {m.t_end};
+  std::size_t correct = 0, batches = 0;
+  for (std::size_t first = 0; first < order.size(); first += s.batch) {
+    if (stop && *stop) {
+      report.complete = false;
+      break;
+    }
+    const auto samples =
+        std::span<const std::uint32_t>(order).subspan(first, std::min(s.batch, order.size() - first));
+    m.batch.gather(data, samples, s.input_dropout, s.seed, epoch);
+    const Inputs inputs{{m.batch.spikes.view()}, ends};
+    const Plan<Real> plan(m.network);
+    if (first == 0) check(plan, inputs);
+    const Record<Real> record = simulate(plan, inputs, s.threads);
+    const auto result =
+        saltus::evaluate(m.loss, plan, inputs, record, m.readout, m.batch.labels, s.threads);
+    backward(plan, inputs, record, result.errors, m.wanted, s.threads, m.gradients);
+    const double norm = m.gradient_norm();
+    if (!std::isfinite(result.value) || !std::isfinite(norm)) {
+      throw InvalidInput(fmt::format(
+          "epoch {}, sample {}: the loss is {} and its gradient {} long; try a smaller lr, or a "
+          "clip_norm", report.epoch, first, result.value, norm));
+    }
+    m.step(report.lr, norm);
+
+    report.loss += result.value * static_cast<double>(samples.size());
+    report.gradient_norm += norm;
+    report.silent_labels += result.silent;
+    correct += result.correct;
+    activity.add(record, m.readout);
+    report.samples += samples.size();
+    ++batches;
+    if (progress) progress(report.samples);
+  }
+  m.network.check();
+
+  for (const auto& population : activity.spiked) {
+    report.silent_neurons +=
+        static_cast<std::size_t>(std::count(population.begin(), population.end(), false));
+  }
+  if (s.revive > 0 && report.complete) report.revived = m.revive(activity);
+  const double count = std::max<double>(1, static_cast<double>(report.samples));
+  report.loss /= count;
+  report.accuracy = static_cast<double>(correct) / count;
+  report.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
+  report.gradient_norm /= std::max<double>(1, static_cast<double>(batches));
+  report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.us_per_sample = 1e6 * report.seconds / count;
+  m.epochs += report.complete;
+  return report;
+}
+
+template <class Real>
+Evaluation Trainer<Real>::evaluate(const data::LabelledSpikes& data) {
+  return saltus::evaluate(impl_->network, impl_->readout, impl_->loss, impl_->t_end, data,
+                          impl_->settings.threads);
+}
+
+template <class Real>
+const Network<Real>& Trainer<Real>::network() const {
+  return impl_->network;
+}
+
+template <class Real>
+int Trainer<Real>::epochs_done() const {
+  return impl_->epochs;
+}
+
+template class Trainer<float>;
+template class Trainer<double>;
+template Evaluation evaluate(const Network<float>&, std::size_t, const LossSettings&, double,
+                             const data::LabelledSpikes&, int);
+template Evaluation evaluate(const Network<double>&, std::size_t, const LossSettings&, double,
+                             const data::LabelledSpikes&, int);
+
+}  // namespace saltus
