@@ -29,7 +29,7 @@ struct LossSettings {
   double tau_0 = 0.5e-3;    ///< s, sharpness of the softmax over first spikes
   double tau_1 = 6.4e-3;    ///< s, time scale of the term that pulls the label's spike forward
   double alpha = 0.003;     ///< weight of that term
-  double t_missing = 0.1;   ///< s, what an output without a spike counts as (value only: no gradient)
+  double t_missing = 40e-3;  ///< s, what an output without a spike counts as (no gradient by it)
   double tau_integral = 5e-3;  ///< s, an integral is divided by this before the softmax
 };
 

@@ -68,6 +68,64 @@ class Reader {
     }
   }
 
+  // The same for all neurons of a tile, which see the same arrivals and decay alike: lambda of each is
+  // 0 until its first segment, and is read anew where it enters the next.
+  void read_tile(const PopulationPlan<Real>& plan, const Segments<Real>& segments,
+                 const Arrivals<Real>& arrivals, std::size_t first, std::size_t width) {
+    enter_.clear();
+    for (std::size_t l = 0; l < width; ++l) {
+      const auto own = segments.of(first + l);
+      for (std::size_t k = 0; k < own.size(); ++k) {
+        const auto below = std::lower_bound(arrivals.times.begin(), arrivals.times.end(),
+                                            own[k].from) - arrivals.times.begin();
+        // A segment without an arrival in it is never read.
+        if (below == 0 || (k + 1 < own.size() &&
+                           own[k + 1].from > arrivals.times[static_cast<std::size_t>(below) - 1])) {
+          continue;
+        }
+        enter_.push_back({static_cast<std::size_t>(below) - 1, l, &own[k]});
+      }
+    }
+    if (enter_.empty()) return;
+    std::sort(enter_.begin(), enter_.end(), [](const Entry& a, const Entry& b) {
+      return a.group != b.group ? a.group > b.group : a.lane < b.lane;
+    });
+
+    const neuron::TimeConstants& tc = plan.neuron(first).tc;
+    const Real minus_tau_syn = static_cast<Real>(-tc.tau_syn), p = static_cast<Real>(tc.p);
+    Real v[tile_size] = {}, i[tile_size] = {}, source[tile_size] = {}, change[tile_size];
+    auto next = enter_.begin();
+    for (std::size_t g = next->group + 1; g-- > 0;) {
+      const neuron::Decay<Real>& d = arrivals.decays[g + 1];
+      for (std::size_t l = 0; l < width; ++l) {  // neuron::flow_back
+        const Real a = v[l] + source[l];
+        i[l] = (i[l] + source[l]) * d.syn + a * p * d.k - source[l];
+        v[l] = a * d.mem - source[l];
+      }
+      for (; next != enter_.end() && next->group == g; ++next) {
+        const auto lambda = next->segment->read(tc, arrivals.times[g]);
+        v[next->lane] = lambda.v;
+        i[next->lane] = lambda.i;
+        source[next->lane] = next->segment->source;
+      }
+      for (std::size_t l = 0; l < width; ++l) change[l] = minus_tau_syn * i[l];
+      for (const auto& arrival : arrivals.group(g)) {
+        const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
+        const auto at =
+            static_cast<std::size_t>(arrival.row - target.projection->weight.data()) + first;
+        Real* const gradient = target.weight_gradient + at;
+        for (std::size_t l = 0; l < width; ++l) gradient[l] += change[l];
+        if (!times_wanted || !(target.errors || target.delay_gradient)) continue;
+        for (std::size_t l = 0; l < width; ++l) {
+          const Real lv = terms::lambda_v_in_e ? v[l] : Real(0);
+          const Real li = terms::lambda_i_in_e ? i[l] : Real(0);
+          move(target, arrival, first + l, at + l,
+               static_cast<double>(arrival.row[first + l] * (lv - li)));
+        }
+      }
+    }
+  }
+
   // The maximum of V_j at an arrival moves with it. Several arrivals at one instant share it equally:
   // only one-sided derivatives exist there.
   void read_kink(const Arrivals<Real>& arrivals, std::size_t j, double time, double slope_error) {
@@ -82,6 +140,12 @@ class Reader {
   }
 
  private:
+  struct Entry {
+    std::size_t group, lane;
+    const Segment<Real>* segment;
+  };
+  std::vector<Entry> enter_;
+
   // dL/d(time of this arrival)
   void move(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j,
             std::size_t at, double error) {
@@ -153,10 +217,14 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         reader.targets[plan.incoming[k]].errors =
             partial.errors[k].data() + sources[k].offsets[s];
       }
+      const bool together = !plan.per_column && plan.same_time_constants;
+      if (together) {
+        reader.read_tile(plan, segments, timeline.of(begin), begin, end - begin);
+      }
       for (std::size_t j = begin; j < end; ++j) {
         const auto own = segments.of(j);
         const auto& n = plan.neuron(j);
-        if (!own.empty()) reader.read(n, own, timeline.of(j), j);
+        if (!together && !own.empty()) reader.read(n, own, timeline.of(j), j);
         const std::size_t at = s * size + j;
         if (terms::kink_time && !errors.maxima.empty() && errors.maxima[at] != 0 &&
             maxima.places[at] == Place::arrival) {

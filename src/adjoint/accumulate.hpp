@@ -26,10 +26,8 @@ struct Pass {
   Gradients<Real>& gradients;
 
   SpikeView spikes_of(std::size_t population) const {
-    const auto numbers = plan.network->inputs();
-    for (std::size_t k = 0; k < numbers.size(); ++k) {
-      if (numbers[k] == population) return inputs.spikes[k];
-    }
+    const int input = plan.input_number[population];
+    if (input >= 0) return inputs.spikes[static_cast<std::size_t>(input)];
     return record.populations[population].spikes.view();
   }
 };

@@ -69,8 +69,10 @@ void first_spike(const LossSettings& settings, const Record<Real>& record, std::
     }
     const auto label = static_cast<std::size_t>(labels[s]);
     const double t_label = -scores[label] * settings.tau_0;
-    result.value += share * (cross_entropy(scores, label, errors) +
-                             settings.alpha * std::expm1(t_label / settings.tau_1));
+    result.value += share * cross_entropy(scores, label, errors);
+    if (first[label] >= 0) {
+      result.value += share * settings.alpha * std::expm1(t_label / settings.tau_1);
+    }
     for (std::size_t n = 0; n < size; ++n) {
       if (first[n] < 0) continue;
       double error = -errors[n] / settings.tau_0;

@@ -48,7 +48,7 @@ struct ParameterIntegrals {
 };
 
 /// Closed form over an interval of length dt that starts with (v, i) and ends with lambda = l.
-/// In a clamp (V held) pass l.v = g = 0 and held = true. Convolutions of the two exponentials:
+/// In a clamp (V held) pass l.v = g = 0. Convolutions of the two exponentials:
 ///
 ///     em*es = tau_mem K,   em*em*es = tau_mem (dt em - tau_mem K)/(p - 1),
 ///     em*es*es = tau_mem (tau_mem K - dt es)/(p - 1)

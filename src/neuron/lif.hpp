@@ -18,10 +18,7 @@ struct Lif {
   Real bias, theta, v_reset;
   double tau_ref;
   Real v_initial, i_initial;
-
-  Real just_below_theta() const {
-    return std::nextafter(theta, -std::numeric_limits<Real>::infinity());
-  }
+  Real just_below_theta = std::nextafter(theta, -std::numeric_limits<Real>::infinity());
 };
 
 /// The state of one neuron at a known time.
@@ -52,7 +49,10 @@ template <class Real>
 inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double t, double t_end,
                                      const Decay<Real>& d, Real v_end) {
   constexpr Crossing<Real> none{std::numeric_limits<double>::infinity(), 0};
-  if (cannot_spike(v, i, n.bias, n.theta, v_end, d.reach)) return none;
+  if (cannot_spike(v, i, n.bias, n.theta, v_end, d.reach) ||
+      rises_throughout(v, i, n.bias, n.theta, v_end, d.end_slope)) {
+    return none;
+  }
   const Real x = crossing(n.tc, v, i, n.bias, n.theta, d.mem, v_end);
   if (x < 0) return none;
   const Real current = i * n.tc.synaptic(x);
@@ -65,7 +65,7 @@ inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double 
 /// Lets (v, i) decay over an interval without a spike.
 template <class Real>
 inline void flow(const Lif<Real>& n, State<Real>& s, const Decay<Real>& d) {
-  s.v = std::min(membrane_after(n, s.v, s.i, d), n.just_below_theta());
+  s.v = std::min(membrane_after(n, s.v, s.i, d), n.just_below_theta);
   s.i *= d.syn;
 }
 

@@ -22,6 +22,16 @@ inline bool cannot_spike(Real v0, Real i0, Real b, Real theta, Real v_end, Real 
   return v_end < theta && (i0 <= 0 || std::max(v0, b) + i0 * reach < theta);
 }
 
+/// For I0 > 0, where f is concave in x: if V still rises at the end of the interval it rose all the
+/// time, and if it ends below theta it never was there. With this only neurons whose V has its peak
+/// inside the interval, near theta, are left to search. (The sign is that of dV/dx: dV/dt itself
+/// drowns in the rounding of b once everything has decayed.)
+/// @param end_slope  Decay::end_slope
+template <class Real>
+inline bool rises_throughout(Real v0, Real i0, Real b, Real theta, Real v_end, Real end_slope) {
+  return v_end < theta && i0 > 0 && v0 - b < i0 * end_slope;
+}
+
 inline constexpr int newton_limit = 64;
 inline constexpr double no_crossing = -1;
 

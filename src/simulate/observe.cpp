@@ -41,7 +41,11 @@ struct Highest : ReplayVisitor {
   void piece(const Piece<Real>& p) {
     // A bound that costs two operations: most pieces cannot hold a new maximum.
     if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach <= value) return;
-    const auto peak = neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem);
+    const bool rises_first = p.i + n.bias > p.v;
+    const bool falls_last = !(p.v - n.bias < p.i * p.decay.end_slope);
+    const auto peak = rises_first && falls_last
+                          ? neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem)
+                          : neuron::Peak<Real>{-1, 0};
     if (peak.x > 0 && peak.value > value) {
       value = peak.value;
       time = p.t0 - n.tc.tau_mem * std::log(static_cast<double>(peak.x));
@@ -56,6 +60,38 @@ struct Highest : ReplayVisitor {
     }
   }
 };
+
+// The same for all neurons of an LI population that see the same arrivals and decay alike, side by
+// side: `highest[j]` looks at the pieces in which a bound does not rule out a new maximum.
+template <class Real>
+void find_highest(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest,
+                  std::vector<Real>& v, std::vector<Real>& i, std::vector<Real>& v_end) {
+  const std::size_t size = highest.size();
+  v.resize(size);
+  i.resize(size);
+  v_end.resize(size);
+  for (std::size_t j = 0; j < size; ++j) {
+    v[j] = highest[j].n.v_initial;
+    i[j] = highest[j].n.i_initial;
+  }
+  double t = 0;
+  for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
+    const bool last = g == arrivals.group_count();
+    const double next = last ? end : arrivals.times[g];
+    const neuron::Decay<Real>& d = arrivals.decays[g];
+    for (std::size_t j = 0; j < size; ++j) {
+      v_end[j] = neuron::membrane_after(highest[j].n, v[j], i[j], d);
+      highest[j].piece(Piece<Real>{t, next, v[j], i[j], false, d, v_end[j]});
+      v[j] = v_end[j];
+      i[j] *= d.syn;
+    }
+    if (last) break;
+    for (const auto& arrival : arrivals.group(g)) {
+      for (std::size_t j = 0; j < size; ++j) i[j] += arrival.row[j];
+    }
+    t = next;
+  }
+}
 
 template <class Real>
 struct Integral : ReplayVisitor {
@@ -123,21 +159,30 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
   result.times.resize(count);
   result.places.resize(count);
   result.currents.resize(count);
+  const PopulationPlan<Real>& neurons = plan.populations[population];
   parallel_for(threads, samples, [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
     thread_local OwnSpikes own_spikes;
     const double end = inputs.end(s);
-    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
-                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      const auto& n = plan.populations[population].neuron(j);
-                      Highest<Real> highest(n, end);
-                      replay(n, arrivals, j, own, times, end, highest);
-                      const std::size_t at = s * size + j;
-                      result.values[at] = highest.value;
-                      result.times[at] = highest.time;
-                      result.places[at] = highest.place;
-                      result.currents[at] = highest.current;
-                    });
+    std::vector<Highest<Real>> highest;
+    for (std::size_t j = 0; j < size; ++j) highest.emplace_back(neurons.neuron(j), end);
+    if (neurons.per_column || !neurons.same_time_constants) {
+      for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
+                      [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                        replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);
+                      });
+    } else {
+      thread_local std::vector<Real> v, i, v_end;
+      start_timeline(plan, inputs, record, population, s, timeline);
+      find_highest(timeline.of(0), end, highest, v, i, v_end);
+    }
+    for (std::size_t j = 0; j < size; ++j) {
+      const std::size_t at = s * size + j;
+      result.values[at] = highest[j].value;
+      result.times[at] = highest[j].time;
+      result.places[at] = highest[j].place;
+      result.currents[at] = highest[j].current;
+    }
   });
   return result;
 }

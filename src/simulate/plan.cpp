@@ -11,10 +11,15 @@ namespace saltus {
 
 template <class Real>
 Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force)
-    : network(&net), populations(net.populations().size()), component_of(populations.size(), -1) {
+    : network(&net), populations(net.populations().size()), component_of(populations.size(), -1),
+      input_number(populations.size(), -1) {
+  int inputs = 0;
   for (std::size_t i = 0; i < populations.size(); ++i) {
     const Population& p = net.populations()[i];
-    if (p.model == Model::input) continue;
+    if (p.model == Model::input) {
+      input_number[i] = inputs++;
+      continue;
+    }
     PopulationPlan<Real>& plan = populations[i];
     const bool lif = p.model == Model::lif;
     bool all_shared = true;

@@ -38,6 +38,7 @@ struct Plan {
   std::vector<PopulationPlan<Real>> populations;
   std::vector<ComponentPlan> components;
   std::vector<int> component_of;  // per population; -1: input
+  std::vector<int> input_number;  // per population, its place in Inputs; -1: not an input
   bool cyclic = false;
 
   /// @param force  a way for every component that can be run so

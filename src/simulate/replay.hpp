@@ -87,20 +87,27 @@ void replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::siz
   }
 }
 
+/// Points a timeline at what reaches a population in one sample, and returns the spikes of any
+/// population there.
+template <class Real>
+auto start_timeline(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                    std::size_t population, std::size_t sample, Timeline<Real>& timeline) {
+  const auto spikes_of = [&plan, &inputs, &record, sample](std::size_t p) {
+    const int input = plan.input_number[p];
+    return sample_of(input >= 0 ? inputs.spikes[static_cast<std::size_t>(input)]
+                                : record.populations[p].spikes.view(), sample);
+  };
+  timeline.start(plan, population, inputs.end(sample), spikes_of);
+  return spikes_of;
+}
+
 /// Calls body(j, arrivals, own, times) for every neuron of a population in one sample, as replay()
 /// wants it.
 template <class Real, class Body>
 void for_each_neuron(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
                      std::size_t population, std::size_t sample, Timeline<Real>& timeline,
                      OwnSpikes& own, Body&& body) {
-  const auto numbers = plan.network->inputs();
-  const auto spikes_of = [&](std::size_t p) {
-    for (std::size_t k = 0; k < numbers.size(); ++k) {
-      if (numbers[k] == p) return sample_of(inputs.spikes[k], sample);
-    }
-    return sample_of(record.populations[p].spikes.view(), sample);
-  };
-  timeline.start(plan, population, inputs.end(sample), spikes_of);
+  const auto spikes_of = start_timeline(plan, inputs, record, population, sample, timeline);
   const SampleSpikes spikes = spikes_of(population);
   own.sort(spikes, plan.size(population));
   for (std::size_t j = 0; j < plan.size(population); ++j) {

@@ -32,10 +32,8 @@ struct SampleRun {
 
   double end() const { return inputs.end(sample); }
   SampleSpikes spikes_of(std::size_t population) const {
-    const auto numbers = plan.network->inputs();
-    for (std::size_t k = 0; k < numbers.size(); ++k) {
-      if (numbers[k] == population) return sample_of(inputs.spikes[k], sample);
-    }
+    const int input = plan.input_number[population];
+    if (input >= 0) return sample_of(inputs.spikes[static_cast<std::size_t>(input)], sample);
     return record[population].spikes();
   }
 };
