@@ -23,12 +23,12 @@ mutation: ## with any one term of the adjoint deleted, the gradient test must fa
 asan: ## C++ tests under the address and undefined-behaviour sanitizers
 	@scripts/setup.sh test
 	@scripts/build.sh asan
-	ctest --preset asan
+	ctest --preset asan -j "$$(nproc)"
 
 tsan: ## C++ tests under the thread sanitizer
 	@scripts/setup.sh test
 	@scripts/build.sh tsan
-	ctest --preset tsan
+	ctest --preset tsan -j "$$(nproc)"
 
 format: ## format C++ and Python in place
 	@scripts/setup.sh lint

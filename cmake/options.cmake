@@ -44,6 +44,11 @@ if(SALTUS_SANITIZE)
   target_compile_options(saltus_options INTERFACE ${flags})
   target_link_options(saltus_options INTERFACE ${flags})
 endif()
+if(SALTUS_SANITIZE MATCHES "thread")
+  # The sanitizer cannot see how oneTBB, built without it, orders its threads, and takes every
+  # parallel loop for a race. simulate/parallel.hpp then takes std::jthread in its place.
+  target_compile_definitions(saltus_options INTERFACE SALTUS_WITHOUT_TBB=1)
+endif()
 
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   target_link_options(saltus_options INTERFACE -Wl,--as-needed)

@@ -15,7 +15,7 @@ step "build"
 scripts/build.sh release
 
 step "C++ tests"
-ctest --preset release --progress
+ctest --preset release -j "$(nproc)" --progress
 
 step "Python package"
 export CCACHE_BASEDIR=$PWD

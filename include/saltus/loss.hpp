@@ -52,8 +52,9 @@ struct LossResult {
 /// maximum_voltage (eq. 12; MNIST): softmax cross-entropy of max_t V_n(t).
 /// integrated_voltage (Nowotny, Turner, Knight 2025): of the integral of V_n over the sample.
 ///
-/// An output without a spike enters the first as a constant t_missing and gets no error; a sample in
-/// which the label's output is silent is counted in `silent`. The other outputs still get theirs.
+/// An output without a spike enters the first as a constant t_missing and gets no error. A sample in
+/// which the label's own output is silent is counted in `silent` and gives no errors at all: its loss
+/// has no gradient by the label, and pushing the other outputs later would only silence them too.
 /// @param labels  [sample]
 /// @throws InvalidInput  a readout of the wrong model, labels outside of it or of a wrong number
 template <class Real>

@@ -29,8 +29,15 @@ enum class Way {
   event_loop,  ///< any graph: all neurons from one event to the next
 };
 
+/// How the loops over neurons are run. Both give the same bits.
+enum class Kernel {
+  scalar,  ///< one neuron after the other: the readable version
+  vector,  ///< side by side, with the best instructions that the machine has
+};
+
 struct Options {
   int threads = 1;          ///< 0: all cores. The result has the same bits for any number
+  Kernel kernel = Kernel::vector;
   std::optional<Way> way;   ///< force a way on every component that can be run so (for tests)
 };
 

@@ -73,7 +73,8 @@ void first_spike(const LossSettings& settings, const Record<Real>& record, std::
     if (first[label] >= 0) {
       result.value += share * settings.alpha * std::expm1(t_label / settings.tau_1);
     }
-    for (std::size_t n = 0; n < size; ++n) {
+    // Without a spike of the label the others would only be pushed later, until they too fall silent.
+    for (std::size_t n = 0; first[label] >= 0 && n < size; ++n) {
       if (first[n] < 0) continue;
       double error = -errors[n] / settings.tau_0;
       if (n == label) error += settings.alpha / settings.tau_1 * std::exp(t_label / settings.tau_1);

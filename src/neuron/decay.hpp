@@ -44,7 +44,7 @@ struct TimeConstants {
   /// h(x) as above.
   template <class Real>
   Real h(Real x) const {
-    if (integer_p == 4) return (x * x * x - 1) / 3;  // 20 ms and 5 ms: what most people use
+    if (integer_p == 4) return (x * x * x - 1) * static_cast<Real>(1.0 / 3);  // 20 ms and 5 ms: what most people use
     if (integer_p) return (integer_power(x, integer_p - 1) - 1) / static_cast<Real>(integer_p - 1);
     if (p == 1) return std::log(x);
     const Real q = static_cast<Real>(p - 1);
@@ -68,14 +68,9 @@ struct Decay {
   Real end_slope;  // 1 + p h(x) at the end: dV/dx there is V0 - b - I0 times this
 };
 
+/// From the decay of V, where that is known already: without an exponential if p is an integer.
 template <class Real>
-inline Decay<Real> decay(const TimeConstants& tc, double dt) {
-  if (std::isinf(dt)) {
-    const double end_slope = tc.p > 1 ? -1 / (tc.p - 1) : -std::numeric_limits<double>::infinity();
-    return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(end_slope)};
-  }
-  // Not 0: x would have no logarithm, and no slope.
-  const double mem = std::max(std::exp(-dt / tc.tau_mem), std::numeric_limits<double>::min());
+inline Decay<Real> decay(const TimeConstants& tc, double dt, double mem) {
   const double syn =
       tc.integer_p ? integer_power(mem, tc.integer_p) : std::exp(-dt / tc.tau_syn);
   const double q = tc.p - 1;
@@ -90,6 +85,17 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt) {
   const double reach = dt < tc.t_peak ? k : tc.k_peak;
   return {static_cast<Real>(mem), static_cast<Real>(syn), static_cast<Real>(k),
           static_cast<Real>(reach), static_cast<Real>(1 - tc.p * k / mem)};
+}
+
+template <class Real>
+inline Decay<Real> decay(const TimeConstants& tc, double dt) {
+  if (std::isinf(dt)) {
+    const double end_slope = tc.p > 1 ? -1 / (tc.p - 1) : -std::numeric_limits<double>::infinity();
+    return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(end_slope)};
+  }
+  // Not 0: x would have no logarithm, and no slope.
+  return decay<Real>(
+      tc, dt, std::max(std::exp(-dt / tc.tau_mem), std::numeric_limits<double>::min()));
 }
 
 }  // namespace saltus::neuron

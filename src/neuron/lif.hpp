@@ -32,6 +32,7 @@ template <class Real>
 struct Crossing {
   double time;   // infinity if there is none
   Real current;  // I at that time
+  Real x = 1;    // exp(-(time - t) / tau_mem)
 
   bool found() const { return time < std::numeric_limits<double>::infinity(); }
 };
@@ -59,7 +60,7 @@ inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double 
   if (!(current + n.bias > n.theta)) return none;  // V only touches: dV/dt = 0 but for rounding
   const double soonest = std::nextafter(t, std::numeric_limits<double>::infinity());
   const double time = t - n.tc.tau_mem * std::log(static_cast<double>(x));
-  return {std::clamp(time, soonest, std::max(soonest, t_end)), current};
+  return {std::clamp(time, soonest, std::max(soonest, t_end)), current, x};
 }
 
 /// Lets (v, i) decay over an interval without a spike.
@@ -74,6 +75,7 @@ inline void flow(const Lif<Real>& n, State<Real>& s, const Decay<Real>& d) {
 template <class Real, class Sink>
 inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, Decay<Real> d,
                     Sink&& sink) {
+  constexpr double infinite = std::numeric_limits<double>::infinity();
   for (;;) {
     if (s.release > t) {
       if (s.release > t_end) {
@@ -91,7 +93,9 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     sink.spike(spike.time, spike.current);
     s = {n.v_reset, spike.current, spike.time + n.tau_ref};
     t = spike.time;
-    d = decay<Real>(n.tc, t_end - t);
+    d = t_end == infinite
+            ? decay<Real>(n.tc, t_end)
+            : decay<Real>(n.tc, t_end - t, std::min(1.0, static_cast<double>(d.mem) / spike.x));
   }
   flow(n, s, d);
 }

@@ -62,26 +62,39 @@ struct Highest : ReplayVisitor {
 };
 
 // The same for all neurons of an LI population that see the same arrivals and decay alike, side by
-// side: `highest[j]` looks at the pieces in which a bound does not rule out a new maximum.
+// side: only pieces in which the bound does not rule out a new maximum are looked at.
 template <class Real>
 void find_highest(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest,
-                  std::vector<Real>& v, std::vector<Real>& i, std::vector<Real>& v_end) {
+                  std::vector<Real>& buffer) {
   const std::size_t size = highest.size();
-  v.resize(size);
-  i.resize(size);
-  v_end.resize(size);
+  buffer.resize(5 * size);
+  Real* const v = buffer.data();
+  Real* const i = v + size;
+  Real* const v_end = i + size;
+  Real* const best = v_end + size;
+  Real* const bias = best + size;
   for (std::size_t j = 0; j < size; ++j) {
-    v[j] = highest[j].n.v_initial;
+    best[j] = v[j] = highest[j].n.v_initial;
     i[j] = highest[j].n.i_initial;
+    bias[j] = highest[j].n.bias;
   }
   double t = 0;
   for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
     const bool last = g == arrivals.group_count();
     const double next = last ? end : arrivals.times[g];
-    const neuron::Decay<Real>& d = arrivals.decays[g];
+    const neuron::Decay<Real> d = arrivals.decays[g];
+    int higher = 0;
     for (std::size_t j = 0; j < size; ++j) {
-      v_end[j] = neuron::membrane_after(highest[j].n, v[j], i[j], d);
-      highest[j].piece(Piece<Real>{t, next, v[j], i[j], false, d, v_end[j]});
+      v_end[j] = bias[j] + (v[j] - bias[j]) * d.mem + i[j] * d.k;
+      higher |= std::max(v[j], bias[j]) + std::max(i[j], Real(0)) * d.reach > best[j];
+    }
+    if (higher) {
+      for (std::size_t j = 0; j < size; ++j) {
+        highest[j].piece(Piece<Real>{t, next, v[j], i[j], false, d, v_end[j]});
+        best[j] = highest[j].value;
+      }
+    }
+    for (std::size_t j = 0; j < size; ++j) {
       v[j] = v_end[j];
       i[j] *= d.syn;
     }
@@ -172,9 +185,9 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
                         replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);
                       });
     } else {
-      thread_local std::vector<Real> v, i, v_end;
+      thread_local std::vector<Real> buffer;
       start_timeline(plan, inputs, record, population, s, timeline);
-      find_highest(timeline.of(0), end, highest, v, i, v_end);
+      find_highest(timeline.of(0), end, highest, buffer);
     }
     for (std::size_t j = 0; j < size; ++j) {
       const std::size_t at = s * size + j;

@@ -10,9 +10,10 @@
 namespace saltus {
 
 template <class Real>
-Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force)
+Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vectors)
     : network(&net), populations(net.populations().size()), component_of(populations.size(), -1),
-      input_number(populations.size(), -1) {
+      input_number(populations.size(), -1),
+      scalar(no_vectors) {
   int inputs = 0;
   for (std::size_t i = 0; i < populations.size(); ++i) {
     const Population& p = net.populations()[i];

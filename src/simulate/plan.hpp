@@ -40,9 +40,11 @@ struct Plan {
   std::vector<int> component_of;  // per population; -1: input
   std::vector<int> input_number;  // per population, its place in Inputs; -1: not an input
   bool cyclic = false;
+  bool scalar = false;  // no vectors
 
-  /// @param force  a way for every component that can be run so
-  explicit Plan(const Network<Real>& network, std::optional<Way> force = {});
+  /// @param force   a way for every component that can be run so
+  /// @param scalar  one neuron after the other, without vectors
+  explicit Plan(const Network<Real>& network, std::optional<Way> force = {}, bool scalar = false);
 
   std::size_t size(std::size_t population) const { return network->populations()[population].size; }
 };

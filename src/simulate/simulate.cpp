@@ -33,7 +33,7 @@ Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads)
                               std::vector<SampleRecord<Real>>(plan.populations.size()));
   parallel_for(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
-    SampleRun<Real> run{plan, inputs, s, samples[s], workspace};
+    SampleRun<Real> run{plan, inputs, s, samples[s], workspace, plan.scalar};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
   });
   return pack(plan, samples);
@@ -41,7 +41,7 @@ Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads)
 
 template <class Real>
 Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const Options& options) {
-  const Plan<Real> plan(network, options.way);
+  const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
   check(plan, inputs);
   return simulate(plan, inputs, options.threads);
 }

@@ -149,9 +149,15 @@ struct Trainer<Real>::Impl {
   double gradient_norm() {
     double sum = 0;
     for_each_trainable(network, gradients, settings.trainable, [&](auto, auto gradient) {
-      double part = 0;
-      for (const auto g : gradient) part += static_cast<double>(g) * static_cast<double>(g);
-      sum += part;
+      // Sixteen sums side by side: a compiler may not reorder one.
+      using T = std::remove_cv_t<typename decltype(gradient)::value_type>;
+      T part[16] = {};
+      std::size_t k = 0;
+      for (; k + 16 <= gradient.size(); k += 16) {
+        for (std::size_t l = 0; l < 16; ++l) part[l] += gradient[k + l] * gradient[k + l];
+      }
+      for (; k < gradient.size(); ++k) part[0] += gradient[k] * gradient[k];
+      for (const T p : part) sum += static_cast<double>(p);
     });
     return std::sqrt(sum);
   }
