@@ -69,16 +69,19 @@ void first_spike(const LossSettings& settings, const Record<Real>& record, std::
     }
     const auto label = static_cast<std::size_t>(labels[s]);
     const double t_label = -scores[label] * settings.tau_0;
-    result.value += share * cross_entropy(scores, label, errors);
-    if (first[label] >= 0) {
-      result.value += share * settings.alpha * std::expm1(t_label / settings.tau_1);
-    }
-    // Without a spike of the label the others would only be pushed later, until they too fall silent.
-    for (std::size_t n = 0; first[label] >= 0 && n < size; ++n) {
-      if (first[n] < 0) continue;
-      double error = -errors[n] / settings.tau_0;
-      if (n == label) error += settings.alpha / settings.tau_1 * std::exp(t_label / settings.tau_1);
-      spike_errors[static_cast<std::size_t>(first[n])] = static_cast<Real>(share * error);
+    if (first[label] < 0) {  // no gradient, so a constant
+      result.value += share * settings.t_missing / settings.tau_0;
+    } else {
+      result.value += share * (cross_entropy(scores, label, errors) +
+                               settings.alpha * std::expm1(t_label / settings.tau_1));
+      for (std::size_t n = 0; n < size; ++n) {
+        if (first[n] < 0) continue;
+        double error = -errors[n] / settings.tau_0;
+        if (n == label) {
+          error += settings.alpha / settings.tau_1 * std::exp(t_label / settings.tau_1);
+        }
+        spike_errors[static_cast<std::size_t>(first[n])] = static_cast<Real>(share * error);
+      }
     }
     const bool all_silent = spikes.offsets[s] == spikes.offsets[s + 1];
     count(result, s, label, first[label] < 0, all_silent, scores);

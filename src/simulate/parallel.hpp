@@ -3,10 +3,19 @@
 // thread runs it, so results have the same bits for any number.
 #pragma once
 
+#include <cstddef>
+
+#ifndef SALTUS_WITHOUT_TBB
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
-
-#include <cstddef>
+#else
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+#endif
 
 namespace saltus {
 
@@ -17,8 +26,34 @@ void parallel_for(int threads, std::size_t count, Body&& body) {
     for (std::size_t k = 0; k < count; ++k) body(k);
     return;
   }
+#ifndef SALTUS_WITHOUT_TBB
   tbb::task_arena arena(threads > 0 ? threads : tbb::task_arena::automatic);
   arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, body); });
+#else
+  // The thread sanitizer cannot look into oneTBB, and would call every loop a race. (The counter is
+  // relaxed on purpose: a stronger one would order the tasks, and hide races between them.)
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr first;
+  std::mutex mutex;
+  const auto work = [&] {
+    for (std::size_t k; (k = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+      try {
+        body(k);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!first) first = std::current_exception();
+      }
+    }
+  };
+  {
+    const std::size_t all = std::max(1u, std::thread::hardware_concurrency());
+    std::vector<std::jthread> pool;
+    for (std::size_t k = 0; k < (threads > 0 ? static_cast<std::size_t>(threads) : all); ++k) {
+      pool.emplace_back(work);
+    }
+  }
+  if (first) std::rethrow_exception(first);
+#endif
 }
 
 }  // namespace saltus

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of several rooms need: messages of refusals, spikes by hand, comparison by bits.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradcheck/tensors.hpp"
+#include "saltus/error.hpp"
+#include "saltus/simulate.hpp"
+
+namespace saltus::test {
+
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// The message with which `call` throws an Exception; empty if it does not throw.
+template <class Exception = InvalidInput, class Call>
+std::string refusal(Call&& call) {
+  try {
+    call();
+  } catch (const Exception& e) {
+    return e.what();
+  }
+  return "";
+}
+
+/// Spikes of a batch: per sample a list of (time, neuron).
+inline Spikes spikes_of(const std::vector<std::vector<std::pair<double, int>>>& samples) {
+  Spikes result;
+  for (const auto& sample : samples) {
+    for (const auto& [time, neuron] : sample) {
+      result.times.push_back(time);
+      result.neurons.push_back(neuron);
+    }
+    result.offsets.push_back(static_cast<std::int64_t>(result.times.size()));
+  }
+  return result;
+}
+
+/// Also tells 0 from -0 and one NaN from another.
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+template <class Real>
+bool same_bits(const Record<Real>& a, const Record<Real>& b) {
+  if (a.samples != b.samples || a.populations.size() != b.populations.size()) return false;
+  for (std::size_t p = 0; p < a.populations.size(); ++p) {
+    const auto &x = a.populations[p], &y = b.populations[p];
+    if (!(same_bits(x.spikes.offsets, y.spikes.offsets) &&
+          same_bits(x.spikes.times, y.spikes.times) &&
+          same_bits(x.spikes.neurons, y.spikes.neurons) && same_bits(x.currents, y.currents) &&
+          same_bits(x.release_currents, y.release_currents))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+template <class Real>
+bool same_bits(const Gradients<Real>& a, const Gradients<Real>& b) {
+  bool same = a.weights.size() == b.weights.size() && a.neurons.size() == b.neurons.size();
+  for (std::size_t k = 0; same && k < a.weights.size(); ++k) {
+    same = same_bits(a.weights[k], b.weights[k]) && same_bits(a.delays[k], b.delays[k]);
+  }
+  for (std::size_t p = 0; same && p < a.neurons.size(); ++p) {
+    const auto &x = a.neurons[p], &y = b.neurons[p];
+    same = same_bits(a.times[p], b.times[p]) && same_bits(x.tau_mem, y.tau_mem) &&
+           same_bits(x.tau_syn, y.tau_syn) && same_bits(x.v_threshold, y.v_threshold) &&
+           same_bits(x.v_reset, y.v_reset) && same_bits(x.bias, y.bias) &&
+           same_bits(x.tau_ref, y.tau_ref) && same_bits(x.v_initial, y.v_initial) &&
+           same_bits(x.i_initial, y.i_initial);
+  }
+  return same;
+}
+
+/// The largest difference of two gradients, relative to the largest entry of its tensor. Where a whole
+/// tensor cancels, what is left is rounding of the largest terms anywhere: not less than that counts.
+inline double largest_difference(Network<double> network, const Gradients<double>& a,
+                                 const Gradients<double>& b, double bar,
+                                 std::string* where = nullptr) {
+  const auto x = gradcheck::tensors(network, a), y = gradcheck::tensors(network, b);
+  double terms = 0, worst = 0;
+  for (const auto& tensor : x) {
+    for (const double v : *tensor.gradient) {
+      if (std::isfinite(v)) terms = std::max(terms, std::fabs(v) * tensor.typical);
+    }
+  }
+  const auto compare = [&](const std::vector<double>& p, const std::vector<double>& q,
+                           double typical, const std::string& name) {
+    double scale = 16 * std::numeric_limits<double>::epsilon() * terms / typical / bar;
+    for (const double v : q) {
+      if (std::isfinite(v)) scale = std::max(scale, std::fabs(v));
+    }
+    for (std::size_t k = 0; k < q.size(); ++k) {
+      const bool equal = p[k] == q[k] || (!std::isfinite(p[k]) && !std::isfinite(q[k]));
+      const double error = equal ? 0 : std::fabs(p[k] - q[k]) / scale;
+      if (error > worst || std::isnan(error)) {
+        worst = std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+        if (where) *where = name;
+      }
+    }
+  };
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    compare(*x[k].gradient, *y[k].gradient, x[k].typical, x[k].name);
+  }
+  for (std::size_t p = 0; p < a.times.size(); ++p) {
+    compare(a.times[p], b.times[p], 1e-3, "input times");
+  }
+  return worst;
+}
+
+}  // namespace saltus::test
