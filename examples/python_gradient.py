@@ -8,7 +8,6 @@ Run: python examples/python_gradient.py
 """
 
 import numpy as np
-
 import saltus
 
 T_END = 0.1  # s
@@ -21,9 +20,9 @@ def build() -> saltus.Network:
     net.add_input("in", 3)
     net.add_population("hidden", "LIF", 4, tau_mem=20e-3, tau_syn=5e-3)
     net.add_population("out", "LIF", 2, tau_mem=20e-3, tau_syn=5e-3, tau_ref=2e-3)
-    net.connect("in", "hidden", rng.normal(3.0, 0.5, (3, 4)))
-    net.connect("hidden", "hidden", rng.normal(0.0, 0.3, (4, 4)), delay=1e-3)
-    net.connect("hidden", "out", rng.normal(1.5, 0.3, (4, 2)))
+    net.connect("in", "hidden", rng.normal(4.5, 1.0, (3, 4)))
+    net.connect("hidden", "hidden", rng.normal(0.0, 0.5, (4, 4)), delay=1e-3)
+    net.connect("hidden", "out", rng.normal(1.5, 0.5, (4, 2)))
     return net
 
 
@@ -47,7 +46,7 @@ def loss_and_errors(record: saltus.Record) -> tuple[float, np.ndarray]:
         for n, wanted in enumerate(WANTED):
             own = sample[spikes.neurons[sample] == n]
             if len(own) == 0:
-                raise SystemExit(f"sample {s}: output {n} is silent; a silent neuron has no gradient")
+                raise SystemExit(f"sample {s}: output {n} is silent, which has no gradient")
             late = (spikes.times[own[0]] - wanted) / 1e-3  # ms
             loss += late**2
             errors[own[0]] = 2 * late / 1e-3
@@ -59,8 +58,8 @@ record = saltus.simulate(net, INPUTS, T_END)
 loss, errors = loss_and_errors(record)
 gradients = saltus.backward(net, record, spike_errors={"out": errors})
 
-print(f"loss {loss:.3f} ms^2; {len(record.spikes('hidden'))} hidden spikes, "
-      f"{len(record.spikes('out'))} of outputs")  # fmt: skip
+hidden, out = len(record.spikes("hidden")), len(record.spikes("out"))
+print(f"loss {loss:.3f} ms^2; {hidden} hidden spikes, {out} of outputs")
 for name, gradient in gradients.items():
     print(f"  {name:24} {gradient.shape!s:8} largest {np.abs(gradient).max():.3e}")
 

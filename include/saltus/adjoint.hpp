@@ -13,11 +13,11 @@ namespace saltus {
 /// What a loss says about one population; empty where it says nothing.
 template <class Real>
 struct PopulationErrors {
-  std::vector<Real> spikes;         ///< [spikes] dL/dt_k, in the order of the record
-  std::vector<Real> maxima;         ///< [sample, neuron] dL/d(maximum of V), LI only
-  std::vector<Real> integrals;      ///< [sample, neuron] dL/d(integral of V)
-  std::vector<double> sample_times; ///< [time] seconds, ascending
-  std::vector<Real> samples;        ///< [sample, time, neuron] dL/dV(time)
+  std::vector<Real> spikes;          ///< [spikes] dL/dt_k, in the order of the record
+  std::vector<Real> maxima;          ///< [sample, neuron] dL/d(maximum of V), LI only
+  std::vector<Real> integrals;       ///< [sample, neuron] dL/d(integral of V)
+  std::vector<double> sample_times;  ///< [time] seconds, ascending
+  std::vector<Real> samples;         ///< [sample, time, neuron] dL/dV(time)
 };
 
 /// What a loss returns and the adjoint eats.
@@ -36,10 +36,10 @@ struct Gradients {
   struct Neurons {
     std::vector<double> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial;
   };
-  std::vector<std::vector<Real>> weights;    ///< per projection, [pre, post]
-  std::vector<std::vector<double>> delays;   ///< per projection, as Delay::values
-  std::vector<Neurons> neurons;              ///< per population; each as Parameter::values
-  std::vector<std::vector<double>> times;    ///< per population: dL/dt of each input spike
+  std::vector<std::vector<Real>> weights;   ///< per projection, [pre, post]
+  std::vector<std::vector<double>> delays;  ///< per projection, as Delay::values
+  std::vector<Neurons> neurons;             ///< per population; each as Parameter::values
+  std::vector<std::vector<double>> times;   ///< per population: dL/dt of each input spike
 };
 
 /// Which gradients to compute besides those of the weights.

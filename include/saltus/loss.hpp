@@ -26,34 +26,34 @@ LossKind loss_kind(std::string_view name);
 
 struct LossSettings {
   LossKind kind = LossKind::first_spike;
-  double tau_0 = 0.5e-3;    ///< s, sharpness of the softmax over first spikes
-  double tau_1 = 6.4e-3;    ///< s, time scale of the term that pulls the label's spike forward
-  double alpha = 0.003;     ///< weight of that term
-  double t_missing = 40e-3;  ///< s, when an output without a spike counts as spiking
+  double tau_0 = 0.5e-3;       ///< s, sharpness of the softmax over first spikes
+  double tau_1 = 6.4e-3;       ///< s, time scale of the term that pulls the label's spike forward
+  double alpha = 0.003;        ///< weight of that term
+  double t_missing = 40e-3;    ///< s, when an output without a spike counts as spiking
   double tau_integral = 5e-3;  ///< s, an integral is divided by this before the softmax
 };
 
 template <class Real>
 struct LossResult {
-  double value = 0;           ///< mean over the samples
-  std::size_t correct = 0;    ///< samples whose label wins
-  std::size_t silent = 0;     ///< samples whose label's output never spikes, or never rises above 0
+  double value = 0;         ///< mean over the samples
+  std::size_t correct = 0;  ///< samples whose label wins
+  std::size_t silent = 0;   ///< samples whose label's output never spikes, or never rises above 0
   std::vector<std::int32_t> predictions;  ///< [sample]; -1 where no output says anything
-  Errors<Real> errors;        ///< of the mean
+  Errors<Real> errors;                    ///< of the mean
 };
 
 /// Evaluates a loss on the population `readout`.
 ///
-/// first_spike (Wunderlich & Pehle 2021, eq. 11; Yin-Yang), with t_n the first spike of output n and
-/// l the label:
+/// first_spike (Wunderlich & Pehle 2021, eq. 11; Yin-Yang), with t_n the first spike of output n
+/// and l the label:
 ///
 ///     L = -log( exp(-t_l/tau_0) / sum_n exp(-t_n/tau_0) ) + alpha (exp(t_l/tau_1) - 1)
 ///
 /// maximum_voltage (eq. 12; MNIST): softmax cross-entropy of max_t V_n(t).
 /// integrated_voltage (Nowotny, Turner, Knight 2025): of the integral of V_n over the sample.
 ///
-/// An output without a spike enters the first as a constant t_missing and gets no error. A sample in
-/// which the label's own output is silent is counted in `silent`; its loss is the constant
+/// An output without a spike enters the first as a constant t_missing and gets no error. A sample
+/// in which the label's own output is silent is counted in `silent`; its loss is the constant
 /// t_missing / tau_0 and gives no errors at all: there is no gradient by the label, and pushing the
 /// other outputs later would only silence them too.
 /// @param labels  [sample]

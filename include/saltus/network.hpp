@@ -34,7 +34,8 @@ class Parameter {
   std::vector<double> values_;
 };
 
-/// Neurons of one kind. Equations (docs/theory.md, section 1; Wunderlich & Pehle 2021, eq. 1 and 2):
+/// Neurons of one kind. Equations (docs/theory.md, section 1; Wunderlich & Pehle 2021, eq. 1 and
+/// 2):
 ///
 ///     tau_mem dV/dt = -V + I + bias      tau_syn dI/dt = -I
 ///     V reaches v_threshold from below: a spike, V <- v_reset, held there for tau_ref
@@ -93,9 +94,12 @@ struct Delay {
   /// The place in `values` that holds the delay of a synapse (no meaning for Kind::none).
   std::size_t index(std::size_t pre, std::size_t post, std::size_t post_size) const {
     switch (kind) {
-      case Kind::per_source: return pre;
-      case Kind::per_synapse: return pre * post_size + post;
-      default: return 0;
+      case Kind::per_source:
+        return pre;
+      case Kind::per_synapse:
+        return pre * post_size + post;
+      default:
+        return 0;
     }
   }
   double operator()(std::size_t pre, std::size_t post, std::size_t post_size) const {
@@ -104,8 +108,8 @@ struct Delay {
   bool operator==(const Delay&) const = default;
 };
 
-/// All-to-all synapses from one population (or input) to another: a spike of neuron n that arrives at
-/// neuron j adds weight[n, j] to I_j.
+/// All-to-all synapses from one population (or input) to another: a spike of neuron n that arrives
+/// at neuron j adds weight[n, j] to I_j.
 template <class Real>
 struct Projection {
   std::string name;  ///< "source->target" unless given

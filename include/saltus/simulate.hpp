@@ -36,13 +36,13 @@ enum class Kernel {
 };
 
 struct Options {
-  int threads = 1;          ///< 0: all cores. The result has the same bits for any number
+  int threads = 1;  ///< 0: all cores. The result has the same bits for any number
   Kernel kernel = Kernel::vector;
-  std::optional<Way> way;   ///< force a way on every component that can be run so (for tests)
+  std::optional<Way> way;  ///< force a way on every component that can be run so (for tests)
 };
 
-/// The spikes of one population. `currents` and `release_currents` are what the adjoint needs of the
-/// state (docs/theory.md, sections 5 and 8).
+/// The spikes of one population. `currents` and `release_currents` are what the adjoint needs of
+/// the state (docs/theory.md, sections 5 and 8).
 template <class Real>
 struct SpikeRecord {
   Spikes spikes;                       ///< ascending in time within a sample
@@ -51,7 +51,8 @@ struct SpikeRecord {
                                        ///< lies after the sample; empty without refractory time
 };
 
-/// All that the adjoint needs of a forward pass: per population its spikes (empty for inputs and LI).
+/// All that the adjoint needs of a forward pass: per population its spikes (empty for inputs and
+/// LI).
 template <class Real>
 struct Record {
   std::vector<SpikeRecord<Real>> populations;  ///< as Network::populations()
@@ -59,7 +60,8 @@ struct Record {
 };
 
 /// Simulates every sample, event by event, exactly.
-/// @throws InvalidInput  spikes that validate() refuses, an end that is negative or NaN, an infinite
+/// @throws InvalidInput  spikes that validate() refuses, an end that is negative or NaN, an
+/// infinite
 ///         end with a cycle or with a LIF bias above its threshold (docs/theory.md, section 1)
 template <class Real>
 Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const Options& = {});
@@ -79,7 +81,7 @@ enum class Place : std::uint8_t { start, interior, arrival, end };
 template <class Real>
 struct Maxima {
   std::vector<Real> values;
-  std::vector<double> times;   ///< seconds
+  std::vector<double> times;  ///< seconds
   std::vector<Place> places;
   std::vector<Real> currents;  ///< I just before that time
 };

@@ -13,8 +13,8 @@ namespace saltus {
 /// The spikes that one source (an input or a population) sends in every sample of a batch; owns
 /// nothing, so that NumPy arrays enter without a copy.
 ///
-/// Sample s holds the entries offsets[s] .. offsets[s + 1] - 1, ascending in time. Times are seconds,
-/// always float64; neurons are numbers within the source.
+/// Sample s holds the entries offsets[s] .. offsets[s + 1] - 1, ascending in time. Times are
+/// seconds, always float64; neurons are numbers within the source.
 struct SpikeView {
   std::span<const std::int64_t> offsets;  ///< [samples + 1]
   std::span<const double> times;          ///< [spikes], seconds
@@ -35,9 +35,9 @@ struct Spikes {
   bool operator==(const Spikes&) const = default;
 };
 
-/// Checks that `spikes` is what SpikeView promises, for a source of `size` neurons: offsets start at
-/// 0, ascend and end at the number of spikes; times are finite, not negative and ascending within a
-/// sample; neurons lie in [0, size).
+/// Checks that `spikes` is what SpikeView promises, for a source of `size` neurons: offsets start
+/// at 0, ascend and end at the number of spikes; times are finite, not negative and ascending
+/// within a sample; neurons lie in [0, size).
 /// @param name  what to call the source in the message
 /// @throws InvalidInput  naming the source, the entry, its value and what was expected
 void validate(SpikeView spikes, std::size_t size, std::string_view name);

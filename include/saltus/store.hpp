@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models and settings on disk. Every file is written aside and then renamed, so that a full disk or a
-// killed run leaves the old one whole.
+// Models and settings on disk. Every file is written aside and then renamed, so that a full disk or
+// a killed run leaves the old one whole.
 #pragma once
 
 #include <filesystem>

@@ -33,20 +33,20 @@ struct TrainSettings {
 
   OptimizerKind optimizer = OptimizerKind::adam;
   double lr = 5e-3;
-  double momentum = 0.9;                 ///< of SGD
+  double momentum = 0.9;                                ///< of SGD
   double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;  ///< of Adam (Kingma & Ba 2015)
-  double weight_decay = 0;               ///< of AdamW (Loshchilov & Hutter 2019); SGD: L2
+  double weight_decay = 0;  ///< of AdamW (Loshchilov & Hutter 2019); SGD: L2
 
   ScheduleKind schedule = ScheduleKind::exponential;
-  double decay = 0.95;                   ///< exponential: factor an epoch
-  double lr_final = 0;                   ///< cosine: where it ends
+  double decay = 0.95;  ///< exponential: factor an epoch
+  double lr_final = 0;  ///< cosine: where it ends
 
-  double clip_norm = 0;                  ///< longest gradient, over all that is trained; 0: no limit
-  double input_dropout = 0;              ///< probability that an input spike is left out
+  double clip_norm = 0;      ///< longest gradient, over all that is trained; 0: no limit
+  double input_dropout = 0;  ///< probability that an input spike is left out
 
   /// A neuron that never spikes has no gradient, and stays silent (docs/theory.md, section 10). The
-  /// remedy: after an epoch in which a LIF neuron never spiked, each of its incoming weights is raised
-  /// by this share of the root mean square of its projection. 0: off.
+  /// remedy: after an epoch in which a LIF neuron never spiked, each of its incoming weights is
+  /// raised by this share of the root mean square of its projection. 0: off.
   double revive = 0;
 
   /// What the optimiser may change: weights, delays and names of neuron parameters.
@@ -58,17 +58,17 @@ double learning_rate(const TrainSettings& settings, int epoch);
 
 /// What happened in one pass over the training data.
 struct EpochReport {
-  int epoch = 0;                    ///< counted from 1
-  double loss = 0, accuracy = 0;    ///< means over the samples as they were met
+  int epoch = 0;                  ///< counted from 1
+  double loss = 0, accuracy = 0;  ///< means over the samples as they were met
   double lr = 0;
   double seconds = 0, us_per_sample = 0;
   double hidden_spikes_per_sample = 0;  ///< of all LIF populations but the readout
-  double gradient_norm = 0;         ///< mean over the minibatches, before clipping
+  double gradient_norm = 0;             ///< mean over the minibatches, before clipping
   std::size_t samples = 0;
-  std::size_t silent_neurons = 0;   ///< LIF neurons that never spiked
-  std::size_t silent_labels = 0;    ///< samples whose label's output was silent
+  std::size_t silent_neurons = 0;  ///< LIF neurons that never spiked
+  std::size_t silent_labels = 0;   ///< samples whose label's output was silent
   std::size_t revived = 0;
-  bool complete = true;             ///< false: stopped in between
+  bool complete = true;  ///< false: stopped in between
 };
 
 struct Evaluation {
@@ -89,8 +89,8 @@ class Trainer {
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 
-  /// One pass over the data, shuffled. Told after each minibatch how many samples are done, and asked
-  /// before each whether to stop.
+  /// One pass over the data, shuffled. Told after each minibatch how many samples are done, and
+  /// asked before each whether to stop.
   /// @throws InvalidInput  a step that takes a parameter out of its range (V_reset above threshold,
   ///         a negative time constant), a loss or weight that is not finite
   EpochReport train_epoch(const data::LabelledSpikes& data,

@@ -4,7 +4,8 @@
 //     dL/dw_nj -= tau_syn lambda_I
 //     dL/dd_nj += w_nj (lambda_V - lambda_I)       E_k += the same
 //
-// and where that arrival is a maximum of V_j:  dL/dd_nj += g dV/dt^-,  E_k += the same  (section 7).
+// and where that arrival is a maximum of V_j:  dL/dd_nj += g dV/dt^-,  E_k += the same  (section
+// 7).
 #include <algorithm>
 
 #include "adjoint/accumulate.hpp"
@@ -52,13 +53,14 @@ class Reader {
       for (; segment + 1 < segments.size() && t < segments[segment + 1].from; ++segment) {
         known = false;
       }
-      lambda = known ? neuron::flow_back(n.tc, lambda, segments[segment].source,
-                                         arrivals.decays[g + 1])
-                     : segments[segment].read(n.tc, t);
+      lambda =
+          known ? neuron::flow_back(n.tc, lambda, segments[segment].source, arrivals.decays[g + 1])
+                : segments[segment].read(n.tc, t);
       known = true;
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        const auto at = static_cast<std::size_t>(arrival.row - target.projection->weight.data()) + j;
+        const auto at =
+            static_cast<std::size_t>(arrival.row - target.projection->weight.data()) + j;
         target.weight_gradient[at] += minus_tau_syn * lambda.i;
         if (!times_wanted) continue;
         const Real v = terms::lambda_v_in_e ? lambda.v : Real(0);
@@ -68,16 +70,17 @@ class Reader {
     }
   }
 
-  // The same for all neurons of a tile, which see the same arrivals and decay alike: lambda of each is
-  // 0 until its first segment, and is read anew where it enters the next.
+  // The same for all neurons of a tile, which see the same arrivals and decay alike: lambda of each
+  // is 0 until its first segment, and is read anew where it enters the next.
   void read_tile(const PopulationPlan<Real>& plan, const Segments<Real>& segments,
                  const Arrivals<Real>& arrivals, std::size_t first, std::size_t width) {
     enter_.clear();
     for (std::size_t l = 0; l < width; ++l) {
       const auto own = segments.of(first + l);
       for (std::size_t k = 0; k < own.size(); ++k) {
-        const auto below = std::lower_bound(arrivals.times.begin(), arrivals.times.end(),
-                                            own[k].from) - arrivals.times.begin();
+        const auto below =
+            std::lower_bound(arrivals.times.begin(), arrivals.times.end(), own[k].from) -
+            arrivals.times.begin();
         // A segment without an arrival in it is never read.
         if (below == 0 || (k + 1 < own.size() &&
                            own[k + 1].from > arrivals.times[static_cast<std::size_t>(below) - 1])) {
@@ -126,8 +129,8 @@ class Reader {
     }
   }
 
-  // The maximum of V_j at an arrival moves with it. Several arrivals at one instant share it equally:
-  // only one-sided derivatives exist there.
+  // The maximum of V_j at an arrival moves with it. Several arrivals at one instant share it
+  // equally: only one-sided derivatives exist there.
   void read_kink(const Arrivals<Real>& arrivals, std::size_t j, double time, double slope_error) {
     const auto found = std::lower_bound(arrivals.times.begin(), arrivals.times.end(), time);
     if (!times_wanted || found == arrivals.times.end() || *found != time) return;
@@ -147,8 +150,8 @@ class Reader {
   std::vector<Entry> enter_;
 
   // dL/d(time of this arrival)
-  void move(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j,
-            std::size_t at, double error) {
+  void move(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j, std::size_t at,
+            double error) {
     if (target.errors) target.errors[arrival.spike] += error;
     if (target.delay_gradient) {
       target.delay_gradient[target.projection->delay.index((at - j) / post, j, post)] += error;
@@ -214,8 +217,7 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
                      [&](std::size_t p) { return sample_of(pass.spikes_of(p), s); });
       for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
         if (partial.errors[k].empty()) continue;
-        reader.targets[plan.incoming[k]].errors =
-            partial.errors[k].data() + sources[k].offsets[s];
+        reader.targets[plan.incoming[k]].errors = partial.errors[k].data() + sources[k].offsets[s];
       }
       const bool together = !plan.per_column && plan.same_time_constants;
       if (together) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// From segments to gradients (docs/theory.md, section 6): once lambda of every neuron is known, each
-// arrival reads it on its right. Independent for every target neuron, so a tile of neurons belongs to
-// one task, which goes through the samples in order: the same bits for any number of threads.
+// From segments to gradients (docs/theory.md, section 6): once lambda of every neuron is known,
+// each arrival reads it on its right. Independent for every target neuron, so a tile of neurons
+// belongs to one task, which goes through the samples in order: the same bits for any number of
+// threads.
 #pragma once
 
 #include <vector>

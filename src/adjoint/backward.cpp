@@ -50,8 +50,8 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
     const auto& e = errors.populations[p];
     const auto& name = populations[p].name;
     const std::size_t all = record.samples * populations[p].size;
-    const bool given = !e.spikes.empty() || !e.maxima.empty() || !e.integrals.empty() ||
-                       !e.samples.empty();
+    const bool given =
+        !e.spikes.empty() || !e.maxima.empty() || !e.integrals.empty() || !e.samples.empty();
     if (given && populations[p].model == Model::input) {
       throw InvalidInput(fmt::format("'{}' is an input: a loss cannot depend on it", name));
     }
@@ -80,9 +80,9 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
       if (!std::isinf(end)) continue;
       for (std::size_t j = 0; j < populations[p].size; ++j) {
         if (populations[p].bias[j] != 0) {
-          throw InvalidInput(fmt::format(
-              "t_end is infinite and {}.bias[{}] = {}: the integral of V has no limit", name, j,
-              populations[p].bias[j]));
+          throw InvalidInput(
+              fmt::format("t_end is infinite and {}.bias[{}] = {}: the integral of V has no limit",
+                          name, j, populations[p].bias[j]));
         }
       }
     }
@@ -143,8 +143,7 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
       const SampleAdjoint<Real> sample{plan, inputs, record, errors, s};
       if (c->way == Way::sweep) {
         const std::size_t population = c->component.populations[0];
-        sweep_back(sample, population, pass.spike_errors[population],
-                   pass.segments[s][population]);
+        sweep_back(sample, population, pass.spike_errors[population], pass.segments[s][population]);
       } else {
         event_loop_back(sample, c->component, pass.spike_errors, pass.segments[s]);
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The dynamics of the adjoint through one sample: from errors to segments (docs/theory.md, sections
-// 5, 7 and 8). Two ways, the mirror of simulate/: a neuron alone, and all neurons of a cycle together.
+// 5, 7 and 8). Two ways, the mirror of simulate/: a neuron alone, and all neurons of a cycle
+// together.
 #pragma once
 
 #include <span>
@@ -33,10 +34,10 @@ struct PopulationAdjoint {
   const Maxima<Real>& maxima;
   std::size_t size, sample;
   double end;
-  std::span<const double> times;            // spikes of the sample
+  std::span<const double> times;  // spikes of the sample
   std::span<const std::int32_t> neurons;
   std::span<const Real> currents, release_currents;
-  std::span<const double> spike_errors;     // E_k without what comes from inside the component
+  std::span<const double> spike_errors;  // E_k without what comes from inside the component
 
   PopulationAdjoint(const SampleAdjoint<Real>& s, std::size_t population,
                     const std::vector<double>& all_spike_errors)

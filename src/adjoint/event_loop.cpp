@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mirror of simulate/event_loop.cpp (and of simulate/windows.cpp: back in time a cycle with delays
-// needs no other order). Walks the events of one sample backwards:
+// The mirror of simulate/event_loop.cpp (and of simulate/windows.cpp: back in time a cycle with
+// delays needs no other order). Walks the events of one sample backwards:
 //
 //     an arrival inside the component:  E_k += sum_j w_jn (lambda_V,j - lambda_I,j), on its right
 //     a spike:                          the jump, with the E_k gathered so far
 //
-// At one instant arrivals come first, then spikes, releases, samples. (A sample at the very time of a
-// release sees V still held.)
+// At one instant arrivals come first, then spikes, releases, samples. (A sample at the very time of
+// a release sees V still held.)
 #include <algorithm>
 
 #include "adjoint/dynamics.hpp"
@@ -20,8 +20,8 @@ enum class Kind : std::uint8_t { arrival, spike, release, sample };
 struct Event {
   double time;
   Kind kind;
-  std::uint32_t layer;       // arrival: of the target
-  std::size_t number;        // spike: within the sample; sample: of the time; arrival: of the spike
+  std::uint32_t layer;  // arrival: of the target
+  std::size_t number;   // spike: within the sample; sample: of the time; arrival: of the spike
   std::size_t column = any_column;
   std::uint32_t projection = 0, source = 0;  // arrival: source layer
 };
@@ -57,7 +57,12 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
   std::vector<Layer<Real>> layers;
   for (const std::size_t population : component.populations) {
     Layer<Real> layer{PopulationAdjoint<Real>(sample, population, spike_errors[population]),
-                      segments[population], {}, {}, {}, {}, {}};
+                      segments[population],
+                      {},
+                      {},
+                      {},
+                      {},
+                      {}};
     layer.segments.start(layer.p.size);
     layer.held.assign(layer.p.size, false);
     layer.after.assign(layer.p.size, 0);
@@ -101,11 +106,11 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       for (std::size_t k = 0; k < sender.times.size(); ++k) {
         for (std::size_t j = 0; j < (per_synapse ? p.size : 1); ++j) {
           const std::size_t column = per_synapse ? j : any_column;
-          const double at = arrival_time(projections[number], sender.times[k], sender.neurons[k],
-                                         column, p.size);
+          const double at =
+              arrival_time(projections[number], sender.times[k], sender.neurons[k], column, p.size);
           if (at >= end) continue;
-          events.push_back({at, Kind::arrival, l, k, column, static_cast<std::uint32_t>(number),
-                            source});
+          events.push_back(
+              {at, Kind::arrival, l, k, column, static_cast<std::uint32_t>(number), source});
         }
       }
     }

@@ -31,13 +31,15 @@ inline constexpr bool loss_jump = false;
 #endif
 
 #ifndef SALTUS_MUTATION_LAMBDA_V_IN_E
-inline constexpr bool lambda_v_in_e = true;  // 5: lambda_V of the targets in E_k, delays and input times
+inline constexpr bool lambda_v_in_e =
+    true;  // 5: lambda_V of the targets in E_k, delays and input times
 #else
 inline constexpr bool lambda_v_in_e = false;
 #endif
 
 #ifndef SALTUS_MUTATION_LAMBDA_I_IN_E
-inline constexpr bool lambda_i_in_e = true;  // 5: lambda_I of the targets in E_k, delays and input times
+inline constexpr bool lambda_i_in_e =
+    true;  // 5: lambda_I of the targets in E_k, delays and input times
 #else
 inline constexpr bool lambda_i_in_e = false;
 #endif
@@ -91,7 +93,8 @@ inline constexpr bool clamp_sample = false;
 #endif
 
 #ifndef SALTUS_MUTATION_RELEASE_LAMBDA
-inline constexpr bool release_lambda = true;  // 8: lambda_V at the release carries back to the spike
+inline constexpr bool release_lambda =
+    true;  // 8: lambda_V at the release carries back to the spike
 #else
 inline constexpr bool release_lambda = false;
 #endif

@@ -29,8 +29,8 @@ struct Integrals : ReplayVisitor {
       const double i = p.i * d.syn;
       const double v = p.held ? n.v_reset : n.bias + (p.v - n.bias) * d.mem + p.i * d.k;
       const auto lambda = segment.read(n.tc, to);
-      const auto part = neuron::parameter_integrals(
-          n.tc, n.bias, v, i, {lambda.v, lambda.i}, segment.source, to - t);
+      const auto part = neuron::parameter_integrals(n.tc, n.bias, v, i, {lambda.v, lambda.i},
+                                                    segment.source, to - t);
       sum.bias += part.bias;
       sum.tau_mem += part.tau_mem;
       sum.tau_syn += part.tau_syn;

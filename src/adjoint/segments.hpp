@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the dynamics of the adjoint leave behind for one sample of a population. Between its own spikes
-// (and samples, maxima) lambda of a neuron is two exponentials, whatever arrives: a segment. All else
-// (weights, delays, the errors of sources) is read off the segments afterwards.
+// What the dynamics of the adjoint leave behind for one sample of a population. Between its own
+// spikes (and samples, maxima) lambda of a neuron is two exponentials, whatever arrives: a segment.
+// All else (weights, delays, the errors of sources) is read off the segments afterwards.
 #pragma once
 
 #include <cstdint>

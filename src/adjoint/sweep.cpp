@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mirror of simulate/sweep.cpp. Without a cycle the errors E_k of a neuron's spikes are known when
-// its turn comes, and its lambda depends on nothing else:
+// The mirror of simulate/sweep.cpp. Without a cycle the errors E_k of a neuron's spikes are known
+// when its turn comes, and its lambda depends on nothing else:
 //
 //     from the end back to 0:
 //       lambda decays                                                    (neuron/adjoint.hpp)

@@ -18,7 +18,8 @@ Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
 Command add_gradcheck(CLI::App& app);
 
-/// Set by Ctrl-C; a second Ctrl-C ends the program at once.
+/// From here on Ctrl-C (or SIGTERM) only asks to stop; a second one ends the program at once.
+void catch_interrupts();
 const std::atomic<bool>& stop_requested();
 
 }  // namespace saltus::cli

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/commands.hpp"
+#include "cli/values.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "saltus/task.hpp"
 
 namespace saltus::cli {
 namespace {
+
+using std::filesystem::path;
 
 struct Options {
   std::string folder, data, test_file;
@@ -26,35 +31,56 @@ struct Trained {
   int epochs = 0;
 };
 
-Trained read_metrics(const std::filesystem::path& file) {
+Trained read_metrics(const path& file) {
   Trained t;
   if (!std::filesystem::exists(file)) return t;
   std::istringstream lines(store::read_file(file));
+  int number = 0;
   for (std::string line; std::getline(lines, line);) {
-    const auto entry = nlohmann::json::parse(line, nullptr, false);
-    if (entry.is_discarded()) {
-      throw FileError(fmt::format("{}: not a line of JSON: {}", file.string(), line.substr(0, 60)));
+    ++number;
+    try {
+      const auto entry = nlohmann::json::parse(line);
+      t.seconds += entry.at("seconds").get<double>();
+      t.samples += entry.at("samples").get<std::size_t>();
+      t.epochs += entry.at("complete").get<bool>();
+    } catch (const nlohmann::json::exception&) {
+      throw FileError(fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "
+                                  "file to evaluate without the figures of the training",
+                                  file.string(), number));
     }
-    t.seconds += entry.value("seconds", 0.0);
-    t.samples += entry.value("samples", std::size_t{0});
-    t.epochs += entry.value("complete", true);
   }
   return t;
 }
 
+// What the test data became, if they moved.
+void move_data(RunSettings& settings, const Options& options) {
+  if (settings.task == "mnist" && !options.data.empty()) settings.data = options.data;
+  if (settings.task != "spikes") return;
+  if (!options.data.empty()) {
+    settings.test_file = (options.data / path(settings.test_file).filename()).string();
+  }
+  if (!options.test_file.empty()) settings.test_file = options.test_file;
+}
+
 template <class Real>
 int evaluate(const RunSettings& settings, const Options& options) {
-  const std::filesystem::path folder = options.folder;
-  const Network<Real> network = store::load_network<Real>(folder / "model.h5");
+  const path folder = options.folder;
+  const path model = folder / "model.h5";
+  const Network<Real> network = store::load_network<Real>(model);
+  const auto inputs = network.inputs();
+  const auto& populations = network.populations();
+  if (inputs.size() != 1 || populations.back().name != "out") {
+    throw FileError(fmt::format("{}: not a network of `saltus train`: it has {} inputs and ends in "
+                                "'{}'; expected one input and 'out'", model.string(), inputs.size(),
+                                populations.empty() ? "" : populations.back().name));
+  }
   const Trained trained = read_metrics(folder / "metrics.jsonl");
   data::LabelledSpikes test = load_test_data(settings);
-  const Population& input = network.populations()[network.inputs().at(0)];
-  const std::size_t readout = network.index("out");
-  if (settings.task == "spikes" && test.channels < static_cast<std::int32_t>(input.size)) {
-    test.channels = static_cast<std::int32_t>(input.size);  // the last units may be silent here
-  }
-  const Evaluation e = saltus::evaluate(network, readout, settings.loss, settings.t_end, test,
-                                        options.threads);
+  // The last units may be silent in this file.
+  const auto channels = static_cast<std::int32_t>(populations[inputs[0]].size);
+  if (settings.task == "spikes") test.channels = std::max(test.channels, channels);
+  const Evaluation e = saltus::evaluate(network, populations.size() - 1, settings.loss,
+                                        settings.t_end, test, options.threads);
   if (options.json) {
     const nlohmann::json result = {
         {"task", settings.task},
@@ -85,17 +111,17 @@ int evaluate(const RunSettings& settings, const Options& options) {
 Command add_eval(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("folder", options->folder, "what `saltus train --out` left")->required();
-  app.add_option("--data", options->data, "where the data are now, if they moved");
-  app.add_option("--test", options->test_file, "test spikes, if they moved (task spikes)");
-  app.add_option("--threads", options->threads, "0: all cores (default 1)")
-      ->check(CLI::NonNegativeNumber);
+  add_value<std::string>(app, "--data", "folder where the data are now, if they moved",
+                         [options](auto v) { options->data = v; });
+  add_value<std::string>(app, "--test", "test spikes, if they moved (task spikes)",
+                         [options](auto v) { options->test_file = v; });
+  add_value<int>(app, "--threads", "0: all cores (default 1)",
+                 [options](auto v) { options->threads = v; });
   app.add_flag("--json", options->json, "last line on standard output: one JSON object");
   app.footer("Example:\n  saltus eval runs/mnist --data mnist/");
   return [options] {
-    const std::filesystem::path folder = options->folder;
-    RunSettings settings = store::settings_from_json(store::read_file(folder / "settings.json"));
-    if (!options->data.empty()) settings.data = options->data;
-    if (!options->test_file.empty()) settings.test_file = options->test_file;
+    RunSettings settings = store::load_settings(path(options->folder) / "settings.json");
+    move_data(settings, *options);
     return settings.precision == "float64" ? evaluate<double>(settings, *options)
                                            : evaluate<float>(settings, *options);
   };

@@ -8,6 +8,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
+#include "cli/values.hpp"
+#include "saltus/error.hpp"
 
 namespace saltus::cli {
 namespace {
@@ -48,19 +50,23 @@ Command add_gradcheck(CLI::App& app) {
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("--networks", options->settings.networks, "random networks (default 200)")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--seed", options->settings.seed, "of the networks (default 1)");
-  app.add_option("--threads", options->settings.threads, "0: all cores (default 1)")
-      ->check(CLI::NonNegativeNumber);
+  add_value<std::size_t>(app, "--networks", "random networks (default 200)", [options](auto n) {
+    if (n == 0) throw InvalidInput("--networks is 0; expected 1 or more");
+    options->settings.networks = n;
+  });
+  add_value<std::uint64_t>(app, "--seed", "of the networks (default 1)",
+                           [options](auto seed) { options->settings.seed = seed; });
+  add_value<int>(app, "--threads", "0: all cores (default 1)",
+                 [options](auto threads) { options->settings.threads = threads; });
   app.add_flag("--json", options->json, "last line on standard output: one JSON object");
   app.footer(
       "Networks of one to three layers, with cycles, delays, self-connections, refractory times,\n"
       "biases, resets and every loss. Errors are relative to the largest entry of each tensor.\n\n"
       "Example:\n  saltus gradcheck --networks 500 --seed 7 --json");
   return [options] {
+    catch_interrupts();
     Progress progress(options->settings.networks, "networks", false);
-    options->settings.progress = [&](std::size_t done) { progress.show("gradcheck", done); };
+    options->settings.progress = [&](std::size_t done) { progress.show(done, "gradcheck"); };
     options->settings.stop = &stop_requested();
     const gradcheck::Report r = gradcheck::run(options->settings);
     progress.clear();

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command `saltus`: arguments in, calls, text out. No logic.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <new>
 
 #include "cli/commands.hpp"
+#include "cli/progress.hpp"
 #include "saltus/error.hpp"
 #include "saltus/version.hpp"
 
@@ -22,8 +27,30 @@ void on_interrupt(int signal) {
   }
 }
 
+// A file opened later must not get the number of a closed standard stream: it would hold messages.
+void open_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+      [[maybe_unused]] const int same = open("/dev/null", O_RDONLY);  // writing to it is an error
+    }
+  }
+}
+
+// Weights that make neurons spike without end fill the memory: better an exception than a machine
+// that swaps.
+void limit_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  rlimit limit{};
+  if (pages <= 0 || page <= 0 || getrlimit(RLIMIT_DATA, &limit) != 0) return;
+  const rlim_t memory = static_cast<rlim_t>(pages) * static_cast<rlim_t>(page);
+  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > memory) {
+    limit.rlim_cur = memory / 10 * 9;
+    setrlimit(RLIMIT_DATA, &limit);
+  }
+}
+
 int run(int argc, char** argv) {
-  CLI::App app{"Saltus trains spiking neural networks with exact gradients (EventProp)."};
+  CLI::App app{"Saltus trains spiking neural networks with exact gradients (EventProp).", "saltus"};
   app.set_version_flag("--version", fmt::format("saltus {} ({})", version, git_commit()));
   app.require_subcommand(1);
   app.footer(
@@ -49,33 +76,52 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    fmt::print(stderr, "saltus: {}\nRun with --help for what there is.\n", e.what());
+    const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
+    say("saltus: {}\nRun with --help for what there is.\n",
+        unknown ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck", argv[1])
+                : std::string(e.what()));
     return usage;
   }
+  return command();
+}
 
+int report_errors(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const InvalidInput& e) {
+    say("saltus: {}\n", e.what());
+    return usage;
+  } catch (const std::bad_alloc&) {
+    say("saltus: out of memory: a large network, or neurons that spike very often; try smaller "
+        "weights, a smaller --lr, --hidden or --batch\n");
+  } catch (const std::exception& e) {
+    say("saltus: {}\n", e.what());
+  }
+  return failure;
+}
+
+}  // namespace
+
+void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  return command();
 }
-
-}  // namespace
 
 const std::atomic<bool>& stop_requested() { return stop; }
 
 }  // namespace saltus::cli
 
 int main(int argc, char** argv) {
-  try {
-    return saltus::cli::run(argc, argv);
-  } catch (const saltus::InvalidInput& e) {
-    fmt::print(stderr, "saltus: {}\n", e.what());
-    return saltus::cli::usage;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "saltus: out of memory; try a smaller --batch\n");
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "saltus: {}\n", e.what());
+  saltus::cli::open_standard_streams();
+  saltus::cli::limit_memory();
+  const int code = saltus::cli::report_errors(argc, argv);
+  errno = 0;
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && code == saltus::cli::success) {
+    saltus::cli::say("saltus: cannot write to standard output: {}\n",
+                     std::strerror(errno != 0 ? errno : EIO));
+    return saltus::cli::failure;
   }
-  return saltus::cli::failure;
+  return code;
 }

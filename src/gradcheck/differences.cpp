@@ -54,9 +54,9 @@ Estimate differentiate(Value&& value, double step, double scale, double rounding
       if (relative_to > absolute_limit * scale) break;  // would prove nothing
       if (quality < best_quality) {
         best_quality = quality;
-        best = {quality < 0.1 * difference_bar ? Estimate::State::good
-                                               : Estimate::State::unresolved,
-                now[orders - 1], relative_to};
+        best = {
+            quality < 0.1 * difference_bar ? Estimate::State::good : Estimate::State::unresolved,
+            now[orders - 1], relative_to};
       }
       if (best_quality < 0.001 * difference_bar ||
           (best.state == Estimate::State::good && quality > 4 * best_quality)) {

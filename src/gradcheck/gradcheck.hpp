@@ -17,13 +17,13 @@ inline constexpr double difference_bar = 1e-6;
 inline constexpr double oracle_bar = 1e-9;
 inline constexpr double void_bar = 0.1;  // share of the differences that may be void
 
-/// A spike that starts flatter than this (tau_mem dV/dt) or a loss this steep in it amplifies rounding
-/// beyond the oracle's bar: the network is void for both comparisons, and counted.
+/// A spike that starts flatter than this (tau_mem dV/dt) or a loss this steep in it amplifies
+/// rounding beyond the oracle's bar: the network is void for both comparisons, and counted.
 inline constexpr double grazing_slope = 1e-2;
 
 struct Worst {
-  double error = 0;      // relative to the largest entry of the tensor
-  std::string where;     // seed and tensor
+  double error = 0;   // relative to the largest entry of the tensor
+  std::string where;  // seed and tensor
   void meet(double value, const std::string& name);
 };
 
@@ -48,7 +48,7 @@ struct Settings {
   int threads = 1;
   bool with_differences = true;
   bool with_oracle = true;
-  std::function<void(std::size_t)> progress;        // called with the number of networks done
+  std::function<void(std::size_t)> progress;  // called with the number of networks done
   const std::atomic<bool>* stop = nullptr;
 };
 
@@ -58,8 +58,7 @@ Report run(const Settings& settings);
 void compare_with_differences(const Case& c, const Evaluation& base, std::uint64_t branch,
                               const Gradients<double>& gradients, const std::string& label,
                               Report& report);
-void compare_with_oracle(const Case& c, const Evaluation& base,
-                         const Gradients<double>& gradients, const std::string& label,
-                         Report& report);
+void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<double>& gradients,
+                         const std::string& label, Report& report);
 
 }  // namespace saltus::gradcheck

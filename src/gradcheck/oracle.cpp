@@ -38,10 +38,9 @@ saltus_oracle::Network translate(const Network<double>& network, Layout& layout)
     for (std::size_t n = 0; n < from.size; ++n) {
       for (std::size_t j = 0; j < post; ++j) {
         const bool input = from.model == Model::input;
-        result.synapses.push_back(
-            {input, static_cast<int>(input ? n : layout.neuron[p.source] + n),
-             static_cast<int>(layout.neuron[p.target] + j), p.weight[n * post + j],
-             p.delay(n, j, post)});
+        result.synapses.push_back({input, static_cast<int>(input ? n : layout.neuron[p.source] + n),
+                                   static_cast<int>(layout.neuron[p.target] + j),
+                                   p.weight[n * post + j], p.delay(n, j, post)});
       }
     }
   }
@@ -59,9 +58,8 @@ struct Sum {
 
 }  // namespace
 
-void compare_with_oracle(const Case& c, const Evaluation& base,
-                         const Gradients<double>& gradients, const std::string& label,
-                         Report& report) {
+void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<double>& gradients,
+                         const std::string& label, Report& report) {
   const auto& populations = c.network.populations();
   Layout layout;
   const saltus_oracle::Network network = translate(c.network, layout);
@@ -143,7 +141,7 @@ void compare_with_oracle(const Case& c, const Evaluation& base,
       const Population& population = populations[p];
       if (population.model == Model::input) continue;
       const std::vector<saltus_oracle::Scalar>* parts[8] = {
-          &g.tau_mem, &g.tau_syn, &g.bias,    &g.v_initial,
+          &g.tau_mem,   &g.tau_syn,     &g.bias,    &g.v_initial,
           &g.i_initial, &g.v_threshold, &g.v_reset, &g.tau_ref};
       const Parameter* parameters[8] = {&population.tau_mem,   &population.tau_syn,
                                         &population.bias,      &population.v_initial,
@@ -174,8 +172,8 @@ void compare_with_oracle(const Case& c, const Evaluation& base,
     for (const auto t : theirs) {
       if (std::isfinite(t)) largest = std::max(largest, std::fabs(static_cast<double>(t)));
     }
-    // Where a whole tensor cancels (the softmax of a shared bias, say), what is left is the rounding
-    // of the terms: compared with that.
+    // Where a whole tensor cancels (the softmax of a shared bias, say), what is left is the
+    // rounding of the terms: compared with that.
     const double scale = std::max(largest, rounding / typical / oracle_bar);
     for (std::size_t k = 0; k < ours.size(); ++k) {
       ++report.oracle_parameters;

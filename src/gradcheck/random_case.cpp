@@ -20,15 +20,15 @@ Parameter parameter(Random& random, std::size_t size, double low, double high) {
   return Parameter(std::move(values));
 }
 
-Parameter sometimes(Random& random, double probability, std::size_t size, double low,
-                    double high) {
+Parameter sometimes(Random& random, double probability, std::size_t size, double low, double high) {
   return random.chance(probability) ? parameter(random, size, low, high) : Parameter(0.0);
 }
 
 void time_constants(Random& random, Population& p) {
   switch (random.below(5)) {
-    case 0: break;  // 20 ms and 5 ms: the paper's
-    case 1:         // equal
+    case 0:
+      break;  // 20 ms and 5 ms: the paper's
+    case 1:   // equal
       p.tau_mem = parameter(random, p.size, 5e-3, 20e-3);
       p.tau_syn = p.tau_mem;
       break;
@@ -71,10 +71,14 @@ Delay delay(Random& random, std::size_t pre, std::size_t post) {
     return values;
   };
   switch (random.below(5)) {
-    case 0: return Delay::common(random.uniform(0.3e-3, 6e-3));
-    case 1: return Delay::per_source(draw(pre));
-    case 2: return Delay::per_synapse(draw(pre * post));
-    default: return Delay::none();
+    case 0:
+      return Delay::common(random.uniform(0.3e-3, 6e-3));
+    case 1:
+      return Delay::per_source(draw(pre));
+    case 2:
+      return Delay::per_synapse(draw(pre * post));
+    default:
+      return Delay::none();
   }
 }
 
@@ -99,8 +103,9 @@ Spikes input_spikes(Random& random, std::size_t samples, std::size_t channels) {
     std::vector<std::pair<double, std::int32_t>> sample;
     const std::size_t count = 3 + random.below(8);
     for (std::size_t k = 0; k < count; ++k) {
-      sample.emplace_back(random.uniform(0.5e-3, 25e-3),
-                          static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(channels))));
+      sample.emplace_back(
+          random.uniform(0.5e-3, 25e-3),
+          static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(channels))));
     }
     std::sort(sample.begin(), sample.end());
     for (const auto& [time, channel] : sample) {
@@ -138,8 +143,8 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
         for (auto k = static_cast<std::size_t>(spikes.offsets[s]);
              k < static_cast<std::size_t>(spikes.offsets[s + 1]); ++k) {
           const auto n = static_cast<std::size_t>(spikes.neurons[k]);
-          const double a = per_second *
-                           coefficient(o, 0, base + (s * population.size + n) * 4096 + number[n]++);
+          const double a =
+              per_second * coefficient(o, 0, base + (s * population.size + n) * 4096 + number[n]++);
           errors.spikes[k] = a;
           term(a, spikes.times[k]);
         }
@@ -189,8 +194,7 @@ Case random_case(std::uint64_t seed) {
     c.network.connect(below, name, weights(random, below_size, size, 3 / std::sqrt(pre), 1.8),
                       delay(random, below_size, size));
     if (recurrent && random.chance(0.7)) {  // to itself, diagonal included
-      c.network.connect(name, name, cycle_weights(random, size, size),
-                        delay(random, size, size));
+      c.network.connect(name, name, cycle_weights(random, size, size), delay(random, size, size));
     }
     if (recurrent && l > 0 && random.chance(0.5)) {  // back to the layer below
       c.network.connect(name, below, cycle_weights(random, size, below_size),
@@ -235,13 +239,14 @@ Case random_case(std::uint64_t seed) {
   for (int k = 0; k < 3; ++k) o.sample_times.push_back(random.uniform(0, 20e-3));
   std::sort(o.sample_times.begin(), o.sample_times.end());
   if (!o.linear) {
-    o.loss.kind = !readout              ? LossKind::first_spike
+    o.loss.kind = !readout             ? LossKind::first_spike
                   : random.chance(0.5) ? LossKind::maximum_voltage
                                        : LossKind::integrated_voltage;
     o.loss.tau_0 = 5e-3;
     o.loss.t_missing = 0.05;
     for (std::size_t s = 0; s < samples; ++s) {
-      o.labels.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(outputs))));
+      o.labels.push_back(
+          static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(outputs))));
     }
   }
   if (endless && (o.linear ? o.integrals : o.loss.kind == LossKind::integrated_voltage)) {

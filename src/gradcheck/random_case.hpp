@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random networks with inputs and a loss, for checks of the gradient: one to three layers, cycles,
-// self-connections, delays of every kind, refractory times, biases, resets, initial states, equal and
-// unequal time constants, finite and infinite ends.
+// self-connections, delays of every kind, refractory times, biases, resets, initial states, equal
+// and unequal time constants, finite and infinite ends.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ namespace saltus::gradcheck {
 /// maxima, integrals and samples.
 struct Objective {
   bool linear = true;
-  std::uint64_t seed = 0;                    // of the coefficients
+  std::uint64_t seed = 0;  // of the coefficients
   bool spikes = false, maxima = false, integrals = false, samples = false;
   std::vector<double> sample_times;
-  LossSettings loss;                         // if not linear
+  LossSettings loss;  // if not linear
   std::size_t readout = 0;
   std::vector<std::int32_t> labels;
 };
@@ -48,6 +48,7 @@ struct Evaluation {
   Record<double> record;
   Errors<double> errors{0};
 };
-Evaluation evaluate(const Case& c, const Network<double>& network, const std::vector<Spikes>& inputs);
+Evaluation evaluate(const Case& c, const Network<double>& network,
+                    const std::vector<Spikes>& inputs);
 
 }  // namespace saltus::gradcheck

@@ -11,10 +11,10 @@ namespace saltus::gradcheck {
 
 struct Tensor {
   std::string name;
-  std::vector<double>* values;          // in the network
+  std::vector<double>* values;  // in the network
   const std::vector<double>* gradient;
-  double typical;                       // size of a sensible change
-  bool bounded_below = false;           // 0 is the least value allowed
+  double typical;              // size of a sensible change
+  bool bounded_below = false;  // 0 is the least value allowed
 };
 
 inline std::vector<Tensor> tensors(Network<double>& network, const Gradients<double>& g) {

@@ -57,7 +57,8 @@ std::uint64_t topology(const Case& c, const Network<double>& network,
       const auto spikes_of = [&](std::size_t source) {
         return sample_of(network.populations()[source].model == Model::input
                              ? inputs[0].view()
-                             : e.record.populations[source].spikes.view(), s);
+                             : e.record.populations[source].spikes.view(),
+                         s);
       };
       const SampleSpikes own = spikes_of(p);
       const auto first = static_cast<std::size_t>(
@@ -95,16 +96,16 @@ std::uint64_t topology(const Case& c, const Network<double>& network,
             const std::size_t occurrence = number[n]++;
             if (at >= c.t_end[s]) continue;
             events.push_back({at, 3, k, n, occurrence});
-            seen.refractory_arrivals +=
-                std::any_of(clamps.begin(), clamps.end(), [&](const auto& clamp) {
-                  return at > clamp.first && at < clamp.second;
-                });
+            seen.refractory_arrivals += std::any_of(
+                clamps.begin(), clamps.end(),
+                [&](const auto& clamp) { return at > clamp.first && at < clamp.second; });
           }
         }
         events.push_back({c.t_end[s], 5, 0, 0, 0});
         if (!maxima.times.empty()) {
           const std::size_t at = s * population.size + j;
-          events.push_back({maxima.times[at], 4, static_cast<std::size_t>(maxima.places[at]), 0, 0});
+          events.push_back(
+              {maxima.times[at], 4, static_cast<std::size_t>(maxima.places[at]), 0, 0});
           seen.kink_maxima += maxima.places[at] == Place::arrival;
           seen.interior_maxima += maxima.places[at] == Place::interior;
           seen.end_maxima += maxima.places[at] == Place::end;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which branch of the piecewise smooth loss a simulation lies on: the order of events at every neuron
-// and the place of every maximum. A difference between two branches says nothing about a derivative.
+// Which branch of the piecewise smooth loss a simulation lies on: the order of events at every
+// neuron and the place of every maximum. A difference between two branches says nothing about a
+// derivative.
 #pragma once
 
 #include <cstdint>

@@ -50,8 +50,7 @@ void count(LossResult<Real>& result, std::size_t sample, std::size_t label, bool
 
 template <class Real>
 void first_spike(const LossSettings& settings, const Record<Real>& record, std::size_t readout,
-                 std::size_t size, std::span<const std::int32_t> labels,
-                 LossResult<Real>& result) {
+                 std::size_t size, std::span<const std::int32_t> labels, LossResult<Real>& result) {
   const SpikeView spikes = record.populations[readout].spikes.view();
   auto& spike_errors = result.errors.populations[readout].spikes;
   spike_errors.assign(spikes.times.size(), 0);
@@ -154,8 +153,8 @@ LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
       voltage(result.errors.maxima[readout].values, 1.0, size, labels, errors.maxima, result);
       break;
     case LossKind::integrated_voltage:
-      voltage(integrals(plan, inputs, record, readout, threads), 1 / settings.tau_integral,
-              size, labels, errors.integrals, result);
+      voltage(integrals(plan, inputs, record, readout, threads), 1 / settings.tau_integral, size,
+              labels, errors.integrals, result);
       break;
   }
   return result;

@@ -11,7 +11,9 @@ template <class Real>
 class Tarjan {
  public:
   explicit Tarjan(const Network<Real>& network)
-      : network_(network), number_(network.populations().size(), -1), low_(number_),
+      : network_(network),
+        number_(network.populations().size(), -1),
+        low_(number_),
         on_stack_(number_.size(), false) {
     for (std::size_t v = 0; v < number_.size(); ++v) {
       if (number_[v] < 0) visit(v);

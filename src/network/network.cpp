@@ -72,10 +72,17 @@ void check_projection(const Projection<Real>& projection, std::size_t pre, std::
   }
   std::size_t expected = 0;
   switch (projection.delay.kind) {
-    case Delay::Kind::none: break;
-    case Delay::Kind::common: expected = 1; break;
-    case Delay::Kind::per_source: expected = pre; break;
-    case Delay::Kind::per_synapse: expected = pre * post; break;
+    case Delay::Kind::none:
+      break;
+    case Delay::Kind::common:
+      expected = 1;
+      break;
+    case Delay::Kind::per_source:
+      expected = pre;
+      break;
+    case Delay::Kind::per_synapse:
+      expected = pre * post;
+      break;
   }
   if (projection.delay.values.size() != expected) {
     refuse(fmt::format("{}.delay has {} values; expected {}", projection.name,
@@ -128,8 +135,10 @@ std::size_t Network<Real>::connect(std::string_view source, std::string_view tar
   const Population& from = populations_[projection.source];
   const Population& to = populations_[projection.target];
   if (from.model == Model::li) {
-    refuse(fmt::format("projection '{}': '{}' is an LI population, which never spikes; expected an "
-                       "input or LIF as source", projection.name, from.name));
+    refuse(
+        fmt::format("projection '{}': '{}' is an LI population, which never spikes; expected an "
+                    "input or LIF as source",
+                    projection.name, from.name));
   }
   if (to.model == Model::input) {
     refuse(fmt::format("projection '{}': '{}' is an input; expected LIF or LI as target",
@@ -202,7 +211,8 @@ std::string describe(const Network<Real>& network) {
     text += fmt::format("{:<12} {:<6} {:>6}", p.name, models[static_cast<int>(p.model)], p.size);
     if (p.model != Model::input) {
       for (const auto& [name, member, lif_only] : neuron_parameters) {
-        if (!lif_only || p.model == Model::lif) text += fmt::format("  {} {}", name, show(p.*member));
+        if (!lif_only || p.model == Model::lif)
+          text += fmt::format("  {} {}", name, show(p.*member));
       }
     }
     text += '\n';

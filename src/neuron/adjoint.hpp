@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The adjoint of neuron/lif.hpp (docs/theory.md, sections 5, 6 and 8). Backwards in time, with g the
-// derivative dl_V/dV of an integral loss:
+// The adjoint of neuron/lif.hpp (docs/theory.md, sections 5, 6 and 8). Backwards in time, with g
+// the derivative dl_V/dV of an integral loss:
 //
 //     tau_mem lambda_V' = -lambda_V - g        tau_syn lambda_I' = -lambda_I + lambda_V
 #pragma once
@@ -81,8 +81,9 @@ inline ParameterIntegrals parameter_integrals(const TimeConstants& tc, double bi
   ParameterIntegrals sum;
   sum.bias = -a * integral_em + (g == 0 ? 0 : g * dt);
   // tau_mem dV/dt = -(v0) em + i (es - K); K integrates to integral_es - tau_mem K.
-  sum.tau_mem = (a * (-v0 * dt_em + i * (em_es - mem_mem_syn)) -
-                 g * (-v0 * integral_em + i * em_es)) / tc.tau_mem;
+  sum.tau_mem =
+      (a * (-v0 * dt_em + i * (em_es - mem_mem_syn)) - g * (-v0 * integral_em + i * em_es)) /
+      tc.tau_mem;
   sum.tau_syn = -i / tc.tau_syn * (b * dt_es + a * tc.p * mem_syn_syn - g * integral_es);
   return sum;
 }

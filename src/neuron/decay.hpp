@@ -6,7 +6,8 @@
 //
 // every ratio of time constants is one formula, accurate across p = 1:
 //
-//     I = I0 x^p,     V = b + (V0 - b) x + I0 K,     K = -x h(x),     dV/dx = V0 - b - I0 (1 + p h(x)).
+//     I = I0 x^p,     V = b + (V0 - b) x + I0 K,     K = -x h(x),     dV/dx = V0 - b - I0 (1 + p
+//     h(x)).
 #pragma once
 
 #include <algorithm>
@@ -44,7 +45,8 @@ struct TimeConstants {
   /// h(x) as above.
   template <class Real>
   Real h(Real x) const {
-    if (integer_p == 4) return (x * x * x - 1) * static_cast<Real>(1.0 / 3);  // 20 ms and 5 ms: what most people use
+    if (integer_p == 4)
+      return (x * x * x - 1) * static_cast<Real>(1.0 / 3);  // 20 ms and 5 ms: what most people use
     if (integer_p) return (integer_power(x, integer_p - 1) - 1) / static_cast<Real>(integer_p - 1);
     if (p == 1) return std::log(x);
     const Real q = static_cast<Real>(p - 1);
@@ -61,18 +63,17 @@ struct TimeConstants {
 /// What an interval of time does to every neuron with the same time constants.
 template <class Real>
 struct Decay {
-  Real mem;    // exp(-dt / tau_mem)
-  Real syn;    // exp(-dt / tau_syn)
-  Real k;      // K(dt): V gained from I0 = 1
-  Real reach;  // the largest K in [0, dt]
+  Real mem;        // exp(-dt / tau_mem)
+  Real syn;        // exp(-dt / tau_syn)
+  Real k;          // K(dt): V gained from I0 = 1
+  Real reach;      // the largest K in [0, dt]
   Real end_slope;  // 1 + p h(x) at the end: dV/dx there is V0 - b - I0 times this
 };
 
 /// From the decay of V, where that is known already: without an exponential if p is an integer.
 template <class Real>
 inline Decay<Real> decay(const TimeConstants& tc, double dt, double mem) {
-  const double syn =
-      tc.integer_p ? integer_power(mem, tc.integer_p) : std::exp(-dt / tc.tau_syn);
+  const double syn = tc.integer_p ? integer_power(mem, tc.integer_p) : std::exp(-dt / tc.tau_syn);
   const double q = tc.p - 1;
   double k;
   if (std::fabs(q) > 0.5) {
@@ -94,8 +95,8 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt) {
     return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(end_slope)};
   }
   // Not 0: x would have no logarithm, and no slope.
-  return decay<Real>(
-      tc, dt, std::max(std::exp(-dt / tc.tau_mem), std::numeric_limits<double>::min()));
+  return decay<Real>(tc, dt,
+                     std::max(std::exp(-dt / tc.tau_mem), std::numeric_limits<double>::min()));
 }
 
 }  // namespace saltus::neuron

@@ -14,7 +14,8 @@ struct Peak {
   Real x, value;
 };
 
-/// dV/dx = 0 at h(x) = ((V0 - b)/I0 - 1)/p, a maximum if and only if I0 > 0 (V is concave in x then).
+/// dV/dx = 0 at h(x) = ((V0 - b)/I0 - 1)/p, a maximum if and only if I0 > 0 (V is concave in x
+/// then).
 template <class Real>
 inline Peak<Real> interior_peak(const TimeConstants& tc, Real v0, Real i0, Real b, Real x_end) {
   constexpr Peak<Real> none{-1, 0};

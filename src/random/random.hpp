@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one source of randomness: a counter-based generator (Philox 4x32-10, Salmon et al. 2011), keyed
-// by a seed and by what the numbers are for. No global state; any stream can be had again.
+// The one source of randomness: a counter-based generator (Philox 4x32-10, Salmon et al. 2011),
+// keyed by a seed and by what the numbers are for. No global state; any stream can be had again.
 #pragma once
 
 #include <Random123/philox.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What reaches a population, in order of time. Three kinds: without delay or with one per projection
-// all neurons see the same list (shared); with a delay per source neuron also, shifted and merged;
-// with a delay per synapse each target neuron has an order of its own (per column).
+// What reaches a population, in order of time. Three kinds: without delay or with one per
+// projection all neurons see the same list (shared); with a delay per source neuron also, shifted
+// and merged; with a delay per synapse each target neuron has an order of its own (per column).
 #pragma once
 
 #include <algorithm>
@@ -60,9 +60,9 @@ template <class Real>
 class Arrivals {
  public:
   std::vector<Arrival<Real>> list;
-  std::vector<std::int32_t> groups;           // [group + 1] first entry in list
-  std::vector<double> times;                  // [group]
-  std::vector<neuron::Decay<Real>> decays;    // [group + 1]; the last one reaches to the end
+  std::vector<std::int32_t> groups;         // [group + 1] first entry in list
+  std::vector<double> times;                // [group]
+  std::vector<neuron::Decay<Real>> decays;  // [group + 1]; the last one reaches to the end
 
   std::size_t group_count() const { return times.size(); }
   std::span<const Arrival<Real>> group(std::size_t g) const {

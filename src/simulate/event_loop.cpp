@@ -35,8 +35,7 @@ template <class Real>
 neuron::Crossing<Real> next_spike(const neuron::Lif<Real>& n, const neuron::State<Real>& s,
                                   double t, double t_end, const neuron::Decay<Real>& d) {
   if (s.release <= t) {
-    return neuron::first_crossing(n, s.v, s.i, t, t_end, d,
-                                  neuron::membrane_after(n, s.v, s.i, d));
+    return neuron::first_crossing(n, s.v, s.i, t, t_end, d, neuron::membrane_after(n, s.v, s.i, d));
   }
   if (s.release >= t_end) return {infinity, 0};
   const Real i = s.i * static_cast<Real>(std::exp(-(s.release - t) / n.tc.tau_syn));
@@ -69,8 +68,8 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
   std::vector<Pending<Real>> pending;
   for (const std::size_t p : component.populations) {
     pending.emplace_back(run, component, p);
-    Layer<Real> layer{p, &run.plan.populations[p], {},
-                      std::vector<std::size_t>(run.plan.size(p), 0)};
+    Layer<Real> layer{
+        p, &run.plan.populations[p], {}, std::vector<std::size_t>(run.plan.size(p), 0)};
     for (std::size_t j = 0; j < run.plan.size(p); ++j) {
       const auto& n = layer.plan->neuron(j);
       layer.states.push_back({n.v_initial, n.i_initial});
@@ -142,7 +141,8 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
           if (per_column) {
             layers[l].states[h].i += row[h];
           } else {
-            for (std::size_t j = 0; j < layers[l].states.size(); ++j) layers[l].states[j].i += row[j];
+            for (std::size_t j = 0; j < layers[l].states.size(); ++j)
+              layers[l].states[j].i += row[j];
           }
         }
       }

@@ -142,9 +142,9 @@ struct Samples : ReplayVisitor {
 
   void piece(const Piece<Real>& p) {
     for (; next < at.size() && at[next] <= p.t1; ++next) {
-      out[stride * next] = p.held ? n.v_reset
-                                  : neuron::membrane_after(
-                                        n, p.v, p.i, neuron::decay<Real>(n.tc, at[next] - p.t0));
+      out[stride * next] =
+          p.held ? n.v_reset
+                 : neuron::membrane_after(n, p.v, p.i, neuron::decay<Real>(n.tc, at[next] - p.t0));
     }
   }
 };
@@ -157,7 +157,8 @@ Maxima<Real> maxima(const Network<Real>& network, const Inputs& inputs, const Re
   const Population& p = neurons_of(network, population, "membrane voltage");
   if (p.model != Model::li) {
     throw InvalidInput(fmt::format(
-        "'{}' is a LIF population, whose voltage is limited by its threshold; expected LI", p.name));
+        "'{}' is a LIF population, whose voltage is limited by its threshold; expected LI",
+        p.name));
   }
   return maxima(Plan<Real>(network), inputs, record, population, options.threads);
 }
@@ -211,7 +212,8 @@ std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
       if (p.bias[j] != 0) {
         throw InvalidInput(fmt::format(
             "t_end[{}] is infinite and {}.bias[{}] = {}: the integral of V has no limit; give a "
-            "finite end or a bias of 0", s, p.name, j, p.bias[j]));
+            "finite end or a bias of 0",
+            s, p.name, j, p.bias[j]));
       }
     }
   }
@@ -270,16 +272,16 @@ std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
   return result;
 }
 
-#define SALTUS_INSTANTIATE(Real)                                                                 \
-  template Maxima<Real> maxima(const Plan<Real>&, const Inputs&, const Record<Real>&,            \
-                               std::size_t, int);                                                \
-  template std::vector<Real> integrals(const Plan<Real>&, const Inputs&, const Record<Real>&,    \
-                                       std::size_t, int);                                        \
-  template Maxima<Real> maxima(const Network<Real>&, const Inputs&, const Record<Real>&,         \
-                               std::size_t, const Options&);                                     \
-  template std::vector<Real> integrals(const Network<Real>&, const Inputs&, const Record<Real>&, \
-                                       std::size_t, const Options&);                             \
-  template std::vector<Real> voltages(const Network<Real>&, const Inputs&, const Record<Real>&,  \
+#define SALTUS_INSTANTIATE(Real)                                                                   \
+  template Maxima<Real> maxima(const Plan<Real>&, const Inputs&, const Record<Real>&, std::size_t, \
+                               int);                                                               \
+  template std::vector<Real> integrals(const Plan<Real>&, const Inputs&, const Record<Real>&,      \
+                                       std::size_t, int);                                          \
+  template Maxima<Real> maxima(const Network<Real>&, const Inputs&, const Record<Real>&,           \
+                               std::size_t, const Options&);                                       \
+  template std::vector<Real> integrals(const Network<Real>&, const Inputs&, const Record<Real>&,   \
+                                       std::size_t, const Options&);                               \
+  template std::vector<Real> voltages(const Network<Real>&, const Inputs&, const Record<Real>&,    \
                                       std::size_t, std::span<const double>, const Options&);
 SALTUS_INSTANTIATE(float)
 SALTUS_INSTANTIATE(double)

@@ -41,8 +41,7 @@ class Pending {
             std::int32_t neuron, double time) {
     const Real* row = projection.weight.data() + static_cast<std::size_t>(neuron) * post_;
     for (std::size_t h = 0; h < heaps_.size(); ++h) {
-      const double at =
-          arrival_time(projection, time, neuron, per_column_ ? h : any_column, post_);
+      const double at = arrival_time(projection, time, neuron, per_column_ ? h : any_column, post_);
       heaps_[h].push_back({at, row, number, spike});
       std::push_heap(heaps_[h].begin(), heaps_[h].end(), later);
     }

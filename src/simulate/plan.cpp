@@ -11,7 +11,9 @@ namespace saltus {
 
 template <class Real>
 Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vectors)
-    : network(&net), populations(net.populations().size()), component_of(populations.size(), -1),
+    : network(&net),
+      populations(net.populations().size()),
+      component_of(populations.size(), -1),
       input_number(populations.size(), -1),
       scalar(no_vectors) {
   int inputs = 0;
@@ -29,13 +31,11 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     }
     plan.same_time_constants = p.tau_mem.shared() && p.tau_syn.shared();
     for (std::size_t j = 0; j < (all_shared ? 1 : p.size); ++j) {
-      plan.neurons.push_back({neuron::TimeConstants(p.tau_mem[j], p.tau_syn[j]),
-                              static_cast<Real>(p.bias[j]),
-                              lif ? static_cast<Real>(p.v_threshold[j])
-                                  : std::numeric_limits<Real>::infinity(),
-                              static_cast<Real>(lif ? p.v_reset[j] : 0), lif ? p.tau_ref[j] : 0,
-                              static_cast<Real>(p.v_initial[j]),
-                              static_cast<Real>(p.i_initial[j])});
+      plan.neurons.push_back(
+          {neuron::TimeConstants(p.tau_mem[j], p.tau_syn[j]), static_cast<Real>(p.bias[j]),
+           lif ? static_cast<Real>(p.v_threshold[j]) : std::numeric_limits<Real>::infinity(),
+           static_cast<Real>(lif ? p.v_reset[j] : 0), lif ? p.tau_ref[j] : 0,
+           static_cast<Real>(p.v_initial[j]), static_cast<Real>(p.i_initial[j])});
       plan.refractory = plan.refractory || plan.neurons.back().tau_ref > 0;
     }
   }
@@ -83,8 +83,9 @@ void check(const Plan<Real>& plan, const Inputs& inputs) {
     }
   }
   if (inputs.t_end.size() != 1 && inputs.t_end.size() != samples) {
-    throw InvalidInput(fmt::format("t_end has {} values; expected one number or {} (one per sample)",
-                                   inputs.t_end.size(), samples));
+    throw InvalidInput(
+        fmt::format("t_end has {} values; expected one number or {} (one per sample)",
+                    inputs.t_end.size(), samples));
   }
   for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
     const double end = inputs.t_end[s];
@@ -94,9 +95,11 @@ void check(const Plan<Real>& plan, const Inputs& inputs) {
     }
     if (!std::isinf(end)) continue;
     if (plan.cyclic) {
-      throw InvalidInput(fmt::format(
-          "t_end[{}] is infinite, but the network has a cycle: it may spike for ever; give a finite "
-          "end", s));
+      throw InvalidInput(
+          fmt::format("t_end[{}] is infinite, but the network has a cycle: it may spike for ever; "
+                      "give a finite "
+                      "end",
+                      s));
     }
     for (const Population& p : populations) {
       if (p.model != Model::lif) continue;
@@ -104,7 +107,8 @@ void check(const Plan<Real>& plan, const Inputs& inputs) {
         if (p.bias[j] > p.v_threshold[j]) {
           throw InvalidInput(fmt::format(
               "t_end[{}] is infinite, but {}.bias[{}] = {} is above v_threshold = {}: the neuron "
-              "spikes for ever; give a finite end", s, p.name, j, p.bias[j], p.v_threshold[j]));
+              "spikes for ever; give a finite end",
+              s, p.name, j, p.bias[j], p.v_threshold[j]));
         }
       }
     }

@@ -19,7 +19,7 @@ struct PopulationPlan {
   std::vector<neuron::Lif<Real>> neurons;  // one for all, or one per neuron
   std::vector<std::size_t> incoming;       // projections
   bool same_time_constants = true;         // decays of an interval are the same for all neurons
-  bool per_column = false;                 // a delay per synapse: each neuron has arrivals of its own
+  bool per_column = false;  // a delay per synapse: each neuron has arrivals of its own
   bool refractory = false;
 
   const neuron::Lif<Real>& neuron(std::size_t j) const {

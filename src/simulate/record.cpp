@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A record from spikes that were measured elsewhere: the adjoint needs the currents at the spikes and
-// at the releases, which follow from the arrivals and the weights.
+// A record from spikes that were measured elsewhere: the adjoint needs the currents at the spikes
+// and at the releases, which follow from the arrivals and the weights.
 #include <fmt/format.h>
 
 #include "saltus/error.hpp"
@@ -46,7 +46,8 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
       if (time < free_again[n] || (free_again[n] == time && p.tau_ref[n] == 0)) {
         throw InvalidInput(fmt::format(
             "sample {} of '{}': neuron {} spikes at {} s; expected more than tau_ref = {} s after "
-            "its last spike", s, p.name, n, time, p.tau_ref[n]));
+            "its last spike",
+            s, p.name, n, time, p.tau_ref[n]));
       }
       free_again[n] = time + p.tau_ref[n];
     }
@@ -85,9 +86,9 @@ Record<Real> record(const Network<Real>& network, const Inputs& inputs,
       if (network.populations()[p].model != Model::lif) continue;
       SpikeRecord<Real>& out = result.populations[p];
       const auto first = static_cast<std::size_t>(out.spikes.offsets[s]);
-      Currents<Real> currents(out.currents.data() + first,
-                              out.release_currents.empty() ? nullptr
-                                                           : out.release_currents.data() + first);
+      Currents<Real> currents(
+          out.currents.data() + first,
+          out.release_currents.empty() ? nullptr : out.release_currents.data() + first);
       for_each_neuron(plan, inputs, result, p, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         replay(plan.populations[p].neuron(j), arrivals, j, own, times,

@@ -95,7 +95,8 @@ auto start_timeline(const Plan<Real>& plan, const Inputs& inputs, const Record<R
   const auto spikes_of = [&plan, &inputs, &record, sample](std::size_t p) {
     const int input = plan.input_number[p];
     return sample_of(input >= 0 ? inputs.spikes[static_cast<std::size_t>(input)]
-                                : record.populations[p].spikes.view(), sample);
+                                : record.populations[p].spikes.view(),
+                     sample);
   };
   timeline.start(plan, population, inputs.end(sample), spikes_of);
   return spikes_of;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forward pass and what is read off it, on a plan that the caller keeps: no checks, for the loop
-// of a training. The public functions check, make a plan and call these.
+// The forward pass and what is read off it, on a plan that the caller keeps: no checks, for the
+// loop of a training. The public functions check, make a plan and call these.
 #pragma once
 
 #include <span>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tile of two vectors of neurons stays in registers while all events of a sample pass by
-// (docs/architecture.md). Per interval and neuron: V and I decay, and two exact tests tell who cannot
-// spike (neuron/spike_search.hpp). Whoever might leaves the registers for neuron::advance.
+// (docs/architecture.md). Per interval and neuron: V and I decay, and two exact tests tell who
+// cannot spike (neuron/spike_search.hpp). Whoever might leaves the registers for neuron::advance.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simulate/sweep_kernel.cpp"
 #include <hwy/foreach_target.h>
@@ -116,45 +116,24 @@ HWY_INLINE void sweep_tile(const PopulationPlan<Real>& plan, const Arrivals<Real
   }
 }
 
-// Fewer neurons than a tile has lanes.
 template <class Real>
-void sweep_rest(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, std::size_t size,
-                double end, std::vector<RecordedSpike<Real>>& spikes) {
-  const std::size_t groups = arrivals.group_count();
-  for (std::size_t j = 0; j < size; ++j) {
-    const neuron::Lif<Real>& n = plan.neuron(j);
-    Sink<Real> sink{spikes, static_cast<std::int32_t>(j), true};
-    neuron::State<Real> state{n.v_initial, n.i_initial};
-    double t = 0;
-    for (std::size_t g = 0; g < groups; ++g) {
-      neuron::advance(n, state, t, arrivals.times[g], arrivals.decays[g], sink);
-      for (const auto& arrival : arrivals.group(g)) state.i += arrival.row[j];
-      t = arrivals.times[g];
-    }
-    neuron::advance(n, state, t, end, arrivals.decays[groups], sink);
-  }
-}
-
-template <class Real>
-void sweep(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, std::size_t size,
+bool sweep(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, std::size_t size,
            double end, std::vector<RecordedSpike<Real>>& spikes) {
   const std::size_t tile = 2 * hn::Lanes(hn::ScalableTag<Real>());
-  if (size < tile) {
-    sweep_rest(plan, arrivals, size, end, spikes);
-    return;
-  }
+  if (size < tile) return false;
   for (std::size_t j = 0; j < size; j += tile) {
     sweep_tile(plan, arrivals, std::min(j, size - tile), j, end, spikes);
   }
+  return true;
 }
 
-void sweep_float(const PopulationPlan<float>& plan, const Arrivals<float>& arrivals,
+bool sweep_float(const PopulationPlan<float>& plan, const Arrivals<float>& arrivals,
                  std::size_t size, double end, std::vector<RecordedSpike<float>>& spikes) {
-  sweep(plan, arrivals, size, end, spikes);
+  return sweep(plan, arrivals, size, end, spikes);
 }
-void sweep_double(const PopulationPlan<double>& plan, const Arrivals<double>& arrivals,
+bool sweep_double(const PopulationPlan<double>& plan, const Arrivals<double>& arrivals,
                   std::size_t size, double end, std::vector<RecordedSpike<double>>& spikes) {
-  sweep(plan, arrivals, size, end, spikes);
+  return sweep(plan, arrivals, size, end, spikes);
 }
 
 }  // namespace
@@ -168,13 +147,13 @@ namespace saltus {
 HWY_EXPORT(sweep_float);
 HWY_EXPORT(sweep_double);
 
-void sweep_in_vectors(const PopulationPlan<float>& plan, const Arrivals<float>& arrivals,
+bool sweep_in_vectors(const PopulationPlan<float>& plan, const Arrivals<float>& arrivals,
                       std::size_t size, double end, std::vector<RecordedSpike<float>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(sweep_float)(plan, arrivals, size, end, spikes);
+  return HWY_DYNAMIC_DISPATCH(sweep_float)(plan, arrivals, size, end, spikes);
 }
-void sweep_in_vectors(const PopulationPlan<double>& plan, const Arrivals<double>& arrivals,
+bool sweep_in_vectors(const PopulationPlan<double>& plan, const Arrivals<double>& arrivals,
                       std::size_t size, double end, std::vector<RecordedSpike<double>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(sweep_double)(plan, arrivals, size, end, spikes);
+  return HWY_DYNAMIC_DISPATCH(sweep_double)(plan, arrivals, size, end, spikes);
 }
 
 }  // namespace saltus

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three ways of running a component through one sample (docs/architecture.md). All append to the
-// sample's record; on graphs that several of them can run they give the same spikes.
+// The three ways of running a component through one sample (docs/architecture.md). All append to
+// the sample's record; on graphs that several of them can run they give the same spikes.
 #pragma once
 
 #include <vector>

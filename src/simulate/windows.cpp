@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A component whose every delay is at least d_min > 0 runs in windows of d_min: a spike of one window
-// arrives in a later one, so within a window all arrivals are known and every neuron is independent
-// (the scheme of NEST: Morrison et al. 2005). Each window is a sweep that starts where the last ended.
+// A component whose every delay is at least d_min > 0 runs in windows of d_min: a spike of one
+// window arrives in a later one, so within a window all arrivals are known and every neuron is
+// independent (the scheme of NEST: Morrison et al. 2005). Each window is a sweep that starts where
+// the last ended.
 #include "neuron/lif.hpp"
 #include "simulate/pending.hpp"
 #include "simulate/ways.hpp"

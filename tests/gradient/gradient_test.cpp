@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The judge (docs/theory.md, section 12): gradients over random networks against two witnesses. Built
-// once more with each term of the adjoint deleted, this test must fail (scripts/mutation.sh).
+// The judge (docs/theory.md, section 12): gradients over random networks against two witnesses.
+// Built once more with each term of the adjoint deleted, this test must fail (scripts/mutation.sh).
 #include "gradcheck/gradcheck.hpp"
 
 #include <gtest/gtest.h>
@@ -25,9 +25,9 @@ void tell(const Report& r) {
             << "; met " << r.census.spikes << " spikes, " << r.census.multi_spike_neurons
             << " neurons with several, " << r.census.kink_maxima << " maxima at arrivals, "
             << r.census.interior_maxima << " inside, " << r.census.end_maxima << " at the end, "
-            << r.census.refractory_arrivals << " refractory arrivals, "
-            << r.census.negative_weights << " negative weights, " << r.census.zero_delay_cycles
-            << " zero-delay cycles; " << r.grazing_networks << " networks left out (grazing)\n";
+            << r.census.refractory_arrivals << " refractory arrivals, " << r.census.negative_weights
+            << " negative weights, " << r.census.zero_delay_cycles << " zero-delay cycles; "
+            << r.grazing_networks << " networks left out (grazing)\n";
 }
 
 TEST(Gradient, matches_the_independent_oracle) {

@@ -59,9 +59,13 @@ TEST(Components, ASelfConnectionIsACycle) {
 }
 
 TEST(Components, PopulationsThatReachEachOtherAreOneWithMembersInOrder) {
-  const auto found = components(
-      graph(5, {{0, 4}, {4, 2, Delay::common(3e-3)}, {2, 1, Delay::common(1e-3)},
-                {1, 4, Delay::common(2e-3)}, {1, 3, Delay::common(1e-6)}}, {0}));
+  const auto found = components(graph(5,
+                                      {{0, 4},
+                                       {4, 2, Delay::common(3e-3)},
+                                       {2, 1, Delay::common(1e-3)},
+                                       {1, 4, Delay::common(2e-3)},
+                                       {1, 3, Delay::common(1e-6)}},
+                                      {0}));
   EXPECT_THAT(members(found), ElementsAre(ElementsAre(1, 2, 4), ElementsAre(3)));
   EXPECT_TRUE(found[0].cyclic);
   // Neither what comes in nor what goes out counts.

@@ -70,13 +70,14 @@ TEST(Network, RefusesAPopulationWithoutNeuronsOrWithMoreThanInt32) {
 
 TEST(Network, RefusesEveryNeuronParameterThatIsNotFiniteAndNamesNeuronAndValue) {
   for (const auto& [name, member, lif_only] : neuron_parameters) {
-    for (const auto& [value, text] : {std::pair{nan, "nan"}, {infinity, "inf"}, {-infinity, "-inf"}}) {
+    for (const auto& [value, text] :
+         {std::pair{nan, "nan"}, {infinity, "inf"}, {-infinity, "-inf"}}) {
       Population p = population("x");
       std::vector<double> values(3, (p.*member)[0]);
       values[1] = value;
       p.*member = Parameter(values);
-      EXPECT_THAT(refused(p), HasSubstr("x." + std::string(name) + "[1] is " + text +
-                                        "; expected a finite "));
+      EXPECT_THAT(refused(p),
+                  HasSubstr("x." + std::string(name) + "[1] is " + text + "; expected a finite "));
       p.*member = Parameter(value);
       EXPECT_THAT(refused(p), HasSubstr("x." + std::string(name) + "[0] is " + text));
       // LI uses none of the threshold's parameters, an input none at all.
@@ -171,13 +172,15 @@ TEST(Connect, RefusesAReadoutAsSourceAndAnInputAsTarget) {
 
 TEST(Connect, RefusesWeightsOfAWrongNumberAndNamesTheShape) {
   for (const std::size_t count : {0u, 5u, 7u}) {
-    EXPECT_EQ(refused_connection("in", "hidden", std::vector<double>(count), Delay{}, "w"),
-              "w.weight has " + std::to_string(count) + " values; expected 2 x 3 = 6 ([pre, post])");
+    EXPECT_EQ(
+        refused_connection("in", "hidden", std::vector<double>(count), Delay{}, "w"),
+        "w.weight has " + std::to_string(count) + " values; expected 2 x 3 = 6 ([pre, post])");
   }
 }
 
 TEST(Connect, RefusesWeightsThatAreNotFiniteAndNamesTheSynapse) {
-  for (const auto& [value, text] : {std::pair{nan, "nan"}, {infinity, "inf"}, {-infinity, "-inf"}}) {
+  for (const auto& [value, text] :
+       {std::pair{nan, "nan"}, {infinity, "inf"}, {-infinity, "-inf"}}) {
     std::vector<double> w(6, 1);
     w[5] = value;
     EXPECT_EQ(refused_connection("in", "hidden", w, Delay{}, "w"),

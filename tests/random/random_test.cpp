@@ -29,8 +29,7 @@ Block philox(Block c, std::array<std::uint32_t, 2> key) {
 
 // Their published vectors: kat_vectors of Random123.
 TEST(Philox, OfThisTestGivesThePublishedVectors) {
-  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
-            (Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   EXPECT_EQ(philox({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}),
             (Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
   EXPECT_EQ(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
@@ -63,8 +62,9 @@ TEST(Random, StreamsOfAnyOtherSeedPurposeOrStreamAreUncorrelated) {
     return values;
   };
   const std::vector<std::vector<double>> streams = {
-      draw(1, Purpose::weights, 0), draw(2, Purpose::weights, 0), draw(1, Purpose::shuffle, 0),
-      draw(1, Purpose::dropout, 0), draw(1, Purpose::weights, 1), draw(1ull << 32, Purpose::weights, 0),
+      draw(1, Purpose::weights, 0), draw(2, Purpose::weights, 0),
+      draw(1, Purpose::shuffle, 0), draw(1, Purpose::dropout, 0),
+      draw(1, Purpose::weights, 1), draw(1ull << 32, Purpose::weights, 0),
       draw(0, Purpose::weights, 0)};
   for (std::size_t a = 0; a < streams.size(); ++a) {
     for (std::size_t b = 0; b < a; ++b) {
@@ -147,7 +147,8 @@ TEST(Random, BelowIsUniformForEveryCount) {
   }
 }
 
-// With 3 * 2^30 the plain product-and-shift would give every third value twice as often as the others.
+// With 3 * 2^30 the plain product-and-shift would give every third value twice as often as the
+// others.
 TEST(Random, BelowHasNoBiasWhereCountDoesNotDivideTheRange) {
   constexpr std::uint32_t count = 3u << 30;
   constexpr int draws = 60000;

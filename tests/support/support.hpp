@@ -81,8 +81,9 @@ bool same_bits(const Gradients<Real>& a, const Gradients<Real>& b) {
   return same;
 }
 
-/// The largest difference of two gradients, relative to the largest entry of its tensor. Where a whole
-/// tensor cancels, what is left is rounding of the largest terms anywhere: not less than that counts.
+/// The largest difference of two gradients, relative to the largest entry of its tensor. Where a
+/// whole tensor cancels, what is left is rounding of the largest terms anywhere: not less than that
+/// counts.
 inline double largest_difference(Network<double> network, const Gradients<double>& a,
                                  const Gradients<double>& b, double bar,
                                  std::string* where = nullptr) {
