@@ -95,15 +95,15 @@ class Reader {
     });
 
     const neuron::TimeConstants& tc = plan.neuron(first).tc;
-    const Real minus_tau_syn = static_cast<Real>(-tc.tau_syn), p = static_cast<Real>(tc.p);
+    const Real minus_tau_syn = static_cast<Real>(-tc.tau_syn);
     Real v[tile_size] = {}, i[tile_size] = {}, source[tile_size] = {}, change[tile_size];
     auto next = enter_.begin();
     for (std::size_t g = next->group + 1; g-- > 0;) {
       const neuron::Decay<Real>& d = arrivals.decays[g + 1];
-      for (std::size_t l = 0; l < width; ++l) {  // neuron::flow_back
-        const Real a = v[l] + source[l];
-        i[l] = (i[l] + source[l]) * d.syn + a * p * d.k - source[l];
-        v[l] = a * d.mem - source[l];
+      for (std::size_t l = 0; l < width; ++l) {
+        const auto earlier = neuron::flow_back<Real>(tc, {v[l], i[l]}, source[l], d);
+        v[l] = earlier.v;
+        i[l] = earlier.i;
       }
       for (; next != enter_.end() && next->group == g; ++next) {
         const auto lambda = next->segment->read(tc, arrivals.times[g]);

@@ -95,10 +95,12 @@ Real jump_over_spike(const PopulationAdjoint<Real>& p, std::size_t k, Real after
   const Real before =
       neuron::jump_back(n, after, static_cast<Real>(error), p.currents[k], p.release_current(k));
   const double held = std::min(p.times[k] + n.tau_ref, p.end) - p.times[k];
-  sums.v_threshold += n.tc.tau_mem * static_cast<double>(before);
-  sums.v_reset -= n.tc.tau_mem * static_cast<double>(after);
+  if (terms::threshold_sum) sums.v_threshold += n.tc.tau_mem * static_cast<double>(before);
+  if (terms::reset_sum) sums.v_reset -= n.tc.tau_mem * static_cast<double>(after);
   if (terms::clamp_reset && g != 0) sums.v_reset += static_cast<double>(g) * held;
-  sums.tau_ref += static_cast<double>((p.release_current(k) + n.bias - n.v_reset) * after);
+  if (terms::tau_ref_sum) {
+    sums.tau_ref += static_cast<double>((p.release_current(k) + n.bias - n.v_reset) * after);
+  }
   return before;
 }
 

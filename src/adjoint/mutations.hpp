@@ -99,4 +99,58 @@ inline constexpr bool release_lambda =
 inline constexpr bool release_lambda = false;
 #endif
 
+#ifndef SALTUS_MUTATION_LAMBDA_V_DRIVES_I
+inline constexpr bool lambda_v_drives_i = true;  // 5: lambda_V in the equation of lambda_I
+#else
+inline constexpr bool lambda_v_drives_i = false;
+#endif
+
+#ifndef SALTUS_MUTATION_THRESHOLD_SUM
+inline constexpr bool threshold_sum = true;  // 6: tau_mem lambda_V^- at a spike
+#else
+inline constexpr bool threshold_sum = false;
+#endif
+
+#ifndef SALTUS_MUTATION_RESET_SUM
+inline constexpr bool reset_sum = true;  // 6: -tau_mem lambda_V^+ at a spike
+#else
+inline constexpr bool reset_sum = false;
+#endif
+
+#ifndef SALTUS_MUTATION_BIAS_INTEGRAL
+inline constexpr bool bias_integral = true;  // 6: -integral of lambda_V
+#else
+inline constexpr bool bias_integral = false;
+#endif
+
+#ifndef SALTUS_MUTATION_TAU_MEM_INTEGRAL
+inline constexpr bool tau_mem_integral = true;  // 6: integral of lambda_V dV/dt
+#else
+inline constexpr bool tau_mem_integral = false;
+#endif
+
+#ifndef SALTUS_MUTATION_TAU_SYN_INTEGRAL
+inline constexpr bool tau_syn_integral = true;  // 6: integral of lambda_I dI/dt
+#else
+inline constexpr bool tau_syn_integral = false;
+#endif
+
+#ifndef SALTUS_MUTATION_INITIAL_STATE
+inline constexpr bool initial_state = true;  // 6: lambda at 0
+#else
+inline constexpr bool initial_state = false;
+#endif
+
+#ifndef SALTUS_MUTATION_MAXIMUM_AT_INFINITY
+inline constexpr bool maximum_at_infinity = true;  // 7: the bias of a maximum at infinity
+#else
+inline constexpr bool maximum_at_infinity = false;
+#endif
+
+#ifndef SALTUS_MUTATION_TAU_REF_SUM
+inline constexpr bool tau_ref_sum = true;  // 8: (I(r) + b - V_reset) lambda_V(r^+)
+#else
+inline constexpr bool tau_ref_sum = false;
+#endif
+
 }  // namespace saltus::terms

@@ -70,20 +70,21 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
     for (std::size_t j = 0; j < size; ++j) {
       const auto& tc = plan.neuron(j).tc;
       const std::size_t at = s * size + j;
-      add(out.bias, j, integrals[at].bias);
-      add(out.tau_mem, j, integrals[at].tau_mem);
-      add(out.tau_syn, j, integrals[at].tau_syn);
+      if (terms::bias_integral) add(out.bias, j, integrals[at].bias);
+      if (terms::tau_mem_integral) add(out.tau_mem, j, integrals[at].tau_mem);
+      if (terms::tau_syn_integral) add(out.tau_syn, j, integrals[at].tau_syn);
       if (!out.v_threshold.empty()) {
         add(out.v_threshold, j, segments.jumps[j].v_threshold);
         add(out.v_reset, j, segments.jumps[j].v_reset);
         add(out.tau_ref, j, segments.jumps[j].tau_ref);
       }
       // A sample that never ends may have its maximum at infinity, where V = b.
-      if (!errors.maxima.empty() && std::isinf(pass.errors.maxima[population].times[at])) {
+      if (terms::maximum_at_infinity && !errors.maxima.empty() &&
+          std::isinf(pass.errors.maxima[population].times[at])) {
         add(out.bias, j, static_cast<double>(errors.maxima[at]));
       }
       const auto own = segments.of(j);
-      if (own.empty()) continue;
+      if (own.empty() || !terms::initial_state) continue;
       const auto lambda = own.back().read(tc, 0);
       add(out.v_initial, j, -tc.tau_mem * static_cast<double>(lambda.v));
       add(out.i_initial, j, -tc.tau_syn * static_cast<double>(lambda.i));

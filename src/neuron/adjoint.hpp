@@ -23,7 +23,8 @@ template <class Real>
 inline Adjoint<Real> flow_back(const TimeConstants& tc, Adjoint<Real> l, Real g,
                                const Decay<Real>& d) {
   const Real a = l.v + g;
-  return {a * d.mem - g, (l.i + g) * d.syn + a * static_cast<Real>(tc.p) * d.k - g};
+  const Real from_v = terms::lambda_v_drives_i ? a * static_cast<Real>(tc.p) * d.k : Real(0);
+  return {a * d.mem - g, (l.i + g) * d.syn + from_v - g};
 }
 
 /// lambda_V just before a spike.

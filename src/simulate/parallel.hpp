@@ -3,13 +3,14 @@
 // thread runs it, so results have the same bits for any number.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #ifndef SALTUS_WITHOUT_TBB
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #else
-#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -27,7 +28,9 @@ void parallel_for(int threads, std::size_t count, Body&& body) {
     return;
   }
 #ifndef SALTUS_WITHOUT_TBB
-  tbb::task_arena arena(threads > 0 ? threads : tbb::task_arena::automatic);
+  // More than there are cores would only make oneTBB complain, and fail for very many.
+  const int cores = tbb::info::default_concurrency();
+  tbb::task_arena arena(threads > 0 ? std::min(threads, cores) : cores);
   arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, body); });
 #else
   // The thread sanitizer cannot look into oneTBB, and would call every loop a race. (The counter is
