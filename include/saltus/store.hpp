@@ -23,6 +23,8 @@ Network<Real> load_network(const std::filesystem::path& file);
 /// Settings as JSON text, and back. @throws InvalidInput  a field of a wrong kind
 std::string to_json(const RunSettings& settings);
 RunSettings settings_from_json(const std::string& text);
+/// @throws FileError  cannot be read, or holds no settings
+RunSettings load_settings(const std::filesystem::path& file);
 
 /// Writes text aside, then renames. @throws FileError
 void write_file(const std::filesystem::path& file, const std::string& text);

@@ -42,6 +42,10 @@ struct RunSettings {
 /// @throws InvalidInput  no such task
 RunSettings default_settings(const std::string& task);
 
+/// @throws InvalidInput  the first setting without a meaning: its name, its value, what was
+/// expected
+void check(const RunSettings& settings);
+
 struct TaskData {
   data::LabelledSpikes train, validation, test;  ///< validation may be empty
 };

@@ -53,6 +53,10 @@ struct TrainSettings {
   std::vector<std::string> trainable = {"weights"};
 };
 
+/// @throws InvalidInput  the first setting without a meaning: its name, its value, what was
+/// expected
+void check(const TrainSettings& settings);
+
 /// The learning rate of an epoch, counted from 0.
 double learning_rate(const TrainSettings& settings, int epoch);
 
@@ -94,7 +98,7 @@ class Trainer {
   /// @throws InvalidInput  a step that takes a parameter out of its range (V_reset above threshold,
   ///         a negative time constant), a loss or weight that is not finite
   EpochReport train_epoch(const data::LabelledSpikes& data,
-                          const std::function<void(std::size_t)>& progress = {},
+                          const std::function<void(const EpochReport&)>& progress = {},
                           const std::atomic<bool>* stop = nullptr);
 
   Evaluation evaluate(const data::LabelledSpikes& data);

@@ -44,9 +44,10 @@ Trained read_metrics(const path& file) {
       t.samples += entry.at("samples").get<std::size_t>();
       t.epochs += entry.at("complete").get<bool>();
     } catch (const nlohmann::json::exception&) {
-      throw FileError(fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "
-                                  "file to evaluate without the figures of the training",
-                                  file.string(), number));
+      throw FileError(
+          fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "
+                      "file to evaluate without the figures of the training",
+                      file.string(), number));
     }
   }
   return t;
@@ -70,9 +71,10 @@ int evaluate(const RunSettings& settings, const Options& options) {
   const auto inputs = network.inputs();
   const auto& populations = network.populations();
   if (inputs.size() != 1 || populations.back().name != "out") {
-    throw FileError(fmt::format("{}: not a network of `saltus train`: it has {} inputs and ends in "
-                                "'{}'; expected one input and 'out'", model.string(), inputs.size(),
-                                populations.empty() ? "" : populations.back().name));
+    throw FileError(fmt::format(
+        "{}: not a network of `saltus train`: it has {} inputs and ends in "
+        "'{}'; expected one input and 'out'",
+        model.string(), inputs.size(), populations.empty() ? "" : populations.back().name));
   }
   const Trained trained = read_metrics(folder / "metrics.jsonl");
   data::LabelledSpikes test = load_test_data(settings);
@@ -94,14 +96,16 @@ int evaluate(const RunSettings& settings, const Options& options) {
         {"test_silent_labels", e.silent_labels},
         {"train_seconds", trained.seconds},
         {"seconds_per_epoch", trained.seconds / std::max(1, trained.epochs)},
-        {"us_per_sample", trained.samples ? 1e6 * trained.seconds /
-                                                static_cast<double>(trained.samples) : 0.0},
+        {"us_per_sample",
+         trained.samples ? 1e6 * trained.seconds / static_cast<double>(trained.samples) : 0.0},
         {"hidden_spikes_per_sample", e.hidden_spikes_per_sample}};
     fmt::print("{}\n", result.dump());
   } else {
-    fmt::print("{}test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent label), "
-               "{:.1f} hidden spikes a sample\n", describe(network), 100 * e.accuracy, e.loss,
-               e.samples, e.silent_labels, e.hidden_spikes_per_sample);
+    fmt::print(
+        "{}test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent label), "
+        "{:.1f} hidden spikes a sample\n",
+        describe(network), 100 * e.accuracy, e.loss, e.samples, e.silent_labels,
+        e.hidden_spikes_per_sample);
   }
   return success;
 }

@@ -20,25 +20,26 @@ void print(const gradcheck::Report& r) {
     return all ? 100.0 * static_cast<double>(part) / static_cast<double>(all) : 0.0;
   };
   fmt::print("{} networks, float64\n\n", r.networks);
-  fmt::print("central differences   {:>9} taken, {} void ({:.1f} %: {} order, {} step), {} compared "
-             "absolutely\n"
-             "                      largest error {:.2e}, bar {:.0e}  {}   {}\n",
-             r.parameters, r.voided(), share(r.voided(), r.parameters), r.void_order,
-             r.void_unresolved, r.compared_absolutely, r.differences.error,
-             gradcheck::difference_bar, verdict(r.differences.error <= gradcheck::difference_bar),
-             r.differences.where);
-  fmt::print("independent oracle    {:>9} compared\n"
-             "                      largest error {:.2e}, bar {:.0e}  {}   {}\n",
-             r.oracle_parameters, r.oracle.error, gradcheck::oracle_bar,
-             verdict(r.oracle.error <= gradcheck::oracle_bar), r.oracle.where);
+  fmt::print(
+      "central differences   {:>9} taken, {} void ({:.1f} %: {} order, {} step), {} compared "
+      "absolutely\n"
+      "                      largest error {:.2e}, bar {:.0e}  {}   {}\n",
+      r.parameters, r.voided(), share(r.voided(), r.parameters), r.void_order, r.void_unresolved,
+      r.compared_absolutely, r.differences.error, gradcheck::difference_bar,
+      verdict(r.differences.error <= gradcheck::difference_bar), r.differences.where);
+  fmt::print(
+      "independent oracle    {:>9} compared\n"
+      "                      largest error {:.2e}, bar {:.0e}  {}   {}\n",
+      r.oracle_parameters, r.oracle.error, gradcheck::oracle_bar,
+      verdict(r.oracle.error <= gradcheck::oracle_bar), r.oracle.where);
   fmt::print("spike times           largest difference {:.2e} tau_mem\n\n", r.spike_times.error);
-  fmt::print("met: {} spikes, {} neurons with several, {} maxima at arrivals, {} inside, {} at the "
-             "end,\n     {} arrivals at refractory neurons, {} negative weights, {} zero-delay "
-             "cycles;\n     {} networks left out: a spike grazes the threshold (slope below {})\n",
-             r.census.spikes, r.census.multi_spike_neurons, r.census.kink_maxima,
-             r.census.interior_maxima, r.census.end_maxima, r.census.refractory_arrivals,
-             r.census.negative_weights, r.census.zero_delay_cycles, r.grazing_networks,
-             gradcheck::grazing_slope);
+  fmt::print(
+      "met: {} spikes, {} neurons with several, {} maxima at arrivals, {} inside, {} at the "
+      "end,\n     {} arrivals at refractory neurons, {} negative weights, {} zero-delay "
+      "cycles;\n     {} networks left out: a spike grazes the threshold (slope below {})\n",
+      r.census.spikes, r.census.multi_spike_neurons, r.census.kink_maxima, r.census.interior_maxima,
+      r.census.end_maxima, r.census.refractory_arrivals, r.census.negative_weights,
+      r.census.zero_delay_cycles, r.grazing_networks, gradcheck::grazing_slope);
   fmt::print("{}\n", r.passed() ? "passed" : "FAILED");
 }
 

@@ -61,9 +61,7 @@ int run(int argc, char** argv) {
       "  saltus train --help                  all tasks and options, with examples\n"
       "  saltus gradcheck --networks 500      gradients against differences and an oracle");
   Command command;
-  const auto choose = [&](Command c) {
-    return [&command, c = std::move(c)] { command = c; };
-  };
+  const auto choose = [&](Command c) { return [&command, c = std::move(c)] { command = c; }; };
   CLI::App* train = app.add_subcommand("train", "Train a network on a task");
   train->final_callback(choose(add_train(*train)));
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a saved model on its test data");
@@ -78,8 +76,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
     say("saltus: {}\nRun with --help for what there is.\n",
-        unknown ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck", argv[1])
-                : std::string(e.what()));
+        unknown
+            ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck", argv[1])
+            : std::string(e.what()));
     return usage;
   }
   return command();

@@ -2,8 +2,8 @@
 // Values given on the command line, read strictly: "-3", "1e3" and "" are no whole numbers.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <charconv>
 #include <limits>

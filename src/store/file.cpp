@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
@@ -43,11 +43,13 @@ void write_file(const std::filesystem::path& file, const std::string& text) {
 
 std::string read_file(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) {
-    throw FileError(fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  // A folder opens like a file, and fails when it is read.
+  if (!in.is_open() || in.bad() || std::filesystem::is_directory(file)) {
+    const int error = in.is_open() ? EISDIR : errno;
+    throw FileError(fmt::format("cannot read {}: {}", file.string(), std::strerror(error)));
   }
-  return text.str();
+  return text;
 }
 
 }  // namespace saltus::store

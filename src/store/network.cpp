@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <new>
+#include <stdexcept>
 #include <vector>
 
 #include "hdf5/handle.hpp"
@@ -25,9 +27,13 @@ constexpr std::uint64_t format_version = 1;
 template <class T>
 hid_t native();
 template <>
-hid_t native<float>() { return H5T_NATIVE_FLOAT; }
+hid_t native<float>() {
+  return H5T_NATIVE_FLOAT;
+}
 template <>
-hid_t native<double>() { return H5T_NATIVE_DOUBLE; }
+hid_t native<double>() {
+  return H5T_NATIVE_DOUBLE;
+}
 
 class File {
  public:
@@ -53,8 +59,12 @@ class File {
     const hsize_t columns = rows > 0 ? values.size() / rows : 0;
     const hsize_t shape[] = {rows, columns};
     const Handle space = good(H5Screate_simple(2, shape, nullptr), H5Sclose, name);
-    const Handle data = good(H5Dcreate2(group, name, native<T>(), space.id(), H5P_DEFAULT,
-                                        H5P_DEFAULT, H5P_DEFAULT), H5Dclose, name);
+    // Without a time of its own the same network gives the same bytes.
+    const Handle timeless = good(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, name);
+    H5Pset_obj_track_times(timeless.id(), false);
+    const Handle data = good(
+        H5Dcreate2(group, name, native<T>(), space.id(), H5P_DEFAULT, timeless.id(), H5P_DEFAULT),
+        H5Dclose, name);
     if (H5Dwrite(data.id(), native<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
       fail(fmt::format("cannot write {}", name));
     }
@@ -76,13 +86,15 @@ class File {
 
   void put(hid_t object, const char* name, std::uint64_t value) const {
     const Handle space = good(H5Screate(H5S_SCALAR), H5Sclose, name);
-    const Handle attribute = good(H5Acreate2(object, name, H5T_STD_U64LE, space.id(), H5P_DEFAULT,
-                                             H5P_DEFAULT), H5Aclose, name);
+    const Handle attribute =
+        good(H5Acreate2(object, name, H5T_STD_U64LE, space.id(), H5P_DEFAULT, H5P_DEFAULT),
+             H5Aclose, name);
     if (H5Awrite(attribute.id(), H5T_NATIVE_UINT64, &value) < 0) fail(name);
   }
   std::uint64_t number(hid_t object, const char* name) const {
     const Handle attribute = good(H5Aopen(object, name, H5P_DEFAULT), H5Aclose,
                                   fmt::format("has no {}: not a model of Saltus", name));
+    check_one(attribute, name);
     std::uint64_t value = 0;
     if (H5Aread(attribute.id(), H5T_NATIVE_UINT64, &value) < 0) fail(name);
     return value;
@@ -93,22 +105,34 @@ class File {
     H5Tset_size(type.id(), text.size() + 1);
     H5Tset_cset(type.id(), H5T_CSET_UTF8);
     const Handle space = good(H5Screate(H5S_SCALAR), H5Sclose, name);
-    const Handle attribute = good(H5Acreate2(object, name, type.id(), space.id(), H5P_DEFAULT,
-                                             H5P_DEFAULT), H5Aclose, name);
+    const Handle attribute = good(
+        H5Acreate2(object, name, type.id(), space.id(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose, name);
     if (H5Awrite(attribute.id(), type.id(), text.c_str()) < 0) fail(name);
   }
   std::string text(hid_t object, const char* name) const {
     const Handle attribute = good(H5Aopen(object, name, H5P_DEFAULT), H5Aclose,
                                   fmt::format("has no {}: not a model of Saltus", name));
+    check_one(attribute, name);
     const Handle type = good(H5Aget_type(attribute.id()), H5Tclose, name);
     const std::size_t size = H5Tget_size(type.id());
-    if (H5Tget_class(type.id()) != H5T_STRING || size == 0 || size > 65536) fail(name);
+    if (H5Tget_class(type.id()) != H5T_STRING || H5Tis_variable_str(type.id()) != 0 || size == 0 ||
+        size > 65536) {
+      fail(fmt::format("{} is no text of fixed length", name));
+    }
     std::string value(size, '\0');
     if (H5Aread(attribute.id(), type.id(), value.data()) < 0) fail(name);
     return value.substr(0, value.find('\0'));
   }
 
  private:
+  // An attribute is read into room for one value.
+  void check_one(const Handle& attribute, const char* name) const {
+    const Handle space = good(H5Aget_space(attribute.id()), H5Sclose, name);
+    if (H5Sget_simple_extent_npoints(space.id()) != 1) {
+      fail(fmt::format("{} is not one value", name));
+    }
+  }
+
   std::filesystem::path name_;
 };
 
@@ -148,47 +172,29 @@ void write(const Network<Real>& network, const File& file, hid_t root) {
 template <class Real>
 void save_network(const Network<Real>& network, const std::filesystem::path& name) {
   const hdf5::Session session;
-  const std::filesystem::path aside = name.string() + ".tmp";
   const File file(name);
-  try {
-    // A full disk shows at the latest when the file is closed: ask.
-    const hid_t id = H5Fcreate(aside.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (id < 0) file.fail("cannot create");
-    try {
-      write(network, file, id);
-      if (H5Fflush(id, H5F_SCOPE_GLOBAL) < 0) file.fail("cannot write");
-    } catch (...) {
-      H5Fclose(id);
-      throw;
-    }
-    if (H5Fclose(id) < 0) file.fail("cannot write");
-    std::filesystem::rename(aside, name);
-  } catch (const std::filesystem::filesystem_error& e) {
-    throw FileError(e.what());
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(aside, ignored);
-    throw;
-  }
+  // Into memory first: HDF5 does not survive a full disk.
+  const Handle memory = file.good(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "no property list");
+  if (H5Pset_fapl_core(memory.id(), 1U << 20, false) < 0) file.fail("no file in memory");
+  const Handle root = file.good(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, memory.id()),
+                                H5Fclose, "cannot create");
+  write(network, file, root.id());
+  if (H5Fflush(root.id(), H5F_SCOPE_GLOBAL) < 0) file.fail("cannot write");
+  const ssize_t size = H5Fget_file_image(root.id(), nullptr, 0);
+  if (size < 0) file.fail("has no image");
+  std::string image(static_cast<std::size_t>(size), '\0');
+  if (H5Fget_file_image(root.id(), image.data(), image.size()) != size) file.fail("has no image");
+  write_file(name, image);
 }
 
+namespace {
+
 template <class Real>
-Network<Real> load_network(const std::filesystem::path& name) {
-  const hdf5::Session session;
-  const File file(name);
-  if (!std::filesystem::is_regular_file(name)) {
-    throw FileError(fmt::format("{}: no such file", name.string()));
-  }
-  const Handle root = file.good(H5Fopen(name.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
-                                "cannot be opened as HDF5");
-  if (file.number(root.id(), "saltus_format") != format_version) {
-    throw FileError(fmt::format("{}: a model of another format; expected version {}", name.string(),
-                                format_version));
-  }
-  const std::uint64_t population_count = file.number(root.id(), "populations");
-  const std::uint64_t projection_count = file.number(root.id(), "projections");
-  const Handle populations = file.group(root.id(), "populations", false);
-  const Handle projections = file.group(root.id(), "projections", false);
+Network<Real> read_network(const File& file, hid_t root, const std::filesystem::path& name) {
+  const std::uint64_t population_count = file.number(root, "populations");
+  const std::uint64_t projection_count = file.number(root, "projections");
+  const Handle populations = file.group(root, "populations", false);
+  const Handle projections = file.group(root, "projections", false);
   Network<Real> network;
   for (std::uint64_t k = 0; k < population_count; ++k) {
     const Handle group = file.group(populations.id(), std::to_string(k), false);
@@ -226,6 +232,32 @@ Network<Real> load_network(const std::filesystem::path& name) {
                     file.text(group.id(), "name"));
   }
   return network;
+}
+
+}  // namespace
+
+template <class Real>
+Network<Real> load_network(const std::filesystem::path& name) {
+  const hdf5::Session session;
+  const File file(name);
+  if (!std::filesystem::is_regular_file(name)) {
+    throw FileError(fmt::format("{}: no such file", name.string()));
+  }
+  const Handle root = file.good(H5Fopen(name.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
+                                "cannot be opened as HDF5");
+  if (file.number(root.id(), "saltus_format") != format_version) {
+    throw FileError(fmt::format("{}: a model of another format; expected version {}", name.string(),
+                                format_version));
+  }
+  try {
+    return read_network<Real>(file, root.id(), name);
+  } catch (const InvalidInput& e) {
+    throw InvalidInput(fmt::format("{}: {}", name.string(), e.what()));
+  } catch (const std::length_error&) {
+    throw FileError(fmt::format("{}: a data set is too large to read", name.string()));
+  } catch (const std::bad_alloc&) {
+    throw FileError(fmt::format("{}: a data set is too large to read", name.string()));
+  }
 }
 
 template void save_network(const Network<float>&, const std::filesystem::path&);

@@ -2,7 +2,12 @@
 // Settings as JSON: one list of fields serves both directions.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
@@ -86,31 +91,68 @@ struct Writer {
   }
 };
 
+// Whether JSON holds what a field of type T expects, and what to call that.
+template <class T>
+constexpr bool is_list = false;
+template <class T>
+constexpr bool is_list<std::vector<T>> = true;
+
+template <class T>
+bool fits(const json& value) {
+  if constexpr (is_list<T>) {
+    return value.is_array() &&
+           std::all_of(value.begin(), value.end(), fits<typename T::value_type>);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return value.is_boolean();
+  } else if constexpr (std::is_unsigned_v<T>) {
+    return value.is_number_unsigned();
+  } else if constexpr (std::is_integral_v<T>) {
+    return value.is_number_integer() &&
+           value.get<std::int64_t>() >= std::numeric_limits<T>::min() &&
+           value.get<std::int64_t>() <= std::numeric_limits<T>::max();
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return value.is_number();
+  } else {
+    return value.is_string();
+  }
+}
+
+template <class T>
+std::string expected() {
+  if constexpr (is_list<T>) return "a list, each entry " + expected<typename T::value_type>();
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
+  if constexpr (std::is_unsigned_v<T>) return "a whole number of at least 0";
+  if constexpr (std::is_integral_v<T>) return "a whole number";
+  if constexpr (std::is_floating_point_v<T>) return "a number or \"infinite\"";
+  return "a text";
+}
+
 struct Reader {
   const json& in;
 
-  void operator()(const char* name, double& value) {
-    const auto found = in.find(name);
-    if (found == in.end()) return;
-    if (found->is_string() && *found == "infinite") {
-      value = infinity;
-    } else {
-      found->get_to(value);
-    }
-  }
-  void operator()(const char* name, LossKind& kind) {
-    if (in.contains(name)) kind = loss_kind(in.at(name).get<std::string>());
-  }
-  void operator()(const char* name, OptimizerKind& kind) {
-    if (in.contains(name)) kind = optimizer_kind(in.at(name).get<std::string>());
-  }
-  void operator()(const char* name, ScheduleKind& kind) {
-    if (in.contains(name)) kind = schedule_kind(in.at(name).get<std::string>());
-  }
   template <class T>
   void operator()(const char* name, T& value) {
-    if (in.contains(name)) in.at(name).get_to(value);
+    const auto found = in.find(name);
+    if (found == in.end()) return;
+    if constexpr (std::is_enum_v<T>) {
+      value = kind(read<std::string>(name, *found), value);
+    } else {
+      value = read<T>(name, *found);
+    }
   }
+
+ private:
+  template <class T>
+  static T read(const char* name, const json& value) {
+    if (fits<T>(value)) return value.get<T>();
+    if constexpr (std::is_same_v<T, double>) {
+      if (value == "infinite") return infinity;
+    }
+    throw InvalidInput(fmt::format("{} is {:.60}; expected {}", name, value.dump(), expected<T>()));
+  }
+  static LossKind kind(const std::string& name, LossKind) { return loss_kind(name); }
+  static OptimizerKind kind(const std::string& name, OptimizerKind) { return optimizer_kind(name); }
+  static ScheduleKind kind(const std::string& name, ScheduleKind) { return schedule_kind(name); }
 };
 
 }  // namespace
@@ -122,13 +164,29 @@ std::string to_json(const RunSettings& settings) {
 }
 
 RunSettings settings_from_json(const std::string& text) {
+  json in;
   try {
-    const json in = json::parse(text);
-    RunSettings settings = default_settings(in.at("task").get<std::string>());
-    for_each_field(settings, Reader{in});
-    return settings;
-  } catch (const json::exception& e) {
-    throw InvalidInput(fmt::format("settings are not valid: {}", e.what()));
+    in = json::parse(text);
+  } catch (const json::parse_error& e) {
+    throw InvalidInput(fmt::format("not JSON from byte {} on", e.byte));
+  }
+  if (!in.is_object() || !in.contains("task")) {
+    throw InvalidInput("holds no task; expected what `saltus train` writes as settings.json");
+  }
+  std::string task;
+  Reader{in}("task", task);
+  RunSettings settings = default_settings(task);
+  for_each_field(settings, Reader{in});
+  check(settings);
+  return settings;
+}
+
+RunSettings load_settings(const std::filesystem::path& file) {
+  const std::string text = read_file(file);
+  try {
+    return settings_from_json(text);
+  } catch (const InvalidInput& e) {
+    throw FileError(fmt::format("{}: {}", file.string(), e.what()));
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -15,9 +16,8 @@ struct Name {
   Kind kind;
   std::string_view name;
 };
-constexpr Name<OptimizerKind> optimizers[] = {{OptimizerKind::sgd, "sgd"},
-                                              {OptimizerKind::adam, "adam"},
-                                              {OptimizerKind::adamw, "adamw"}};
+constexpr Name<OptimizerKind> optimizers[] = {
+    {OptimizerKind::sgd, "sgd"}, {OptimizerKind::adam, "adam"}, {OptimizerKind::adamw, "adamw"}};
 constexpr Name<ScheduleKind> schedules[] = {{ScheduleKind::constant, "constant"},
                                             {ScheduleKind::exponential, "exponential"},
                                             {ScheduleKind::cosine, "cosine"}};
@@ -42,6 +42,44 @@ std::string_view find(const Name<Kind> (&names)[N], Kind wanted) {
 
 }  // namespace
 
+void check(const TrainSettings& s) {
+  const auto require = [](bool good, std::string_view field, double value,
+                          std::string_view expected) {
+    if (!good) {
+      throw InvalidInput(fmt::format("{} is {}; expected {}", field, value, expected));
+    }
+  };
+  require(s.epochs >= 0, "epochs", s.epochs, "0 or more");
+  require(s.batch > 0, "batch", static_cast<double>(s.batch), "1 or more");
+  require(s.threads >= 0, "threads", s.threads, "1 or more, or 0 for all cores");
+  require(std::isfinite(s.lr) && s.lr >= 0, "lr", s.lr, "a finite number of at least 0");
+  require(std::isfinite(s.lr_final) && s.lr_final >= 0, "lr_final", s.lr_final,
+          "a finite number of at least 0");
+  require(s.momentum >= 0 && s.momentum < 1, "momentum", s.momentum, "a number in [0, 1)");
+  require(s.beta_1 >= 0 && s.beta_1 < 1, "beta_1", s.beta_1, "a number in [0, 1)");
+  require(s.beta_2 >= 0 && s.beta_2 < 1, "beta_2", s.beta_2, "a number in [0, 1)");
+  require(s.epsilon > 0, "epsilon", s.epsilon, "above 0");
+  require(std::isfinite(s.weight_decay) && s.weight_decay >= 0, "weight_decay", s.weight_decay,
+          "a finite number of at least 0");
+  require(s.decay > 0 && s.decay <= 1, "decay", s.decay, "a number in (0, 1]");
+  require(s.clip_norm >= 0, "clip_norm", s.clip_norm, "at least 0 (0: no limit)");
+  require(s.input_dropout >= 0 && s.input_dropout < 1, "input_dropout", s.input_dropout,
+          "a probability in [0, 1)");
+  require(s.revive >= 0 && std::isfinite(s.revive), "revive", s.revive, "at least 0");
+  for (const auto& name : s.trainable) {
+    bool known = name == "weights" || name == "delays";
+    std::string all = "weights, delays";
+    for (const auto& parameter : neuron_parameters) {
+      known = known || name == parameter.name;
+      all += fmt::format(", {}", parameter.name);
+    }
+    if (!known) throw InvalidInput(fmt::format("cannot train '{}'; there are: {}", name, all));
+    if (std::count(s.trainable.begin(), s.trainable.end(), name) > 1) {
+      throw InvalidInput(fmt::format("trainable names '{}' twice; expected once", name));
+    }
+  }
+}
+
 OptimizerKind optimizer_kind(std::string_view name) { return find(optimizers, "optimizer", name); }
 ScheduleKind schedule_kind(std::string_view name) { return find(schedules, "schedule", name); }
 std::string_view to_string(OptimizerKind kind) { return find(optimizers, kind); }
@@ -49,9 +87,12 @@ std::string_view to_string(ScheduleKind kind) { return find(schedules, kind); }
 
 double learning_rate(const TrainSettings& s, int epoch) {
   switch (s.schedule) {
-    case ScheduleKind::constant: return s.lr;
-    case ScheduleKind::exponential: return s.lr * std::pow(s.decay, epoch);
-    case ScheduleKind::cosine: break;
+    case ScheduleKind::constant:
+      return s.lr;
+    case ScheduleKind::exponential:
+      return s.lr * std::pow(s.decay, epoch);
+    case ScheduleKind::cosine:
+      break;
   }
   const double way = s.epochs > 1 ? static_cast<double>(epoch) / (s.epochs - 1) : 0;
   return s.lr_final + (s.lr - s.lr_final) * (1 + std::cos(std::numbers::pi * way)) / 2;

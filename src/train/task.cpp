@@ -2,9 +2,14 @@
 #include "saltus/task.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <utility>
 
 #include "random/random.hpp"
 #include "saltus/error.hpp"
@@ -20,8 +25,9 @@ data::LabelledSpikes yin_yang(const data::YinYangSplit& split, const RunSettings
 
 data::LabelledSpikes images(const RunSettings& s, const std::string& prefix) {
   if (s.data.empty()) {
-    throw InvalidInput("task mnist needs a folder with the IDX files of MNIST or Fashion-MNIST "
-                       "(--data DIR)");
+    throw InvalidInput(
+        "task mnist needs --data DIR, a folder with the IDX files of MNIST or "
+        "Fashion-MNIST");
   }
   return data::encode(data::read_idx(s.data, prefix), s.t_max);
 }
@@ -42,12 +48,13 @@ std::vector<Real> normal_weights(const RunSettings& s, std::uint32_t stream, std
 }
 
 // Scales the weights into the hidden layers, first layer first, until each neuron spikes
-// s.initial_spikes times a sample on average over the first samples: bisection in the logarithm.
+// s.initial_spikes times a sample on average over the first samples: a factor of 2 up or down to
+// where it happens, then bisection in the logarithm.
 template <class Real>
 void calibrate(const RunSettings& s, const data::LabelledSpikes& train, Network<Real>& network) {
   Minibatch batch;
   std::vector<std::uint32_t> samples(std::min<std::size_t>(64, train.size()));
-  for (std::size_t k = 0; k < samples.size(); ++k) samples[k] = static_cast<std::uint32_t>(k);
+  std::iota(samples.begin(), samples.end(), 0u);
   batch.gather(train, samples);
   const double ends[] = {s.t_end};
   const Inputs inputs{{batch.spikes.view()}, ends};
@@ -55,18 +62,60 @@ void calibrate(const RunSettings& s, const data::LabelledSpikes& train, Network<
     const Population& target = network.populations()[projection.target];
     if (target.name == "out" || projection.source == projection.target) continue;
     const std::vector<Real> drawn = projection.weight;
-    const double wanted =
-        s.initial_spikes * static_cast<double>(target.size) * static_cast<double>(samples.size());
-    double low = std::log(1e-3), high = std::log(1e3);
-    for (int k = 0; k < 20; ++k) {
-      const double middle = (low + high) / 2;
-      const Real factor = static_cast<Real>(std::exp(middle));
+    const auto mean_spikes = [&](double logarithm) {
+      const Real factor = static_cast<Real>(std::exp(logarithm));
       for (std::size_t i = 0; i < drawn.size(); ++i) projection.weight[i] = factor * drawn[i];
       const Plan<Real> plan(network);
+      check(plan, inputs);
       const auto record = simulate(plan, inputs, s.train.threads);
-      const auto spikes = record.populations[projection.target].spikes.times.size();
-      (static_cast<double>(spikes) < wanted ? low : high) = middle;
+      return static_cast<double>(record.populations[projection.target].spikes.times.size()) /
+             static_cast<double>(target.size * samples.size());
+    };
+    const double step = std::log(2.0), most = 10 * step;
+    double high = 0;
+    for (double spikes; (spikes = mean_spikes(high)) < s.initial_spikes; high += step) {
+      if (high < most) continue;
+      throw InvalidInput(
+          fmt::format("initial_spikes is {}, but with {:.0f} times the first weights a neuron of "
+                      "'{}' spikes only "
+                      "{:.3g} times a sample; raise their mean, or give a smaller initial_spikes",
+                      s.initial_spikes, std::exp(high), target.name, spikes));
     }
+    double low = high - step;
+    while (low > -most && mean_spikes(low) >= s.initial_spikes) {
+      high = low;
+      low -= step;
+    }
+    for (int k = 0; k < 12; ++k) {
+      const double middle = (low + high) / 2;
+      (mean_spikes(middle) < s.initial_spikes ? low : high) = middle;
+    }
+    mean_spikes(high);
+  }
+}
+
+void require(bool good, std::string_view field, double value, std::string_view expected) {
+  if (!good) throw InvalidInput(fmt::format("{} is {}; expected {}", field, value, expected));
+}
+
+// Before the memory is asked for: weights, their gradients and Adam's two moments.
+void check_size(const RunSettings& s, std::size_t channels, std::size_t classes) {
+  double weights = 0, below = static_cast<double>(channels);
+  for (const std::size_t layer : s.hidden) {
+    const auto size = static_cast<double>(layer);
+    weights += below * size + (s.recurrent ? size * size : 0);
+    below = size;
+  }
+  weights += below * static_cast<double>(classes);
+  const double bytes = 4 * weights * (s.precision == "float64" ? 8 : 4);
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes > memory) {
+    throw InvalidInput(
+        fmt::format("hidden is {}: {:.0f} weights need {:.0f} GB, and this machine has {:.0f}; "
+                    "expected smaller "
+                    "layers",
+                    fmt::join(s.hidden, ","), weights, bytes / 1e9, memory / 1e9));
   }
 }
 
@@ -106,7 +155,71 @@ RunSettings default_settings(const std::string& task) {
       fmt::format("no task is called '{}'; there are: yinyang, mnist, spikes", task));
 }
 
+void check(const RunSettings& s) {
+  if (s.precision != "float32" && s.precision != "float64") {
+    throw InvalidInput(fmt::format("precision is '{}'; expected float32 or float64", s.precision));
+  }
+  const auto finite = [](std::string_view field, double v) {
+    require(std::isfinite(v), field, v, "a finite number");
+  };
+  const auto not_negative = [](std::string_view field, double v) {
+    require(std::isfinite(v) && v >= 0, field, v, "a finite number of at least 0");
+  };
+  const auto time = [](std::string_view field, double v) {
+    require(std::isfinite(v) && v > 0, field, v, "a finite time above 0, in seconds");
+  };
+  if (s.hidden.empty()) throw InvalidInput("hidden lists no layer; expected at least one size");
+  for (const std::size_t size : s.hidden) {
+    require(size > 0 && size <= INT32_MAX, "hidden", static_cast<double>(size),
+            fmt::format("1 to {} neurons", INT32_MAX));
+  }
+  time("tau_mem", s.tau_mem);
+  time("tau_syn", s.tau_syn);
+  finite("v_threshold", s.v_threshold);
+  finite("v_reset", s.v_reset);
+  require(0 < s.v_threshold, "v_threshold", s.v_threshold, "more than 0, where V starts");
+  require(s.v_reset < s.v_threshold, "v_reset", s.v_reset,
+          fmt::format("less than v_threshold = {}", s.v_threshold));
+  not_negative("tau_ref", s.tau_ref);
+  time("t_max", s.t_max);
+  const bool from_data = s.task == "spikes" && s.t_end == 0;
+  require(s.t_end > 0 || from_data, "t_end", s.t_end, "a time above 0, in seconds");
+  if (s.recurrent) {
+    require(std::isfinite(s.t_end), "t_end", s.t_end,
+            "a finite time, such as 0.05: with recurrent synapses neurons may spike for ever");
+  }
+  not_negative("recurrent_delay", s.recurrent_delay);
+  for (const auto& [field, mean] : {std::pair("hidden_mean", s.hidden_mean),
+                                    {"deep_mean", s.deep_mean},
+                                    {"output_mean", s.output_mean}}) {
+    finite(field, mean);
+  }
+  for (const auto& [field, std] : {std::pair("hidden_std", s.hidden_std),
+                                   {"deep_std", s.deep_std},
+                                   {"output_std", s.output_std},
+                                   {"recurrent_std", s.recurrent_std}}) {
+    not_negative(field, std);
+  }
+  require(s.initial_spikes >= 0 && s.initial_spikes <= 1000, "initial_spikes", s.initial_spikes,
+          "0 (leave the first weights) to 1000");
+  time("tau_0", s.loss.tau_0);
+  time("tau_1", s.loss.tau_1);
+  not_negative("alpha", s.loss.alpha);
+  time("t_missing", s.loss.t_missing);
+  time("tau_integral", s.loss.tau_integral);
+  check(s.train);
+  const auto& trained = s.train.trainable;
+  if (!s.recurrent && std::find(trained.begin(), trained.end(), "delays") != trained.end()) {
+    throw InvalidInput(
+        "trainable names 'delays', but only recurrent synapses have any; expected "
+        "recurrent too");
+  }
+}
+
 data::LabelledSpikes load_test_data(const RunSettings& s) {
+  if (s.task == "spikes" && s.test_file.empty()) {
+    throw InvalidInput("task spikes needs --train FILE.h5 and --test FILE.h5");
+  }
   if (s.task == "yinyang") return yin_yang(data::yin_yang_test, s);
   if (s.task == "mnist") return images(s, "t10k");
   return data::read_spike_file(s.test_file);
@@ -120,6 +233,12 @@ TaskData load_data(const RunSettings& s) {
     d.validation = yin_yang(data::yin_yang_validation, s);
   } else {
     d.train = s.task == "mnist" ? images(s, "train") : data::read_spike_file(s.train_file);
+    if (s.task == "mnist" && d.train.channels != d.test.channels) {
+      throw FileError(
+          fmt::format("{}: training images have {} pixels and test images {}; expected "
+                      "as many",
+                      s.data, d.train.channels, d.test.channels));
+    }
     match(d.train, d.test);
     if (s.validation >= d.train.size()) {
       throw InvalidInput(fmt::format("validation is {}; expected less than the {} training samples",
@@ -138,10 +257,11 @@ TaskData load_data(const RunSettings& s) {
 
 template <class Real>
 Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& train) {
-  if (s.hidden.empty()) throw InvalidInput("hidden lists no layer; expected at least one size");
-  Network<Real> network;
+  check(s);
   const auto channels = static_cast<std::size_t>(train.channels);
   const auto classes = static_cast<std::size_t>(train.classes);
+  check_size(s, channels, classes);
+  Network<Real> network;
   network.add_input("in", channels);
   Population p;
   p.tau_mem = s.tau_mem;
@@ -157,10 +277,10 @@ Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& tr
     p.size = s.hidden[l];
     p.model = Model::lif;
     network.add_population(p);
-    network.connect(below, p.name,
-                    normal_weights<Real>(s, stream++, below_size * p.size,
-                                         l == 0 ? s.hidden_mean : s.deep_mean,
-                                         l == 0 ? s.hidden_std : s.deep_std));
+    network.connect(
+        below, p.name,
+        normal_weights<Real>(s, stream++, below_size * p.size, l == 0 ? s.hidden_mean : s.deep_mean,
+                             l == 0 ? s.hidden_std : s.deep_std));
     if (s.recurrent) {
       network.connect(p.name, p.name,
                       normal_weights<Real>(s, 1000 + stream++, p.size * p.size, 0, s.recurrent_std),
@@ -173,9 +293,9 @@ Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& tr
   p.size = classes;
   p.model = s.loss.kind == LossKind::first_spike ? Model::lif : Model::li;
   network.add_population(p);
-  network.connect(below, "out",
-                  normal_weights<Real>(s, stream++, below_size * classes, s.output_mean,
-                                       s.output_std));
+  network.connect(
+      below, "out",
+      normal_weights<Real>(s, stream++, below_size * classes, s.output_mean, s.output_std));
   if (s.initial_spikes > 0) calibrate(s, train, network);
   return network;
 }

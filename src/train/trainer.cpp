@@ -22,39 +22,6 @@ namespace {
 
 constexpr std::size_t evaluation_batch = 256;
 
-void check(const TrainSettings& s) {
-  const auto require = [](bool good, std::string_view field, double value,
-                          std::string_view expected) {
-    if (!good) {
-      throw InvalidInput(fmt::format("{} is {}; expected {}", field, value, expected));
-    }
-  };
-  require(s.epochs >= 0, "epochs", s.epochs, "0 or more");
-  require(s.batch > 0, "batch", static_cast<double>(s.batch), "1 or more");
-  require(s.threads >= 0, "threads", s.threads, "1 or more, or 0 for all cores");
-  require(std::isfinite(s.lr) && s.lr >= 0, "lr", s.lr, "a finite number of at least 0");
-  require(s.lr_final >= 0, "lr_final", s.lr_final, "at least 0");
-  require(s.momentum >= 0 && s.momentum < 1, "momentum", s.momentum, "a number in [0, 1)");
-  require(s.beta_1 >= 0 && s.beta_1 < 1, "beta_1", s.beta_1, "a number in [0, 1)");
-  require(s.beta_2 >= 0 && s.beta_2 < 1, "beta_2", s.beta_2, "a number in [0, 1)");
-  require(s.epsilon > 0, "epsilon", s.epsilon, "above 0");
-  require(s.weight_decay >= 0, "weight_decay", s.weight_decay, "at least 0");
-  require(s.decay > 0 && s.decay <= 1, "decay", s.decay, "a number in (0, 1]");
-  require(s.clip_norm >= 0, "clip_norm", s.clip_norm, "at least 0 (0: no limit)");
-  require(s.input_dropout >= 0 && s.input_dropout < 1, "input_dropout", s.input_dropout,
-          "a probability in [0, 1)");
-  require(s.revive >= 0 && std::isfinite(s.revive), "revive", s.revive, "at least 0");
-  for (const auto& name : s.trainable) {
-    bool known = name == "weights" || name == "delays";
-    std::string all = "weights, delays";
-    for (const auto& parameter : neuron_parameters) {
-      known = known || name == parameter.name;
-      all += fmt::format(", {}", parameter.name);
-    }
-    if (!known) throw InvalidInput(fmt::format("cannot train '{}'; there are: {}", name, all));
-  }
-}
-
 // Counts spikes of the LIF populations other than the readout, and notes who spiked at all.
 template <class Real>
 struct Activity {
@@ -75,6 +42,23 @@ struct Activity {
   }
 };
 
+template <class Real>
+void check_readout(const Network<Real>& network, std::size_t readout, LossKind loss,
+                   const data::LabelledSpikes& data) {
+  const Population& p = network.populations().at(readout);
+  const Model expected = loss == LossKind::first_spike ? Model::lif : Model::li;
+  if (p.model != expected) {
+    throw InvalidInput(fmt::format("loss {} needs {} outputs; '{}' is not", to_string(loss),
+                                   expected == Model::lif ? "LIF" : "LI", p.name));
+  }
+  for (std::size_t s = 0; s < data.size(); ++s) {
+    if (data.labels[s] < 0 || static_cast<std::size_t>(data.labels[s]) >= p.size) {
+      throw InvalidInput(fmt::format("label {} is {}; '{}' has outputs 0 to {}", s, data.labels[s],
+                                     p.name, p.size - 1));
+    }
+  }
+}
+
 void check_data(const data::LabelledSpikes& data, std::size_t channels, std::string_view input) {
   if (data.channels != static_cast<std::int32_t>(channels)) {
     throw InvalidInput(fmt::format("the data have {} channels; input '{}' has {}", data.channels,
@@ -88,8 +72,8 @@ template <class Real>
 std::string_view only_input(const Network<Real>& network, std::size_t& size) {
   const auto inputs = network.inputs();
   if (inputs.size() != 1) {
-    throw InvalidInput(fmt::format("training needs a network with one input; this has {}",
-                                   inputs.size()));
+    throw InvalidInput(
+        fmt::format("training needs a network with one input; this has {}", inputs.size()));
   }
   size = network.populations()[inputs[0]].size;
   return network.populations()[inputs[0]].name;
@@ -103,6 +87,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
   std::size_t channels = 0;
   const auto name = only_input(network, channels);
   check_data(data, channels, name);
+  check_readout(network, readout, loss.kind, data);
   const Plan<Real> plan(network);
   const double ends[] = {t_end};
   Activity<Real> activity(network);
@@ -176,7 +161,13 @@ struct Trainer<Real>::Impl {
     for (auto& projection : network.projections()) {
       for (double& d : projection.delay.values) d = std::max(d, 0.0);
     }
-    if (wanted.neurons) network.check();
+    if (!wanted.neurons) return;
+    try {
+      network.check();
+    } catch (const InvalidInput& e) {
+      throw InvalidInput(
+          fmt::format("{}, but a step of training led there; try a smaller lr", e.what()));
+    }
   }
 
   std::size_t revive(const Activity<Real>& activity) {
@@ -205,8 +196,17 @@ struct Trainer<Real>::Impl {
 template <class Real>
 Trainer<Real>::Trainer(Network<Real> network, std::size_t readout, const LossSettings& loss,
                        double t_end, const TrainSettings& settings)
-    : impl_(std::make_unique<Impl>(Impl{std::move(network), readout, loss, t_end, settings,
-                                        wanted_for(settings.trainable), {}, {}, 0, 0, {}})) {
+    : impl_(std::make_unique<Impl>(Impl{std::move(network),
+                                        readout,
+                                        loss,
+                                        t_end,
+                                        settings,
+                                        wanted_for(settings.trainable),
+                                        {},
+                                        {},
+                                        0,
+                                        0,
+                                        {}})) {
   check(settings);
   impl_->network.check();
   std::size_t channels = 0;
@@ -220,13 +220,14 @@ Trainer<Real>::Trainer(Trainer&&) noexcept = default;
 
 template <class Real>
 EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
-                                       const std::function<void(std::size_t)>& progress,
+                                       const std::function<void(const EpochReport&)>& progress,
                                        const std::atomic<bool>* stop) {
   Impl& m = *impl_;
   const TrainSettings& s = m.settings;
   std::size_t channels = 0;
   const auto name = only_input(m.network, channels);
   check_data(data, channels, name);
+  check_readout(m.network, m.readout, m.loss.kind, data);
   const auto epoch = static_cast<std::uint32_t>(m.epochs);
   const auto start = std::chrono::steady_clock::now();
   EpochReport report;
@@ -246,8 +247,8 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
       report.complete = false;
       break;
     }
-    const auto samples =
-        std::span<const std::uint32_t>(order).subspan(first, std::min(s.batch, order.size() - first));
+    const auto samples = std::span<const std::uint32_t>(order).subspan(
+        first, std::min(s.batch, order.size() - first));
     m.batch.gather(data, samples, s.input_dropout, s.seed, epoch);
     const Inputs inputs{{m.batch.spikes.view()}, ends};
     const Plan<Real> plan(m.network);
@@ -260,7 +261,8 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     if (!std::isfinite(result.value) || !std::isfinite(norm)) {
       throw InvalidInput(fmt::format(
           "epoch {}, sample {}: the loss is {} and its gradient {} long; try a smaller lr, or a "
-          "clip_norm", report.epoch, first, result.value, norm));
+          "clip_norm",
+          report.epoch, first, result.value, norm));
     }
     m.step(report.lr, norm);
 
@@ -271,7 +273,12 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     activity.add(record, m.readout);
     report.samples += samples.size();
     ++batches;
-    if (progress) progress(report.samples);
+    if (progress) {
+      EpochReport so_far = report;
+      so_far.loss /= static_cast<double>(report.samples);
+      so_far.accuracy = static_cast<double>(correct) / static_cast<double>(report.samples);
+      progress(so_far);
+    }
   }
   m.network.check();
 
@@ -285,8 +292,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   report.accuracy = static_cast<double>(correct) / count;
   report.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
   report.gradient_norm /= std::max<double>(1, static_cast<double>(batches));
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   report.us_per_sample = 1e6 * report.seconds / count;
   m.epochs += report.complete;
   return report;

@@ -106,8 +106,8 @@ TEST(Ways, GiveTheSameSpikesCurrentsAndGradientsOnEveryGraphThatSeveralCanRun) {
         ASSERT_EQ(errors.maxima[p].places, base.errors.maxima[p].places) << "network " << seed;
       }
       const auto others = backward(c.network, c.view(), record, errors, {}, options);
-      const double gradient =
-          test::largest_difference(c.network, gradients, others, gradient_bar, &where);
+      const double gradient = test::largest_difference(c.network, gradients, others, gradient_bar,
+                                                       base.magnitude, &where);
       ASSERT_LE(gradient, gradient_bar)
           << "network " << seed << ", way " << static_cast<int>(way) << ", " << where;
       worst_time = std::max(worst_time, time);
@@ -199,7 +199,7 @@ TEST(Ways, WindowsAndTheEventLoopAgreeOnCyclesWithDelays) {
     std::string where;
     const double gradient =
         test::largest_difference(n, backward(n, inputs, a, errors, {}, windows),
-                                 backward(n, inputs, b, errors, {}, loop), gradient_bar, &where);
+                                 backward(n, inputs, b, errors, {}, loop), gradient_bar, 0, &where);
     ASSERT_LE(gradient, gradient_bar) << seed << " " << where;
     worst_time = std::max(worst_time, time);
     worst_gradient = std::max(worst_gradient, gradient);

@@ -85,10 +85,10 @@ bool same_bits(const Gradients<Real>& a, const Gradients<Real>& b) {
 /// whole tensor cancels, what is left is rounding of the largest terms anywhere: not less than that
 /// counts.
 inline double largest_difference(Network<double> network, const Gradients<double>& a,
-                                 const Gradients<double>& b, double bar,
+                                 const Gradients<double>& b, double bar, double magnitude = 0,
                                  std::string* where = nullptr) {
   const auto x = gradcheck::tensors(network, a), y = gradcheck::tensors(network, b);
-  double terms = 0, worst = 0;
+  double terms = magnitude, worst = 0;
   for (const auto& tensor : x) {
     for (const double v : *tensor.gradient) {
       if (std::isfinite(v)) terms = std::max(terms, std::fabs(v) * tensor.typical);
