@@ -162,6 +162,7 @@ template <class Real>
 Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Errors<Real>& errors,
                          const Wanted& wanted, const Options& options) {
+  network.check();
   const Plan<Real> plan(network, options.way);
   check(plan, inputs);
   check_errors(network, inputs, record, errors);

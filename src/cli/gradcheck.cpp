@@ -40,6 +40,10 @@ void print(const gradcheck::Report& r) {
       r.census.spikes, r.census.multi_spike_neurons, r.census.kink_maxima, r.census.interior_maxima,
       r.census.end_maxima, r.census.refractory_arrivals, r.census.negative_weights,
       r.census.zero_delay_cycles, r.grazing_networks, gradcheck::grazing_slope);
+  if (r.too_many_void()) {
+    fmt::print("more than {:.0f} % of the differences or networks are void\n",
+               100 * gradcheck::void_bar);
+  }
   fmt::print("{}\n", r.passed() ? "passed" : "FAILED");
 }
 

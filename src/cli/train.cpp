@@ -281,9 +281,9 @@ Trained train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, b
                                                       r.epoch, epochs, r.loss, 100 * r.accuracy));
         },
         &stop_requested());
+    if (t.last.samples == 0) break;
     t.seconds += t.last.seconds;
     t.samples += t.last.samples;
-    if (t.last.samples == 0) break;
     std::optional<Evaluation> validation;
     if (data.validation.size() > 0 && !t.stopped()) validation = trainer.evaluate(data.validation);
     output.model(trainer.network());

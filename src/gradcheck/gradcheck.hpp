@@ -15,7 +15,8 @@ namespace saltus::gradcheck {
 
 inline constexpr double difference_bar = 1e-6;
 inline constexpr double oracle_bar = 1e-9;
-inline constexpr double void_bar = 0.1;  // share of the differences that may be void
+inline constexpr double void_bar = 0.1;            // share of the differences that may be void
+inline constexpr std::size_t void_networks = 100;  // from so many on: few may well be void
 
 /// A spike that starts flatter than this (tau_mem dV/dt) or a loss this steep in it amplifies
 /// rounding beyond the oracle's bar: the network is void for both comparisons, and counted.
@@ -39,6 +40,7 @@ struct Report {
   Census census;
 
   std::size_t voided() const { return void_order + void_unresolved; }
+  bool too_many_void() const;
   bool passed() const;
 };
 

@@ -132,6 +132,7 @@ template <class Real>
 LossResult<Real> evaluate(const LossSettings& settings, const Network<Real>& network,
                           const Inputs& inputs, const Record<Real>& record, std::size_t readout,
                           std::span<const std::int32_t> labels, const Options& options) {
+  network.check();
   check(network.populations().at(readout), settings.kind, record.samples, labels);
   return evaluate(settings, Plan<Real>(network), inputs, record, readout, labels, options.threads);
 }

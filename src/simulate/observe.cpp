@@ -17,6 +17,7 @@ namespace {
 template <class Real>
 const Population& neurons_of(const Network<Real>& network, std::size_t population,
                              std::string_view what) {
+  network.check();
   const Population& p = network.populations().at(population);
   if (p.model == Model::input) {
     throw InvalidInput(fmt::format("'{}' is an input: it has no {}", p.name, what));

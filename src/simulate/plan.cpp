@@ -66,7 +66,6 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
 
 template <class Real>
 void check(const Plan<Real>& plan, const Inputs& inputs) {
-  plan.network->check();
   const auto numbers = plan.network->inputs();
   const auto& populations = plan.network->populations();
   if (inputs.spikes.size() != numbers.size()) {

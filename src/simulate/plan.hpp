@@ -49,7 +49,8 @@ struct Plan {
   std::size_t size(std::size_t population) const { return network->populations()[population].size; }
 };
 
-/// Checks the network, and what goes in against it. @throws InvalidInput
+/// Checks what goes in against the network, which has been checked before it was planned.
+/// @throws InvalidInput
 template <class Real>
 void check(const Plan<Real>& plan, const Inputs& inputs);
 

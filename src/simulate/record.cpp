@@ -59,6 +59,7 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
 template <class Real>
 Record<Real> record(const Network<Real>& network, const Inputs& inputs,
                     std::span<const SpikeView> spikes, const Options& options) {
+  network.check();
   const Plan<Real> plan(network);
   check(plan, inputs);
   if (spikes.size() != network.populations().size()) {

@@ -41,6 +41,7 @@ Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads)
 
 template <class Real>
 Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const Options& options) {
+  network.check();
   const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
   check(plan, inputs);
   return simulate(plan, inputs, options.threads);

@@ -42,12 +42,17 @@ void write_file(const std::filesystem::path& file, const std::string& text) {
 }
 
 std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  // A folder opens like a file, and fails when it is read.
-  if (!in.is_open() || in.bad() || std::filesystem::is_directory(file)) {
-    const int error = in.is_open() ? EISDIR : errno;
+  const auto fail = [&](int error) {
     throw FileError(fmt::format("cannot read {}: {}", file.string(), std::strerror(error)));
+  };
+  std::ifstream in(file, std::ios::binary);
+  if (!in.is_open()) fail(errno);
+  if (std::filesystem::is_directory(file)) fail(EISDIR);  // opens like a file
+  std::string text;
+  try {  // the iterators throw where the file cannot be read
+    text.assign(std::istreambuf_iterator<char>(in), {});
+  } catch (const std::ios_base::failure&) {
+    fail(EIO);
   }
   return text;
 }

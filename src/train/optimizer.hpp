@@ -34,8 +34,8 @@ class Optimizer {
     const double c2 = std::sqrt(1 - std::pow(s.beta_2, static_cast<double>(count)));
     const T rate = static_cast<T>(lr * c2 / c1), epsilon = static_cast<T>(s.epsilon * c2);
     const T b1 = static_cast<T>(s.beta_1), b2 = static_cast<T>(s.beta_2);
-    const T keep = static_cast<T>(
-        s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0);
+    const T keep =
+        static_cast<T>(s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0);
     const T factor = static_cast<T>(scale);
     T* const m = first_.data();
     T* const v = second_.data();

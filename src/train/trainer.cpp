@@ -64,6 +64,10 @@ void check_data(const data::LabelledSpikes& data, std::size_t channels, std::str
     throw InvalidInput(fmt::format("the data have {} channels; input '{}' has {}", data.channels,
                                    input, channels));
   }
+  if (data.spikes.samples() != data.size()) {
+    throw InvalidInput(fmt::format("the data hold {} samples and {} labels; expected as many",
+                                   data.spikes.samples(), data.size()));
+  }
   if (data.size() == 0) throw InvalidInput("the data hold no samples");
   validate(data.spikes.view(), channels, input);
 }
@@ -88,6 +92,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
   const auto name = only_input(network, channels);
   check_data(data, channels, name);
   check_readout(network, readout, loss.kind, data);
+  network.check();
   const Plan<Real> plan(network);
   const double ends[] = {t_end};
   Activity<Real> activity(network);
@@ -228,6 +233,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   const auto name = only_input(m.network, channels);
   check_data(data, channels, name);
   check_readout(m.network, m.readout, m.loss.kind, data);
+  m.network.check();  // an epoch that threw may have left it out of range
   const auto epoch = static_cast<std::uint32_t>(m.epochs);
   const auto start = std::chrono::steady_clock::now();
   EpochReport report;

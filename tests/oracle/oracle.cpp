@@ -15,510 +15,556 @@ using std::size_t;
 constexpr Scalar infinity = std::numeric_limits<Scalar>::infinity();
 
 void require(bool condition, const char* message) {
-    if (!condition) throw std::invalid_argument(message);
+  if (!condition) throw std::invalid_argument(message);
 }
 
 // ------------------------------------------------------------------------------------------------------------------
-// One neuron between two events (docs/theory.md section 1). Rates a = 1/tau_mem and c = 1/tau_syn. With the response to
-// a unit of current K(t) = a W(t), W(t) = int_0^t exp(-c u) exp(-a (t - u)) du = (exp(-c t) - exp(-a t)) / (a - c),
+// One neuron between two events (docs/theory.md section 1). Rates a = 1/tau_mem and c = 1/tau_syn.
+// With the response to a unit of current K(t) = a W(t), W(t) = int_0^t exp(-c u) exp(-a (t - u)) du
+// = (exp(-c t) - exp(-a t)) / (a - c),
 //     V(t) = b + (V0 - b) exp(-a t) + I0 K(t).
-// W is symmetric in a and c, so the slower rate can be put in front; nothing cancels at a = c, and nothing overflows.
+// W is symmetric in a and c, so the slower rate can be put in front; nothing cancels at a = c, and
+// nothing overflows.
 
 Scalar response(Scalar a, Scalar c, Scalar t) {
-    const Scalar q = std::fabs(a - c) * t;
-    return a * t * std::exp(-std::min(a, c) * t) * (q == 0 ? 1 : -std::expm1(-q) / q);
+  const Scalar q = std::fabs(a - c) * t;
+  return a * t * std::exp(-std::min(a, c) * t) * (q == 0 ? 1 : -std::expm1(-q) / q);
 }
 
-// dW/da and dW/dc: W = t exp(-slow t) int_0^1 exp(-q x) dx, and a derivative for the faster (slower) rate brings down a
-// factor -t x (-t (1 - x)). The two moments have positive integrands; below q = 1 their closed forms cancel, so series.
+// dW/da and dW/dc: W = t exp(-slow t) int_0^1 exp(-q x) dx, and a derivative for the faster
+// (slower) rate brings down a factor -t x (-t (1 - x)). The two moments have positive integrands;
+// below q = 1 their closed forms cancel, so series.
 std::pair<Scalar, Scalar> response_partials(Scalar a, Scalar c, Scalar t) {
-    const Scalar q = std::fabs(a - c) * t;
-    Scalar fast = 0, slow = 0;
-    if (std::fabs(q) < 1) {
-        Scalar term = 1;  // (-q)^k / k!
-        for (int k = 0; k < 24; term *= -q / Scalar(++k)) {
-            fast += term / Scalar(k + 2);
-            slow += term / Scalar((k + 1) * (k + 2));
-        }
-    } else {
-        fast = (1 - (1 + q) * std::exp(-q)) / (q * q);
-        slow = (q + std::expm1(-q)) / (q * q);
+  const Scalar q = std::fabs(a - c) * t;
+  Scalar fast = 0, slow = 0;
+  if (std::fabs(q) < 1) {
+    Scalar term = 1;  // (-q)^k / k!
+    for (int k = 0; k < 24; term *= -q / Scalar(++k)) {
+      fast += term / Scalar(k + 2);
+      slow += term / Scalar((k + 1) * (k + 2));
     }
-    const Scalar factor = -t * t * std::exp(-std::min(a, c) * t);
-    return a > c ? std::pair{factor * fast, factor * slow} : std::pair{factor * slow, factor * fast};
+  } else {
+    fast = (1 - (1 + q) * std::exp(-q)) / (q * q);
+    slow = (q + std::expm1(-q)) / (q * q);
+  }
+  const Scalar factor = -t * t * std::exp(-std::min(a, c) * t);
+  return a > c ? std::pair{factor * fast, factor * slow} : std::pair{factor * slow, factor * fast};
 }
 
 struct Course {  // the voltage from one instant on, as long as nothing arrives
-    Scalar v0, i0, b, a, c;
-    Scalar voltage(Scalar t) const {
-        return std::isinf(t) ? b : b + (v0 - b) * std::exp(-a * t) + i0 * response(a, c, t);
-    }
-    Scalar slope(Scalar t, Scalar v) const { return a * (b + i0 * std::exp(-c * t) - v); }  // v = voltage(t)
+  Scalar v0, i0, b, a, c;
+  Scalar voltage(Scalar t) const {
+    return std::isinf(t) ? b : b + (v0 - b) * std::exp(-a * t) + i0 * response(a, c, t);
+  }
+  Scalar slope(Scalar t, Scalar v) const {
+    return a * (b + i0 * std::exp(-c * t) - v);
+  }  // v = voltage(t)
 
-    // V'(t) exp(a t) / a = (b - V0 + I0) - c I0 E(t) with E(t) = (exp((a - c) t) - 1) / (a - c), which grows from 0:
-    // V has at most one extremum, where E = (b - V0 + I0) / (c I0). Infinity if there is none at a t > 0.
-    Scalar extremum() const {
-        if (i0 == 0) return infinity;
-        const Scalar e = (b - v0 + i0) / (c * i0), z = (a - c) * e;
-        if (!(e > 0) || z <= -1) return infinity;
-        return z == 0 ? e : std::log1p(z) / (a - c);
-    }
+  // V'(t) exp(a t) / a = (b - V0 + I0) - c I0 E(t) with E(t) = (exp((a - c) t) - 1) / (a - c),
+  // which grows from 0: V has at most one extremum, where E = (b - V0 + I0) / (c I0). Infinity if
+  // there is none at a t > 0.
+  Scalar extremum() const {
+    if (i0 == 0) return infinity;
+    const Scalar e = (b - v0 + i0) / (c * i0), z = (a - c) * e;
+    if (!(e > 0) || z <= -1) return infinity;
+    return z == 0 ? e : std::log1p(z) / (a - c);
+  }
 
-    // The first t in (0, limit] at which V reaches theta from below. The extremum cuts the course into at most two
-    // monotone pieces; the first whose end is above theta holds the crossing, and exactly one.
-    Scalar crossing(Scalar theta, Scalar limit) const {
-        if (v0 >= theta) return 0;
-        Scalar low = 0;
-        const Scalar turn = extremum();
-        if (turn < limit) {
-            if (voltage(turn) > theta) return bisect(theta, low, turn);
-            low = turn;
-        }
-        // An infinite limit comes with b <= theta: the last piece tends to b and cannot cross.
-        if (std::isinf(limit) || voltage(limit) < theta) return infinity;
-        return bisect(theta, low, limit);
+  // The first t in (0, limit] at which V reaches theta from below. The extremum cuts the course
+  // into at most two monotone pieces; the first whose end is above theta holds the crossing, and
+  // exactly one.
+  Scalar crossing(Scalar theta, Scalar limit) const {
+    if (v0 >= theta) return 0;
+    Scalar low = 0;
+    const Scalar turn = extremum();
+    if (turn < limit) {
+      if (voltage(turn) > theta) return bisect(theta, low, turn);
+      low = turn;
     }
+    // An infinite limit comes with b <= theta: the last piece tends to b and cannot cross.
+    if (std::isinf(limit) || voltage(limit) < theta) return infinity;
+    return bisect(theta, low, limit);
+  }
 
-    Scalar bisect(Scalar theta, Scalar low, Scalar high) const {
-        Scalar t = (low + high) / 2;
-        for (int step = 0; step < 300; ++step) {
-            const Scalar v = voltage(t);
-            (v < theta ? low : high) = t;
-            // Newton's point if it stays inside the bracket, otherwise the middle.
-            Scalar next = t - (v - theta) / slope(t, v);
-            if (step < 6 || !(next > low && next < high)) next = (low + high) / 2;
-            if (std::fabs(next - t) <= std::numeric_limits<Scalar>::epsilon() * t) return next;
-            t = next;
-        }
-        return t;
+  Scalar bisect(Scalar theta, Scalar low, Scalar high) const {
+    Scalar t = (low + high) / 2;
+    for (int step = 0; step < 300; ++step) {
+      const Scalar v = voltage(t);
+      (v < theta ? low : high) = t;
+      // Newton's point if it stays inside the bracket, otherwise the middle.
+      Scalar next = t - (v - theta) / slope(t, v);
+      if (step < 6 || !(next > low && next < high)) next = (low + high) / 2;
+      if (std::fabs(next - t) <= std::numeric_limits<Scalar>::epsilon() * t) return next;
+      t = next;
     }
+    return t;
+  }
 };
 
 // ------------------------------------------------------------------------------------------------------------------
 // A number with its derivatives for all parameters (none if only values are wanted).
 struct Dual {
-    Scalar value = 0;
-    std::vector<Scalar> d;
+  Scalar value = 0;
+  std::vector<Scalar> d;
 
-    // += factor * (derivatives of other) and += factor * (derivatives of the parameter itself); values stay.
-    void chain(Scalar factor, const Dual& other) {
-        for (size_t p = 0; p < d.size(); ++p) d[p] += factor * other.d[p];
-    }
-    void chain(Scalar factor, size_t parameter) {
-        if (!d.empty()) d[parameter] += factor;
-    }
+  // += factor * (derivatives of other) and += factor * (derivatives of the parameter itself);
+  // values stay.
+  void chain(Scalar factor, const Dual& other) {
+    for (size_t p = 0; p < d.size(); ++p) d[p] += factor * other.d[p];
+  }
+  void chain(Scalar factor, size_t parameter) {
+    if (!d.empty()) d[parameter] += factor;
+  }
 };
 
-// The neuron's parameters in the order of Gradient; they follow the weights, delays and input times.
-enum Parameter : size_t { tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial, parameters };
+// The neuron's parameters in the order of Gradient; they follow the weights, delays and input
+// times.
+enum Parameter : size_t {
+  tau_mem,
+  tau_syn,
+  v_threshold,
+  v_reset,
+  bias,
+  tau_ref,
+  v_initial,
+  i_initial,
+  parameters
+};
 
 struct Arrival {
-    Dual time;
-    size_t synapse;
-    int occurrence;
+  Dual time;
+  size_t synapse;
+  int occurrence;
 };
 
-// The state of a neuron is (V, I) at a moment of its own that moves with the parameters. As that moment is itself a
-// Dual, jumps need no rules: a state carried from moving moment to moving moment has the right derivatives by itself.
+// The state of a neuron is (V, I) at a moment of its own that moves with the parameters. As that
+// moment is itself a Dual, jumps need no rules: a state carried from moving moment to moving moment
+// has the right derivatives by itself.
 struct State {
-    Dual time, v, i;
-    bool clamped = false;  // V = v_reset until `release`
-    Dual release;
-    Scalar next_spike = infinity;
-    Dual integral;
-    Dual maximum;
-    Maximum place;
-    std::vector<Dual> spikes, samples;
-    std::vector<Scalar> currents;
-    std::vector<Event> log;
+  Dual time, v, i;
+  bool clamped = false;  // V = v_reset until `release`
+  Dual release;
+  Scalar next_spike = infinity;
+  Dual integral;
+  Dual maximum;
+  Maximum place;
+  std::vector<Dual> spikes, samples;
+  std::vector<Scalar> currents;
+  std::vector<Event> log;
 };
 
-// Two arrivals closer than rounding in float64 are one event; each keeps its own exact time nevertheless.
+// Two arrivals closer than rounding in float64 are one event; each keeps its own exact time
+// nevertheless.
 bool same_instant(Scalar s, Scalar t) {
-    constexpr Scalar tolerance = 4 * Scalar(std::numeric_limits<double>::epsilon());
-    return std::fabs(s - t) <= tolerance * std::max(std::fabs(s), std::fabs(t));
+  constexpr Scalar tolerance = 4 * Scalar(std::numeric_limits<double>::epsilon());
+  return std::fabs(s - t) <= tolerance * std::max(std::fabs(s), std::fabs(t));
 }
 
 class Simulation {
-public:
-    Simulation(const Network& network, const std::vector<InputSpike>& inputs, double t_end,
-               const std::vector<double>& sample_times, bool differentiate)
-        : network_(network), inputs_(inputs), end_(t_end), sample_times_(sample_times),
-          states_(network.neurons.size()), outgoing_(network.neurons.size()) {
-        validate();
-        if (differentiate) size_ = parameter(network.neurons.size(), tau_mem);
-        for (size_t s = 0; s < network.synapses.size(); ++s)
-            if (!network.synapses[s].from_input) outgoing_[size_t(network.synapses[s].source)].push_back(s);
-        run();
+ public:
+  Simulation(const Network& network, const std::vector<InputSpike>& inputs, double t_end,
+             const std::vector<double>& sample_times, bool differentiate)
+      : network_(network),
+        inputs_(inputs),
+        end_(t_end),
+        sample_times_(sample_times),
+        states_(network.neurons.size()),
+        outgoing_(network.neurons.size()) {
+    validate();
+    if (differentiate) size_ = parameter(network.neurons.size(), tau_mem);
+    for (size_t s = 0; s < network.synapses.size(); ++s)
+      if (!network.synapses[s].from_input)
+        outgoing_[size_t(network.synapses[s].source)].push_back(s);
+    run();
+  }
+
+  Outcome outcome() const {
+    Outcome out;
+    for (const State& state : states_) {
+      out.spikes.emplace_back();
+      for (size_t k = 0; k < state.spikes.size(); ++k)
+        out.spikes.back().push_back({state.spikes[k].value, state.currents[k]});
+      out.maxima.push_back(state.place);
+      out.integrals.push_back(state.integral.value);
+      out.samples.emplace_back();
+      for (const Dual& sample : state.samples) out.samples.back().push_back(sample.value);
+      out.log.push_back(state.log);
     }
+    out.arrivals = arrivals_;
+    out.refractory_arrivals = refractory_arrivals_;
+    return out;
+  }
 
-    Outcome outcome() const {
-        Outcome out;
-        for (const State& state : states_) {
-            out.spikes.emplace_back();
-            for (size_t k = 0; k < state.spikes.size(); ++k)
-                out.spikes.back().push_back({state.spikes[k].value, state.currents[k]});
-            out.maxima.push_back(state.place);
-            out.integrals.push_back(state.integral.value);
-            out.samples.emplace_back();
-            for (const Dual& sample : state.samples) out.samples.back().push_back(sample.value);
-            out.log.push_back(state.log);
-        }
-        out.arrivals = arrivals_;
-        out.refractory_arrivals = refractory_arrivals_;
-        return out;
+  Gradient contract(const Errors& errors) const {
+    std::vector<Scalar> sum(size_, 0);
+    // Zeros are skipped: an integral to infinity that nobody asked for may have infinite
+    // derivatives.
+    const auto add = [&](double factor, const Dual& quantity) {
+      for (size_t p = 0; factor != 0 && p < size_; ++p) sum[p] += factor * quantity.d[p];
+    };
+    for (size_t n = 0; n < states_.size(); ++n) {
+      const State& state = states_[n];
+      const Neuron& neuron = network_.neurons[n];
+      if (!errors.spike.empty()) {
+        require(errors.spike.at(n).size() <= state.spikes.size(), "more spike errors than spikes");
+        for (size_t k = 0; k < errors.spike[n].size(); ++k)
+          add(errors.spike[n][k], state.spikes[k]);
+      }
+      if (!errors.maximum.empty() && errors.maximum.at(n) != 0) {
+        require(!neuron.spikes, "the maximum is defined for LI neurons only");
+        add(errors.maximum[n], state.maximum);
+      }
+      if (!errors.integral.empty() && errors.integral.at(n) != 0) {
+        require(std::isfinite(end_) || neuron.bias == 0,
+                "the integral to infinity needs a bias of 0");
+        add(errors.integral[n], state.integral);
+      }
+      if (!errors.sample.empty())
+        for (size_t k = 0; k < errors.sample.at(n).size(); ++k)
+          add(errors.sample[n][k], state.samples.at(k));
     }
+    Gradient g;
+    const auto slice = [&](size_t from, size_t count) {
+      return std::vector<Scalar>(sum.begin() + std::ptrdiff_t(from),
+                                 sum.begin() + std::ptrdiff_t(from + count));
+    };
+    const size_t synapses = network_.synapses.size();
+    g.weight = slice(0, synapses);
+    g.delay = slice(synapses, synapses);
+    g.input_time = slice(2 * synapses, inputs_.size());
+    std::vector<Scalar>* const fields[] = {&g.tau_mem, &g.tau_syn, &g.v_threshold, &g.v_reset,
+                                           &g.bias,    &g.tau_ref, &g.v_initial,   &g.i_initial};
+    for (size_t n = 0; n < states_.size(); ++n)
+      for (size_t p = 0; p < parameters; ++p) fields[p]->push_back(sum[parameter(n, Parameter(p))]);
+    return g;
+  }
 
-    Gradient contract(const Errors& errors) const {
-        std::vector<Scalar> sum(size_, 0);
-        // Zeros are skipped: an integral to infinity that nobody asked for may have infinite derivatives.
-        const auto add = [&](double factor, const Dual& quantity) {
-            for (size_t p = 0; factor != 0 && p < size_; ++p) sum[p] += factor * quantity.d[p];
-        };
-        for (size_t n = 0; n < states_.size(); ++n) {
-            const State& state = states_[n];
-            const Neuron& neuron = network_.neurons[n];
-            if (!errors.spike.empty()) {
-                require(errors.spike.at(n).size() <= state.spikes.size(), "more spike errors than spikes");
-                for (size_t k = 0; k < errors.spike[n].size(); ++k) add(errors.spike[n][k], state.spikes[k]);
-            }
-            if (!errors.maximum.empty() && errors.maximum.at(n) != 0) {
-                require(!neuron.spikes, "the maximum is defined for LI neurons only");
-                add(errors.maximum[n], state.maximum);
-            }
-            if (!errors.integral.empty() && errors.integral.at(n) != 0) {
-                require(std::isfinite(end_) || neuron.bias == 0, "the integral to infinity needs a bias of 0");
-                add(errors.integral[n], state.integral);
-            }
-            if (!errors.sample.empty())
-                for (size_t k = 0; k < errors.sample.at(n).size(); ++k) add(errors.sample[n][k], state.samples.at(k));
-        }
-        Gradient g;
-        const auto slice = [&](size_t from, size_t count) {
-            return std::vector<Scalar>(sum.begin() + std::ptrdiff_t(from), sum.begin() + std::ptrdiff_t(from + count));
-        };
-        const size_t synapses = network_.synapses.size();
-        g.weight = slice(0, synapses);
-        g.delay = slice(synapses, synapses);
-        g.input_time = slice(2 * synapses, inputs_.size());
-        std::vector<Scalar>* const fields[] = {&g.tau_mem, &g.tau_syn, &g.v_threshold, &g.v_reset,
-                                               &g.bias,    &g.tau_ref, &g.v_initial,   &g.i_initial};
-        for (size_t n = 0; n < states_.size(); ++n)
-            for (size_t p = 0; p < parameters; ++p) fields[p]->push_back(sum[parameter(n, Parameter(p))]);
-        return g;
+ private:
+  size_t parameter(size_t n, Parameter p) const {
+    return 2 * network_.synapses.size() + inputs_.size() + n * parameters + p;
+  }
+  Dual constant(Scalar value) const { return {value, std::vector<Scalar>(size_, 0)}; }
+  Dual variable(Scalar value, size_t index) const {
+    Dual x = constant(value);
+    x.chain(1, index);
+    return x;
+  }
+
+  void validate() const {
+    const int neurons = int(network_.neurons.size());
+    require(end_ > 0, "t_end must be positive");
+    for (const Neuron& n : network_.neurons) {
+      require(n.tau_mem > 0 && n.tau_syn > 0 && n.tau_ref >= 0, "time constants must be positive");
+      require(!n.spikes || (n.v_reset < n.v_threshold && n.v_initial < n.v_threshold),
+              "the reset and the initial voltage must lie below the threshold");
+      require(!n.spikes || std::isfinite(end_) || n.bias <= n.v_threshold,
+              "an infinite sample needs biases up to the threshold");
     }
-
-private:
-    size_t parameter(size_t n, Parameter p) const {
-        return 2 * network_.synapses.size() + inputs_.size() + n * parameters + p;
+    for (const Synapse& s : network_.synapses) {
+      require(s.source >= 0 && s.source < (s.from_input ? network_.inputs : neurons),
+              "unknown source");
+      require(s.target >= 0 && s.target < neurons, "unknown target");
+      require(std::isfinite(s.weight) && std::isfinite(s.delay) && s.delay >= 0,
+              "weight or delay out of range");
     }
-    Dual constant(Scalar value) const { return {value, std::vector<Scalar>(size_, 0)}; }
-    Dual variable(Scalar value, size_t index) const {
-        Dual x = constant(value);
-        x.chain(1, index);
-        return x;
+    for (const InputSpike& spike : inputs_) {
+      require(spike.channel >= 0 && spike.channel < network_.inputs, "unknown input channel");
+      require(std::isfinite(spike.time) && spike.time >= 0, "input time out of range");
     }
-
-    void validate() const {
-        const int neurons = int(network_.neurons.size());
-        require(end_ > 0, "t_end must be positive");
-        for (const Neuron& n : network_.neurons) {
-            require(n.tau_mem > 0 && n.tau_syn > 0 && n.tau_ref >= 0, "time constants must be positive");
-            require(!n.spikes || (n.v_reset < n.v_threshold && n.v_initial < n.v_threshold),
-                    "the reset and the initial voltage must lie below the threshold");
-            require(!n.spikes || std::isfinite(end_) || n.bias <= n.v_threshold,
-                    "an infinite sample needs biases up to the threshold");
-        }
-        for (const Synapse& s : network_.synapses) {
-            require(s.source >= 0 && s.source < (s.from_input ? network_.inputs : neurons), "unknown source");
-            require(s.target >= 0 && s.target < neurons, "unknown target");
-            require(std::isfinite(s.weight) && std::isfinite(s.delay) && s.delay >= 0, "weight or delay out of range");
-        }
-        for (const InputSpike& spike : inputs_) {
-            require(spike.channel >= 0 && spike.channel < network_.inputs, "unknown input channel");
-            require(std::isfinite(spike.time) && spike.time >= 0, "input time out of range");
-        }
-        require(std::is_sorted(sample_times_.begin(), sample_times_.end()), "sample times must ascend");
-        require(sample_times_.empty() || (sample_times_.front() >= 0 && sample_times_.back() <= end_),
-                "sample times must lie within [0, t_end]");
-        if (std::isfinite(end_)) return;
-        // Longest paths grow for ever if, and only if, there is a cycle. Readouts emit nothing and close none.
-        std::vector<int> depth(network_.neurons.size(), 0);
-        for (bool changed = true; changed;) {
-            changed = false;
-            for (const Synapse& s : network_.synapses) {
-                if (s.from_input || !network_.neurons[size_t(s.source)].spikes) continue;
-                if (depth[size_t(s.target)] > depth[size_t(s.source)]) continue;
-                depth[size_t(s.target)] = depth[size_t(s.source)] + 1;
-                require(depth[size_t(s.target)] < neurons, "an infinite sample needs a network without cycles");
-                changed = true;
-            }
-        }
+    require(std::is_sorted(sample_times_.begin(), sample_times_.end()), "sample times must ascend");
+    require(sample_times_.empty() || (sample_times_.front() >= 0 && sample_times_.back() <= end_),
+            "sample times must lie within [0, t_end]");
+    if (std::isfinite(end_)) return;
+    // Longest paths grow for ever if, and only if, there is a cycle. Readouts emit nothing and
+    // close none.
+    std::vector<int> depth(network_.neurons.size(), 0);
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const Synapse& s : network_.synapses) {
+        if (s.from_input || !network_.neurons[size_t(s.source)].spikes) continue;
+        if (depth[size_t(s.target)] > depth[size_t(s.source)]) continue;
+        depth[size_t(s.target)] = depth[size_t(s.source)] + 1;
+        require(depth[size_t(s.target)] < neurons,
+                "an infinite sample needs a network without cycles");
+        changed = true;
+      }
     }
+  }
 
-    // docs/theory.md section 3: at one instant spikes come before arrivals. Releases and samples come before both;
-    // settle() sees to that.
-    void run() {
-        for (size_t n = 0; n < states_.size(); ++n) {
-            State& s = states_[n];
-            s.time = s.integral = constant(0);
-            s.v = s.maximum = variable(network_.neurons[n].v_initial, parameter(n, v_initial));
-            s.i = variable(network_.neurons[n].i_initial, parameter(n, i_initial));
-            s.place.value = s.v.value;
-            predict(n);
-        }
-        for (size_t k = 0; k < inputs_.size(); ++k)
-            for (size_t s = 0; s < network_.synapses.size(); ++s)
-                if (network_.synapses[s].from_input && network_.synapses[s].source == inputs_[k].channel)
-                    send(variable(inputs_[k].time, 2 * network_.synapses.size() + k), s, int(k));
-
-        for (int step = 0;; ++step) {
-            if (step > 100000) throw std::runtime_error("more than 100,000 events: a runaway");
-            size_t first = 0;
-            for (size_t n = 1; n < states_.size(); ++n)
-                if (states_[n].next_spike < states_[first].next_spike) first = n;
-            const Scalar spike = states_.empty() ? infinity : states_[first].next_spike;
-            const Scalar arrival = queue_.empty() ? infinity : queue_.begin()->first;
-            if (std::isinf(spike) && std::isinf(arrival)) break;
-            if (spike <= arrival)
-                fire(first, spike);
-            else
-                deliver();
-        }
-        for (size_t n = 0; n < states_.size(); ++n) advance(n, constant(end_), Maximum::Place::end);
+  // docs/theory.md section 3: at one instant spikes come before arrivals. Releases and samples come
+  // before both; settle() sees to that.
+  void run() {
+    for (size_t n = 0; n < states_.size(); ++n) {
+      State& s = states_[n];
+      s.time = s.integral = constant(0);
+      s.v = s.maximum = variable(network_.neurons[n].v_initial, parameter(n, v_initial));
+      s.i = variable(network_.neurons[n].i_initial, parameter(n, i_initial));
+      s.place.value = s.v.value;
+      predict(n);
     }
+    for (size_t k = 0; k < inputs_.size(); ++k)
+      for (size_t s = 0; s < network_.synapses.size(); ++s)
+        if (network_.synapses[s].from_input && network_.synapses[s].source == inputs_[k].channel)
+          send(variable(inputs_[k].time, 2 * network_.synapses.size() + k), s, int(k));
 
-    void send(Dual time, size_t synapse, int occurrence) {
-        time.value += network_.synapses[synapse].delay;
-        time.chain(1, network_.synapses.size() + synapse);
-        const Scalar when = time.value;
-        if (when < end_) queue_.emplace(when, Arrival{std::move(time), synapse, occurrence});
+    for (int step = 0;; ++step) {
+      if (step > 100000) throw std::runtime_error("more than 100,000 events: a runaway");
+      size_t first = 0;
+      for (size_t n = 1; n < states_.size(); ++n)
+        if (states_[n].next_spike < states_[first].next_spike) first = n;
+      const Scalar spike = states_.empty() ? infinity : states_[first].next_spike;
+      const Scalar arrival = queue_.empty() ? infinity : queue_.begin()->first;
+      if (std::isinf(spike) && std::isinf(arrival)) break;
+      if (spike <= arrival)
+        fire(first, spike);
+      else
+        deliver();
     }
+    for (size_t n = 0; n < states_.size(); ++n) advance(n, constant(end_), Maximum::Place::end);
+  }
 
-    Course course(size_t n) const {
-        const State& s = states_[n];
-        const Neuron& p = network_.neurons[n];
-        return {s.v.value, s.i.value, p.bias, 1 / Scalar(p.tau_mem), 1 / Scalar(p.tau_syn)};
+  void send(Dual time, size_t synapse, int occurrence) {
+    time.value += network_.synapses[synapse].delay;
+    time.chain(1, network_.synapses.size() + synapse);
+    const Scalar when = time.value;
+    if (when < end_) queue_.emplace(when, Arrival{std::move(time), synapse, occurrence});
+  }
+
+  Course course(size_t n) const {
+    const State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
+    return {s.v.value, s.i.value, p.bias, 1 / Scalar(p.tau_mem), 1 / Scalar(p.tau_syn)};
+  }
+
+  void predict(size_t n) {
+    State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
+    s.next_spike = infinity;
+    if (!p.spikes) return;
+    Course from = course(n);
+    Scalar start = s.time.value;
+    if (s.clamped) {
+      from.i0 *= std::exp(-from.c * (s.release.value - start));
+      start = s.release.value;
     }
+    if (start >= end_) return;
+    const Scalar dt = from.crossing(p.v_threshold, end_ - start);
+    if (std::isfinite(dt)) s.next_spike = std::min(start + dt, end_);
+  }
 
-    void predict(size_t n) {
-        State& s = states_[n];
-        const Neuron& p = network_.neurons[n];
-        s.next_spike = infinity;
-        if (!p.spikes) return;
-        Course from = course(n);
-        Scalar start = s.time.value;
-        if (s.clamped) {
-            from.i0 *= std::exp(-from.c * (s.release.value - start));
-            start = s.release.value;
-        }
-        if (start >= end_) return;
-        const Scalar dt = from.crossing(p.v_threshold, end_ - start);
-        if (std::isfinite(dt)) s.next_spike = std::min(start + dt, end_);
+  // V at a moment that may move: the chain rule over V0, I0, both moments, b and the time
+  // constants.
+  Dual voltage_at(size_t n, const Dual& time) const {
+    const State& s = states_[n];
+    if (s.clamped) return variable(network_.neurons[n].v_reset, parameter(n, v_reset));
+    if (std::isinf(time.value)) return variable(network_.neurons[n].bias, parameter(n, bias));
+    const Course x = course(n);
+    const Scalar t = time.value - s.time.value;
+    Dual v = constant(x.voltage(t));
+    if (size_ == 0) return v;
+    const Scalar decay = std::exp(-x.a * t), slope = x.slope(t, v.value);
+    const auto [w_a, w_c] = response_partials(x.a, x.c, t);
+    const Scalar k = response(x.a, x.c, t);
+    v.chain(decay, s.v);
+    v.chain(k, s.i);
+    v.chain(slope, time);
+    v.chain(-slope, s.time);
+    v.chain(-std::expm1(-x.a * t), parameter(n, bias));
+    v.chain(-x.a * x.a * (-(x.v0 - x.b) * t * decay + x.i0 * (k / x.a + x.a * w_a)),
+            parameter(n, tau_mem));
+    v.chain(-x.c * x.c * x.i0 * x.a * w_c, parameter(n, tau_syn));
+    return v;
+  }
+
+  Dual current_at(size_t n, const Dual& time) const {
+    if (std::isinf(time.value)) return constant(0);
+    const State& s = states_[n];
+    const Scalar c = course(n).c, t = time.value - s.time.value, decay = std::exp(-c * t);
+    Dual i = constant(s.i.value * decay);
+    i.chain(decay, s.i);
+    i.chain(-c * i.value, time);
+    i.chain(c * i.value, s.time);
+    i.chain(c * c * t * i.value, parameter(n, tau_syn));
+    return i;
+  }
+
+  // Carries the state to a moment at which V is already known. Both ODEs integrated once give the
+  // integral of V:
+  //     int V dt = int I dt + b t - tau_mem (V1 - V0),   int I dt = tau_syn (I0 - I1),
+  // so that it needs nothing that is delicate at tau_mem = tau_syn.
+  void move(size_t n, const Dual& time, Dual v) {
+    State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
+    Dual i = current_at(n, time);
+    const Scalar dt = time.value - s.time.value;
+    const Scalar level =
+        s.clamped ? p.v_reset : p.bias;  // what V, or V - I + tau_mem V', is worth throughout
+    const size_t which = parameter(n, s.clamped ? v_reset : bias);
+    if (std::isfinite(dt) || level != 0) s.integral.value += level * dt;
+    if (level != 0) s.integral.chain(level, time);
+    if (level != 0) s.integral.chain(-level, s.time);
+    s.integral.chain(dt, which);
+    if (!s.clamped) {
+      s.integral.value += p.tau_syn * (s.i.value - i.value) - p.tau_mem * (v.value - s.v.value);
+      s.integral.chain(p.tau_syn, s.i);
+      s.integral.chain(-p.tau_syn, i);
+      s.integral.chain(s.i.value - i.value, parameter(n, tau_syn));
+      s.integral.chain(-p.tau_mem, v);
+      s.integral.chain(p.tau_mem, s.v);
+      s.integral.chain(s.v.value - v.value, parameter(n, tau_mem));
     }
+    s.time = time;
+    s.v = std::move(v);
+    s.i = std::move(i);
+  }
 
-    // V at a moment that may move: the chain rule over V0, I0, both moments, b and the time constants.
-    Dual voltage_at(size_t n, const Dual& time) const {
-        const State& s = states_[n];
-        if (s.clamped) return variable(network_.neurons[n].v_reset, parameter(n, v_reset));
-        if (std::isinf(time.value)) return variable(network_.neurons[n].bias, parameter(n, bias));
-        const Course x = course(n);
-        const Scalar t = time.value - s.time.value;
-        Dual v = constant(x.voltage(t));
-        if (size_ == 0) return v;
-        const Scalar decay = std::exp(-x.a * t), slope = x.slope(t, v.value);
-        const auto [w_a, w_c] = response_partials(x.a, x.c, t);
-        const Scalar k = response(x.a, x.c, t);
-        v.chain(decay, s.v);
-        v.chain(k, s.i);
-        v.chain(slope, time);
-        v.chain(-slope, s.time);
-        v.chain(-std::expm1(-x.a * t), parameter(n, bias));
-        v.chain(-x.a * x.a * (-(x.v0 - x.b) * t * decay + x.i0 * (k / x.a + x.a * w_a)), parameter(n, tau_mem));
-        v.chain(-x.c * x.c * x.i0 * x.a * w_c, parameter(n, tau_syn));
-        return v;
+  void read_samples(size_t n, Scalar until, bool inclusive) {
+    State& s = states_[n];
+    for (size_t k = s.samples.size(); k < sample_times_.size(); ++k) {
+      const Scalar at = sample_times_[k];
+      if (at > until || (at == until && !inclusive)) break;
+      s.samples.push_back(voltage_at(n, constant(at)));  // a fixed time: its derivatives are 0
+      s.log.push_back({Event::Kind::sample, -1, int(k), at});
     }
+  }
 
-    Dual current_at(size_t n, const Dual& time) const {
-        if (std::isinf(time.value)) return constant(0);
-        const State& s = states_[n];
-        const Scalar c = course(n).c, t = time.value - s.time.value, decay = std::exp(-c * t);
-        Dual i = constant(s.i.value * decay);
-        i.chain(decay, s.i);
-        i.chain(-c * i.value, time);
-        i.chain(c * i.value, s.time);
-        i.chain(c * c * t * i.value, parameter(n, tau_syn));
-        return i;
+  // Release and samples up to and including `until`; afterwards the neuron is as the spikes and
+  // arrivals find it.
+  void settle(size_t n, Scalar until) {
+    State& s = states_[n];
+    if (s.clamped && s.release.value <= until) {
+      read_samples(n, s.release.value, false);
+      move(n, Dual(s.release), variable(network_.neurons[n].v_reset, parameter(n, v_reset)));
+      s.clamped = false;
+      s.log.push_back({Event::Kind::release, -1, int(s.spikes.size()) - 1, s.time.value});
     }
+    read_samples(n, until, true);
+  }
 
-    // Carries the state to a moment at which V is already known. Both ODEs integrated once give the integral of V:
-    //     int V dt = int I dt + b t - tau_mem (V1 - V0),   int I dt = tau_syn (I0 - I1),
-    // so that it needs nothing that is delicate at tau_mem = tau_syn.
-    void move(size_t n, const Dual& time, Dual v) {
-        State& s = states_[n];
-        const Neuron& p = network_.neurons[n];
-        Dual i = current_at(n, time);
-        const Scalar dt = time.value - s.time.value;
-        const Scalar level = s.clamped ? p.v_reset : p.bias;  // what V, or V - I + tau_mem V', is worth throughout
-        const size_t which = parameter(n, s.clamped ? v_reset : bias);
-        if (std::isfinite(dt) || level != 0) s.integral.value += level * dt;
-        if (level != 0) s.integral.chain(level, time);
-        if (level != 0) s.integral.chain(-level, s.time);
-        s.integral.chain(dt, which);
-        if (!s.clamped) {
-            s.integral.value += p.tau_syn * (s.i.value - i.value) - p.tau_mem * (v.value - s.v.value);
-            s.integral.chain(p.tau_syn, s.i);
-            s.integral.chain(-p.tau_syn, i);
-            s.integral.chain(s.i.value - i.value, parameter(n, tau_syn));
-            s.integral.chain(-p.tau_mem, v);
-            s.integral.chain(p.tau_mem, s.v);
-            s.integral.chain(s.v.value - v.value, parameter(n, tau_mem));
-        }
-        s.time = time;
-        s.v = std::move(v);
-        s.i = std::move(i);
+  void advance(size_t n, const Dual& time, Maximum::Place place) {
+    settle(n, time.value);
+    State& s = states_[n];
+    Dual v = voltage_at(n, time);
+    if (!network_.neurons[n].spikes) {
+      // docs/theory.md section 7. Inside, the slope is 0 and the place's own motion drops out; at
+      // an arrival the voltage at the moving moment already holds the motion (slope times the
+      // motion of that moment).
+      const auto propose = [&](const Dual& value, Scalar when, Maximum::Place where) {
+        if (!(value.value > s.maximum.value)) return;
+        s.maximum = value;
+        s.place = {value.value, when, where, false, s.log.size()};
+      };
+      const Scalar turn = s.time.value + course(n).extremum();
+      if (turn < time.value) propose(voltage_at(n, constant(turn)), turn, Maximum::Place::interior);
+      propose(v, time.value, place);
     }
+    move(n, time, std::move(v));
+  }
 
-    void read_samples(size_t n, Scalar until, bool inclusive) {
-        State& s = states_[n];
-        for (size_t k = s.samples.size(); k < sample_times_.size(); ++k) {
-            const Scalar at = sample_times_[k];
-            if (at > until || (at == until && !inclusive)) break;
-            s.samples.push_back(voltage_at(n, constant(at)));  // a fixed time: its derivatives are 0
-            s.log.push_back({Event::Kind::sample, -1, int(k), at});
-        }
+  // The neuron reaches its threshold at t. Implicit function theorem on V(t_k) = theta.
+  void fire(size_t n, Scalar t) {
+    settle(n, t);
+    State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
+    Dual time = constant(t);
+    const Dual v = voltage_at(n, time);  // at a fixed time
+    const Scalar current = course(n).i0 * std::exp(-course(n).c * (t - s.time.value));
+    const Scalar slope = (current + p.bias - p.v_threshold) / p.tau_mem;
+    time.chain(-1 / slope, v);
+    time.chain(1 / slope, parameter(n, v_threshold));
+    move(n, time, variable(p.v_threshold, parameter(n, v_threshold)));
+
+    s.spikes.push_back(time);
+    s.currents.push_back(current);
+    s.log.push_back({Event::Kind::spike, -1, int(s.spikes.size()) - 1, t});
+    s.v = variable(p.v_reset, parameter(n, v_reset));
+    s.clamped = true;  // also for tau_ref = 0: released at once, but with a moving release
+    s.release = time;
+    s.release.value += p.tau_ref;
+    s.release.chain(1, parameter(n, tau_ref));
+    for (const size_t synapse : outgoing_[n]) send(time, synapse, int(s.spikes.size()) - 1);
+    predict(n);
+  }
+
+  void deliver() {
+    const Scalar when = queue_.begin()->first;
+    const size_t n = size_t(network_.synapses[queue_.begin()->second.synapse].target);
+    std::vector<Arrival> group;
+    for (auto at = queue_.begin(); at != queue_.end() && same_instant(at->first, when);) {
+      if (size_t(network_.synapses[at->second.synapse].target) != n) {
+        ++at;
+        continue;
+      }
+      group.push_back(std::move(at->second));
+      at = queue_.erase(at);
     }
+    State& s = states_[n];
+    // A crossing that rounding moved onto this very instant fires first, with the current before
+    // the arrivals.
+    settle(n, when);
+    const Neuron& p = network_.neurons[n];
+    if (p.spikes && !s.clamped && course(n).voltage(when - s.time.value) >= p.v_threshold)
+      fire(n, when);
 
-    // Release and samples up to and including `until`; afterwards the neuron is as the spikes and arrivals find it.
-    void settle(size_t n, Scalar until) {
-        State& s = states_[n];
-        if (s.clamped && s.release.value <= until) {
-            read_samples(n, s.release.value, false);
-            move(n, Dual(s.release), variable(network_.neurons[n].v_reset, parameter(n, v_reset)));
-            s.clamped = false;
-            s.log.push_back({Event::Kind::release, -1, int(s.spikes.size()) - 1, s.time.value});
-        }
-        read_samples(n, until, true);
+    // The event moves as the mean of its arrivals (this matters to a maximum that sits here, and to
+    // nothing else, because every arrival then acts at its own moment).
+    Dual mean = constant(when);
+    for (const Arrival& arrival : group) mean.chain(1 / Scalar(group.size()), arrival.time);
+    const bool again = same_instant(s.place.time, when);
+    advance(n, mean, Maximum::Place::arrival);
+    if (same_instant(s.place.time, when) && (again || group.size() > 1)) s.place.tied = true;
+    for (const Arrival& arrival : group) {
+      if (group.size() > 1) move(n, arrival.time, voltage_at(n, arrival.time));
+      s.i.value += network_.synapses[arrival.synapse].weight;
+      s.i.chain(1, arrival.synapse);
+      ++arrivals_;
+      if (s.clamped) ++refractory_arrivals_;
+      s.log.push_back(
+          {Event::Kind::arrival, int(arrival.synapse), arrival.occurrence, arrival.time.value});
     }
+    predict(n);
+  }
 
-    void advance(size_t n, const Dual& time, Maximum::Place place) {
-        settle(n, time.value);
-        State& s = states_[n];
-        Dual v = voltage_at(n, time);
-        if (!network_.neurons[n].spikes) {
-            // docs/theory.md section 7. Inside, the slope is 0 and the place's own motion drops out; at an arrival the
-            // voltage at the moving moment already holds the motion (slope times the motion of that moment).
-            const auto propose = [&](const Dual& value, Scalar when, Maximum::Place where) {
-                if (!(value.value > s.maximum.value)) return;
-                s.maximum = value;
-                s.place = {value.value, when, where, false, s.log.size()};
-            };
-            const Scalar turn = s.time.value + course(n).extremum();
-            if (turn < time.value) propose(voltage_at(n, constant(turn)), turn, Maximum::Place::interior);
-            propose(v, time.value, place);
-        }
-        move(n, time, std::move(v));
-    }
-
-    // The neuron reaches its threshold at t. Implicit function theorem on V(t_k) = theta.
-    void fire(size_t n, Scalar t) {
-        settle(n, t);
-        State& s = states_[n];
-        const Neuron& p = network_.neurons[n];
-        Dual time = constant(t);
-        const Dual v = voltage_at(n, time);  // at a fixed time
-        const Scalar current = course(n).i0 * std::exp(-course(n).c * (t - s.time.value));
-        const Scalar slope = (current + p.bias - p.v_threshold) / p.tau_mem;
-        time.chain(-1 / slope, v);
-        time.chain(1 / slope, parameter(n, v_threshold));
-        move(n, time, variable(p.v_threshold, parameter(n, v_threshold)));
-
-        s.spikes.push_back(time);
-        s.currents.push_back(current);
-        s.log.push_back({Event::Kind::spike, -1, int(s.spikes.size()) - 1, t});
-        s.v = variable(p.v_reset, parameter(n, v_reset));
-        s.clamped = true;  // also for tau_ref = 0: released at once, but with a moving release
-        s.release = time;
-        s.release.value += p.tau_ref;
-        s.release.chain(1, parameter(n, tau_ref));
-        for (const size_t synapse : outgoing_[n]) send(time, synapse, int(s.spikes.size()) - 1);
-        predict(n);
-    }
-
-    void deliver() {
-        const Scalar when = queue_.begin()->first;
-        const size_t n = size_t(network_.synapses[queue_.begin()->second.synapse].target);
-        std::vector<Arrival> group;
-        for (auto at = queue_.begin(); at != queue_.end() && same_instant(at->first, when);) {
-            if (size_t(network_.synapses[at->second.synapse].target) != n) {
-                ++at;
-                continue;
-            }
-            group.push_back(std::move(at->second));
-            at = queue_.erase(at);
-        }
-        State& s = states_[n];
-        // A crossing that rounding moved onto this very instant fires first, with the current before the arrivals.
-        settle(n, when);
-        const Neuron& p = network_.neurons[n];
-        if (p.spikes && !s.clamped && course(n).voltage(when - s.time.value) >= p.v_threshold) fire(n, when);
-
-        // The event moves as the mean of its arrivals (this matters to a maximum that sits here, and to nothing else,
-        // because every arrival then acts at its own moment).
-        Dual mean = constant(when);
-        for (const Arrival& arrival : group) mean.chain(1 / Scalar(group.size()), arrival.time);
-        const bool again = same_instant(s.place.time, when);
-        advance(n, mean, Maximum::Place::arrival);
-        if (same_instant(s.place.time, when) && (again || group.size() > 1)) s.place.tied = true;
-        for (const Arrival& arrival : group) {
-            if (group.size() > 1) move(n, arrival.time, voltage_at(n, arrival.time));
-            s.i.value += network_.synapses[arrival.synapse].weight;
-            s.i.chain(1, arrival.synapse);
-            ++arrivals_;
-            if (s.clamped) ++refractory_arrivals_;
-            s.log.push_back({Event::Kind::arrival, int(arrival.synapse), arrival.occurrence, arrival.time.value});
-        }
-        predict(n);
-    }
-
-    const Network& network_;
-    const std::vector<InputSpike>& inputs_;
-    const Scalar end_;
-    const std::vector<double>& sample_times_;
-    size_t size_ = 0;  // number of derivatives carried
-    std::vector<State> states_;
-    std::vector<std::vector<size_t>> outgoing_;
-    std::multimap<Scalar, Arrival> queue_;
-    size_t arrivals_ = 0, refractory_arrivals_ = 0;
+  const Network& network_;
+  const std::vector<InputSpike>& inputs_;
+  const Scalar end_;
+  const std::vector<double>& sample_times_;
+  size_t size_ = 0;  // number of derivatives carried
+  std::vector<State> states_;
+  std::vector<std::vector<size_t>> outgoing_;
+  std::multimap<Scalar, Arrival> queue_;
+  size_t arrivals_ = 0, refractory_arrivals_ = 0;
 };
 
 }  // namespace
 
 Outcome simulate(const Network& network, const std::vector<InputSpike>& inputs, double t_end,
                  const std::vector<double>& sample_times) {
-    return Simulation(network, inputs, t_end, sample_times, false).outcome();
+  return Simulation(network, inputs, t_end, sample_times, false).outcome();
 }
 
-Gradient gradient(const Network& network, const std::vector<InputSpike>& inputs, double t_end, const Errors& errors,
-                  Outcome* outcome) {
-    const Simulation simulation(network, inputs, t_end, errors.sample_times, true);
-    if (outcome != nullptr) *outcome = simulation.outcome();
-    return simulation.contract(errors);
+Gradient gradient(const Network& network, const std::vector<InputSpike>& inputs, double t_end,
+                  const Errors& errors, Outcome* outcome) {
+  const Simulation simulation(network, inputs, t_end, errors.sample_times, true);
+  if (outcome != nullptr) *outcome = simulation.outcome();
+  return simulation.contract(errors);
 }
 
 Scalar functional(const Outcome& outcome, const Errors& errors) {
-    Scalar sum = 0;
-    for (size_t n = 0; n < outcome.spikes.size(); ++n) {
-        if (!errors.spike.empty())
-            for (size_t k = 0; k < errors.spike.at(n).size(); ++k)
-                sum += errors.spike[n][k] * outcome.spikes[n].at(k).time;
-        if (!errors.maximum.empty() && errors.maximum.at(n) != 0) sum += errors.maximum[n] * outcome.maxima[n].value;
-        if (!errors.integral.empty() && errors.integral.at(n) != 0) sum += errors.integral[n] * outcome.integrals[n];
-        if (!errors.sample.empty())
-            for (size_t k = 0; k < errors.sample.at(n).size(); ++k)
-                sum += errors.sample[n][k] * outcome.samples[n].at(k);
-    }
-    return sum;
+  Scalar sum = 0;
+  for (size_t n = 0; n < outcome.spikes.size(); ++n) {
+    if (!errors.spike.empty())
+      for (size_t k = 0; k < errors.spike.at(n).size(); ++k)
+        sum += errors.spike[n][k] * outcome.spikes[n].at(k).time;
+    if (!errors.maximum.empty() && errors.maximum.at(n) != 0)
+      sum += errors.maximum[n] * outcome.maxima[n].value;
+    if (!errors.integral.empty() && errors.integral.at(n) != 0)
+      sum += errors.integral[n] * outcome.integrals[n];
+    if (!errors.sample.empty())
+      for (size_t k = 0; k < errors.sample.at(n).size(); ++k)
+        sum += errors.sample[n][k] * outcome.samples[n].at(k);
+  }
+  return sum;
 }
 
 }  // namespace saltus_oracle

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An independent check of the library: it shares no code and no method with it. One sample of an arbitrary graph of
-// point neurons is simulated event by event in long double, and every state, arrival time and spike time carries its
-// derivatives with respect to every parameter FORWARD in time (sensitivity equations), so that nothing here resembles
-// the adjoint equations under test. The model is that of docs/theory.md sections 1, 3, 7 and 8.
+// An independent check of the library: it shares no code and no method with it. One sample of an
+// arbitrary graph of point neurons is simulated event by event in long double, and every state,
+// arrival time and spike time carries its derivatives with respect to every parameter FORWARD in
+// time (sensitivity equations), so that nothing here resembles the adjoint equations under test.
+// The model is that of docs/theory.md sections 1, 3, 7 and 8.
 #pragma once
 
 #include <cstddef>
@@ -13,90 +14,99 @@ namespace saltus_oracle {
 
 using Scalar = long double;
 
-// A LIF neuron (spikes) or an LI readout (does not spike: threshold, reset and tau_ref mean nothing to it).
+// A LIF neuron (spikes) or an LI readout (does not spike: threshold, reset and tau_ref mean nothing
+// to it).
 struct Neuron {
-    bool spikes = true;
-    double tau_mem = 0.02, tau_syn = 0.005, v_threshold = 1, v_reset = 0, bias = 0, tau_ref = 0, v_initial = 0,
-           i_initial = 0;
+  bool spikes = true;
+  double tau_mem = 0.02, tau_syn = 0.005, v_threshold = 1, v_reset = 0, bias = 0, tau_ref = 0,
+         v_initial = 0, i_initial = 0;
 };
 
 struct Synapse {
-    bool from_input;
-    int source;  // input channel or neuron
-    int target;
-    double weight, delay;
+  bool from_input;
+  int source;  // input channel or neuron
+  int target;
+  double weight, delay;
 };
 
 struct InputSpike {
-    double time;
-    int channel;
+  double time;
+  int channel;
 };
 
 struct Network {
-    int inputs = 0;  // number of input channels
-    std::vector<Neuron> neurons;
-    std::vector<Synapse> synapses;
+  int inputs = 0;  // number of input channels
+  std::vector<Neuron> neurons;
+  std::vector<Synapse> synapses;
 };
 
-// What happened at one neuron, in order. Two runs whose logs agree in all but the times lie on one smooth branch.
+// What happened at one neuron, in order. Two runs whose logs agree in all but the times lie on one
+// smooth branch.
 struct Event {
-    enum class Kind { arrival, spike, release, sample };
-    Kind kind;
-    int synapse;     // arrival: which synapse; otherwise -1
-    int occurrence;  // arrival: index of the input spike, or number of the source's spike; spike, sample: its number
-    Scalar time;
-    bool same_as(const Event& other) const {
-        return kind == other.kind && synapse == other.synapse && occurrence == other.occurrence;
-    }
+  enum class Kind { arrival, spike, release, sample };
+  Kind kind;
+  int synapse;     // arrival: which synapse; otherwise -1
+  int occurrence;  // arrival: index of the input spike, or number of the source's spike; spike,
+                   // sample: its number
+  Scalar time;
+  bool same_as(const Event& other) const {
+    return kind == other.kind && synapse == other.synapse && occurrence == other.occurrence;
+  }
 };
 
 struct Spike {
-    Scalar time;
-    Scalar current;  // I just before the spike (and before any arrival at that instant)
+  Scalar time;
+  Scalar current;  // I just before the spike (and before any arrival at that instant)
 };
 
 struct Maximum {
-    enum class Place { start, interior, arrival, end };
-    Scalar value = 0, time = 0;
-    Place place = Place::start;
-    bool tied = false;      // several arrivals, or an arrival and the start, at that instant: one-sided derivatives
-    std::size_t event = 0;  // length of the neuron's log when the maximum was passed
+  enum class Place { start, interior, arrival, end };
+  Scalar value = 0, time = 0;
+  Place place = Place::start;
+  bool tied = false;  // several arrivals, or an arrival and the start, at that instant: one-sided
+                      // derivatives
+  std::size_t event = 0;  // length of the neuron's log when the maximum was passed
 };
 
-// All vectors have one entry per neuron. Maxima are those of LI neurons; for LIF neurons the entry means nothing.
+// All vectors have one entry per neuron. Maxima are those of LI neurons; for LIF neurons the entry
+// means nothing.
 struct Outcome {
-    std::vector<std::vector<Spike>> spikes;
-    std::vector<Maximum> maxima;
-    std::vector<Scalar> integrals;              // of V over [0, T]; infinite or NaN if T is infinite and bias is not 0
-    std::vector<std::vector<Scalar>> samples;   // V at the sample times, left limits
-    std::vector<std::vector<Event>> log;
-    std::size_t arrivals = 0;
-    std::size_t refractory_arrivals = 0;        // arrivals at a clamped neuron
+  std::vector<std::vector<Spike>> spikes;
+  std::vector<Maximum> maxima;
+  std::vector<Scalar>
+      integrals;  // of V over [0, T]; infinite or NaN if T is infinite and bias is not 0
+  std::vector<std::vector<Scalar>> samples;  // V at the sample times, left limits
+  std::vector<std::vector<Event>> log;
+  std::size_t arrivals = 0;
+  std::size_t refractory_arrivals = 0;  // arrivals at a clamped neuron
 };
 
 // A linear functional of the outcome. Any outer vector may be empty, meaning zero.
 struct Errors {
-    std::vector<std::vector<double>> spike;   // [neuron][k] dL/dt_k; inner vector: empty, or up to the number of spikes
-    std::vector<double> maximum;              // [neuron] dL/dVmax, LI only
-    std::vector<double> integral;             // [neuron] dL/d(integral of V)
-    std::vector<double> sample_times;         // ascending, within [0, T]
-    std::vector<std::vector<double>> sample;  // [neuron][sample time] dL/dV(at)
+  std::vector<std::vector<double>>
+      spike;  // [neuron][k] dL/dt_k; inner vector: empty, or up to the number of spikes
+  std::vector<double> maximum;              // [neuron] dL/dVmax, LI only
+  std::vector<double> integral;             // [neuron] dL/d(integral of V)
+  std::vector<double> sample_times;         // ascending, within [0, T]
+  std::vector<std::vector<double>> sample;  // [neuron][sample time] dL/dV(at)
 };
 
 struct Gradient {
-    std::vector<Scalar> weight, delay;  // per synapse
-    std::vector<Scalar> input_time;     // per input spike, in the order given
-    std::vector<Scalar> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial;  // per neuron
+  std::vector<Scalar> weight, delay;  // per synapse
+  std::vector<Scalar> input_time;     // per input spike, in the order given
+  std::vector<Scalar> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial,
+      i_initial;  // per neuron
 };
 
-// Both throw std::invalid_argument for a network, input or functional that has no meaning, and std::runtime_error after
-// 100,000 events (a runaway of mutual excitation). t_end may be infinite.
-// At a tau_ref or delay of exactly 0 the derivative is the one-sided one, towards larger values. With t_end infinite
-// and an integral asked for, the derivative for that neuron's own bias is truly infinite, and returned so.
+// Both throw std::invalid_argument for a network, input or functional that has no meaning, and
+// std::runtime_error after 100,000 events (a runaway of mutual excitation). t_end may be infinite.
+// At a tau_ref or delay of exactly 0 the derivative is the one-sided one, towards larger values.
+// With t_end infinite and an integral asked for, the derivative for that neuron's own bias is truly
+// infinite, and returned so.
 Outcome simulate(const Network& network, const std::vector<InputSpike>& inputs, double t_end,
                  const std::vector<double>& sample_times = {});
-Gradient gradient(const Network& network, const std::vector<InputSpike>& inputs, double t_end, const Errors& errors,
-                  Outcome* outcome = nullptr);
+Gradient gradient(const Network& network, const std::vector<InputSpike>& inputs, double t_end,
+                  const Errors& errors, Outcome* outcome = nullptr);
 
 // The value of the functional.
 Scalar functional(const Outcome& outcome, const Errors& errors);

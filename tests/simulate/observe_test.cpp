@@ -185,8 +185,7 @@ TEST(Voltages, AtASpikeAreThoseBeforeItAndInTheClampTheReset) {
   }
 }
 
-// --- against the oracle
-// ---------------------------------------------------------------------------
+// --- against the oracle ------------------------------------------------------------------------
 
 // One neuron of the oracle per neuron, one synapse per synapse. `first`: a population's first
 // neuron.
@@ -379,8 +378,7 @@ TEST(Observe, Float32IsNearFloat64) {
   EXPECT_LT(worst, 2e-3);
 }
 
-// --- errors
-// ---------------------------------------------------------------------------------------
+// --- errors ------------------------------------------------------------------------------------
 
 struct Small {
   Network<double> network;

@@ -591,8 +591,7 @@ TEST(Simulate, ANetworkWithoutInputsRunsAsManySamplesAsItHasEnds) {
   EXPECT_GT(record.populations[0].spikes.offsets[1], 3);
 }
 
-// --- delays
-// ---------------------------------------------------------------------------------------
+// --- delays ------------------------------------------------------------------------------------
 
 struct DelayCase {
   Delay::Kind kind;
@@ -731,8 +730,7 @@ TEST(Delays, AVeryShortOneInsideACycleRunsAsTheEventLoop) {
   EXPECT_GT(a.populations[1].currents.size(), 0u);
 }
 
-// --- the sort
-// -------------------------------------------------------------------------------------
+// --- the sort ----------------------------------------------------------------------------------
 
 TEST(SortByTime, OrdersByTimeThenNeuronForAnyNumberAndAnyCrowding) {
   Random random(2, Purpose::synthetic);

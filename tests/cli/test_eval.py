@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+
+import h5py
+import numpy as np
+import pytest
+
+
+def test_eval_repeats_the_test_result(saltus, tmp_path):
+    out = tmp_path / "run"
+    trained = saltus.good("train", "yinyang", "--epochs", 2, "--train-samples", 300, "--seed", 5,
+                          "--out", out, "--json").json  # fmt: skip
+    for threads in (1, 2):
+        found = saltus.good("eval", out, "--threads", threads, "--json").json
+        for key in ("task", "seed", "epochs", "precision", "test_accuracy", "test_loss",
+                    "hidden_spikes_per_sample"):  # fmt: skip
+            assert found[key] == trained[key]
+        for key in ("train_seconds", "seconds_per_epoch", "us_per_sample"):
+            assert found[key] == pytest.approx(trained[key])
+        assert found["threads"] == threads
+    text = saltus.good("eval", out).out
+    assert f"test accuracy {100 * trained['test_accuracy']:.2f} %" in text
+
+
+def test_eval_finds_the_data_from_another_folder(saltus, images, tmp_path):
+    images("data")
+    saltus.good("train", "mnist", "--data", "data", "--validation", 20, "--epochs", 1, "--out",
+                "run", cwd=tmp_path)  # fmt: skip
+    (tmp_path / "elsewhere").mkdir()
+    saltus.good("eval", "../run", cwd=tmp_path / "elsewhere")
+
+
+def test_eval_of_moved_images(saltus, images, tmp_path):
+    old, run = images("old"), tmp_path / "run"
+    trained = saltus.good("train", "mnist", "--data", old, "--validation", 20, "--epochs", 1,
+                          "--out", run, "--json").json  # fmt: skip
+    new = old.rename(tmp_path / "new")
+    saltus.bad("eval", run, code=1, says=[str(old), "no such file"])
+    found = saltus.good("eval", run, "--data", new, "--json").json
+    assert found["test_loss"] == trained["test_loss"]
+
+
+def test_eval_of_moved_spikes(saltus, spike_file, tmp_path):
+    train, test, run = spike_file("train.h5"), spike_file("test.h5"), tmp_path / "run"
+    trained = saltus.good("train", "spikes", "--train", train, "--test", test, "--hidden", 20,
+                          "--epochs", 1, "--out", run, "--json").json  # fmt: skip
+    (tmp_path / "new").mkdir()
+    moved = test.rename(tmp_path / "new" / "test.h5")
+    for place in (["--data", moved.parent], ["--test", moved]):
+        found = saltus.good("eval", run, *place, "--json").json
+        assert found["test_loss"] == trained["test_loss"]
+
+
+def test_eval_of_data_that_do_not_fit(saltus, images, spike_file, tmp_path):
+    run = tmp_path / "run"
+    saltus.good("train", "mnist", "--data", images("six"), "--validation", 20, "--epochs", 1,
+                "--out", run)  # fmt: skip
+    saltus.bad("eval", run, "--data", images("five", size=5), code=2,
+               says=["25 channels", "36"])  # fmt: skip
+    small = spike_file("small.h5")
+    saltus.good("train", "spikes", "--train", small, "--test", small, "--hidden", 20, "--epochs", 1,
+                "--out", run)  # fmt: skip
+    saltus.bad("eval", run, "--test", spike_file("classes.h5", classes=5), code=2,
+               says=["label 3 is 3", "outputs 0 to 2"])  # fmt: skip
+    saltus.bad("eval", run, "--test", spike_file("units.h5", units=9), code=2,
+               says=["9 channels", "6"])  # fmt: skip
+
+
+def test_eval_without_a_model(saltus, model, tmp_path):
+    saltus.bad("eval", tmp_path / "none", code=1, says=["settings.json", "No such file"])
+    saltus.bad("eval", model / "model.h5", code=1, says=["settings.json", "Not a directory"])
+    (model / "model.h5").unlink()
+    saltus.bad("eval", model, code=1, says=["model.h5", "no such file"])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9])
+def test_eval_of_a_truncated_model(saltus, model, share):
+    file = model / "model.h5"
+    os.truncate(file, int(share * file.stat().st_size))
+    saltus.bad("eval", model, code=1, says=["model.h5"])
+
+
+def test_no_damaged_model_crashes_eval(saltus, model):
+    good = (model / "model.h5").read_bytes()
+    random = np.random.default_rng(3)
+    for _ in range(40):
+        damaged = bytearray(good)
+        for place in random.integers(0, len(good), 20):
+            damaged[place] = random.integers(0, 256)
+        (model / "model.h5").write_bytes(damaged)
+        result = saltus("eval", model)
+        assert result.code in (0, 1, 2), result.err
+        assert result.code == 0 or result.err.startswith("saltus: "), result.err
+
+
+def change_attribute(place, name, value):
+    def change(file):
+        del file[place].attrs[name]
+        file[place].attrs[name] = value
+
+    return change
+
+
+def change_data(place, value):
+    def change(file):
+        del file[place]
+        file[place] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda file: file.attrs.__delitem__("saltus_format"), ["saltus_format", "not a model"]),
+        (change_attribute("/", "saltus_format", 99), ["another format"]),
+        (change_attribute("/", "populations", 7), ["group 3"]),
+        (change_attribute("/", "populations", np.arange(64)), ["populations", "not one value"]),
+        (change_attribute("populations/1", "model", np.bytes_("AdEx")), ["AdEx", "LIF"]),
+        (change_attribute("populations/1", "model", "LIF"), ["model is no text of fixed length"]),
+        (change_attribute("populations/1", "size", 7), ["5 x 7"]),
+        (change_attribute("populations/0", "name", np.bytes_("out")), ["'out'"]),
+        (change_attribute("projections/0", "target", 9), ["leads nowhere"]),
+        (change_data("projections/0/weight", np.full((5, 60), np.nan)), ["weight[0, 0] is nan"]),
+        (change_data("projections/0/weight", np.zeros((5, 3))), ["15 values", "5 x 60"]),
+        (change_data("projections/0/weight", "text"), ["weight"]),
+        (change_data("populations/1/tau_mem", [[-1.0]]), ["tau_mem[0] is -1"]),
+    ],
+)
+def test_eval_of_a_wrong_model(saltus, model, change, says):
+    with h5py.File(model / "model.h5", "r+") as file:
+        change(file)
+    result = saltus("eval", model)
+    assert result.code in (1, 2), result.err
+    assert result.err.count("\n") == 1
+    for text in ["model.h5", *says]:
+        assert text in result.err
+
+
+def test_eval_of_a_model_too_large_to_read(saltus, model):
+    with h5py.File(model / "model.h5", "r+") as file:
+        del file["projections/0/weight"]
+        file.create_dataset("projections/0/weight", (2**24, 2**24), chunks=(64, 64), dtype="f4")
+    saltus.bad("eval", model, code=1, says=["model.h5", "too large"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", ["not JSON"]),
+        ("{", ["not JSON"]),
+        ("\x00\xff", ["not JSON"]),
+        ("[]", ["no task"]),
+        ("{}", ["no task"]),
+        ('{"task": "chess"}', ["chess", "yinyang"]),
+        ('{"task": 5}', ["task is 5", "a text"]),
+    ],
+)
+def test_eval_of_corrupted_settings(saltus, model, text, says):
+    (model / "settings.json").write_bytes(text.encode("latin-1"))
+    saltus.bad("eval", model, code=1, says=["settings.json", *says])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("precision", "float16", "float32 or float64"),
+        ("hidden", [-5], "whole number"),
+        ("hidden", "many", "a list"),
+        ("tau_mem", None, "a number"),
+        ("seed", 1.5, "whole number"),
+        ("recurrent", 1, "true or false"),
+        ("loss", "hinge", "first_spike"),
+        ("t_end", -1, "above 0"),
+    ],
+)
+def test_eval_of_a_wrong_setting(saltus, model, field, value, says):
+    settings = json.loads((model / "settings.json").read_text())
+    (model / "settings.json").write_text(json.dumps(settings | {field: value}))
+    saltus.bad("eval", model, code=1, says=["settings.json", says])
+
+
+def test_eval_of_another_loss_than_the_models(saltus, model):
+    settings = json.loads((model / "settings.json").read_text())
+    (model / "settings.json").write_text(json.dumps(settings | {"loss": "maximum_voltage"}))
+    saltus.bad("eval", model, code=2, says=["maximum_voltage needs LI outputs"])
+
+
+def test_eval_of_metrics(saltus, model):
+    good = (model / "metrics.jsonl").read_text()
+    for bad in (good[:-30], good + "5\n", '{"epoch": 1}\n', "\n"):
+        (model / "metrics.jsonl").write_text(bad)
+        saltus.bad("eval", model, code=1, says=["metrics.jsonl: line"])
+    (model / "metrics.jsonl").write_text("")
+    assert saltus.good("eval", model, "--json").json["epochs"] == 0
+    (model / "metrics.jsonl").unlink()
+    assert saltus.good("eval", model, "--json").json["epochs"] == 0

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The optimisers against the formulas of their papers, written down plainly.
+#include "train/optimizer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "random/random.hpp"
+#include "support/support.hpp"
+
+namespace saltus {
+namespace {
+
+using test::refusal;
+
+// `steps` gradients for `size` values.
+std::vector<std::vector<double>> gradients(std::size_t steps, std::size_t size) {
+  Random random(1, Purpose::synthetic);
+  std::vector<std::vector<double>> result(steps, std::vector<double>(size));
+  for (auto& g : result) {
+    for (double& v : g) v = random.normal() * std::exp(random.uniform(-6, 2));
+  }
+  return result;
+}
+
+template <class T>
+std::vector<T> after(const TrainSettings& s, const std::vector<std::vector<double>>& all,
+                     std::vector<T> values, double scale = 1) {
+  Optimizer<T> optimizer;
+  std::int64_t count = 0;
+  for (const auto& g : all) {
+    const std::vector<T> gradient(g.begin(), g.end());
+    ++count;
+    // The rate differs from step to step.
+    optimizer.step(s, s.lr / static_cast<double>(count), count, scale, std::span<T>(values),
+                   std::span<const T>(gradient));
+  }
+  return values;
+}
+
+const std::vector<double> start = {0.5, -2, 3, 0, 1e-3};
+
+void expect_near(const std::vector<double>& values, const std::vector<double>& expected,
+                 double tolerance) {
+  ASSERT_EQ(values.size(), expected.size());
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    EXPECT_NEAR(values[k], expected[k], tolerance * (std::fabs(expected[k]) + 1)) << k;
+  }
+}
+
+// Kingma & Ba 2015, algorithm 1; `decay` as in Loshchilov & Hutter 2019, algorithm 2 (with the
+// schedule's rate in front of it).
+std::vector<double> adam(const TrainSettings& s, const std::vector<std::vector<double>>& all,
+                         std::vector<double> w, double scale, double decay) {
+  std::vector<double> m(w.size()), v(w.size());
+  double t = 0;
+  for (const auto& gradient : all) {
+    t += 1;
+    const double lr = s.lr / t;
+    for (std::size_t k = 0; k < w.size(); ++k) {
+      const double g = scale * gradient[k];
+      m[k] = s.beta_1 * m[k] + (1 - s.beta_1) * g;
+      v[k] = s.beta_2 * v[k] + (1 - s.beta_2) * g * g;
+      const double m_hat = m[k] / (1 - std::pow(s.beta_1, t));
+      const double v_hat = v[k] / (1 - std::pow(s.beta_2, t));
+      w[k] -= lr * (m_hat / (std::sqrt(v_hat) + s.epsilon) + decay * w[k]);
+    }
+  }
+  return w;
+}
+
+TEST(Adam, IsTheAlgorithmOfThePaper) {
+  for (const std::size_t steps : {1u, 2u, 25u}) {
+    for (const double scale : {1.0, 0.25}) {
+      TrainSettings s;
+      s.lr = 0.02;
+      s.epsilon = 1e-3;
+      s.beta_1 = 0.8;
+      s.beta_2 = 0.95;
+      s.weight_decay = 0.5;  // not Adam's
+      const auto all = gradients(steps, start.size());
+      expect_near(after(s, all, start, scale), adam(s, all, start, scale, 0), 1e-13);
+    }
+  }
+}
+
+TEST(Adam, AFirstStepIsTheRateWhateverTheSizeOfTheGradient) {
+  TrainSettings s;
+  s.lr = 0.01;
+  for (const double g : {1e-3, 1.0, -50.0}) {
+    const auto w = after(s, {{g}}, std::vector<double>{1.0});
+    EXPECT_NEAR(w[0], 1 - std::copysign(0.01, g), 1e-6);
+  }
+}
+
+TEST(AdamW, DecaysTheWeightsApartFromTheGradient) {
+  TrainSettings s;
+  s.optimizer = OptimizerKind::adamw;
+  s.lr = 0.05;
+  s.weight_decay = 0.3;
+  const auto all = gradients(25, start.size());
+  const auto w = after(s, all, start);
+  expect_near(w, adam(s, all, start, 1, 0.3), 1e-13);
+  TrainSettings without = s;
+  without.weight_decay = 0;
+  EXPECT_GT(std::fabs(after(without, all, start)[1] - w[1]), 1e-3);
+}
+
+TEST(Sgd, HasMomentumAndTheDecayInItsGradient) {
+  for (const double momentum : {0.0, 0.9}) {
+    for (const double decay : {0.0, 0.1}) {
+      TrainSettings s;
+      s.optimizer = OptimizerKind::sgd;
+      s.lr = 0.03;
+      s.momentum = momentum;
+      s.weight_decay = decay;
+      const auto all = gradients(20, start.size());
+      std::vector<double> w = start, velocity(w.size());
+      double t = 0;
+      for (const auto& g : all) {
+        t += 1;
+        for (std::size_t k = 0; k < w.size(); ++k) {
+          velocity[k] = momentum * velocity[k] + 0.5 * g[k] + decay * w[k];
+          w[k] -= s.lr / t * velocity[k];
+        }
+      }
+      expect_near(after(s, all, start, 0.5), w, 1e-13);
+    }
+  }
+}
+
+TEST(Optimizers, InFloat32AreNearFloat64) {
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
+    TrainSettings s;
+    s.optimizer = kind;
+    s.lr = 0.02;
+    s.weight_decay = 0.1;
+    const auto all = gradients(20, start.size());
+    const auto single = after(s, all, std::vector<float>(start.begin(), start.end()));
+    expect_near({single.begin(), single.end()}, after(s, all, start), 2e-6);
+  }
+}
+
+TEST(Schedules, GiveTheRateOfEveryEpoch) {
+  TrainSettings s;
+  s.lr = 0.1;
+  s.epochs = 5;
+  s.schedule = ScheduleKind::constant;
+  for (int e = 0; e < 5; ++e) EXPECT_EQ(learning_rate(s, e), 0.1);
+  s.schedule = ScheduleKind::exponential;
+  s.decay = 0.5;
+  for (int e = 0; e < 5; ++e) EXPECT_NEAR(learning_rate(s, e), 0.1 * std::pow(0.5, e), 1e-17);
+  s.schedule = ScheduleKind::cosine;
+  s.lr_final = 0.02;
+  const double expected[] = {0.1, 0.06 + 0.04 * std::numbers::sqrt2 / 2, 0.06,
+                             0.06 - 0.04 * std::numbers::sqrt2 / 2, 0.02};
+  for (int e = 0; e < 5; ++e) EXPECT_NEAR(learning_rate(s, e), expected[e], 1e-16);
+  s.epochs = 1;
+  EXPECT_EQ(learning_rate(s, 0), 0.1);
+}
+
+TEST(Names, OfOptimizersAndSchedulesGoBothWaysAndUnknownOnesListThem) {
+  for (const auto kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
+    EXPECT_EQ(optimizer_kind(to_string(kind)), kind);
+  }
+  for (const auto kind :
+       {ScheduleKind::constant, ScheduleKind::exponential, ScheduleKind::cosine}) {
+    EXPECT_EQ(schedule_kind(to_string(kind)), kind);
+  }
+  EXPECT_EQ(refusal([] { optimizer_kind("Adam"); }),
+            "no optimizer is called 'Adam'; there are: sgd, adam, adamw");
+  EXPECT_EQ(refusal([] { schedule_kind("step"); }),
+            "no schedule is called 'step'; there are: constant, exponential, cosine");
+}
+
+}  // namespace
+}  // namespace saltus
