@@ -5,8 +5,8 @@
     scripts/results.py --data DIR [--only yinyang mnist ...] [--jobs N] [--write]
 
 DIR holds the folders mnist, fashion_mnist and braille. Every run leaves its JSON line in
-runs/results/; a run that is there already is not repeated, so that an interrupted table goes on where
-it was. With --write the tables go into docs/results.md.
+runs/results/; a run that is there already is not repeated, so that an interrupted table goes on
+where it was. With --write the tables go into docs/results.md.
 """
 
 from __future__ import annotations
