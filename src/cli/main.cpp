@@ -39,6 +39,7 @@ void open_standard_streams() {
 // Weights that make neurons spike without end fill the memory: better an exception than a machine
 // that swaps.
 void limit_memory() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they map terabytes
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   rlimit limit{};
   if (pages <= 0 || page <= 0 || getrlimit(RLIMIT_DATA, &limit) != 0) return;
@@ -47,6 +48,7 @@ void limit_memory() {
     limit.rlim_cur = memory / 10 * 9;
     setrlimit(RLIMIT_DATA, &limit);
   }
+#endif
 }
 
 int run(int argc, char** argv) {
