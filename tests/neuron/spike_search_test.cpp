@@ -263,8 +263,7 @@ Found<Real> search(const Case& c, const TimeConstants& tc) {
               .tau_ref = 0,
               .v_initial = 0,
               .i_initial = 0};
-  const Real v = std::min(static_cast<Real>(c.v0), n.just_below_theta),
-             i = static_cast<Real>(c.i0);
+  const Real v = std::min(static_cast<Real>(c.v0), n.just_below_theta), i = static_cast<Real>(c.i0);
   const Decay<Real> d = decay<Real>(tc, c.dt());
   const Real v_end = membrane_after(n, v, i, d);
   const Crossing<Real> x = first_crossing(n, v, i, c.t, c.t_end, d, v_end);
