@@ -10,7 +10,6 @@
 //     h(x)).
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -53,6 +52,11 @@ struct TimeConstants {
     return std::expm1(q * std::log(x)) / q;
   }
 
+  /// 1 + p h(x) as x goes to 0.
+  double end_slope_at_infinity() const {
+    return p > 1 ? -1 / (p - 1) : -std::numeric_limits<double>::infinity();
+  }
+
   /// x^p, the decay of I while V decays by x.
   template <class Real>
   Real synaptic(Real x) const {
@@ -84,19 +88,18 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt, double mem) {
     k = (q > 0 ? mem : syn) * (-std::expm1(-std::fabs(q) * dt / tc.tau_mem)) / std::fabs(q);
   }
   const double reach = dt < tc.t_peak ? k : tc.k_peak;
+  const double end_slope =
+      mem >= std::numeric_limits<double>::min() ? 1 - tc.p * k / mem : tc.end_slope_at_infinity();
   return {static_cast<Real>(mem), static_cast<Real>(syn), static_cast<Real>(k),
-          static_cast<Real>(reach), static_cast<Real>(1 - tc.p * k / mem)};
+          static_cast<Real>(reach), static_cast<Real>(end_slope)};
 }
 
 template <class Real>
 inline Decay<Real> decay(const TimeConstants& tc, double dt) {
   if (std::isinf(dt)) {
-    const double end_slope = tc.p > 1 ? -1 / (tc.p - 1) : -std::numeric_limits<double>::infinity();
-    return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(end_slope)};
+    return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(tc.end_slope_at_infinity())};
   }
-  // Not 0: x would have no logarithm, and no slope.
-  return decay<Real>(tc, dt,
-                     std::max(std::exp(-dt / tc.tau_mem), std::numeric_limits<double>::min()));
+  return decay<Real>(tc, dt, std::exp(-dt / tc.tau_mem));
 }
 
 }  // namespace saltus::neuron
