@@ -32,11 +32,13 @@ Estimate differentiate(Value&& value, double step, double scale, double rounding
   Estimate best;
   double best_quality = std::numeric_limits<double>::infinity();
   std::array<double, 4> last{};  // extrapolations of order 2, 4, 6, 8 at the last step
+  double last_change = std::numeric_limits<double>::infinity();
   int known = 0;
   for (int level = 0; level < levels; ++level, step /= 2) {
     const Probe above = value(step), below = value(-step);
     if (!above.same_branch || !below.same_branch) {
       known = 0;  // too far: try nearer
+      last_change = std::numeric_limits<double>::infinity();
       continue;
     }
     std::array<double, 4> now{};
@@ -50,7 +52,9 @@ Estimate differentiate(Value&& value, double step, double scale, double rounding
       const double change = std::fabs(now[orders - 1] - last[std::min(known, 4) - 1]);
       // What rounding at this step cannot tell apart is compared with that, not with the tensor.
       const double relative_to = std::max(scale, 1e6 * rounding / step);
-      const double quality = change / relative_to;
+      // The larger of the last two changes: a single one may be small by chance.
+      const double quality = std::max(change, last_change) / relative_to;
+      last_change = change;
       if (relative_to > absolute_limit * scale) break;  // would prove nothing
       if (quality < best_quality) {
         best_quality = quality;

@@ -175,6 +175,19 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
   }
 }
 
+// A cross-entropy is a difference of scores: it is rounded like them, however small it is.
+double largest_score(const Case& c, const Network<double>& network, const Inputs& inputs,
+                     const Record<double>& record) {
+  const Objective& o = c.objective;
+  if (o.loss.kind == LossKind::first_spike) return 1 + o.loss.t_missing / o.loss.tau_0;
+  const bool integrated = o.loss.kind == LossKind::integrated_voltage;
+  const auto scores = integrated ? integrals(network, inputs, record, o.readout)
+                                 : maxima(network, inputs, record, o.readout).values;
+  double largest = 0;
+  for (const double s : scores) largest = std::max(largest, std::fabs(s));
+  return 1 + (integrated ? largest / o.loss.tau_integral : largest);
+}
+
 }  // namespace
 
 Case random_case(std::uint64_t seed) {
@@ -269,7 +282,7 @@ Evaluation evaluate(const Case& c, const Network<double>& network,
   auto result = evaluate(c.objective.loss, network, inputs, e.record, c.objective.readout,
                          c.objective.labels);
   e.value = result.value;
-  e.magnitude = std::fabs(e.value) + 1;
+  e.magnitude = std::fabs(e.value) + largest_score(c, network, inputs, e.record);
   e.errors = std::move(result.errors);
   return e;
 }
