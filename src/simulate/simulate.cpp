@@ -33,7 +33,7 @@ Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads)
                               std::vector<SampleRecord<Real>>(plan.populations.size()));
   parallel_for(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
-    SampleRun<Real> run{plan, inputs, s, samples[s], workspace, plan.scalar};
+    SampleRun<Real> run{plan, inputs, s, samples[s], workspace};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
   });
   return pack(plan, samples);

@@ -52,7 +52,8 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
   ws.timeline.start(run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); });
   ws.spikes.clear();
   const bool alike = !plan.per_column && plan.same_time_constants && !plan.refractory;
-  if (run.scalar || !alike || !sweep_in_vectors(plan, ws.timeline.of(0), size, end, ws.spikes)) {
+  if (run.plan.scalar || !alike ||
+      !sweep_in_vectors(plan, ws.timeline.of(0), size, end, ws.spikes)) {
     for (std::size_t j = 0; j < size; ++j) {
       sweep_neuron(plan.neuron(j), ws.timeline.of(j), j, end, ws.spikes);
     }

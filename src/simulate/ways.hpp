@@ -29,7 +29,6 @@ struct SampleRun {
   std::size_t sample;
   std::vector<SampleRecord<Real>>& record;  // per population
   Workspace<Real>& workspace;
-  bool scalar = false;  // no vectors
 
   double end() const { return inputs.end(sample); }
   SampleSpikes spikes_of(std::size_t population) const {
