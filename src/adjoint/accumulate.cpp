@@ -219,14 +219,13 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         if (partial.errors[k].empty()) continue;
         reader.targets[plan.incoming[k]].errors = partial.errors[k].data() + sources[k].offsets[s];
       }
-      const bool together = !plan.per_column && plan.same_time_constants;
-      if (together) {
+      if (plan.in_step()) {
         reader.read_tile(plan, segments, timeline.of(begin), begin, end - begin);
       }
       for (std::size_t j = begin; j < end; ++j) {
         const auto own = segments.of(j);
         const auto& n = plan.neuron(j);
-        if (!together && !own.empty()) reader.read(n, own, timeline.of(j), j);
+        if (!plan.in_step() && !own.empty()) reader.read(n, own, timeline.of(j), j);
         const std::size_t at = s * size + j;
         if (terms::kink_time && !errors.maxima.empty() && errors.maxima[at] != 0 &&
             maxima.places[at] == Place::arrival) {

@@ -181,7 +181,7 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
     const double end = inputs.end(s);
     std::vector<Highest<Real>> highest;
     for (std::size_t j = 0; j < size; ++j) highest.emplace_back(neurons.neuron(j), end);
-    if (neurons.per_column || !neurons.same_time_constants) {
+    if (!neurons.in_step()) {
       for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);

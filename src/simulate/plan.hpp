@@ -22,6 +22,9 @@ struct PopulationPlan {
   bool per_column = false;  // a delay per synapse: each neuron has arrivals of its own
   bool refractory = false;
 
+  /// All neurons see the same arrivals and decay alike: they can go through a sample side by side.
+  bool in_step() const { return !per_column && same_time_constants; }
+
   const neuron::Lif<Real>& neuron(std::size_t j) const {
     return neurons[neurons.size() == 1 ? 0 : j];
   }

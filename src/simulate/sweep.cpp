@@ -51,8 +51,7 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
   const double end = run.end();
   ws.timeline.start(run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); });
   ws.spikes.clear();
-  const bool alike = !plan.per_column && plan.same_time_constants && !plan.refractory;
-  if (run.plan.scalar || !alike ||
+  if (run.plan.scalar || !plan.in_step() || plan.refractory ||
       !sweep_in_vectors(plan, ws.timeline.of(0), size, end, ws.spikes)) {
     for (std::size_t j = 0; j < size; ++j) {
       sweep_neuron(plan.neuron(j), ws.timeline.of(j), j, end, ws.spikes);
