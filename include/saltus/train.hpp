@@ -13,6 +13,7 @@
 #include "saltus/data.hpp"
 #include "saltus/loss.hpp"
 #include "saltus/network.hpp"
+#include "saltus/simulate.hpp"
 
 namespace saltus {
 
@@ -30,6 +31,7 @@ struct TrainSettings {
   std::size_t batch = 32;
   std::uint64_t seed = 0;
   int threads = 1;  ///< 0: all cores; never changes a result
+  Kernel kernel = Kernel::vector;
 
   OptimizerKind optimizer = OptimizerKind::adam;
   double lr = 5e-3;

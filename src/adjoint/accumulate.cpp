@@ -9,26 +9,21 @@
 #include <algorithm>
 
 #include "adjoint/accumulate.hpp"
+#include "adjoint/accumulate_kernel.hpp"
 #include "simulate/parallel.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
 namespace {
 
-constexpr std::size_t tile_size = 64;  // fixed: partial sums depend on it
+constexpr std::size_t tile_size = 64;  // at most. Fixed: partial sums depend on it
 
 // What one tile adds to arrays that it shares with other tiles.
+template <class Real>
 struct Partial {
+  std::vector<std::vector<Real>> weights;   // per incoming projection; only where rows are filled up
   std::vector<std::vector<double>> delays;  // per incoming projection; empty if not shared
   std::vector<std::vector<double>> errors;  // per incoming projection: of the source's spikes
-};
-
-template <class Real>
-struct Target {
-  const Projection<Real>* projection;
-  Real* weight_gradient;
-  double* delay_gradient;  // null if not wanted
-  double* errors;          // of the source's spikes in this sample; null if not wanted
 };
 
 // Reads lambda of neuron j at every arrival.
@@ -36,14 +31,11 @@ template <class Real>
 class Reader {
  public:
   std::vector<Target<Real>> targets;  // by number of the projection in the network
-  bool times_wanted = false;          // delays or errors of any target
   std::size_t post = 0;
 
   void read(const neuron::Lif<Real>& n, std::span<const Segment<Real>> segments,
             const Arrivals<Real>& arrivals, std::size_t j) {
-    std::size_t g = static_cast<std::size_t>(
-        std::lower_bound(arrivals.times.begin(), arrivals.times.end(), segments[0].from) -
-        arrivals.times.begin());
+    std::size_t g = arrivals.count_before(segments[0].from);
     const Real minus_tau_syn = static_cast<Real>(-n.tc.tau_syn);
     std::size_t segment = 0;
     bool known = false;  // lambda at group g + 1, in the same segment
@@ -59,72 +51,12 @@ class Reader {
       known = true;
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        const auto at =
-            static_cast<std::size_t>(arrival.row - target.projection->weight.data()) + j;
-        target.weight_gradient[at] += minus_tau_syn * lambda.i;
-        if (!times_wanted) continue;
+        target.weights[static_cast<std::size_t>(arrival.pre) * target.stride + j] +=
+            minus_tau_syn * lambda.i;
+        if (!target.errors && !target.delays) continue;
         const Real v = terms::lambda_v_in_e ? lambda.v : Real(0);
         const Real i = terms::lambda_i_in_e ? lambda.i : Real(0);
-        move(target, arrival, j, at, static_cast<double>(arrival.row[j] * (v - i)));
-      }
-    }
-  }
-
-  // The same for all neurons of a tile, which see the same arrivals and decay alike: lambda of each
-  // is 0 until its first segment, and is read anew where it enters the next.
-  void read_tile(const PopulationPlan<Real>& plan, const Segments<Real>& segments,
-                 const Arrivals<Real>& arrivals, std::size_t first, std::size_t width) {
-    enter_.clear();
-    for (std::size_t l = 0; l < width; ++l) {
-      const auto own = segments.of(first + l);
-      for (std::size_t k = 0; k < own.size(); ++k) {
-        const auto below =
-            std::lower_bound(arrivals.times.begin(), arrivals.times.end(), own[k].from) -
-            arrivals.times.begin();
-        // A segment without an arrival in it is never read.
-        if (below == 0 || (k + 1 < own.size() &&
-                           own[k + 1].from > arrivals.times[static_cast<std::size_t>(below) - 1])) {
-          continue;
-        }
-        enter_.push_back({static_cast<std::size_t>(below) - 1, l, &own[k]});
-      }
-    }
-    if (enter_.empty()) return;
-    std::sort(enter_.begin(), enter_.end(), [](const Entry& a, const Entry& b) {
-      return a.group != b.group ? a.group > b.group : a.lane < b.lane;
-    });
-
-    const neuron::TimeConstants& tc = plan.neuron(first).tc;
-    const Real minus_tau_syn = static_cast<Real>(-tc.tau_syn);
-    Real v[tile_size] = {}, i[tile_size] = {}, source[tile_size] = {}, change[tile_size];
-    auto next = enter_.begin();
-    for (std::size_t g = next->group + 1; g-- > 0;) {
-      const neuron::Decay<Real>& d = arrivals.decays[g + 1];
-      for (std::size_t l = 0; l < width; ++l) {
-        const auto earlier = neuron::flow_back<Real>(tc, {v[l], i[l]}, source[l], d);
-        v[l] = earlier.v;
-        i[l] = earlier.i;
-      }
-      for (; next != enter_.end() && next->group == g; ++next) {
-        const auto lambda = next->segment->read(tc, arrivals.times[g]);
-        v[next->lane] = lambda.v;
-        i[next->lane] = lambda.i;
-        source[next->lane] = next->segment->source;
-      }
-      for (std::size_t l = 0; l < width; ++l) change[l] = minus_tau_syn * i[l];
-      for (const auto& arrival : arrivals.group(g)) {
-        const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        const auto at =
-            static_cast<std::size_t>(arrival.row - target.projection->weight.data()) + first;
-        Real* const gradient = target.weight_gradient + at;
-        for (std::size_t l = 0; l < width; ++l) gradient[l] += change[l];
-        if (!times_wanted || !(target.errors || target.delay_gradient)) continue;
-        for (std::size_t l = 0; l < width; ++l) {
-          const Real lv = terms::lambda_v_in_e ? v[l] : Real(0);
-          const Real li = terms::lambda_i_in_e ? i[l] : Real(0);
-          move(target, arrival, first + l, at + l,
-               static_cast<double>(arrival.row[first + l] * (lv - li)));
-        }
+        move(target, arrival, j, static_cast<double>(arrival.row[j] * (v - i)));
       }
     }
   }
@@ -132,29 +64,22 @@ class Reader {
   // The maximum of V_j at an arrival moves with it. Several arrivals at one instant share it
   // equally: only one-sided derivatives exist there.
   void read_kink(const Arrivals<Real>& arrivals, std::size_t j, double time, double slope_error) {
-    const auto found = std::lower_bound(arrivals.times.begin(), arrivals.times.end(), time);
-    if (!times_wanted || found == arrivals.times.end() || *found != time) return;
-    const auto group = arrivals.group(static_cast<std::size_t>(found - arrivals.times.begin()));
+    const std::size_t g = arrivals.count_before(time);
+    if (g == arrivals.group_count() || arrivals.times[g] != time) return;
+    const auto group = arrivals.group(g);
     for (const auto& arrival : group) {
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-      const auto at = static_cast<std::size_t>(arrival.row - target.projection->weight.data()) + j;
-      move(target, arrival, j, at, slope_error / static_cast<double>(group.size()));
+      move(target, arrival, j, slope_error / static_cast<double>(group.size()));
     }
   }
 
  private:
-  struct Entry {
-    std::size_t group, lane;
-    const Segment<Real>* segment;
-  };
-  std::vector<Entry> enter_;
-
   // dL/d(time of this arrival)
-  void move(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j, std::size_t at,
-            double error) {
+  void move(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j, double error) {
     if (target.errors) target.errors[arrival.spike] += error;
-    if (target.delay_gradient) {
-      target.delay_gradient[target.projection->delay.index((at - j) / post, j, post)] += error;
+    if (target.delays) {
+      const auto pre = static_cast<std::size_t>(arrival.pre);
+      target.delays[target.projection->delay.index(pre, j, post)] += error;
     }
   }
 };
@@ -177,55 +102,75 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
   const Maxima<Real>& maxima = pass.errors.maxima[population];
   const std::size_t size = pass.plan.size(population);
   const std::size_t tiles = (size + tile_size - 1) / tile_size;
-  std::vector<Partial> partials(tiles);
+  const bool in_vectors = plan.in_step() && !pass.plan.scalar;
+  std::vector<Partial<Real>> partials(tiles);
   std::vector<SpikeView> sources;
   for (const std::size_t k : plan.incoming) {
     sources.push_back(pass.spikes_of(projections[k].source));
   }
+  const auto start = [&](Timeline<Real>& timeline, std::size_t s) {
+    timeline.start(
+        pass.plan, population, pass.inputs.end(s),
+        [&](std::size_t p) { return sample_of(pass.spikes_of(p), s); },
+        &pass.timelines.at(population, s));
+  };
+  if (plan.in_step()) {  // all tiles see the same
+    parallel_for(pass.threads, pass.segments.size(), [&](std::size_t s) {
+      thread_local Timeline<Real> timeline;
+      start(timeline, s);
+      timeline.of(0);
+      if (in_vectors) pass.timelines.at(population, s).arrivals.index();
+    });
+  }
 
   parallel_for(pass.threads, tiles, [&](std::size_t tile) {
-    Partial& partial = partials[tile];
+    Partial<Real>& partial = partials[tile];
+    partial.weights.resize(plan.incoming.size());
     partial.delays.resize(plan.incoming.size());
     partial.errors.resize(plan.incoming.size());
     Reader<Real> reader;
     reader.post = size;
     reader.targets.resize(projections.size());
     for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
-      const Projection<Real>& p = projections[plan.incoming[k]];
-      Target<Real>& target = reader.targets[plan.incoming[k]];
-      target = {&p, pass.gradients.weights[plan.incoming[k]].data(), nullptr, nullptr};
+      const std::size_t number = plan.incoming[k];
+      const Projection<Real>& p = projections[number];
+      Target<Real>& target = reader.targets[number];
+      target = {&p, pass.gradients.weights[number].data(), size};
+      if (!pass.plan.padded[number].empty()) {
+        partial.weights[k].assign(pass.plan.padded[number].size(), 0);
+        target.weights = partial.weights[k].data();
+        target.stride = widest_vector;
+      }
       if (pass.wanted.delays && p.delay.kind != Delay::Kind::none) {
-        reader.times_wanted = true;
         if (p.delay.kind == Delay::Kind::per_synapse) {
-          target.delay_gradient = pass.gradients.delays[plan.incoming[k]].data();
+          target.delays = pass.gradients.delays[number].data();
         } else {
           partial.delays[k].assign(p.delay.values.size(), 0);
-          target.delay_gradient = partial.delays[k].data();
+          target.delays = partial.delays[k].data();
         }
       }
       if (errors_wanted(pass, p.source, population)) {
-        reader.times_wanted = true;
         partial.errors[k].assign(sources[k].times.size(), 0);
       }
     }
 
     thread_local Timeline<Real> timeline;
-    const std::size_t begin = tile * tile_size, end = std::min(size, begin + tile_size);
+    const std::size_t begin = tile * size / tiles, end = (tile + 1) * size / tiles;
     for (std::size_t s = 0; s < pass.segments.size(); ++s) {
       const Segments<Real>& segments = pass.segments[s][population];
-      timeline.start(pass.plan, population, pass.inputs.end(s),
-                     [&](std::size_t p) { return sample_of(pass.spikes_of(p), s); });
+      start(timeline, s);
       for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
         if (partial.errors[k].empty()) continue;
         reader.targets[plan.incoming[k]].errors = partial.errors[k].data() + sources[k].offsets[s];
       }
-      if (plan.in_step()) {
-        reader.read_tile(plan, segments, timeline.of(begin), begin, end - begin);
+      if (in_vectors) {
+        accumulate_in_vectors(plan.neuron(0).tc, segments, timeline.of(0), begin, end - begin,
+                              reader.targets);
       }
       for (std::size_t j = begin; j < end; ++j) {
         const auto own = segments.of(j);
         const auto& n = plan.neuron(j);
-        if (!plan.in_step() && !own.empty()) reader.read(n, own, timeline.of(j), j);
+        if (!in_vectors && !own.empty()) reader.read(n, own, timeline.of(j), j);
         const std::size_t at = s * size + j;
         if (terms::kink_time && !errors.maxima.empty() && errors.maxima[at] != 0 &&
             maxima.places[at] == Place::arrival) {
@@ -236,9 +181,15 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         }
       }
     }
+    for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
+      Real* to = pass.gradients.weights[plan.incoming[k]].data();
+      for (std::size_t from = 0; from < partial.weights[k].size(); from += widest_vector) {
+        to = std::copy_n(partial.weights[k].data() + from, size, to);
+      }
+    }
   });
 
-  for (const Partial& partial : partials) {  // in the order of the tiles
+  for (const Partial<Real>& partial : partials) {  // in the order of the tiles
     for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
       auto& delays = pass.gradients.delays[plan.incoming[k]];
       for (std::size_t i = 0; i < partial.delays[k].size(); ++i) delays[i] += partial.delays[k][i];

@@ -10,6 +10,7 @@
 #include "adjoint/segments.hpp"
 #include "saltus/adjoint.hpp"
 #include "simulate/plan.hpp"
+#include "simulate/timeline.hpp"
 
 namespace saltus {
 
@@ -22,6 +23,7 @@ struct Pass {
   const Errors<Real>& errors;
   const Wanted& wanted;
   int threads;
+  Timelines<Real>& timelines;  // of all populations whose neurons see the same
   std::vector<std::vector<Segments<Real>>> segments;  // [sample][population]
   std::vector<std::vector<double>> spike_errors;      // [population]: E_k of each spike
   Gradients<Real>& gradients;

@@ -125,11 +125,16 @@ void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<R
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
-              Gradients<Real>& gradients) {
+              Timelines<Real>* timelines, Gradients<Real>& gradients) {
   const Network<Real>& network = *plan.network;
-  set_to_zero(network, wanted, gradients);
-  Pass<Real> pass{plan, inputs, record, errors, wanted, threads, {}, {}, gradients};
   const std::size_t count = network.populations().size();
+  set_to_zero(network, wanted, gradients);
+  Timelines<Real> anew;
+  if (!timelines) {
+    anew.start(count, inputs.samples());
+    timelines = &anew;
+  }
+  Pass<Real> pass{plan, inputs, record, errors, wanted, threads, *timelines, {}, {}, gradients};
   pass.segments.assign(inputs.samples(), std::vector<Segments<Real>>(count));
   pass.spike_errors.resize(count);
   for (std::size_t p = 0; p < count; ++p) {
@@ -163,18 +168,20 @@ Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Errors<Real>& errors,
                          const Wanted& wanted, const Options& options) {
   network.check();
-  const Plan<Real> plan(network, options.way);
+  const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
   check(plan, inputs);
   check_errors(network, inputs, record, errors);
   Gradients<Real> gradients;
-  backward(plan, inputs, record, errors, wanted, options.threads, gradients);
+  backward<Real>(plan, inputs, record, errors, wanted, options.threads, nullptr, gradients);
   return gradients;
 }
 
 template void backward(const Plan<float>&, const Inputs&, const Record<float>&,
-                       const Errors<float>&, const Wanted&, int, Gradients<float>&);
+                       const Errors<float>&, const Wanted&, int, Timelines<float>*,
+                       Gradients<float>&);
 template void backward(const Plan<double>&, const Inputs&, const Record<double>&,
-                       const Errors<double>&, const Wanted&, int, Gradients<double>&);
+                       const Errors<double>&, const Wanted&, int, Timelines<double>*,
+                       Gradients<double>&);
 template Gradients<float> backward(const Network<float>&, const Inputs&, const Record<float>&,
                                    const Errors<float>&, const Wanted&, const Options&);
 template Gradients<double> backward(const Network<double>&, const Inputs&, const Record<double>&,

@@ -4,13 +4,15 @@
 
 #include "saltus/adjoint.hpp"
 #include "simulate/plan.hpp"
+#include "simulate/timeline.hpp"
 
 namespace saltus {
 
+/// @param timelines  what populations saw in the forward pass; null: to be found out anew
 /// @param gradients  overwritten; its memory is reused
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
-              Gradients<Real>& gradients);
+              Timelines<Real>* timelines, Gradients<Real>& gradients);
 
 }  // namespace saltus

@@ -17,6 +17,7 @@ using Command = std::function<int()>;
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
 Command add_gradcheck(CLI::App& app);
+Command add_bench(CLI::App& app);
 
 /// From here on Ctrl-C (or SIGTERM) only asks to stop; a second one ends the program at once.
 void catch_interrupts();

@@ -71,6 +71,8 @@ int run(int argc, char** argv) {
   CLI::App* check = app.add_subcommand(
       "gradcheck", "Compare gradients of random networks with differences and an oracle");
   check->final_callback(choose(add_gradcheck(*check)));
+  CLI::App* bench = app.add_subcommand("bench", "Measure what a synaptic event costs");
+  bench->final_callback(choose(add_bench(*bench)));
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
@@ -79,7 +81,7 @@ int run(int argc, char** argv) {
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
     say("saltus: {}\nRun with --help for what there is.\n",
         unknown
-            ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck", argv[1])
+            ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck, bench", argv[1])
             : std::string(e.what()));
     return usage;
   }

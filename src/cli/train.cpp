@@ -174,6 +174,9 @@ void add_options(CLI::App& app, Options& o) {
   option<int>(app, o, "--threads", "0: all cores; never changes a result (default 1)",
               [](S& s, auto v) { s.train.threads = v; })
       ->group(run);
+  option<std::string>(app, o, "--kernel", "vector (default) or scalar: the readable path",
+                      [](S& s, auto v) { s.train.kernel = kernel_of(v); })
+      ->group(run);
   option<std::string>(app, o, "--precision", "float32 (default) or float64", [](S& s, auto v) {
     s.precision = v;
   })->group(run);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "saltus/error.hpp"
+#include "saltus/simulate.hpp"
 
 namespace saltus::cli {
 
@@ -42,6 +43,13 @@ T read_value(const std::string& option, const std::string& text) {
     }
   }
   return value;
+}
+
+/// @throws InvalidInput  neither of both
+inline Kernel kernel_of(const std::string& name) {
+  if (name == "vector") return Kernel::vector;
+  if (name == "scalar") return Kernel::scalar;
+  throw InvalidInput(fmt::format("--kernel is '{}'; expected vector or scalar", name));
 }
 
 /// An option of the command line whose value is handed on once it is read.

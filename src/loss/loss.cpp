@@ -134,13 +134,15 @@ LossResult<Real> evaluate(const LossSettings& settings, const Network<Real>& net
                           std::span<const std::int32_t> labels, const Options& options) {
   network.check();
   check(network.populations().at(readout), settings.kind, record.samples, labels);
-  return evaluate(settings, Plan<Real>(network), inputs, record, readout, labels, options.threads);
+  const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
+  return evaluate<Real>(settings, plan, inputs, record, readout, labels, options.threads, nullptr);
 }
 
 template <class Real>
 LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
                           const Inputs& inputs, const Record<Real>& record, std::size_t readout,
-                          std::span<const std::int32_t> labels, int threads) {
+                          std::span<const std::int32_t> labels, int threads,
+                          Timelines<Real>* timelines) {
   const std::size_t size = plan.size(readout);
   LossResult<Real> result{0, 0, 0, std::vector<std::int32_t>(labels.size(), -1),
                           Errors<Real>(plan.populations.size())};
@@ -150,7 +152,7 @@ LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
       first_spike(settings, record, readout, size, labels, result);
       break;
     case LossKind::maximum_voltage:
-      result.errors.maxima[readout] = maxima(plan, inputs, record, readout, threads);
+      result.errors.maxima[readout] = maxima(plan, inputs, record, readout, threads, timelines);
       voltage(result.errors.maxima[readout].values, 1.0, size, labels, errors.maxima, result);
       break;
     case LossKind::integrated_voltage:
@@ -169,9 +171,9 @@ template LossResult<double> evaluate(const LossSettings&, const Network<double>&
                                      std::span<const std::int32_t>, const Options&);
 template LossResult<float> evaluate(const LossSettings&, const Plan<float>&, const Inputs&,
                                     const Record<float>&, std::size_t,
-                                    std::span<const std::int32_t>, int);
+                                    std::span<const std::int32_t>, int, Timelines<float>*);
 template LossResult<double> evaluate(const LossSettings&, const Plan<double>&, const Inputs&,
                                      const Record<double>&, std::size_t,
-                                     std::span<const std::int32_t>, int);
+                                     std::span<const std::int32_t>, int, Timelines<double>*);
 
 }  // namespace saltus

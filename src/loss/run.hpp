@@ -4,12 +4,14 @@
 
 #include "saltus/loss.hpp"
 #include "simulate/plan.hpp"
+#include "simulate/timeline.hpp"
 
 namespace saltus {
 
 template <class Real>
 LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
                           const Inputs& inputs, const Record<Real>& record, std::size_t readout,
-                          std::span<const std::int32_t> labels, int threads);
+                          std::span<const std::int32_t> labels, int threads,
+                          Timelines<Real>* timelines);
 
 }  // namespace saltus

@@ -23,7 +23,7 @@ template <class Real>
 inline Adjoint<Real> flow_back(const TimeConstants& tc, Adjoint<Real> l, Real g,
                                const Decay<Real>& d) {
   const Real a = l.v + g;
-  const Real from_v = terms::lambda_v_drives_i ? a * static_cast<Real>(tc.p) * d.k : Real(0);
+  const Real from_v = terms::lambda_v_drives_i ? a * (static_cast<Real>(tc.p) * d.k) : Real(0);
   return {a * d.mem - g, (l.i + g) * d.syn + from_v - g};
 }
 

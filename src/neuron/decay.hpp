@@ -18,6 +18,7 @@ namespace saltus::neuron {
 /// x^n by squaring, n >= 0.
 template <class Real>
 inline Real integer_power(Real x, int n) {
+  if (n == 4) return (x * x) * (x * x);  // 20 ms and 5 ms: what most people use
   Real result = 1;
   for (; n > 0; n >>= 1, x *= x) {
     if (n & 1) result *= x;
@@ -30,6 +31,7 @@ struct TimeConstants {
   double p;           // tau_mem / tau_syn
   int integer_p = 0;  // p where it is a small integer >= 2: powers are products then; else 0
   double t_peak;      // when a single arrival raises V highest, K'(t_peak) = 0
+  double x_peak;      // exp(-t_peak / tau_mem)
   double k_peak;      // K(t_peak)
 
   TimeConstants(double mem, double syn) : tau_mem(mem), tau_syn(syn), p(mem / syn) {
@@ -37,16 +39,15 @@ struct TimeConstants {
     // h(x_peak) = -1/p, so x_peak = p^(-1/(p-1)).
     const double log_x = p == 1 ? -1.0 : -std::log1p(p - 1) / (p - 1);
     t_peak = -tau_mem * log_x;
-    k_peak = std::exp(log_x) / p;
+    x_peak = std::exp(log_x);
+    k_peak = x_peak / p;
   }
   bool operator==(const TimeConstants&) const = default;
 
   /// h(x) as above.
   template <class Real>
   Real h(Real x) const {
-    if (integer_p == 4)
-      return (x * x * x - 1) * static_cast<Real>(1.0 / 3);  // 20 ms and 5 ms: what most people use
-    if (integer_p) return (integer_power(x, integer_p - 1) - 1) / static_cast<Real>(integer_p - 1);
+    if (integer_p) return (integer_power(x, integer_p - 1) - 1) * static_cast<Real>(1 / (p - 1));
     if (p == 1) return std::log(x);
     const Real q = static_cast<Real>(p - 1);
     return std::expm1(q * std::log(x)) / q;
@@ -74,9 +75,12 @@ struct Decay {
   Real end_slope;  // 1 + p h(x) at the end: dV/dx there is V0 - b - I0 times this
 };
 
-/// From the decay of V, where that is known already: without an exponential if p is an integer.
 template <class Real>
-inline Decay<Real> decay(const TimeConstants& tc, double dt, double mem) {
+inline Decay<Real> decay(const TimeConstants& tc, double dt) {
+  if (std::isinf(dt)) {
+    return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(tc.end_slope_at_infinity())};
+  }
+  const double mem = std::exp(-dt / tc.tau_mem);
   const double syn = tc.integer_p ? integer_power(mem, tc.integer_p) : std::exp(-dt / tc.tau_syn);
   const double q = tc.p - 1;
   double k;
@@ -94,12 +98,16 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt, double mem) {
           static_cast<Real>(reach), static_cast<Real>(end_slope)};
 }
 
+/// What is left of an interval after a spike inside it, in the precision of the loops: from the
+/// decay of V alone, so that no time is needed. Here K = -x h(x).
 template <class Real>
-inline Decay<Real> decay(const TimeConstants& tc, double dt) {
-  if (std::isinf(dt)) {
+inline Decay<Real> decay_at(const TimeConstants& tc, Real mem) {
+  if (!(mem >= std::numeric_limits<Real>::min())) {
     return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(tc.end_slope_at_infinity())};
   }
-  return decay<Real>(tc, dt, std::exp(-dt / tc.tau_mem));
+  const Real h = tc.h(mem), k = -mem * h;
+  const Real reach = mem > static_cast<Real>(tc.x_peak) ? k : static_cast<Real>(tc.k_peak);
+  return {mem, tc.synaptic(mem), k, reach, 1 + static_cast<Real>(tc.p) * h};
 }
 
 }  // namespace saltus::neuron

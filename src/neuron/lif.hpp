@@ -37,6 +37,14 @@ struct Crossing {
   bool found() const { return time < std::numeric_limits<double>::infinity(); }
 };
 
+/// When V has decayed by x since t. A spike is strictly later than the event that opens its interval
+/// and not later than the one that closes it: so the times alone tell the order of events, and the
+/// adjoint can walk it backwards.
+inline double spike_time(const TimeConstants& tc, double x, double t, double t_end) {
+  const double soonest = std::nextafter(t, std::numeric_limits<double>::infinity());
+  return std::clamp(t - tc.tau_mem * std::log(x), soonest, std::max(soonest, t_end));
+}
+
 /// V after an interval without a spike.
 template <class Real>
 inline Real membrane_after(const Lif<Real>& n, Real v, Real i, const Decay<Real>& d) {
@@ -44,8 +52,6 @@ inline Real membrane_after(const Lif<Real>& n, Real v, Real i, const Decay<Real>
 }
 
 /// The first spike in (t, t_end], of a neuron that is not held, by the state (v, i) at t.
-/// A spike is strictly later than the event that opens its interval and not later than the one that
-/// closes it: so the times alone tell the order of events, and the adjoint can walk it backwards.
 template <class Real>
 inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double t, double t_end,
                                      const Decay<Real>& d, Real v_end) {
@@ -58,9 +64,7 @@ inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double 
   if (x < 0) return none;
   const Real current = i * n.tc.synaptic(x);
   if (!(current + n.bias > n.theta)) return none;  // V only touches: dV/dt = 0 but for rounding
-  const double soonest = std::nextafter(t, std::numeric_limits<double>::infinity());
-  const double time = t - n.tc.tau_mem * std::log(static_cast<double>(x));
-  return {std::clamp(time, soonest, std::max(soonest, t_end)), current, x};
+  return {spike_time(n.tc, static_cast<double>(x), t, t_end), current, x};
 }
 
 /// Lets (v, i) decay over an interval without a spike.
@@ -75,7 +79,6 @@ inline void flow(const Lif<Real>& n, State<Real>& s, const Decay<Real>& d) {
 template <class Real, class Sink>
 inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, Decay<Real> d,
                     Sink&& sink) {
-  constexpr double infinite = std::numeric_limits<double>::infinity();
   for (;;) {
     if (s.release > t) {
       if (s.release > t_end) {
@@ -93,9 +96,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     sink.spike(spike.time, spike.current);
     s = {n.v_reset, spike.current, spike.time + n.tau_ref};
     t = spike.time;
-    d = t_end == infinite
-            ? decay<Real>(n.tc, t_end)
-            : decay<Real>(n.tc, t_end - t, std::min(1.0, static_cast<double>(d.mem) / spike.x));
+    d = decay_at<Real>(n.tc, std::min(Real(1), d.mem / spike.x));
   }
   flow(n, s, d);
 }

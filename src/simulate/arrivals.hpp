@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "neuron/decay.hpp"
 #include "saltus/network.hpp"
 #include "saltus/spikes.hpp"
+#include "simulate/plan.hpp"
 
 namespace saltus {
 
@@ -32,6 +34,7 @@ template <class Real>
 struct Arrival {
   double time;
   const Real* row;          // weights of the source neuron, [post]
+  std::int32_t pre;         // source neuron
   std::int32_t projection;  // number in the network
   std::int32_t spike;       // number within the source's sample
 };
@@ -65,25 +68,56 @@ class Arrivals {
   std::vector<neuron::Decay<Real>> decays;  // [group + 1]; the last one reaches to the end
 
   std::size_t group_count() const { return times.size(); }
+
+  /// How many groups arrive before `time`. Fast after index().
+  std::size_t count_before(double time) const {
+    if (times.empty() || time <= times.front()) return 0;
+    if (time > times.back()) return times.size();
+    auto low = times.begin(), high = times.end();
+    if (!cells_.empty()) {
+      const std::size_t cell = cell_of(time);
+      low += cells_[cell];
+      high = times.begin() + cells_[cell + 1];
+    }
+    return static_cast<std::size_t>(std::lower_bound(low, high, time) - times.begin());
+  }
+
+  /// Cuts the time from the first to the last group into as many cells as there are groups.
+  void index() {
+    cells_.clear();
+    if (times.size() < 8) return;
+    const std::size_t count = times.size();
+    cell_scale_ = static_cast<double>(count) / (times.back() - times.front());
+    if (!std::isfinite(cell_scale_)) return;
+    std::size_t group = 0;
+    for (std::size_t cell = 0; cell < count; ++cell) {
+      while (cell_of(times[group]) < cell) ++group;  // the last group is in the last cell
+      cells_.push_back(static_cast<std::int32_t>(group));
+    }
+    cells_.push_back(static_cast<std::int32_t>(count));
+  }
   std::span<const Arrival<Real>> group(std::size_t g) const {
     return {list.data() + groups[g], static_cast<std::size_t>(groups[g + 1] - groups[g])};
   }
 
   void clear() {
     list.clear();
+    cells_.clear();
     sources_ = 0;
     sorted_ = true;
   }
 
   /// Adds the spikes of one projection, as seen by `column`.
-  void add(const Projection<Real>& projection, std::int32_t number, std::size_t post,
-           SampleSpikes spikes, std::size_t column) {
+  void add(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
+           std::size_t post, SampleSpikes spikes, std::size_t column) {
     sorted_ = sorted_ && ++sources_ == 1 && projection.delay.kind <= Delay::Kind::common;
+    const std::size_t first = list.size();
+    list.resize(first + spikes.times.size());
     for (std::size_t k = 0; k < spikes.times.size(); ++k) {
       const std::int32_t pre = spikes.neurons[k];
-      list.push_back({arrival_time(projection, spikes.times[k], pre, column, post),
-                      projection.weight.data() + static_cast<std::size_t>(pre) * post, number,
-                      static_cast<std::int32_t>(k)});
+      list[first + k] = {arrival_time(projection, spikes.times[k], pre, column, post),
+                         rows[static_cast<std::size_t>(pre)], pre, number,
+                         static_cast<std::int32_t>(k)};
     }
   }
 
@@ -112,6 +146,13 @@ class Arrivals {
   }
 
  private:
+  std::size_t cell_of(double time) const {
+    return std::min(static_cast<std::size_t>((time - times.front()) * cell_scale_),
+                    times.size() - 1);
+  }
+
+  std::vector<std::int32_t> cells_;  // [cell + 1] its first group; empty without an index
+  double cell_scale_ = 0;            // cells per second
   int sources_ = 0;
   bool sorted_ = true;
 };

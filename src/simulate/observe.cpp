@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include "neuron/maximum.hpp"
 #include "saltus/error.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/highest.hpp"
 #include "simulate/parallel.hpp"
 #include "simulate/replay.hpp"
 #include "simulate/run.hpp"
@@ -23,88 +23,6 @@ const Population& neurons_of(const Network<Real>& network, std::size_t populatio
     throw InvalidInput(fmt::format("'{}' is an input: it has no {}", p.name, what));
   }
   return p;
-}
-
-// Keeps the largest V seen so far: at the start, inside a piece, at an arrival or at the end
-// (docs/theory.md, section 7).
-template <class Real>
-struct Highest : ReplayVisitor {
-  const neuron::Lif<Real>& n;
-  double end;
-  Real value;
-  double time = 0;
-  Place place = Place::start;
-  Real current;
-
-  Highest(const neuron::Lif<Real>& neuron, double t_end)
-      : n(neuron), end(t_end), value(neuron.v_initial), current(neuron.i_initial) {}
-
-  void piece(const Piece<Real>& p) {
-    // A bound that costs two operations: most pieces cannot hold a new maximum.
-    if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach <= value) return;
-    const bool rises_first = p.i + n.bias > p.v;
-    const bool falls_last = !(p.v - n.bias < p.i * p.decay.end_slope);
-    const auto peak = rises_first && falls_last
-                          ? neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem)
-                          : neuron::Peak<Real>{-1, 0};
-    if (peak.x > 0 && peak.value > value) {
-      value = peak.value;
-      time = p.t0 - n.tc.tau_mem * std::log(static_cast<double>(peak.x));
-      place = Place::interior;
-      current = value - n.bias;  // dV/dt = 0
-    }
-    if (p.v_end > value) {
-      value = p.v_end;
-      time = p.t1;
-      place = p.t1 >= end ? Place::end : Place::arrival;
-      current = p.i * p.decay.syn;
-    }
-  }
-};
-
-// The same for all neurons of an LI population that see the same arrivals and decay alike, side by
-// side: only pieces in which the bound does not rule out a new maximum are looked at.
-template <class Real>
-void find_highest(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest,
-                  std::vector<Real>& buffer) {
-  const std::size_t size = highest.size();
-  buffer.resize(5 * size);
-  Real* const v = buffer.data();
-  Real* const i = v + size;
-  Real* const v_end = i + size;
-  Real* const best = v_end + size;
-  Real* const bias = best + size;
-  for (std::size_t j = 0; j < size; ++j) {
-    best[j] = v[j] = highest[j].n.v_initial;
-    i[j] = highest[j].n.i_initial;
-    bias[j] = highest[j].n.bias;
-  }
-  double t = 0;
-  for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
-    const bool last = g == arrivals.group_count();
-    const double next = last ? end : arrivals.times[g];
-    const neuron::Decay<Real> d = arrivals.decays[g];
-    int higher = 0;
-    for (std::size_t j = 0; j < size; ++j) {
-      v_end[j] = bias[j] + (v[j] - bias[j]) * d.mem + i[j] * d.k;
-      higher |= std::max(v[j], bias[j]) + std::max(i[j], Real(0)) * d.reach > best[j];
-    }
-    if (higher) {
-      for (std::size_t j = 0; j < size; ++j) {
-        highest[j].piece(Piece<Real>{t, next, v[j], i[j], false, d, v_end[j]});
-        best[j] = highest[j].value;
-      }
-    }
-    for (std::size_t j = 0; j < size; ++j) {
-      v[j] = v_end[j];
-      i[j] *= d.syn;
-    }
-    if (last) break;
-    for (const auto& arrival : arrivals.group(g)) {
-      for (std::size_t j = 0; j < size; ++j) i[j] += arrival.row[j];
-    }
-    t = next;
-  }
 }
 
 template <class Real>
@@ -161,12 +79,13 @@ Maxima<Real> maxima(const Network<Real>& network, const Inputs& inputs, const Re
         "'{}' is a LIF population, whose voltage is limited by its threshold; expected LI",
         p.name));
   }
-  return maxima(Plan<Real>(network), inputs, record, population, options.threads);
+  const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
+  return maxima<Real>(plan, inputs, record, population, options.threads, nullptr);
 }
 
 template <class Real>
 Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
-                    std::size_t population, int threads) {
+                    std::size_t population, int threads, Timelines<Real>* timelines) {
   const std::size_t size = plan.size(population);
   const std::size_t samples = inputs.samples(), count = samples * size;
   Maxima<Real> result;
@@ -179,17 +98,17 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
     thread_local Timeline<Real> timeline;
     thread_local OwnSpikes own_spikes;
     const double end = inputs.end(s);
-    std::vector<Highest<Real>> highest;
+    thread_local std::vector<Highest<Real>> highest;
+    highest.clear();
     for (std::size_t j = 0; j < size; ++j) highest.emplace_back(neurons.neuron(j), end);
-    if (!neurons.in_step()) {
+    if (plan.scalar || !neurons.in_step()) {
       for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);
                       });
     } else {
-      thread_local std::vector<Real> buffer;
-      start_timeline(plan, inputs, record, population, s, timeline);
-      find_highest(timeline.of(0), end, highest, buffer);
+      start_timeline(plan, inputs, record, population, s, timeline, timelines);
+      highest_in_vectors(timeline.of(0), end, highest);
     }
     for (std::size_t j = 0; j < size; ++j) {
       const std::size_t at = s * size + j;
@@ -275,7 +194,7 @@ std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
 
 #define SALTUS_INSTANTIATE(Real)                                                                   \
   template Maxima<Real> maxima(const Plan<Real>&, const Inputs&, const Record<Real>&, std::size_t, \
-                               int);                                                               \
+                               int, Timelines<Real>*);                                             \
   template std::vector<Real> integrals(const Plan<Real>&, const Inputs&, const Record<Real>&,      \
                                        std::size_t, int);                                          \
   template Maxima<Real> maxima(const Network<Real>&, const Inputs&, const Record<Real>&,           \

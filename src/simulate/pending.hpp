@@ -20,7 +20,7 @@ class Pending {
         heaps_(per_column_ ? post_ : 1) {
     Timeline<Real>& timeline = run.workspace.timeline;
     timeline.start(
-        run.plan, population, run.end(), [&](std::size_t p) { return run.spikes_of(p); },
+        run.plan, population, run.end(), [&](std::size_t p) { return run.spikes_of(p); }, nullptr,
         [&](std::size_t k) {
           const std::size_t source = run.plan.network->projections()[k].source;
           return std::find(component.populations.begin(), component.populations.end(), source) ==
@@ -37,12 +37,12 @@ class Pending {
   }
 
   /// A spike inside the component sets out.
-  void send(const Projection<Real>& projection, std::int32_t number, std::int32_t spike,
-            std::int32_t neuron, double time) {
-    const Real* row = projection.weight.data() + static_cast<std::size_t>(neuron) * post_;
+  void send(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
+            std::int32_t spike, std::int32_t neuron, double time) {
+    const Real* row = rows[static_cast<std::size_t>(neuron)];
     for (std::size_t h = 0; h < heaps_.size(); ++h) {
       const double at = arrival_time(projection, time, neuron, per_column_ ? h : any_column, post_);
-      heaps_[h].push_back({at, row, number, spike});
+      heaps_[h].push_back({at, row, neuron, number, spike});
       std::push_heap(heaps_[h].begin(), heaps_[h].end(), later);
     }
   }
@@ -73,7 +73,7 @@ void send_all(const Plan<Real>& plan, const Component& component,
     for (const std::size_t k : plan.populations[component.populations[c]].incoming) {
       const Projection<Real>& projection = plan.network->projections()[k];
       if (projection.source != population) continue;
-      pending[c].send(projection, static_cast<std::int32_t>(k), spike, neuron, time);
+      pending[c].send(projection, plan.rows(k), static_cast<std::int32_t>(k), spike, neuron, time);
     }
   }
 }

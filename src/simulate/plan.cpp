@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "saltus/error.hpp"
@@ -44,6 +45,14 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     PopulationPlan<Real>& target = populations[projection.target];
     target.incoming.push_back(k);
     target.per_column = target.per_column || projection.delay.kind == Delay::Kind::per_synapse;
+    padded.emplace_back();
+    const std::size_t post = size(projection.target);
+    if (post >= widest_vector) continue;
+    padded[k].resize(projection.weight.size() / post * widest_vector, Real(0));
+    for (std::size_t from = 0, to = 0; from < projection.weight.size(); from += post) {
+      std::copy_n(projection.weight.data() + from, post, padded[k].data() + to);
+      to += widest_vector;
+    }
   }
   for (auto& component : saltus::components(net)) {
     for (const std::size_t p : component.populations) {

@@ -14,6 +14,19 @@
 
 namespace saltus {
 
+/// As many neurons as the widest vectors of any machine hold. Smaller populations see their weights
+/// in rows of this length, filled up with zeros, so that a vector can be loaded.
+inline constexpr std::size_t widest_vector = 16;
+
+/// The weights of a projection as the loops read them: one row per source neuron.
+template <class Real>
+struct Rows {
+  const Real* data;
+  std::size_t stride;
+
+  const Real* operator[](std::size_t pre) const { return data + pre * stride; }
+};
+
 template <class Real>
 struct PopulationPlan {
   std::vector<neuron::Lif<Real>> neurons;  // one for all, or one per neuron
@@ -42,6 +55,7 @@ struct Plan {
   std::vector<ComponentPlan> components;
   std::vector<int> component_of;  // per population; -1: input
   std::vector<int> input_number;  // per population, its place in Inputs; -1: not an input
+  std::vector<std::vector<Real>> padded;  // per projection: its rows, where they are filled up
   bool cyclic = false;
   bool scalar = false;  // no vectors
 
@@ -50,6 +64,11 @@ struct Plan {
   explicit Plan(const Network<Real>& network, std::optional<Way> force = {}, bool scalar = false);
 
   std::size_t size(std::size_t population) const { return network->populations()[population].size; }
+  Rows<Real> rows(std::size_t projection) const {
+    if (!padded[projection].empty()) return {padded[projection].data(), widest_vector};
+    const Projection<Real>& p = network->projections()[projection];
+    return {p.weight.data(), size(p.target)};
+  }
 };
 
 /// Checks what goes in against the network, which has been checked before it was planned.

@@ -91,14 +91,16 @@ void replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::siz
 /// population there.
 template <class Real>
 auto start_timeline(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
-                    std::size_t population, std::size_t sample, Timeline<Real>& timeline) {
+                    std::size_t population, std::size_t sample, Timeline<Real>& timeline,
+                    Timelines<Real>* timelines = nullptr) {
   const auto spikes_of = [&plan, &inputs, &record, sample](std::size_t p) {
     const int input = plan.input_number[p];
     return sample_of(input >= 0 ? inputs.spikes[static_cast<std::size_t>(input)]
                                 : record.populations[p].spikes.view(),
                      sample);
   };
-  timeline.start(plan, population, inputs.end(sample), spikes_of);
+  timeline.start(plan, population, inputs.end(sample), spikes_of,
+                 timelines ? &timelines->at(population, sample) : nullptr);
   return spikes_of;
 }
 

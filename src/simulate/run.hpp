@@ -8,15 +8,18 @@
 
 #include "saltus/simulate.hpp"
 #include "simulate/plan.hpp"
+#include "simulate/timeline.hpp"
 
 namespace saltus {
 
+/// @param timelines  where to leave what populations see, for the next pass; null: nowhere
 template <class Real>
-Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads);
+Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
+                      Timelines<Real>* timelines);
 
 template <class Real>
 Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
-                    std::size_t population, int threads);
+                    std::size_t population, int threads, Timelines<Real>* timelines);
 
 template <class Real>
 std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,

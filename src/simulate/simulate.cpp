@@ -28,12 +28,13 @@ void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
 }  // namespace
 
 template <class Real>
-Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads) {
+Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
+                      Timelines<Real>* timelines) {
   SampleRecords<Real> samples(inputs.samples(),
                               std::vector<SampleRecord<Real>>(plan.populations.size()));
   parallel_for(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
-    SampleRun<Real> run{plan, inputs, s, samples[s], workspace};
+    SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
   });
   return pack(plan, samples);
@@ -44,11 +45,11 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const 
   network.check();
   const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
   check(plan, inputs);
-  return simulate(plan, inputs, options.threads);
+  return simulate<Real>(plan, inputs, options.threads, nullptr);
 }
 
-template Record<float> simulate(const Plan<float>&, const Inputs&, int);
-template Record<double> simulate(const Plan<double>&, const Inputs&, int);
+template Record<float> simulate(const Plan<float>&, const Inputs&, int, Timelines<float>*);
+template Record<double> simulate(const Plan<double>&, const Inputs&, int, Timelines<double>*);
 template Record<float> simulate(const Network<float>&, const Inputs&, const Options&);
 template Record<double> simulate(const Network<double>&, const Inputs&, const Options&);
 

@@ -10,7 +10,6 @@
 // Where all neurons see the same arrivals and decay alike they go side by side, in vectors:
 // simulate/sweep_kernel.cpp.
 #include "neuron/lif.hpp"
-#include "simulate/sweep_kernel.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {
@@ -49,10 +48,14 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
   const std::size_t size = run.plan.size(population);
   Workspace<Real>& ws = run.workspace;
   const double end = run.end();
-  ws.timeline.start(run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); });
+  ws.timeline.start(
+      run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); },
+      run.timelines ? &run.timelines->at(population, run.sample) : nullptr);
   ws.spikes.clear();
-  if (run.plan.scalar || !plan.in_step() || plan.refractory ||
-      !sweep_in_vectors(plan, ws.timeline.of(0), size, end, ws.spikes)) {
+  if (!run.plan.scalar && plan.in_step() && !plan.refractory) {
+    ws.layer.start(plan, size);
+    sweep_in_vectors(plan, ws.layer, ws.timeline.of(0), 0, end, ws.spikes);
+  } else {
     for (std::size_t j = 0; j < size; ++j) {
       sweep_neuron(plan.neuron(j), ws.timeline.of(j), j, end, ws.spikes);
     }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tile of two vectors of neurons stays in registers while all events of a sample pass by
-// (docs/architecture.md). Per interval and neuron: V and I decay, and two exact tests tell who
-// cannot spike (neuron/spike_search.hpp). Whoever might leaves the registers for neuron::advance.
+// Per interval between two arrivals, all neurons side by side: V and I decay, and two exact tests
+// tell who cannot spike (neuron/spike_search.hpp), nearly all. The others are gathered, and Newton's
+// method finds their spikes, again side by side.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simulate/sweep_kernel.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
+#include <bit>
 
 #include "neuron/lif.hpp"
 #include "simulate/sweep_kernel.hpp"
@@ -19,121 +22,287 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// The formulas of neuron/decay.hpp for a whole-numbered ratio of time constants, in vectors.
 template <class Real>
-struct Sink {
-  std::vector<RecordedSpike<Real>>& spikes;
-  std::int32_t neuron;
-  bool counts;  // the last tile overlaps the one before it
+class Powers {
+ public:
+  using Tag = hn::ScalableTag<Real>;
+  using V = hn::Vec<Tag>;
 
-  void spike(double time, Real current) {
-    if (counts) spikes.push_back({time, neuron, current});
+  explicit Powers(const neuron::TimeConstants& tc)
+      : p_(tc.integer_p), one_(hn::Set(Tag(), Real(1))),
+        per_q_(hn::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
+
+  HWY_INLINE V h(V x) const { return hn::Mul(hn::Sub(power(x, p_ - 1), one_), per_q_); }
+  HWY_INLINE V synaptic(V x) const { return power(x, p_); }
+
+ private:
+  HWY_INLINE V power(V x, int n) const {
+    V result = one_;
+    for (; n > 0; n >>= 1, x = hn::Mul(x, x)) {
+      if (n & 1) result = hn::Mul(result, x);
+    }
+    return result;
   }
-  void release(Real) {}  // no refractory time here
+
+  int p_;
+  V one_, per_q_;
 };
 
-// Neurons first .. first + 2 Lanes - 1; those before `fresh` have been run already.
 template <class Real>
-HWY_INLINE void sweep_tile(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals,
-                           std::size_t first, std::size_t fresh, double end,
-                           std::vector<RecordedSpike<Real>>& spikes) {
-  const hn::ScalableTag<Real> tag;
-  using V = hn::Vec<decltype(tag)>;
-  const std::size_t lanes = hn::Lanes(tag);
-  HWY_ALIGN Real v[2 * HWY_MAX_BYTES / sizeof(Real)], i[2 * HWY_MAX_BYTES / sizeof(Real)];
-  HWY_ALIGN Real next_v[2 * HWY_MAX_BYTES / sizeof(Real)], next_i[2 * HWY_MAX_BYTES / sizeof(Real)];
-  for (std::size_t l = 0; l < 2 * lanes; ++l) {
-    v[l] = plan.neuron(first + l).bias;
-    i[l] = plan.neuron(first + l).theta;
-  }
-  const V bias0 = hn::Load(tag, v), bias1 = hn::Load(tag, v + lanes);
-  const V theta0 = hn::Load(tag, i), theta1 = hn::Load(tag, i + lanes);
-  for (std::size_t l = 0; l < 2 * lanes; ++l) {
-    v[l] = plan.neuron(first + l).v_initial;
-    i[l] = plan.neuron(first + l).i_initial;
-  }
-  V v0 = hn::Load(tag, v), v1 = hn::Load(tag, v + lanes);
-  V i0 = hn::Load(tag, i), i1 = hn::Load(tag, i + lanes);
-  const V zero = hn::Zero(tag);
+class Kernel {
+ public:
+  using Tag = hn::ScalableTag<Real>;
+  using V = hn::Vec<Tag>;
+  using M = hn::Mask<Tag>;
+  static constexpr std::size_t most_lanes = HWY_MAX_BYTES / sizeof(Real);
 
-  double t = 0;
-  const std::size_t groups = arrivals.group_count();
-  for (std::size_t g = 0; g <= groups; ++g) {
-    const double next = g < groups ? arrivals.times[g] : end;
-    const neuron::Decay<Real>& d = arrivals.decays[g];
+  Kernel(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+         std::vector<RecordedSpike<Real>>& spikes)
+      : plan_(plan), state_(state), spikes_(spikes) {}
+
+  void run(const Arrivals<Real>& arrivals, double from, double to) {
+    const std::size_t groups = arrivals.group_count();
+    double t = from;
+    for (std::size_t g = 0; g <= groups; ++g) {
+      const double next = g < groups ? arrivals.times[g] : to;
+      const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
+      const neuron::Decay<Real>& d = arrivals.decays[g];
+      if (g < groups) prefetch(arrivals.group(g));
+      const std::size_t count = arrived.empty() ? pass<false>(d, arrived) : pass<true>(d, arrived);
+      if (count > 0 && plan_.neurons[0].tc.integer_p) {
+        search(count, t, next, d);
+      } else if (count > 0) {
+        search_one_by_one(count, t, next, d);
+      }
+      t = next;
+    }
+  }
+
+ private:
+  // Rows come in no order that the machine could guess.
+  void prefetch(std::span<const Arrival<Real>> next) const {
+    constexpr std::size_t line = 64 / sizeof(Real);
+    for (const auto& arrival : next) {
+      for (std::size_t s = 0; s < state_.slots.count(); s += line) hwy::Prefetch(arrival.row + s);
+    }
+  }
+
+  // Adds what arrives at the start of an interval, then takes V and I to its end. Returns how many
+  // may spike in it; their state at the start is kept.
+  template <bool any_arrived>
+  HWY_INLINE std::size_t pass(const neuron::Decay<Real>& d,
+                              std::span<const Arrival<Real>> arrived) {
+    const Tag tag;
+    const std::size_t lanes = hn::Lanes(tag);
+    LayerState<Real>& s = state_;
     const V mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
     const V reach = hn::Set(tag, d.reach), end_slope = hn::Set(tag, d.end_slope);
-    const V above0 = hn::Sub(v0, bias0), above1 = hn::Sub(v1, bias1);
-    const V end0 = hn::Add(hn::Add(bias0, hn::Mul(above0, mem)), hn::Mul(i0, k));
-    const V end1 = hn::Add(hn::Add(bias1, hn::Mul(above1, mem)), hn::Mul(i1, k));
-    const V top0 = hn::Add(hn::Max(v0, bias0), hn::Mul(hn::Max(i0, zero), reach));
-    const V top1 = hn::Add(hn::Max(v1, bias1), hn::Mul(hn::Max(i1, zero), reach));
-    // Might spike: V ends at or above theta; or it may reach theta and has its peak inside.
-    const auto may0 =
-        hn::Or(hn::Ge(end0, theta0),
-               hn::And(hn::Ge(top0, theta0), hn::Not(hn::Lt(above0, hn::Mul(i0, end_slope)))));
-    const auto may1 =
-        hn::Or(hn::Ge(end1, theta1),
-               hn::And(hn::Ge(top1, theta1), hn::Not(hn::Lt(above1, hn::Mul(i1, end_slope)))));
-    const V later_i0 = hn::Mul(i0, syn), later_i1 = hn::Mul(i1, syn);
-    if (HWY_LIKELY(hn::AllFalse(tag, hn::Or(may0, may1)))) {
-      v0 = end0;
-      v1 = end1;
-      i0 = later_i0;
-      i1 = later_i1;
-    } else {
-      hn::Store(v0, tag, v);
-      hn::Store(v1, tag, v + lanes);
-      hn::Store(i0, tag, i);
-      hn::Store(i1, tag, i + lanes);
-      hn::Store(end0, tag, next_v);
-      hn::Store(end1, tag, next_v + lanes);
-      hn::Store(later_i0, tag, next_i);
-      hn::Store(later_i1, tag, next_i + lanes);
-      std::uint8_t bits[2][8] = {};
-      hn::StoreMaskBits(tag, may0, bits[0]);
-      hn::StoreMaskBits(tag, may1, bits[1]);
-      for (std::size_t l = 0; l < 2 * lanes; ++l) {
-        const std::size_t in_vector = l % lanes;
-        if (!(bits[l / lanes][in_vector / 8] >> (in_vector % 8) & 1)) continue;
-        const std::size_t j = first + l;
-        neuron::State<Real> state{v[l], i[l]};
-        Sink<Real> sink{spikes, static_cast<std::int32_t>(j), j >= fresh};
-        neuron::advance(plan.neuron(j), state, t, next, d, sink);
-        next_v[l] = state.v;
-        next_i[l] = state.i;
+    const V zero = hn::Zero(tag);
+    HWY_ALIGN Real v_of[most_lanes], i_of[most_lanes];
+    std::size_t count = 0;
+    s.slots.for_each_vector(lanes, [&](std::size_t slot, std::size_t neuron) HWY_ATTR {
+      const V v = hn::Load(tag, s.v + slot), bias = hn::Load(tag, s.bias + slot);
+      const V theta = hn::Load(tag, s.theta + slot);
+      V i = hn::Load(tag, s.i + slot);
+      if constexpr (any_arrived) {
+        i = hn::Add(i, hn::LoadU(tag, arrived[0].row + neuron));
+        for (const auto& more : arrived.subspan(1)) i = hn::Add(i, hn::LoadU(tag, more.row + neuron));
       }
-      v0 = hn::Load(tag, next_v);
-      v1 = hn::Load(tag, next_v + lanes);
-      i0 = hn::Load(tag, next_i);
-      i1 = hn::Load(tag, next_i + lanes);
-    }
-    if (g == groups) break;
-    for (const auto& arrival : arrivals.group(g)) {
-      i0 = hn::Add(i0, hn::LoadU(tag, arrival.row + first));
-      i1 = hn::Add(i1, hn::LoadU(tag, arrival.row + first + lanes));
-    }
-    t = next;
+      const V above = hn::Sub(v, bias);
+      const V end = hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k));
+      const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
+      // May spike: V ends at or above theta; or it may reach theta and has its peak inside.
+      const M may = hn::Or(hn::Ge(end, theta),
+                           hn::And(hn::Ge(top, theta), hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
+      hn::Store(end, tag, s.v + slot);
+      hn::Store(hn::Mul(i, syn), tag, s.i + slot);
+      if (HWY_UNLIKELY(!hn::AllFalse(tag, may))) {
+        hn::Store(v, tag, v_of);
+        hn::Store(i, tag, i_of);
+        for (std::uint64_t left = bits_of(may); left != 0; left &= left - 1) {
+          const auto lane = static_cast<std::size_t>(std::countr_zero(left));
+          s.may_v[count] = v_of[lane];
+          s.may_i[count] = i_of[lane];
+          s.may_slot[count++] = static_cast<std::int32_t>(slot + lane);
+        }
+      }
+    });
+    return count;
   }
-}
 
-template <class Real>
-bool sweep(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, std::size_t size,
-           double end, std::vector<RecordedSpike<Real>>& spikes) {
-  const std::size_t tile = 2 * hn::Lanes(hn::ScalableTag<Real>());
-  if (size < tile) return false;
-  for (std::size_t j = 0; j < size; j += tile) {
-    sweep_tile(plan, arrivals, std::min(j, size - tile), j, end, spikes);
+  // One bit per lane.
+  static HWY_INLINE std::uint64_t bits_of(M mask) {
+    std::uint64_t bits = 0;
+    hn::StoreMaskBits(Tag(), mask, reinterpret_cast<std::uint8_t*>(&bits));
+    return bits;
   }
-  return true;
-}
 
-bool sweep_float(const PopulationPlan<float>& plan, const Arrivals<float>& arrivals,
-                 std::size_t size, double end, std::vector<RecordedSpike<float>>& spikes) {
-  return sweep(plan, arrivals, size, end, spikes);
+  // neuron::crossing for the lanes of `wanted`, from x = 1 downwards; -1 where there is none.
+  HWY_INLINE V crossing(const Powers<Real>& powers, M wanted, V v, V i, V bias, V theta, V x_end,
+                        V v_end) const {
+    const Tag tag;
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    const V zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
+    const V p = hn::Set(tag, static_cast<Real>(tc.p)), none = hn::Set(tag, Real(-1));
+    const V a = hn::Sub(v, bias), c = hn::Sub(bias, theta);
+    const V low = hn::Max(x_end, hn::Set(tag, std::numeric_limits<Real>::min()));
+    M active = hn::And(wanted, hn::Ge(i, zero));
+    M alone = hn::And(wanted, hn::Lt(i, zero));  // convex: by itself
+    V result = none, x = one, f = hn::Sub(v, theta), slope = hn::Sub(a, i);
+    M border = hn::And(active, hn::Not(active));
+    for (int k = 0; k < neuron::newton_limit; ++k) {
+      const V next = hn::Sub(x, hn::Div(f, slope));
+      const M rises = hn::Lt(slope, zero), moves = hn::Lt(next, x);
+      const M found = hn::And(active, hn::AndNot(moves, rises));
+      result = hn::IfThenElse(found, x, result);
+      const M inside = hn::And(hn::And(rises, moves), hn::Ge(next, low));
+      border = hn::Or(border, hn::AndNot(hn::Or(found, inside), active));
+      active = hn::And(active, inside);
+      if (hn::AllFalse(tag, active)) break;
+      x = next;
+      const V h = powers.h(x);
+      f = hn::Add(hn::Mul(hn::Sub(a, hn::Mul(i, h)), x), c);
+      slope = hn::Sub(a, hn::Mul(i, hn::Add(one, hn::Mul(p, h))));
+    }
+    alone = hn::Or(hn::Or(alone, active), hn::And(border, hn::Ge(v_end, theta)));
+    if (HWY_LIKELY(hn::AllFalse(tag, alone))) return result;
+    HWY_ALIGN Real lane[7][most_lanes];
+    hn::Store(v, tag, lane[0]);
+    hn::Store(i, tag, lane[1]);
+    hn::Store(bias, tag, lane[2]);
+    hn::Store(theta, tag, lane[3]);
+    hn::Store(x_end, tag, lane[4]);
+    hn::Store(v_end, tag, lane[5]);
+    hn::Store(result, tag, lane[6]);
+    for (std::uint64_t left = bits_of(alone); left != 0; left &= left - 1) {
+      const auto l = static_cast<std::size_t>(std::countr_zero(left));
+      lane[6][l] = neuron::crossing(tc, lane[0][l], lane[1][l], lane[2][l], lane[3][l], lane[4][l],
+                                    lane[5][l]);
+    }
+    return hn::Load(tag, lane[6]);
+  }
+
+  // neuron::advance for those that may spike, side by side: in each round the next spike of each;
+  // who has none goes to the end of the interval and is done.
+  void search(std::size_t count, double t, double next, const neuron::Decay<Real>& whole) {
+    const Tag tag;
+    const std::size_t lanes = hn::Lanes(tag);
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    const Powers<Real> powers(tc);
+    LayerState<Real>& s = state_;
+    const V zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
+    const V p = hn::Set(tag, static_cast<Real>(tc.p));
+    std::fill_n(s.may_mem, count, whole.mem);
+    std::fill_n(s.may_t.begin(), count, t);
+    HWY_ALIGN Real bias_of[most_lanes], theta_of[most_lanes], x_of[most_lanes];
+    HWY_ALIGN Real current_of[most_lanes], end_of[most_lanes], later_of[most_lanes];
+    HWY_ALIGN Real left_of[most_lanes];
+    for (bool first = true; count > 0; first = false) {
+      std::size_t again = 0;
+      for (std::size_t at = 0; at < count; at += lanes) {
+        const std::size_t n = std::min(lanes, count - at);
+        for (std::size_t l = 0; l < lanes; ++l) {
+          const auto slot = static_cast<std::size_t>(s.may_slot[at + std::min(l, n - 1)]);
+          bias_of[l] = s.bias[slot];
+          theta_of[l] = s.theta[slot];
+        }
+        const V bias = hn::Load(tag, bias_of), theta = hn::Load(tag, theta_of);
+        const V v = hn::LoadU(tag, s.may_v + at), i = hn::LoadU(tag, s.may_i + at);
+        M may = hn::FirstN(tag, n);
+        V mem, syn, v_end;
+        if (first) {
+          mem = hn::Set(tag, whole.mem);
+          syn = hn::Set(tag, whole.syn);
+          const V above = hn::Mul(hn::Sub(v, bias), mem);
+          v_end = hn::Add(hn::Add(bias, above), hn::Mul(i, hn::Set(tag, whole.k)));
+        } else {  // neuron::decay_at, and the tests of pass()
+          mem = hn::LoadU(tag, s.may_mem + at);
+          const M ended = hn::Lt(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
+          mem = hn::IfThenZeroElse(ended, mem);
+          syn = powers.synaptic(mem);
+          const V h = powers.h(mem), k = hn::Mul(hn::Neg(mem), h);
+          const V peak = hn::Set(tag, static_cast<Real>(tc.k_peak));
+          const V x_peak = hn::Set(tag, static_cast<Real>(tc.x_peak));
+          const V reach = hn::IfThenElse(hn::Gt(mem, x_peak), k, peak);
+          const V end_slope =
+              hn::IfThenElse(ended, hn::Set(tag, static_cast<Real>(tc.end_slope_at_infinity())),
+                             hn::Add(one, hn::Mul(p, h)));
+          const V above = hn::Sub(v, bias);
+          v_end = hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k));
+          const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
+          may = hn::And(may, hn::Or(hn::Ge(v_end, theta),
+                                    hn::And(hn::Ge(top, theta),
+                                            hn::Not(hn::Lt(above, hn::Mul(i, end_slope))))));
+        }
+        const V x = crossing(powers, may, v, i, bias, theta, mem, v_end);
+        const V current = hn::Mul(i, powers.synaptic(x));
+        const M spikes =
+            hn::And(hn::Ge(x, zero), hn::Gt(hn::Add(current, bias), theta));  // else: only touches
+        hn::Store(hn::IfThenElse(spikes, x, hn::Set(tag, Real(-1))), tag, x_of);
+        hn::Store(current, tag, current_of);
+        hn::Store(v_end, tag, end_of);
+        hn::Store(hn::Mul(i, syn), tag, later_of);
+        hn::Store(hn::Min(one, hn::Div(mem, x)), tag, left_of);
+        for (std::size_t l = 0; l < n; ++l) {
+          const std::int32_t slot = s.may_slot[at + l];
+          const auto where = static_cast<std::size_t>(slot);
+          const neuron::Lif<Real>& neuron = plan_.neuron(s.slots.neuron(where));
+          if (x_of[l] < 0) {
+            s.v[where] = std::min(end_of[l], neuron.just_below_theta);
+            s.i[where] = later_of[l];
+            continue;
+          }
+          const double time =
+              neuron::spike_time(tc, static_cast<double>(x_of[l]), s.may_t[at + l], next);
+          emit(where, time, current_of[l]);
+          s.may_v[again] = neuron.v_reset;
+          s.may_i[again] = current_of[l];
+          s.may_mem[again] = left_of[l];
+          s.may_t[again] = time;
+          s.may_slot[again++] = slot;
+        }
+      }
+      count = again;
+    }
+  }
+
+  // The same with any ratio of time constants.
+  void search_one_by_one(std::size_t count, double t, double next, const neuron::Decay<Real>& d) {
+    struct Sink {
+      Kernel& kernel;
+      std::size_t slot;
+      void spike(double time, Real current) { kernel.emit(slot, time, current); }
+      void release(Real) {}  // no refractory time here
+    };
+    for (std::size_t k = 0; k < count; ++k) {
+      const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
+      neuron::State<Real> neuron{state_.may_v[k], state_.may_i[k]};
+      neuron::advance(plan_.neuron(state_.slots.neuron(slot)), neuron, t, next, d, Sink{*this, slot});
+      state_.v[slot] = neuron.v;
+      state_.i[slot] = neuron.i;
+    }
+  }
+
+  void emit(std::size_t slot, double time, Real current) {
+    if (state_.slots.repeats(slot)) return;
+    spikes_.push_back({time, static_cast<std::int32_t>(state_.slots.neuron(slot)), current});
+  }
+
+  const PopulationPlan<Real>& plan_;
+  LayerState<Real>& state_;
+  std::vector<RecordedSpike<Real>>& spikes_;
+};
+
+void sweep_float(const PopulationPlan<float>& plan, LayerState<float>& state,
+                 const Arrivals<float>& arrivals, double from, double to,
+                 std::vector<RecordedSpike<float>>& spikes) {
+  Kernel<float>(plan, state, spikes).run(arrivals, from, to);
 }
-bool sweep_double(const PopulationPlan<double>& plan, const Arrivals<double>& arrivals,
-                  std::size_t size, double end, std::vector<RecordedSpike<double>>& spikes) {
-  return sweep(plan, arrivals, size, end, spikes);
+void sweep_double(const PopulationPlan<double>& plan, LayerState<double>& state,
+                  const Arrivals<double>& arrivals, double from, double to,
+                  std::vector<RecordedSpike<double>>& spikes) {
+  Kernel<double>(plan, state, spikes).run(arrivals, from, to);
 }
 
 }  // namespace
@@ -147,13 +316,15 @@ namespace saltus {
 HWY_EXPORT(sweep_float);
 HWY_EXPORT(sweep_double);
 
-bool sweep_in_vectors(const PopulationPlan<float>& plan, const Arrivals<float>& arrivals,
-                      std::size_t size, double end, std::vector<RecordedSpike<float>>& spikes) {
-  return HWY_DYNAMIC_DISPATCH(sweep_float)(plan, arrivals, size, end, spikes);
+void sweep_in_vectors(const PopulationPlan<float>& plan, LayerState<float>& state,
+                      const Arrivals<float>& arrivals, double from, double to,
+                      std::vector<RecordedSpike<float>>& spikes) {
+  HWY_DYNAMIC_DISPATCH(sweep_float)(plan, state, arrivals, from, to, spikes);
 }
-bool sweep_in_vectors(const PopulationPlan<double>& plan, const Arrivals<double>& arrivals,
-                      std::size_t size, double end, std::vector<RecordedSpike<double>>& spikes) {
-  return HWY_DYNAMIC_DISPATCH(sweep_double)(plan, arrivals, size, end, spikes);
+void sweep_in_vectors(const PopulationPlan<double>& plan, LayerState<double>& state,
+                      const Arrivals<double>& arrivals, double from, double to,
+                      std::vector<RecordedSpike<double>>& spikes) {
+  HWY_DYNAMIC_DISPATCH(sweep_double)(plan, state, arrivals, from, to, spikes);
 }
 
 }  // namespace saltus

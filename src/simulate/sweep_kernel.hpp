@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sweep of a layer in vectors (Google Highway, the best instruction set that the machine has).
+// A population whose neurons go side by side, in vectors (Google Highway, the best instruction set
+// that the machine has): all of them from one arrival to the next.
 #pragma once
 
 #include <vector>
@@ -7,16 +8,48 @@
 #include "simulate/arrivals.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/sample.hpp"
+#include "simulate/slots.hpp"
 
 namespace saltus {
 
-/// Runs all neurons of a population through one sample. All must see the same arrivals, decay alike
-/// and not be refractory. To the last bit what simulate/sweep.cpp does neuron by neuron.
-/// @param spikes  appended to, neuron by neuron
-/// @return  false, and nothing is done, if there are fewer neurons than a tile has lanes
-bool sweep_in_vectors(const PopulationPlan<float>& plan, const Arrivals<float>& arrivals,
-                      std::size_t size, double end, std::vector<RecordedSpike<float>>& spikes);
-bool sweep_in_vectors(const PopulationPlan<double>& plan, const Arrivals<double>& arrivals,
-                      std::size_t size, double end, std::vector<RecordedSpike<double>>& spikes);
+/// The state of all neurons at one time. Memory is kept from run to run.
+template <class Real>
+class LayerState {
+ public:
+  Slots<Real, 7> slots;
+  Real *v, *i, *bias, *theta;
+  // Those that may spike in an interval: their state at its start, and what is left of it.
+  Real *may_v, *may_i, *may_mem;
+  std::vector<double> may_t;
+  std::vector<std::int32_t> may_slot;
+
+  /// All neurons to their initial state.
+  void start(const PopulationPlan<Real>& plan, std::size_t size) {
+    slots.resize(size);
+    std::size_t array = 0;
+    for (Real** p : {&v, &i, &bias, &theta, &may_v, &may_i, &may_mem}) *p = slots[array++];
+    may_t.resize(slots.count());
+    may_slot.resize(slots.count());
+    for (std::size_t s = 0; s < slots.count(); ++s) {
+      const bool used = slots.used(s);
+      const neuron::Lif<Real>& n = plan.neuron(used ? slots.neuron(s) : 0);
+      v[s] = used ? n.v_initial : Real(0);
+      i[s] = used ? n.i_initial : Real(0);
+      bias[s] = used ? n.bias : Real(0);
+      theta[s] = used ? n.theta : std::numeric_limits<Real>::infinity();
+    }
+  }
+};
+
+/// Takes all neurons of a population from `from`, through all arrivals, to `to`. They must see the
+/// same arrivals, decay alike and not be refractory. To the last bit what neuron::advance does with
+/// one after the other.
+/// @param spikes  appended to, in no order
+void sweep_in_vectors(const PopulationPlan<float>& plan, LayerState<float>& state,
+                      const Arrivals<float>& arrivals, double from, double to,
+                      std::vector<RecordedSpike<float>>& spikes);
+void sweep_in_vectors(const PopulationPlan<double>& plan, LayerState<double>& state,
+                      const Arrivals<double>& arrivals, double from, double to,
+                      std::vector<RecordedSpike<double>>& spikes);
 
 }  // namespace saltus

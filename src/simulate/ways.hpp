@@ -8,6 +8,7 @@
 #include "saltus/simulate.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/sample.hpp"
+#include "simulate/sweep_kernel.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
@@ -17,6 +18,7 @@ template <class Real>
 struct Workspace {
   Timeline<Real> timeline;
   Arrivals<Real> window;
+  LayerState<Real> layer;
   std::vector<RecordedSpike<Real>> spikes, scratch;
   std::vector<std::int32_t> buckets;
 };
@@ -29,6 +31,7 @@ struct SampleRun {
   std::size_t sample;
   std::vector<SampleRecord<Real>>& record;  // per population
   Workspace<Real>& workspace;
+  Timelines<Real>* timelines = nullptr;  // where to leave what populations see; null: nowhere
 
   double end() const { return inputs.end(sample); }
   SampleSpikes spikes_of(std::size_t population) const {

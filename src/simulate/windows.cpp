@@ -13,7 +13,8 @@ namespace {
 template <class Real>
 struct Layer {
   std::size_t population;
-  std::vector<neuron::State<Real>> states;
+  std::vector<neuron::State<Real>> states;  // where neurons go one by one
+  LayerState<Real> side_by_side;            // where they go together
   std::vector<std::ptrdiff_t> last_spike;  // per neuron, within the sample's record; -1: none yet
 };
 
@@ -46,10 +47,14 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
   std::vector<Pending<Real>> pending;
   for (const std::size_t p : component.populations) {
     pending.emplace_back(run, component, p);
-    Layer<Real> layer{p, {}, std::vector<std::ptrdiff_t>(run.plan.size(p), -1)};
-    for (std::size_t j = 0; j < run.plan.size(p); ++j) {
-      const auto& n = run.plan.populations[p].neuron(j);
-      layer.states.push_back({n.v_initial, n.i_initial});
+    const PopulationPlan<Real>& plan = run.plan.populations[p];
+    Layer<Real> layer{p, {}, {}, std::vector<std::ptrdiff_t>(run.plan.size(p), -1)};
+    if (!run.plan.scalar && plan.in_step() && !plan.refractory) {
+      layer.side_by_side.start(plan, run.plan.size(p));
+    } else {
+      for (std::size_t j = 0; j < run.plan.size(p); ++j) {
+        layer.states.push_back({plan.neuron(j).v_initial, plan.neuron(j).i_initial});
+      }
     }
     layers.push_back(std::move(layer));
   }
@@ -63,13 +68,19 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
       SampleRecord<Real>& record = run.record[layer.population];
       Arrivals<Real>& arrivals = ws.window;
       ws.spikes.clear();
+      const auto arrive = [&](std::size_t heap) {
+        arrivals.clear();
+        while (pending[c].next(heap) < to) arrivals.list.push_back(pending[c].take(heap));
+        arrivals.finish(to);
+      };
+      if (layer.states.empty()) {
+        arrive(0);
+        arrivals.decay_through(plan.neuron(0).tc, from, to);
+        sweep_in_vectors(plan, layer.side_by_side, arrivals, from, to, ws.spikes);
+      }
       for (std::size_t j = 0; j < layer.states.size(); ++j) {
         const std::size_t heap = pending[c].heap_of(j);
-        if (j == 0 || heap == j) {
-          arrivals.clear();
-          while (pending[c].next(heap) < to) arrivals.list.push_back(pending[c].take(heap));
-          arrivals.finish(to);
-        }
+        if (j == 0 || heap == j) arrive(heap);
         const neuron::Lif<Real>& n = plan.neuron(j);
         if (j == 0 || heap == j || !plan.same_time_constants) {
           arrivals.decay_through(n.tc, from, to);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "saltus/train.hpp"
+#include "train/optimizer_kernel.hpp"
 
 namespace saltus {
 
@@ -28,26 +29,14 @@ class Optimizer {
       }
       return;
     }
-    // Adam with its bias corrections taken into the rate and epsilon (Kingma & Ba 2015, section 2).
     second_.resize(values.size(), 0);
     const double c1 = 1 - std::pow(s.beta_1, static_cast<double>(count));
     const double c2 = std::sqrt(1 - std::pow(s.beta_2, static_cast<double>(count)));
-    const T rate = static_cast<T>(lr * c2 / c1), epsilon = static_cast<T>(s.epsilon * c2);
-    const T b1 = static_cast<T>(s.beta_1), b2 = static_cast<T>(s.beta_2);
-    const T keep =
-        static_cast<T>(s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0);
-    const T factor = static_cast<T>(scale);
-    T* const m = first_.data();
-    T* const v = second_.data();
-    T* const w = values.data();
-    const T* const g = gradient.data();
-    const std::size_t size = values.size();
-    for (std::size_t k = 0; k < size; ++k) {
-      const T slope = factor * g[k];
-      m[k] = b1 * m[k] + (1 - b1) * slope;
-      v[k] = b2 * v[k] + (1 - b2) * slope * slope;
-      w[k] = keep * w[k] - rate * m[k] / (std::sqrt(v[k]) + epsilon);
-    }
+    const double keep = s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0;
+    const AdamStep<T> adam{static_cast<T>(scale),        static_cast<T>(s.beta_1),
+                           static_cast<T>(s.beta_2),     static_cast<T>(lr * c2 / c1),
+                           static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
+    adam_step(adam, values.size(), values.data(), gradient.data(), first_.data(), second_.data());
   }
 
  private:

@@ -97,6 +97,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
   const double ends[] = {t_end};
   Activity<Real> activity(network);
   Minibatch batch;
+  Timelines<Real> timelines;
   std::vector<std::uint32_t> samples;
   Evaluation result;
   std::size_t correct = 0;
@@ -106,8 +107,10 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
     batch.gather(data, samples);
     const Inputs inputs{{batch.spikes.view()}, ends};
     if (first == 0) check(plan, inputs);
-    const Record<Real> record = simulate(plan, inputs, threads);
-    const auto part = evaluate(loss, plan, inputs, record, readout, batch.labels, threads);
+    timelines.start(plan.populations.size(), inputs.samples());
+    const Record<Real> record = simulate(plan, inputs, threads, &timelines);
+    const auto part =
+        evaluate(loss, plan, inputs, record, readout, batch.labels, threads, &timelines);
     result.loss += part.value * static_cast<double>(samples.size());
     correct += part.correct;
     result.silent_labels += part.silent;
@@ -135,19 +138,12 @@ struct Trainer<Real>::Impl {
   std::int64_t steps = 0;
   int epochs = 0;
   Minibatch batch;
+  Timelines<Real> timelines;
 
   double gradient_norm() {
     double sum = 0;
     for_each_trainable(network, gradients, settings.trainable, [&](auto, auto gradient) {
-      // Sixteen sums side by side: a compiler may not reorder one.
-      using T = std::remove_cv_t<typename decltype(gradient)::value_type>;
-      T part[16] = {};
-      std::size_t k = 0;
-      for (; k + 16 <= gradient.size(); k += 16) {
-        for (std::size_t l = 0; l < 16; ++l) part[l] += gradient[k + l] * gradient[k + l];
-      }
-      for (; k < gradient.size(); ++k) part[0] += gradient[k] * gradient[k];
-      for (const T p : part) sum += static_cast<double>(p);
+      sum += sum_of_squares(gradient.size(), gradient.data());
     });
     return std::sqrt(sum);
   }
@@ -211,6 +207,7 @@ Trainer<Real>::Trainer(Network<Real> network, std::size_t readout, const LossSet
                                         {},
                                         0,
                                         0,
+                                        {},
                                         {}})) {
   check(settings);
   impl_->network.check();
@@ -257,12 +254,13 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
         first, std::min(s.batch, order.size() - first));
     m.batch.gather(data, samples, s.input_dropout, s.seed, epoch);
     const Inputs inputs{{m.batch.spikes.view()}, ends};
-    const Plan<Real> plan(m.network);
+    const Plan<Real> plan(m.network, {}, s.kernel == Kernel::scalar);
     if (first == 0) check(plan, inputs);
-    const Record<Real> record = simulate(plan, inputs, s.threads);
-    const auto result =
-        saltus::evaluate(m.loss, plan, inputs, record, m.readout, m.batch.labels, s.threads);
-    backward(plan, inputs, record, result.errors, m.wanted, s.threads, m.gradients);
+    m.timelines.start(plan.populations.size(), inputs.samples());
+    const Record<Real> record = simulate(plan, inputs, s.threads, &m.timelines);
+    const auto result = saltus::evaluate(m.loss, plan, inputs, record, m.readout, m.batch.labels,
+                                         s.threads, &m.timelines);
+    backward(plan, inputs, record, result.errors, m.wanted, s.threads, &m.timelines, m.gradients);
     const double norm = m.gradient_norm();
     if (!std::isfinite(result.value) || !std::isfinite(norm)) {
       throw InvalidInput(fmt::format(

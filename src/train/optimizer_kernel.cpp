@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "train/optimizer_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "train/optimizer_kernel.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace saltus {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class T>
+void adam(const AdamStep<T>& step, std::size_t size, T* HWY_RESTRICT w, const T* HWY_RESTRICT g,
+          T* HWY_RESTRICT m, T* HWY_RESTRICT v) {
+  const hn::ScalableTag<T> tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto scale = hn::Set(tag, step.scale), keep = hn::Set(tag, step.keep);
+  const auto b1 = hn::Set(tag, step.b1), rest1 = hn::Set(tag, 1 - step.b1);
+  const auto b2 = hn::Set(tag, step.b2), rest2 = hn::Set(tag, 1 - step.b2);
+  const auto rate = hn::Set(tag, step.rate), epsilon = hn::Set(tag, step.epsilon);
+  std::size_t k = 0;
+  for (; k + lanes <= size; k += lanes) {
+    const auto slope = hn::Mul(scale, hn::LoadU(tag, g + k));
+    const auto first = hn::Add(hn::Mul(b1, hn::LoadU(tag, m + k)), hn::Mul(rest1, slope));
+    const auto second =
+        hn::Add(hn::Mul(b2, hn::LoadU(tag, v + k)), hn::Mul(hn::Mul(rest2, slope), slope));
+    hn::StoreU(first, tag, m + k);
+    hn::StoreU(second, tag, v + k);
+    const auto change = hn::Div(hn::Mul(rate, first), hn::Add(hn::Sqrt(second), epsilon));
+    hn::StoreU(hn::Sub(hn::Mul(keep, hn::LoadU(tag, w + k)), change), tag, w + k);
+  }
+  for (; k < size; ++k) {
+    const T slope = step.scale * g[k];
+    m[k] = step.b1 * m[k] + (1 - step.b1) * slope;
+    v[k] = step.b2 * v[k] + (1 - step.b2) * slope * slope;
+    w[k] = step.keep * w[k] - step.rate * m[k] / (std::sqrt(v[k]) + step.epsilon);
+  }
+}
+
+template <class T>
+double squares(std::size_t size, const T* values) {
+  constexpr std::size_t width = 32;  // partial sums, whatever the vectors hold
+  const hn::CappedTag<T, 16> tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  HWY_ALIGN T part[width] = {};
+  std::size_t k = 0;
+  for (; k + 16 * width <= size; k += 16 * width) {
+    for (std::size_t l = 0; l < width; l += lanes) {
+      auto sum = hn::Load(tag, part + l);
+      for (std::size_t at = k + l; at < k + 16 * width; at += width) {
+        const auto x = hn::LoadU(tag, values + at);
+        sum = hn::Add(sum, hn::Mul(x, x));
+      }
+      hn::Store(sum, tag, part + l);
+    }
+  }
+  double sum = 0;
+  for (; k < size; ++k) sum += static_cast<double>(values[k] * values[k]);
+  for (const T p : part) sum += static_cast<double>(p);
+  return sum;
+}
+
+void adam_float(const AdamStep<float>& step, std::size_t size, float* w, const float* g, float* m,
+                float* v) {
+  adam(step, size, w, g, m, v);
+}
+void adam_double(const AdamStep<double>& step, std::size_t size, double* w, const double* g,
+                 double* m, double* v) {
+  adam(step, size, w, g, m, v);
+}
+double squares_float(std::size_t size, const float* values) { return squares(size, values); }
+double squares_double(std::size_t size, const double* values) { return squares(size, values); }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace saltus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace saltus {
+
+HWY_EXPORT(adam_float);
+HWY_EXPORT(adam_double);
+HWY_EXPORT(squares_float);
+HWY_EXPORT(squares_double);
+
+void adam_step(const AdamStep<float>& step, std::size_t size, float* weights, const float* gradient,
+               float* m, float* v) {
+  HWY_DYNAMIC_DISPATCH(adam_float)(step, size, weights, gradient, m, v);
+}
+void adam_step(const AdamStep<double>& step, std::size_t size, double* weights,
+               const double* gradient, double* m, double* v) {
+  HWY_DYNAMIC_DISPATCH(adam_double)(step, size, weights, gradient, m, v);
+}
+double sum_of_squares(std::size_t size, const float* values) {
+  return HWY_DYNAMIC_DISPATCH(squares_float)(size, values);
+}
+double sum_of_squares(std::size_t size, const double* values) {
+  return HWY_DYNAMIC_DISPATCH(squares_double)(size, values);
+}
+
+}  // namespace saltus
+#endif
