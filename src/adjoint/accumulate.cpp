@@ -21,7 +21,7 @@ constexpr std::size_t tile_size = 64;  // at most. Fixed: partial sums depend on
 // What one tile adds to arrays that it shares with other tiles.
 template <class Real>
 struct Partial {
-  std::vector<std::vector<Real>> weights;   // per incoming projection; only where rows are filled up
+  std::vector<std::vector<Real>> weights;  // per incoming projection; only where rows are filled up
   std::vector<std::vector<double>> delays;  // per incoming projection; empty if not shared
   std::vector<std::vector<double>> errors;  // per incoming projection: of the source's spikes
 };
@@ -119,7 +119,8 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
       thread_local Timeline<Real> timeline;
       start(timeline, s);
       timeline.of(0);
-      if (in_vectors) pass.timelines.at(population, s).arrivals.index();
+      Arrivals<Real>& arrivals = pass.timelines.at(population, s).arrivals;
+      if (4 * pass.segments[s][population].count() > arrivals.group_count()) arrivals.index();
     });
   }
 

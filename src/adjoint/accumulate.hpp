@@ -24,8 +24,8 @@ struct Pass {
   const Wanted& wanted;
   int threads;
   Timelines<Real>& timelines;  // of all populations whose neurons see the same
-  std::vector<std::vector<Segments<Real>>> segments;  // [sample][population]
-  std::vector<std::vector<double>> spike_errors;      // [population]: E_k of each spike
+  std::vector<std::vector<Segments<Real>>>& segments;  // [sample][population]
+  std::vector<std::vector<double>>& spike_errors;      // [population]: E_k of each spike
   Gradients<Real>& gradients;
 
   SpikeView spikes_of(std::size_t population) const {

@@ -42,7 +42,7 @@ class Tile {
     std::fill_n(source_, slots, Real(0));
     bool driven = false;  // by a loss of the integral of V
     for (std::size_t g = last_group_ + 1; g-- > 0;) {
-      if (g > 0) prefetch(arrivals.group(g - 1), targets, first);
+      if (g > 3) prefetch(arrivals.group(g - 4), targets, first);
       const neuron::Decay<Real>& d = arrivals.decays[g + 1];
       const V mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn);
       const V drive = hn::Mul(p, hn::Set(tag, d.k));

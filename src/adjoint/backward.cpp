@@ -125,7 +125,8 @@ void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<R
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
-              Timelines<Real>* timelines, Gradients<Real>& gradients) {
+              Timelines<Real>* timelines, BackwardMemory<Real>& memory,
+              Gradients<Real>& gradients) {
   const Network<Real>& network = *plan.network;
   const std::size_t count = network.populations().size();
   set_to_zero(network, wanted, gradients);
@@ -134,8 +135,12 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
     anew.start(count, inputs.samples());
     timelines = &anew;
   }
-  Pass<Real> pass{plan, inputs, record, errors, wanted, threads, *timelines, {}, {}, gradients};
-  pass.segments.assign(inputs.samples(), std::vector<Segments<Real>>(count));
+  Pass<Real> pass{plan,       inputs,          record,
+                  errors,     wanted,          threads,
+                  *timelines, memory.segments, memory.spike_errors,
+                  gradients};
+  pass.segments.resize(inputs.samples());
+  for (auto& sample : pass.segments) sample.resize(count);
   pass.spike_errors.resize(count);
   for (std::size_t p = 0; p < count; ++p) {
     pass.spike_errors[p].assign(pass.spikes_of(p).times.size(), 0);
@@ -172,16 +177,17 @@ Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
   check(plan, inputs);
   check_errors(network, inputs, record, errors);
   Gradients<Real> gradients;
-  backward<Real>(plan, inputs, record, errors, wanted, options.threads, nullptr, gradients);
+  BackwardMemory<Real> memory;
+  backward<Real>(plan, inputs, record, errors, wanted, options.threads, nullptr, memory, gradients);
   return gradients;
 }
 
 template void backward(const Plan<float>&, const Inputs&, const Record<float>&,
                        const Errors<float>&, const Wanted&, int, Timelines<float>*,
-                       Gradients<float>&);
+                       BackwardMemory<float>&, Gradients<float>&);
 template void backward(const Plan<double>&, const Inputs&, const Record<double>&,
                        const Errors<double>&, const Wanted&, int, Timelines<double>*,
-                       Gradients<double>&);
+                       BackwardMemory<double>&, Gradients<double>&);
 template Gradients<float> backward(const Network<float>&, const Inputs&, const Record<float>&,
                                    const Errors<float>&, const Wanted&, const Options&);
 template Gradients<double> backward(const Network<double>&, const Inputs&, const Record<double>&,

@@ -2,17 +2,25 @@
 // The backward pass on a plan that the caller keeps, without checks (see simulate/run.hpp).
 #pragma once
 
+#include "adjoint/segments.hpp"
 #include "saltus/adjoint.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
 
+/// Memory that is kept from minibatch to minibatch.
+template <class Real>
+struct BackwardMemory {
+  std::vector<std::vector<Segments<Real>>> segments;  // [sample][population]
+  std::vector<std::vector<double>> spike_errors;      // [population]: E_k of each spike
+};
+
 /// @param timelines  what populations saw in the forward pass; null: to be found out anew
 /// @param gradients  overwritten; its memory is reused
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
-              Timelines<Real>* timelines, Gradients<Real>& gradients);
+              Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients);
 
 }  // namespace saltus

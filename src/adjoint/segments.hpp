@@ -54,10 +54,12 @@ class Segments {
     for (const auto& [neuron, s] : unsorted_) ++first_[neuron + 1];
     for (std::size_t j = 0; j < jumps.size(); ++j) first_[j + 1] += first_[j];
     list_.resize(unsorted_.size());
-    std::vector<std::size_t> cursor(first_.begin(), first_.end() - 1);
-    for (const auto& [neuron, s] : unsorted_) list_[cursor[neuron]++] = s;
+    cursor_.assign(first_.begin(), first_.end() - 1);
+    for (const auto& [neuron, s] : unsorted_) list_[cursor_[neuron]++] = s;
     unsorted_.clear();
   }
+
+  std::size_t count() const { return list_.size(); }
 
   /// The segments of a neuron, latest first; empty if no error ever reaches it.
   std::span<const Segment<Real>> of(std::size_t neuron) const {
@@ -71,7 +73,7 @@ class Segments {
   };
   std::vector<Entry> unsorted_;
   std::vector<bool> used_;
-  std::vector<std::size_t> first_;
+  std::vector<std::size_t> first_, cursor_;
   std::vector<Segment<Real>> list_;
 };
 

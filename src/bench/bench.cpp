@@ -129,7 +129,8 @@ Report run(const Task& task, Kernel kernel) {
   Report report;
   report.samples = std::min({task.train.size(), most_samples, 32 * s.train.batch});
   Gradients<Real> gradients;
-  Timelines<Real> timelines;
+  ForwardMemory<Real> memory;
+  BackwardMemory<Real> backward_memory;
   volatile Real sink = 0;
   for (std::size_t first = 0; first < report.samples; first += s.train.batch) {
     std::vector<std::uint32_t> samples(std::min(s.train.batch, report.samples - first));
@@ -143,23 +144,24 @@ Report run(const Task& task, Kernel kernel) {
       LossResult<Real> loss{0, 0, 0, {}, Errors<Real>(0)};
       const auto pass = [&](bool one_by_one) {
         const Plan<Real> plan(network, {}, one_by_one);
-        timelines.start(plan.populations.size(), samples.size());
-        record = simulate(plan, inputs, threads, &timelines);
-        loss = evaluate(s.loss, plan, inputs, record, readout, batch.labels, threads, &timelines);
+        record = simulate(plan, inputs, threads, &memory);
+        loss = evaluate(s.loss, plan, inputs, record, readout, batch.labels, threads,
+                        &memory.timelines);
       };
       if (round == 0 || first == 0) best[3] = std::min(best[3], seconds_of([&] { pass(true); }));
       best[0] = std::min(best[0], seconds_of([&] { pass(scalar); }));
       const Plan<Real> plan(network, {}, scalar);
       best[1] = std::min(best[1], seconds_of([&] {
                            backward(plan, inputs, record, loss.errors, Wanted::weights_only(),
-                                    threads, &timelines, gradients);
+                                    threads, &memory.timelines, backward_memory, gradients);
                          }));
       best[2] = std::min(best[2], seconds_of([&] {
                            for (std::size_t k = 0; k < network.projections().size(); ++k) {
                              const auto& p = network.projections()[k];
-                             const auto& from = network.populations()[p.source].model == Model::input
-                                                    ? batch.spikes
-                                                    : record.populations[p.source].spikes;
+                             const auto& from =
+                                 network.populations()[p.source].model == Model::input
+                                     ? batch.spikes
+                                     : record.populations[p.source].spikes;
                              sink = sink + read_rows(plan.rows(k), plan.size(p.target),
                                                      from.neurons.data(), from.neurons.size());
                            }

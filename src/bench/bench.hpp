@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `saltus bench`: what a synaptic event costs, beside the floor and our own scalar path, in one run.
+// `saltus bench`: what a synaptic event costs, beside the floor and our own scalar path, in one
+// run.
 #pragma once
 
 #include <string>
@@ -10,8 +11,8 @@
 
 namespace saltus::bench {
 
-/// The data of a run, and settings to build its network from. A synaptic event is one arriving spike
-/// times one target neuron, summed over all layers.
+/// The data of a run, and settings to build its network from. A synaptic event is one arriving
+/// spike times one target neuron, summed over all layers.
 struct Task {
   RunSettings settings;
   data::LabelledSpikes train;
@@ -24,13 +25,13 @@ struct Task {
 Task make_task(const std::string& name, const RunSettings& given, double stretch);
 
 struct Report {
-  double forward_ns = 0, backward_ns = 0;            ///< per synaptic event
-  double floor_ns = 0, scalar_forward_ns = 0;        ///< per synaptic event
-  double input_spikes = 0, hidden_spikes = 0;        ///< per sample
-  double synaptic_events = 0;                        ///< per sample
-  double train_us = 0;                               ///< per sample, over one epoch
-  std::size_t samples = 0;                           ///< that the first four were measured on
-  std::string kernel;                                ///< scalar, or the instruction set in use
+  double forward_ns = 0, backward_ns = 0;      ///< per synaptic event
+  double floor_ns = 0, scalar_forward_ns = 0;  ///< per synaptic event
+  double input_spikes = 0, hidden_spikes = 0;  ///< per sample
+  double synaptic_events = 0;                  ///< per sample
+  double train_us = 0;                         ///< per sample, over one epoch
+  std::size_t samples = 0;                     ///< that the first four were measured on
+  std::string kernel;                          ///< scalar, or the instruction set in use
 };
 
 /// Forward (with the loss), backward, scalar forward and floor on the first minibatches, with the

@@ -36,8 +36,9 @@ void print(const bench::Report& r, const RunSettings& s) {
   line("  forward", r.forward_ns);
   line("  backward", r.backward_ns);
   line("  forward, scalar path", r.scalar_forward_ns);
-  fmt::print("\nscalar / {}            {:>8.1f} x\ntraining                    {:>8.2f} us a sample\n",
-             r.kernel, r.scalar_forward_ns / r.forward_ns, r.train_us);
+  fmt::print(
+      "\nscalar / {}            {:>8.1f} x\ntraining                    {:>8.2f} us a sample\n",
+      r.kernel, r.scalar_forward_ns / r.forward_ns, r.train_us);
 }
 
 }  // namespace

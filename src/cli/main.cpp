@@ -80,9 +80,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
     say("saltus: {}\nRun with --help for what there is.\n",
-        unknown
-            ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck, bench", argv[1])
-            : std::string(e.what()));
+        unknown ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck, bench",
+                              argv[1])
+                : std::string(e.what()));
     return usage;
   }
   return command();

@@ -37,9 +37,9 @@ struct Crossing {
   bool found() const { return time < std::numeric_limits<double>::infinity(); }
 };
 
-/// When V has decayed by x since t. A spike is strictly later than the event that opens its interval
-/// and not later than the one that closes it: so the times alone tell the order of events, and the
-/// adjoint can walk it backwards.
+/// When V has decayed by x since t. A spike is strictly later than the event that opens its
+/// interval and not later than the one that closes it: so the times alone tell the order of events,
+/// and the adjoint can walk it backwards.
 inline double spike_time(const TimeConstants& tc, double x, double t, double t_end) {
   const double soonest = std::nextafter(t, std::numeric_limits<double>::infinity());
   return std::clamp(t - tc.tau_mem * std::log(x), soonest, std::max(soonest, t_end));

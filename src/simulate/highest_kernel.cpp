@@ -81,8 +81,8 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
       hn::Store(hn::IfThenElse(ends_highest, v_end, so_far), tag, best_of + slot);
       hn::Store(hn::IfThenElse(ends_highest, later_i, hn::Load(tag, current_of + slot)), tag,
                 current_of + slot);
-      hn::Store(hn::IfThenElse(hn::RebindMask(ints, ends_highest), hn::Set(ints, static_cast<Int>(g)),
-                               hn::Load(ints, group_of + slot)),
+      hn::Store(hn::IfThenElse(hn::RebindMask(ints, ends_highest),
+                               hn::Set(ints, static_cast<Int>(g)), hn::Load(ints, group_of + slot)),
                 ints, group_of + slot);
     });
   }

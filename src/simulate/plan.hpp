@@ -53,8 +53,8 @@ struct Plan {
   const Network<Real>* network = nullptr;
   std::vector<PopulationPlan<Real>> populations;
   std::vector<ComponentPlan> components;
-  std::vector<int> component_of;  // per population; -1: input
-  std::vector<int> input_number;  // per population, its place in Inputs; -1: not an input
+  std::vector<int> component_of;          // per population; -1: input
+  std::vector<int> input_number;          // per population, its place in Inputs; -1: not an input
   std::vector<std::vector<Real>> padded;  // per projection: its rows, where they are filled up
   bool cyclic = false;
   bool scalar = false;  // no vectors

@@ -7,15 +7,24 @@
 #include <vector>
 
 #include "saltus/simulate.hpp"
+#include "simulate/pack.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
 
-/// @param timelines  where to leave what populations see, for the next pass; null: nowhere
+/// What a forward pass leaves for the passes after it, and the memory of both: kept from minibatch
+/// to minibatch.
+template <class Real>
+struct ForwardMemory {
+  Timelines<Real> timelines;
+  SampleRecords<Real> samples;
+};
+
+/// @param memory  null: of its own, and no timelines
 template <class Real>
 Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
-                      Timelines<Real>* timelines);
+                      ForwardMemory<Real>* memory);
 
 template <class Real>
 Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,

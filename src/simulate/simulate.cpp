@@ -29,11 +29,16 @@ void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
 
 template <class Real>
 Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
-                      Timelines<Real>* timelines) {
-  SampleRecords<Real> samples(inputs.samples(),
-                              std::vector<SampleRecord<Real>>(plan.populations.size()));
+                      ForwardMemory<Real>* memory) {
+  ForwardMemory<Real> own;
+  SampleRecords<Real>& samples = memory ? memory->samples : own.samples;
+  Timelines<Real>* const timelines = memory ? &memory->timelines : nullptr;
+  if (timelines) timelines->start(plan.populations.size(), inputs.samples());
+  samples.resize(inputs.samples());
   parallel_for(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
+    samples[s].resize(plan.populations.size());
+    for (SampleRecord<Real>& record : samples[s]) record.clear();
     SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
   });
@@ -48,8 +53,8 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const 
   return simulate<Real>(plan, inputs, options.threads, nullptr);
 }
 
-template Record<float> simulate(const Plan<float>&, const Inputs&, int, Timelines<float>*);
-template Record<double> simulate(const Plan<double>&, const Inputs&, int, Timelines<double>*);
+template Record<float> simulate(const Plan<float>&, const Inputs&, int, ForwardMemory<float>*);
+template Record<double> simulate(const Plan<double>&, const Inputs&, int, ForwardMemory<double>*);
 template Record<float> simulate(const Network<float>&, const Inputs&, const Options&);
 template Record<double> simulate(const Network<double>&, const Inputs&, const Options&);
 

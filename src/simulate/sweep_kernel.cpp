@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Per interval between two arrivals, all neurons side by side: V and I decay, and two exact tests
-// tell who cannot spike (neuron/spike_search.hpp), nearly all. The others are gathered, and Newton's
-// method finds their spikes, again side by side.
+// tell who cannot spike (neuron/spike_search.hpp), nearly all. The others are gathered, and
+// Newton's method finds their spikes, again side by side.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simulate/sweep_kernel.cpp"
 #include <hwy/foreach_target.h>
@@ -30,7 +30,8 @@ class Powers {
   using V = hn::Vec<Tag>;
 
   explicit Powers(const neuron::TimeConstants& tc)
-      : p_(tc.integer_p), one_(hn::Set(Tag(), Real(1))),
+      : p_(tc.integer_p),
+        one_(hn::Set(Tag(), Real(1))),
         per_q_(hn::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
 
   HWY_INLINE V h(V x) const { return hn::Mul(hn::Sub(power(x, p_ - 1), one_), per_q_); }
@@ -107,14 +108,16 @@ class Kernel {
       V i = hn::Load(tag, s.i + slot);
       if constexpr (any_arrived) {
         i = hn::Add(i, hn::LoadU(tag, arrived[0].row + neuron));
-        for (const auto& more : arrived.subspan(1)) i = hn::Add(i, hn::LoadU(tag, more.row + neuron));
+        for (const auto& more : arrived.subspan(1))
+          i = hn::Add(i, hn::LoadU(tag, more.row + neuron));
       }
       const V above = hn::Sub(v, bias);
       const V end = hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k));
       const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
       // May spike: V ends at or above theta; or it may reach theta and has its peak inside.
-      const M may = hn::Or(hn::Ge(end, theta),
-                           hn::And(hn::Ge(top, theta), hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
+      const M may =
+          hn::Or(hn::Ge(end, theta),
+                 hn::And(hn::Ge(top, theta), hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
       hn::Store(end, tag, s.v + slot);
       hn::Store(hn::Mul(i, syn), tag, s.i + slot);
       if (HWY_UNLIKELY(!hn::AllFalse(tag, may))) {
@@ -278,7 +281,8 @@ class Kernel {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
       neuron::State<Real> neuron{state_.may_v[k], state_.may_i[k]};
-      neuron::advance(plan_.neuron(state_.slots.neuron(slot)), neuron, t, next, d, Sink{*this, slot});
+      neuron::advance(plan_.neuron(state_.slots.neuron(slot)), neuron, t, next, d,
+                      Sink{*this, slot});
       state_.v[slot] = neuron.v;
       state_.i[slot] = neuron.i;
     }

@@ -15,7 +15,7 @@ struct Layer {
   std::size_t population;
   std::vector<neuron::State<Real>> states;  // where neurons go one by one
   LayerState<Real> side_by_side;            // where they go together
-  std::vector<std::ptrdiff_t> last_spike;  // per neuron, within the sample's record; -1: none yet
+  std::vector<std::ptrdiff_t> last_spike;   // per neuron, within the sample's record; -1: none yet
 };
 
 // A release may belong to a spike of an earlier window, which is in the record already.

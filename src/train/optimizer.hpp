@@ -33,8 +33,8 @@ class Optimizer {
     const double c1 = 1 - std::pow(s.beta_1, static_cast<double>(count));
     const double c2 = std::sqrt(1 - std::pow(s.beta_2, static_cast<double>(count)));
     const double keep = s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0;
-    const AdamStep<T> adam{static_cast<T>(scale),        static_cast<T>(s.beta_1),
-                           static_cast<T>(s.beta_2),     static_cast<T>(lr * c2 / c1),
+    const AdamStep<T> adam{static_cast<T>(scale),          static_cast<T>(s.beta_1),
+                           static_cast<T>(s.beta_2),       static_cast<T>(lr * c2 / c1),
                            static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
     adam_step(adam, values.size(), values.data(), gradient.data(), first_.data(), second_.data());
   }

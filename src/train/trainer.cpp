@@ -97,7 +97,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
   const double ends[] = {t_end};
   Activity<Real> activity(network);
   Minibatch batch;
-  Timelines<Real> timelines;
+  ForwardMemory<Real> memory;
   std::vector<std::uint32_t> samples;
   Evaluation result;
   std::size_t correct = 0;
@@ -107,10 +107,9 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
     batch.gather(data, samples);
     const Inputs inputs{{batch.spikes.view()}, ends};
     if (first == 0) check(plan, inputs);
-    timelines.start(plan.populations.size(), inputs.samples());
-    const Record<Real> record = simulate(plan, inputs, threads, &timelines);
+    const Record<Real> record = simulate(plan, inputs, threads, &memory);
     const auto part =
-        evaluate(loss, plan, inputs, record, readout, batch.labels, threads, &timelines);
+        evaluate(loss, plan, inputs, record, readout, batch.labels, threads, &memory.timelines);
     result.loss += part.value * static_cast<double>(samples.size());
     correct += part.correct;
     result.silent_labels += part.silent;
@@ -138,7 +137,8 @@ struct Trainer<Real>::Impl {
   std::int64_t steps = 0;
   int epochs = 0;
   Minibatch batch;
-  Timelines<Real> timelines;
+  ForwardMemory<Real> forward_memory;
+  BackwardMemory<Real> backward_memory;
 
   double gradient_norm() {
     double sum = 0;
@@ -208,6 +208,7 @@ Trainer<Real>::Trainer(Network<Real> network, std::size_t readout, const LossSet
                                         0,
                                         0,
                                         {},
+                                        {},
                                         {}})) {
   check(settings);
   impl_->network.check();
@@ -256,11 +257,11 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     const Inputs inputs{{m.batch.spikes.view()}, ends};
     const Plan<Real> plan(m.network, {}, s.kernel == Kernel::scalar);
     if (first == 0) check(plan, inputs);
-    m.timelines.start(plan.populations.size(), inputs.samples());
-    const Record<Real> record = simulate(plan, inputs, s.threads, &m.timelines);
+    const Record<Real> record = simulate(plan, inputs, s.threads, &m.forward_memory);
     const auto result = saltus::evaluate(m.loss, plan, inputs, record, m.readout, m.batch.labels,
-                                         s.threads, &m.timelines);
-    backward(plan, inputs, record, result.errors, m.wanted, s.threads, &m.timelines, m.gradients);
+                                         s.threads, &m.forward_memory.timelines);
+    backward(plan, inputs, record, result.errors, m.wanted, s.threads, &m.forward_memory.timelines,
+             m.backward_memory, m.gradients);
     const double norm = m.gradient_norm();
     if (!std::isfinite(result.value) || !std::isfinite(norm)) {
       throw InvalidInput(fmt::format(

@@ -72,6 +72,7 @@ void several_spikes(Network<double>& n) {
 template <class Real>
 void loss_falls(LossKind kind, double most, double least_accuracy) {
   RunSettings s = small(kind);
+  s.hidden = {100};  // with 30, how far a maximum of V gets is a matter of the seed
   s.train.batch = 10;
   auto t = trainer<Real>(s);
   const Evaluation before = t.evaluate(yin_yang());
@@ -92,7 +93,7 @@ TEST(Trainer, LowersTheLossOfFirstSpikesOnYinYang) {
   loss_falls<double>(LossKind::first_spike, 0.5, 0.6);
 }
 TEST(Trainer, LowersTheLossOfMaximumVoltageOnYinYang) {
-  loss_falls<float>(LossKind::maximum_voltage, 0.95, 0.4);
+  loss_falls<float>(LossKind::maximum_voltage, 0.9, 0.5);
 }
 TEST(Trainer, LowersTheLossOfIntegratedVoltageOnYinYang) {
   loss_falls<float>(LossKind::integrated_voltage, 0.9, 0.5);
