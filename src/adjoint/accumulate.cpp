@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "adjoint/accumulate.hpp"
-#include "adjoint/accumulate_kernel.hpp"
+#include "adjoint/lambda.hpp"
 #include "simulate/parallel.hpp"
 #include "simulate/timeline.hpp"
 
@@ -165,7 +165,7 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         reader.targets[plan.incoming[k]].errors = partial.errors[k].data() + sources[k].offsets[s];
       }
       if (in_vectors) {
-        accumulate_in_vectors(plan.neuron(0).tc, segments, timeline.of(0), begin, end - begin,
+        read_arrivals(plan.neuron(0).tc, segments, timeline.of(0), begin, end - begin,
                               reader.targets);
       }
       for (std::size_t j = begin; j < end; ++j) {

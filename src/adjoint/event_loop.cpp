@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "adjoint/dynamics.hpp"
+#include "adjoint/lambda.hpp"
 #include "simulate/arrivals.hpp"
 
 namespace saltus {
@@ -39,11 +40,46 @@ template <class Real>
 struct Layer {
   PopulationAdjoint<Real> p;
   Segments<Real>& segments;
-  std::vector<neuron::Adjoint<Real>> lambda;  // at the common time
-  std::vector<Real> source;                   // dl_V/dV, 0 while held
-  std::vector<char> held;                     // in (spike, release]
-  std::vector<Real> after;                    // lambda_V at the release of the spike to come
-  std::vector<double> errors;                 // E_k
+  Lambda<Real> lambda;         // at the common time; dl_V/dV is 0 while held
+  std::vector<char> held;      // in (spike, release]
+  std::vector<Real> after;     // lambda_V at the release of the spike to come
+  std::vector<double> errors;  // E_k
+  bool side_by_side;
+
+  void emit(std::size_t j, double t) {
+    segments.add(j, {t, lambda.get(j), lambda.source(j)});
+  }
+  void hold(std::size_t j) {
+    lambda.set(j, {0, lambda.get(j).i}, 0);
+    held[j] = true;
+  }
+
+  void flow(double dt) {
+    if (side_by_side) {
+      const auto& tc = p.plan.neuron(0).tc;
+      flow_back(lambda, tc, neuron::decay<Real>(tc, dt));
+      return;
+    }
+    for (std::size_t j = 0; j < p.size; ++j) {
+      lambda.set(j, neuron_after(j, dt), lambda.source(j));
+    }
+  }
+  neuron::Adjoint<Real> neuron_after(std::size_t j, double dt) const {
+    const auto& tc = p.plan.neuron(j).tc;
+    return neuron::flow_back(tc, lambda.get(j), lambda.source(j), neuron::decay<Real>(tc, dt));
+  }
+
+  // What an arrival at all neurons adds to E_k.
+  double error(Rows<Real> rows, std::size_t pre) const {
+    if (side_by_side) return error_of_arrival(lambda, rows[pre]);
+    double sum = 0;
+    for (std::size_t j = 0; j < p.size; ++j) sum += error(rows[pre][j], lambda.get(j));
+    return sum;
+  }
+  static double error(Real weight, const neuron::Adjoint<Real>& l) {
+    const Real v = terms::lambda_v_in_e ? l.v : Real(0), i = terms::lambda_i_in_e ? l.i : Real(0);
+    return static_cast<double>(weight * (v - i));
+  }
 };
 
 }  // namespace
@@ -62,7 +98,9 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
                       {},
                       {},
                       {},
-                      {}};
+                      false};
+    layer.side_by_side = layer.p.plan.in_step() && !sample.plan.scalar;
+    layer.lambda.start(layer.p.size);
     layer.segments.start(layer.p.size);
     layer.held.assign(layer.p.size, false);
     layer.after.assign(layer.p.size, 0);
@@ -71,8 +109,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       layer.errors[k] = layer.p.spike_errors[k];
     }
     for (std::size_t j = 0; j < layer.p.size; ++j) {
-      layer.lambda.push_back(layer.p.last(j));
-      layer.source.push_back(layer.p.driving_source(j));
+      layer.lambda.set(j, layer.p.last(j), layer.p.driving_source(j));
     }
     layers.push_back(std::move(layer));
   }
@@ -89,8 +126,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       if (p.times[k] + tau_ref < end) {
         events.push_back({p.times[k] + tau_ref, Kind::release, l, k});
       } else {
-        layer.source[j] = layer.lambda[j].v = 0;  // still held at the end
-        layer.held[j] = true;
+        layer.hold(j);  // still at the end
       }
     }
     for (std::size_t k = 0; k < p.errors.sample_times.size(); ++k) {
@@ -115,75 +151,53 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       }
     }
     for (std::size_t j = 0; j < p.size; ++j) {
-      layer.segments.add(j, {end, layer.lambda[j], layer.source[j]});
+      layer.emit(j, end);
     }
   }
   std::sort(events.begin(), events.end(), later);
 
-  const auto contribution = [](Real weight, const neuron::Adjoint<Real>& l) {
-    const Real v = terms::lambda_v_in_e ? l.v : Real(0), i = terms::lambda_i_in_e ? l.i : Real(0);
-    return static_cast<double>(weight * (v - i));
-  };
   double t = end;
   for (const Event& event : events) {
     Layer<Real>& layer = layers[event.layer];
     const PopulationAdjoint<Real>& p = layer.p;
     if (event.kind == Kind::arrival && event.column != any_column) {  // one neuron: peek
-      const auto& n = p.plan.neuron(event.column);
-      const auto lambda =
-          neuron::flow_back(n.tc, layer.lambda[event.column], layer.source[event.column],
-                            neuron::decay<Real>(n.tc, t - event.time));
-      const auto& sender = layers[event.source].p;
-      const auto pre = static_cast<std::size_t>(sender.neurons[event.number]);
-      const Real weight = projections[event.projection].weight[pre * p.size + event.column];
+      const auto lambda = layer.neuron_after(event.column, t - event.time);
+      const auto pre = static_cast<std::size_t>(layers[event.source].p.neurons[event.number]);
       if (terms::recurrent_e) {
-        layers[event.source].errors[event.number] += contribution(weight, lambda);
+        layers[event.source].errors[event.number] +=
+            layer.error(sample.plan.rows(event.projection)[pre][event.column], lambda);
       }
       continue;
     }
 
     if (event.time < t) {
-      for (auto& other : layers) {
-        auto d = neuron::decay<Real>(other.p.plan.neuron(0).tc, t - event.time);
-        for (std::size_t j = 0; j < other.lambda.size(); ++j) {
-          const auto& tc = other.p.plan.neuron(j).tc;
-          if (!other.p.plan.same_time_constants) d = neuron::decay<Real>(tc, t - event.time);
-          other.lambda[j] = neuron::flow_back(tc, other.lambda[j], other.source[j], d);
-        }
-      }
+      for (auto& other : layers) other.flow(t - event.time);
       t = event.time;
     }
-    const auto emit = [&](std::size_t j) {
-      layer.segments.add(j, {t, layer.lambda[j], layer.source[j]});
-    };
-
     switch (event.kind) {
       case Kind::arrival: {
-        const auto& sender = layers[event.source].p;
-        const Real* row = projections[event.projection].weight.data() +
-                          static_cast<std::size_t>(sender.neurons[event.number]) * p.size;
-        double sum = 0;
-        for (std::size_t j = 0; j < p.size; ++j) sum += contribution(row[j], layer.lambda[j]);
-        if (terms::recurrent_e) layers[event.source].errors[event.number] += sum;
+        if (!terms::recurrent_e) break;
+        Layer<Real>& sender = layers[event.source];
+        const auto pre = static_cast<std::size_t>(sender.p.neurons[event.number]);
+        sender.errors[event.number] += layer.error(sample.plan.rows(event.projection), pre);
         break;
       }
       case Kind::spike: {
         const auto j = static_cast<std::size_t>(p.neurons[event.number]);
-        const Real after = layer.held[j] ? layer.after[j] : layer.lambda[j].v;
-        layer.lambda[j].v = jump_over_spike(p, event.number, after, layer.errors[event.number],
-                                            layer.segments.jumps[j]);
-        layer.source[j] = p.driving_source(j);
+        const auto lambda = layer.lambda.get(j);
+        const Real before = jump_over_spike(p, event.number, layer.held[j] ? layer.after[j] : lambda.v,
+                                            layer.errors[event.number], layer.segments.jumps[j]);
+        layer.lambda.set(j, {before, lambda.i}, p.driving_source(j));
         layer.after[j] = 0;
         layer.held[j] = false;
-        emit(j);
+        layer.emit(j, t);
         break;
       }
       case Kind::release: {
         const auto j = static_cast<std::size_t>(p.neurons[event.number]);
-        layer.after[j] = layer.lambda[j].v;
-        layer.lambda[j].v = layer.source[j] = 0;
-        layer.held[j] = true;
-        emit(j);
+        layer.after[j] = layer.lambda.get(j).v;
+        layer.hold(j);
+        layer.emit(j, t);
         break;
       }
       case Kind::sample: {
@@ -195,9 +209,11 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
             continue;
           }
           if (terms::sample_jump) {
-            layer.lambda[j].v -= static_cast<Real>(error / p.plan.neuron(j).tc.tau_mem);
+            auto lambda = layer.lambda.get(j);
+            lambda.v -= static_cast<Real>(error / p.plan.neuron(j).tc.tau_mem);
+            layer.lambda.set(j, lambda, layer.lambda.source(j));
           }
-          emit(j);
+          layer.emit(j, t);
         }
         break;
       }

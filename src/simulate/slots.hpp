@@ -34,8 +34,13 @@ class Slots {
 
   Real* operator[](std::size_t array) const { return begin_ + array * stride_; }
   std::size_t count() const { return blocks_ * widest_vector; }
-  std::size_t neuron(std::size_t slot) const {
-    return slot / widest_vector + 1 == blocks_ ? slot - overlap_ : slot;
+  std::size_t neuron(std::size_t slot) const { return place(slot); }
+  std::size_t slot_of(std::size_t neuron) const {
+    return neuron < (blocks_ - 1) * widest_vector ? neuron : neuron + overlap_;
+  }
+  /// Where a slot lies in a row of numbers, one per neuron. (A vector of slots lies in one piece.)
+  std::size_t place(std::size_t slot) const {
+    return slot < (blocks_ - 1) * widest_vector ? slot : slot - overlap_;
   }
   bool used(std::size_t slot) const { return neuron(slot) < size_; }
   /// Is this the second slot of its neuron?

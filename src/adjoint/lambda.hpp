@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// lambda of neurons that decay alike, side by side (docs/theory.md, section 5).
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "adjoint/segments.hpp"
+#include "simulate/arrivals.hpp"
+#include "simulate/slots.hpp"
+
+namespace saltus {
+
+/// lambda_V, lambda_I and dl_V/dV of some neurons at one time. Memory is kept.
+template <class Real>
+class Lambda {
+ public:
+  Slots<Real, 3> slots;
+  bool driven = false;  // by a loss of the integral of V
+
+  /// All to 0.
+  void start(std::size_t neurons) {
+    slots.resize(neurons);
+    driven = false;
+    for (std::size_t a = 0; a < 3; ++a) std::fill_n(slots[a], slots.count(), Real(0));
+  }
+  neuron::Adjoint<Real> get(std::size_t neuron) const {
+    const std::size_t slot = slots.slot_of(neuron);
+    return {slots[0][slot], slots[1][slot]};
+  }
+  void set(std::size_t neuron, neuron::Adjoint<Real> lambda, Real source) {
+    const std::size_t slot = slots.slot_of(neuron);
+    slots[0][slot] = lambda.v;
+    slots[1][slot] = lambda.i;
+    slots[2][slot] = source;
+    driven = driven || source != 0;
+  }
+  Real source(std::size_t neuron) const { return slots[2][slots.slot_of(neuron)]; }
+};
+
+/// Takes all of them back over an interval: neuron::flow_back.
+void flow_back(Lambda<float>& lambda, const neuron::TimeConstants& tc,
+               const neuron::Decay<float>& d);
+void flow_back(Lambda<double>& lambda, const neuron::TimeConstants& tc,
+               const neuron::Decay<double>& d);
+
+/// The sum of w (lambda_V - lambda_I): what an arrival with these weights adds to E_k. In an order
+/// that is the same on every machine.
+/// @param row  weights of these neurons; can be read to the end of its last vector
+double error_of_arrival(const Lambda<float>& lambda, const float* row);
+double error_of_arrival(const Lambda<double>& lambda, const double* row);
+
+/// Where one projection into a population wants its gradients.
+template <class Real>
+struct Target {
+  const Projection<Real>* projection = nullptr;
+  Real* weights = nullptr;   // rows like those of the weights that arrive: simulate/plan.hpp
+  std::size_t stride = 0;    // of a row
+  double* delays = nullptr;  // null if not wanted
+  double* errors = nullptr;  // of the source's spikes in this sample; null if not wanted
+};
+
+/// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1 that
+/// see the same arrivals: lambda of each is 0 until its first segment, and is read anew where it
+/// enters the next.
+/// @param width    at least widest_vector, unless the rows are filled up
+/// @param targets  by number of the projection
+void read_arrivals(const neuron::TimeConstants& tc, const Segments<float>& segments,
+                   const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
+                   const std::vector<Target<float>>& targets);
+void read_arrivals(const neuron::TimeConstants& tc, const Segments<double>& segments,
+                   const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
+                   const std::vector<Target<double>>& targets);
+
+}  // namespace saltus

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "adjoint/lambda_kernel.cpp"
+#include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "adjoint/lambda.hpp"
+#include "adjoint/mutations.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace saltus {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// So many partial sums make the sum over neurons, whatever the vectors of the machine hold.
+constexpr std::size_t partial_sums = 8;
+template <class Real>
+using Tag = hn::CappedTag<Real, partial_sums>;
+
+template <class Real>
+HWY_INLINE void flow(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
+                     const neuron::Decay<Real>& d) {
+  const Tag<Real> tag;
+  Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
+  const Real* const source_of = lambda.slots[2];
+  const auto mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn);
+  const Real p = static_cast<Real>(terms::lambda_v_drives_i ? tc.p : 0);
+  const auto drive = hn::Set(tag, p * d.k);
+  const std::size_t count = lambda.slots.count();
+  if (HWY_LIKELY(!lambda.driven)) {
+    for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
+      const auto v = hn::Load(tag, v_of + s), i = hn::Load(tag, i_of + s);
+      hn::Store(hn::Add(hn::Mul(i, syn), hn::Mul(v, drive)), tag, i_of + s);
+      hn::Store(hn::Mul(v, mem), tag, v_of + s);
+    }
+    return;
+  }
+  for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
+    const auto source = hn::Load(tag, source_of + s), i = hn::Load(tag, i_of + s);
+    const auto a = hn::Add(hn::Load(tag, v_of + s), source);
+    const auto from_v = hn::Mul(a, drive);
+    hn::Store(hn::Sub(hn::Add(hn::Mul(hn::Add(i, source), syn), from_v), source), tag, i_of + s);
+    hn::Store(hn::Sub(hn::Mul(a, mem), source), tag, v_of + s);
+  }
+}
+
+template <class Real>
+HWY_INLINE double dot(const Lambda<Real>& lambda, const Real* row) {
+  const Tag<Real> tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  HWY_ALIGN Real sum[partial_sums];
+  for (std::size_t l = 0; l < partial_sums; l += lanes) {
+    auto part = hn::Zero(tag);
+    for (std::size_t s = l; s < lambda.slots.count(); s += partial_sums) {
+      const auto v = terms::lambda_v_in_e ? hn::Load(tag, lambda.slots[0] + s) : hn::Zero(tag);
+      const auto i = terms::lambda_i_in_e ? hn::Load(tag, lambda.slots[1] + s) : hn::Zero(tag);
+      const auto w = hn::LoadU(tag, row + lambda.slots.place(s));
+      part = hn::Add(part, hn::Mul(w, hn::Sub(v, i)));
+    }
+    hn::Store(part, tag, sum + l);
+  }
+  return static_cast<double>(((sum[0] + sum[4]) + (sum[2] + sum[6])) +
+                             ((sum[1] + sum[5]) + (sum[3] + sum[7])));
+}
+
+template <class Real>
+class Tile {
+ public:
+  void run(const neuron::TimeConstants& tc, const Segments<Real>& segments,
+           const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
+           const std::vector<Target<Real>>& targets) {
+    const std::size_t groups = enter(segments, arrivals, first, width);
+    if (groups == 0) return;
+    lambda_.start(width);
+    for (std::size_t g = groups; g-- > 0;) {
+      if (g >= ahead) prefetch(arrivals.group(g - ahead), targets, first);
+      flow(lambda_, tc, arrivals.decays[g + 1]);
+      for (std::int32_t e = head_[g]; e >= 0; e = entries_[static_cast<std::size_t>(e)].next) {
+        const Entry& entry = entries_[static_cast<std::size_t>(e)];
+        lambda_.set(entry.neuron, entry.segment->read(tc, arrivals.times[g]),
+                    entry.segment->source);
+      }
+      for (const auto& arrival : arrivals.group(g)) {
+        const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
+        add(target.weights + static_cast<std::size_t>(arrival.pre) * target.stride + first,
+            static_cast<Real>(-tc.tau_syn));
+        if (!target.errors && !target.delays) continue;
+        const double moved = dot(lambda_, arrival.row + first);
+        if (target.errors) target.errors[arrival.spike] += moved;
+        if (target.delays) {
+          const auto pre = static_cast<std::size_t>(arrival.pre);
+          target.delays[target.projection->delay.index(pre, 0, 1)] += moved;
+        }
+      }
+    }
+  }
+
+ private:
+  struct Entry {
+    std::int32_t next;  // entry at the same group; -1: none
+    std::uint32_t neuron;
+    const Segment<Real>* segment;
+  };
+
+  // Sorts the segments by the arrival at which they are read first. Returns how many groups of
+  // arrivals see any.
+  std::size_t enter(const Segments<Real>& segments, const Arrivals<Real>& arrivals,
+                    std::size_t first, std::size_t width) {
+    entries_.clear();
+    head_.assign(arrivals.group_count(), -1);
+    std::size_t groups = 0;
+    for (std::size_t l = 0; l < width; ++l) {
+      const auto own = segments.of(first + l);
+      for (std::size_t k = 0; k < own.size(); ++k) {
+        const std::size_t below = arrivals.count_before(own[k].from);
+        // A segment without an arrival in it is never read.
+        if (below == 0 || (k + 1 < own.size() && own[k + 1].from > arrivals.times[below - 1])) {
+          continue;
+        }
+        entries_.push_back({head_[below - 1], static_cast<std::uint32_t>(l), &own[k]});
+        head_[below - 1] = static_cast<std::int32_t>(entries_.size()) - 1;
+        groups = std::max(groups, below);
+      }
+    }
+    return groups;
+  }
+
+  // gradient += factor lambda_I
+  HWY_INLINE void add(Real* gradient, Real factor) const {
+    const Tag<Real> tag;
+    const auto times = hn::Set(tag, factor);
+    for (std::size_t s = 0; s < lambda_.slots.count(); s += hn::Lanes(tag)) {
+      Real* const at = gradient + lambda_.slots.place(s);
+      const auto change = hn::Mul(times, hn::Load(tag, lambda_.slots[1] + s));
+      hn::StoreU(hn::Add(hn::LoadU(tag, at), change), tag, at);
+    }
+  }
+
+  // Rows come in no order that the machine could guess.
+  static constexpr std::size_t ahead = 4;
+  HWY_INLINE void prefetch(std::span<const Arrival<Real>> group,
+                           const std::vector<Target<Real>>& targets, std::size_t first) const {
+    for (const auto& arrival : group) {
+      const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
+      const Real* const row =
+          target.weights + static_cast<std::size_t>(arrival.pre) * target.stride + first;
+      constexpr std::size_t line = 64 / sizeof(Real);
+      for (std::size_t s = 0; s < lambda_.slots.count(); s += line) hwy::Prefetch(row + s);
+    }
+  }
+
+  Lambda<Real> lambda_;
+  std::vector<Entry> entries_;
+  std::vector<std::int32_t> head_;  // [group]; -1: none
+};
+
+template <class Real>
+void read(const neuron::TimeConstants& tc, const Segments<Real>& segments,
+          const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
+          const std::vector<Target<Real>>& targets) {
+  thread_local Tile<Real> tile;
+  tile.run(tc, segments, arrivals, first, width, targets);
+}
+
+void read_float(const neuron::TimeConstants& tc, const Segments<float>& segments,
+                const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
+                const std::vector<Target<float>>& targets) {
+  read(tc, segments, arrivals, first, width, targets);
+}
+void read_double(const neuron::TimeConstants& tc, const Segments<double>& segments,
+                 const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
+                 const std::vector<Target<double>>& targets) {
+  read(tc, segments, arrivals, first, width, targets);
+}
+void flow_float(Lambda<float>& lambda, const neuron::TimeConstants& tc,
+                const neuron::Decay<float>& d) {
+  flow(lambda, tc, d);
+}
+void flow_double(Lambda<double>& lambda, const neuron::TimeConstants& tc,
+                 const neuron::Decay<double>& d) {
+  flow(lambda, tc, d);
+}
+double dot_float(const Lambda<float>& lambda, const float* row) { return dot(lambda, row); }
+double dot_double(const Lambda<double>& lambda, const double* row) { return dot(lambda, row); }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace saltus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace saltus {
+
+HWY_EXPORT(read_float);
+HWY_EXPORT(read_double);
+HWY_EXPORT(flow_float);
+HWY_EXPORT(flow_double);
+HWY_EXPORT(dot_float);
+HWY_EXPORT(dot_double);
+
+void read_arrivals(const neuron::TimeConstants& tc, const Segments<float>& segments,
+                   const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
+                   const std::vector<Target<float>>& targets) {
+  HWY_DYNAMIC_DISPATCH(read_float)(tc, segments, arrivals, first, width, targets);
+}
+void read_arrivals(const neuron::TimeConstants& tc, const Segments<double>& segments,
+                   const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
+                   const std::vector<Target<double>>& targets) {
+  HWY_DYNAMIC_DISPATCH(read_double)(tc, segments, arrivals, first, width, targets);
+}
+void flow_back(Lambda<float>& lambda, const neuron::TimeConstants& tc,
+               const neuron::Decay<float>& d) {
+  HWY_DYNAMIC_DISPATCH(flow_float)(lambda, tc, d);
+}
+void flow_back(Lambda<double>& lambda, const neuron::TimeConstants& tc,
+               const neuron::Decay<double>& d) {
+  HWY_DYNAMIC_DISPATCH(flow_double)(lambda, tc, d);
+}
+double error_of_arrival(const Lambda<float>& lambda, const float* row) {
+  return HWY_DYNAMIC_DISPATCH(dot_float)(lambda, row);
+}
+double error_of_arrival(const Lambda<double>& lambda, const double* row) {
+  return HWY_DYNAMIC_DISPATCH(dot_double)(lambda, row);
+}
+
+}  // namespace saltus
+#endif
