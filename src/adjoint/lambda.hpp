@@ -22,20 +22,20 @@ class Lambda {
   void start(std::size_t neurons) {
     slots.resize(neurons);
     driven = false;
-    for (std::size_t a = 0; a < 3; ++a) std::fill_n(slots[a], slots.count(), Real(0));
+    for (std::size_t a = 0; a < 3; ++a) std::fill_n(slots[a], slots.layout().count(), Real(0));
   }
   neuron::Adjoint<Real> get(std::size_t neuron) const {
-    const std::size_t slot = slots.slot_of(neuron);
+    const std::size_t slot = slots.layout().slot_of(neuron);
     return {slots[0][slot], slots[1][slot]};
   }
   void set(std::size_t neuron, neuron::Adjoint<Real> lambda, Real source) {
-    const std::size_t slot = slots.slot_of(neuron);
+    const std::size_t slot = slots.layout().slot_of(neuron);
     slots[0][slot] = lambda.v;
     slots[1][slot] = lambda.i;
     slots[2][slot] = source;
     driven = driven || source != 0;
   }
-  Real source(std::size_t neuron) const { return slots[2][slots.slot_of(neuron)]; }
+  Real source(std::size_t neuron) const { return slots[2][slots.layout().slot_of(neuron)]; }
 };
 
 /// Takes all of them back over an interval: neuron::flow_back.

@@ -31,7 +31,7 @@ HWY_INLINE void flow(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
   const auto mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn);
   const Real p = static_cast<Real>(terms::lambda_v_drives_i ? tc.p : 0);
   const auto drive = hn::Set(tag, p * d.k);
-  const std::size_t count = lambda.slots.count();
+  const std::size_t count = lambda.slots.layout().count();
   if (HWY_LIKELY(!lambda.driven)) {
     for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
       const auto v = hn::Load(tag, v_of + s), i = hn::Load(tag, i_of + s);
@@ -53,13 +53,15 @@ template <class Real>
 HWY_INLINE double dot(const Lambda<Real>& lambda, const Real* row) {
   const Tag<Real> tag;
   const std::size_t lanes = hn::Lanes(tag);
+  const SlotLayout layout = lambda.slots.layout();
+  const Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
   HWY_ALIGN Real sum[partial_sums];
   for (std::size_t l = 0; l < partial_sums; l += lanes) {
     auto part = hn::Zero(tag);
-    for (std::size_t s = l; s < lambda.slots.count(); s += partial_sums) {
-      const auto v = terms::lambda_v_in_e ? hn::Load(tag, lambda.slots[0] + s) : hn::Zero(tag);
-      const auto i = terms::lambda_i_in_e ? hn::Load(tag, lambda.slots[1] + s) : hn::Zero(tag);
-      const auto w = hn::LoadU(tag, row + lambda.slots.place(s));
+    for (std::size_t s = l; s < layout.count(); s += partial_sums) {
+      const auto v = terms::lambda_v_in_e ? hn::Load(tag, v_of + s) : hn::Zero(tag);
+      const auto i = terms::lambda_i_in_e ? hn::Load(tag, i_of + s) : hn::Zero(tag);
+      const auto w = hn::LoadU(tag, row + layout.place(s));
       part = hn::Add(part, hn::Mul(w, hn::Sub(v, i)));
     }
     hn::Store(part, tag, sum + l);
@@ -134,9 +136,11 @@ class Tile {
   HWY_INLINE void add(Real* gradient, Real factor) const {
     const Tag<Real> tag;
     const auto times = hn::Set(tag, factor);
-    for (std::size_t s = 0; s < lambda_.slots.count(); s += hn::Lanes(tag)) {
-      Real* const at = gradient + lambda_.slots.place(s);
-      const auto change = hn::Mul(times, hn::Load(tag, lambda_.slots[1] + s));
+    const SlotLayout layout = lambda_.slots.layout();
+    const Real* const i_of = lambda_.slots[1];
+    for (std::size_t s = 0; s < layout.count(); s += hn::Lanes(tag)) {
+      Real* const at = gradient + layout.place(s);
+      const auto change = hn::Mul(times, hn::Load(tag, i_of + s));
       hn::StoreU(hn::Add(hn::LoadU(tag, at), change), tag, at);
     }
   }
@@ -145,12 +149,13 @@ class Tile {
   static constexpr std::size_t ahead = 4;
   HWY_INLINE void prefetch(std::span<const Arrival<Real>> group,
                            const std::vector<Target<Real>>& targets, std::size_t first) const {
+    const std::size_t count = lambda_.slots.layout().count();
     for (const auto& arrival : group) {
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
       const Real* const row =
           target.weights + static_cast<std::size_t>(arrival.pre) * target.stride + first;
       constexpr std::size_t line = 64 / sizeof(Real);
-      for (std::size_t s = 0; s < lambda_.slots.count(); s += line) hwy::Prefetch(row + s);
+      for (std::size_t s = 0; s < count; s += line) hwy::Prefetch(row + s);
     }
   }
 

@@ -29,11 +29,12 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
   thread_local Slots<Int, 1> groups;
   slots.resize(highest.size());
   groups.resize(highest.size());
+  const SlotLayout layout = slots.layout();
   Real *const v_of = slots[0], *const i_of = slots[1], *const bias_of = slots[2];
   Real *const best_of = slots[3], *const current_of = slots[4];
   Int* const group_of = groups[0];  // the interval at whose end the maximum is
-  for (std::size_t s = 0; s < slots.count(); ++s) {
-    const auto& n = highest[slots.used(s) ? slots.neuron(s) : 0].n;
+  for (std::size_t s = 0; s < layout.count(); ++s) {
+    const auto& n = highest[layout.used(s) ? layout.neuron(s) : 0].n;
     v_of[s] = best_of[s] = n.v_initial;
     i_of[s] = current_of[s] = n.i_initial;
     bias_of[s] = n.bias;
@@ -46,7 +47,8 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
     const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
     const V mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
     const V reach = hn::Set(tag, d.reach), end_slope = hn::Set(tag, d.end_slope);
-    slots.for_each_vector(lanes, [&](std::size_t slot, std::size_t neuron) HWY_ATTR {
+    for (std::size_t slot = 0; slot < layout.end(lanes); slot += lanes) {
+      const std::size_t neuron = layout.neuron(slot);
       const V v = hn::Load(tag, v_of + slot), bias = hn::Load(tag, bias_of + slot);
       const V best = hn::Load(tag, best_of + slot);
       V i = hn::Load(tag, i_of + slot);
@@ -57,7 +59,7 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
       hn::Store(v_end, tag, v_of + slot);
       hn::Store(later_i, tag, i_of + slot);
       const auto higher = hn::Gt(top, best);
-      if (hn::AllFalse(tag, higher)) return;
+      if (hn::AllFalse(tag, higher)) continue;
       const auto peak = hn::And(higher, hn::And(hn::Gt(hn::Add(i, bias), v),
                                                 hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
       if (!hn::AllFalse(tag, peak)) {
@@ -67,7 +69,7 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
         std::uint8_t bits[8] = {};
         hn::StoreMaskBits(tag, peak, bits);
         for (std::size_t l = 0; l < lanes; ++l) {
-          if (!(bits[l / 8] >> (l % 8) & 1) || !slots.used(slot + l)) continue;
+          if (!(bits[l / 8] >> (l % 8) & 1) || !layout.used(slot + l)) continue;
           Highest<Real>& one = highest[neuron + l];
           one.value = best_of[slot + l];
           one.peak(g > 0 ? arrivals.times[g - 1] : 0, v_at[l], i_at[l], d.mem);
@@ -84,11 +86,11 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
       hn::Store(hn::IfThenElse(hn::RebindMask(ints, ends_highest),
                                hn::Set(ints, static_cast<Int>(g)), hn::Load(ints, group_of + slot)),
                 ints, group_of + slot);
-    });
+    }
   }
-  for (std::size_t s = 0; s < slots.count(); ++s) {
-    if (!slots.used(s)) continue;
-    Highest<Real>& one = highest[slots.neuron(s)];
+  for (std::size_t s = 0; s < layout.count(); ++s) {
+    if (!layout.used(s)) continue;
+    Highest<Real>& one = highest[layout.neuron(s)];
     one.value = best_of[s];
     if (group_of[s] == as_it_was) continue;
     const auto g = static_cast<std::size_t>(group_of[s]);

@@ -60,7 +60,7 @@ class Kernel {
 
   Kernel(const PopulationPlan<Real>& plan, LayerState<Real>& state,
          std::vector<RecordedSpike<Real>>& spikes)
-      : plan_(plan), state_(state), spikes_(spikes) {}
+      : plan_(plan), state_(state), layout_(state.slots.layout()), spikes_(spikes) {}
 
   void run(const Arrivals<Real>& arrivals, double from, double to) {
     const std::size_t groups = arrivals.group_count();
@@ -85,7 +85,7 @@ class Kernel {
   void prefetch(std::span<const Arrival<Real>> next) const {
     constexpr std::size_t line = 64 / sizeof(Real);
     for (const auto& arrival : next) {
-      for (std::size_t s = 0; s < state_.slots.count(); s += line) hwy::Prefetch(arrival.row + s);
+      for (std::size_t s = 0; s < layout_.count(); s += line) hwy::Prefetch(arrival.row + s);
     }
   }
 
@@ -101,11 +101,17 @@ class Kernel {
     const V reach = hn::Set(tag, d.reach), end_slope = hn::Set(tag, d.end_slope);
     const V zero = hn::Zero(tag);
     HWY_ALIGN Real v_of[most_lanes], i_of[most_lanes];
+    // Copies: a store of a vector might change the members, for all that a compiler knows.
+    const SlotLayout layout = layout_;
+    Real *const state_v = s.v, *const state_i = s.i;
+    const Real *const bias_of = s.bias, *const theta_of = s.theta;
+    const std::size_t end_slot = layout.end(lanes);
     std::size_t count = 0;
-    s.slots.for_each_vector(lanes, [&](std::size_t slot, std::size_t neuron) HWY_ATTR {
-      const V v = hn::Load(tag, s.v + slot), bias = hn::Load(tag, s.bias + slot);
-      const V theta = hn::Load(tag, s.theta + slot);
-      V i = hn::Load(tag, s.i + slot);
+    for (std::size_t slot = 0; slot < end_slot; slot += lanes) {
+      const std::size_t neuron = layout.neuron(slot);
+      const V v = hn::Load(tag, state_v + slot), bias = hn::Load(tag, bias_of + slot);
+      const V theta = hn::Load(tag, theta_of + slot);
+      V i = hn::Load(tag, state_i + slot);
       if constexpr (any_arrived) {
         i = hn::Add(i, hn::LoadU(tag, arrived[0].row + neuron));
         for (const auto& more : arrived.subspan(1))
@@ -118,8 +124,8 @@ class Kernel {
       const M may =
           hn::Or(hn::Ge(end, theta),
                  hn::And(hn::Ge(top, theta), hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
-      hn::Store(end, tag, s.v + slot);
-      hn::Store(hn::Mul(i, syn), tag, s.i + slot);
+      hn::Store(end, tag, state_v + slot);
+      hn::Store(hn::Mul(i, syn), tag, state_i + slot);
       if (HWY_UNLIKELY(!hn::AllFalse(tag, may))) {
         hn::Store(v, tag, v_of);
         hn::Store(i, tag, i_of);
@@ -130,7 +136,7 @@ class Kernel {
           s.may_slot[count++] = static_cast<std::int32_t>(slot + lane);
         }
       }
-    });
+    }
     return count;
   }
 
@@ -250,7 +256,7 @@ class Kernel {
         for (std::size_t l = 0; l < n; ++l) {
           const std::int32_t slot = s.may_slot[at + l];
           const auto where = static_cast<std::size_t>(slot);
-          const neuron::Lif<Real>& neuron = plan_.neuron(s.slots.neuron(where));
+          const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(where));
           if (x_of[l] < 0) {
             s.v[where] = std::min(end_of[l], neuron.just_below_theta);
             s.i[where] = later_of[l];
@@ -281,7 +287,7 @@ class Kernel {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
       neuron::State<Real> neuron{state_.may_v[k], state_.may_i[k]};
-      neuron::advance(plan_.neuron(state_.slots.neuron(slot)), neuron, t, next, d,
+      neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d,
                       Sink{*this, slot});
       state_.v[slot] = neuron.v;
       state_.i[slot] = neuron.i;
@@ -289,12 +295,13 @@ class Kernel {
   }
 
   void emit(std::size_t slot, double time, Real current) {
-    if (state_.slots.repeats(slot)) return;
-    spikes_.push_back({time, static_cast<std::int32_t>(state_.slots.neuron(slot)), current});
+    if (layout_.repeats(slot)) return;
+    spikes_.push_back({time, static_cast<std::int32_t>(layout_.neuron(slot)), current});
   }
 
   const PopulationPlan<Real>& plan_;
   LayerState<Real>& state_;
+  const SlotLayout layout_;
   std::vector<RecordedSpike<Real>>& spikes_;
 };
 

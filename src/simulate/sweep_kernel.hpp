@@ -28,11 +28,12 @@ class LayerState {
     slots.resize(size);
     std::size_t array = 0;
     for (Real** p : {&v, &i, &bias, &theta, &may_v, &may_i, &may_mem}) *p = slots[array++];
-    may_t.resize(slots.count());
-    may_slot.resize(slots.count());
-    for (std::size_t s = 0; s < slots.count(); ++s) {
-      const bool used = slots.used(s);
-      const neuron::Lif<Real>& n = plan.neuron(used ? slots.neuron(s) : 0);
+    const SlotLayout& layout = slots.layout();
+    may_t.resize(layout.count());
+    may_slot.resize(layout.count());
+    for (std::size_t s = 0; s < layout.count(); ++s) {
+      const bool used = layout.used(s);
+      const neuron::Lif<Real>& n = plan.neuron(used ? layout.neuron(s) : 0);
       v[s] = used ? n.v_initial : Real(0);
       i[s] = used ? n.i_initial : Real(0);
       bias[s] = used ? n.bias : Real(0);
