@@ -15,21 +15,6 @@
 namespace saltus {
 namespace {
 
-template <class Real>
-struct Layer {
-  std::size_t population;
-  const PopulationPlan<Real>* plan;
-  std::vector<neuron::State<Real>> states;
-  std::vector<std::size_t> last_spike;  // per neuron, within the sample's record
-};
-
-template <class Real>
-struct NextSpike {
-  double time = infinity;
-  std::size_t layer = 0, neuron = 0;
-  Real current = 0;
-};
-
 // The next spike of one neuron in (t, t_end].
 template <class Real>
 neuron::Crossing<Real> next_spike(const neuron::Lif<Real>& n, const neuron::State<Real>& s,
@@ -59,6 +44,88 @@ void move(const neuron::Lif<Real>& n, neuron::State<Real>& s, double t, double t
   }
 }
 
+template <class Real>
+class Layer {
+ public:
+  std::size_t population;
+  const PopulationPlan<Real>& plan;
+  std::vector<std::size_t> last_spike;  // per neuron, within the sample's record
+
+  Layer(const Plan<Real>& network, std::size_t p)
+      : population(p),
+        plan(network.populations[p]),
+        last_spike(network.size(p), 0),
+        side_by_side_(!network.scalar && plan.in_step() && !plan.refractory) {
+    if (side_by_side_) {
+      together_.start(plan, network.size(p));
+      return;
+    }
+    for (std::size_t j = 0; j < network.size(p); ++j) {
+      states_.push_back({plan.neuron(j).v_initial, plan.neuron(j).i_initial});
+    }
+  }
+
+  /// The spikes of the earliest time in (t, t_end].
+  void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) {
+    auto d = neuron::decay<Real>(plan.neuron(0).tc, t_end - t);
+    if (side_by_side_) {
+      earliest_spikes(plan, together_, d, t, t_end, spikes);
+      return;
+    }
+    spikes.clear();
+    for (std::size_t j = 0; j < states_.size(); ++j) {
+      const auto& n = plan.neuron(j);
+      if (!plan.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
+      const auto spike = next_spike(n, states_[j], t, t_end, d);
+      if (!spike.found() || (!spikes.empty() && spike.time > spikes[0].time)) continue;
+      if (!spikes.empty() && spike.time < spikes[0].time) spikes.clear();
+      spikes.push_back({spike.time, static_cast<std::int32_t>(j), spike.current});
+    }
+  }
+
+  /// Takes all neurons to `t_end`, before which none spikes.
+  void move_to(double t, double t_end, SampleRecord<Real>& record) {
+    auto d = neuron::decay<Real>(plan.neuron(0).tc, t_end - t);
+    if (side_by_side_) {
+      flow(together_, d);
+      return;
+    }
+    for (std::size_t j = 0; j < states_.size(); ++j) {
+      const auto& n = plan.neuron(j);
+      if (!plan.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
+      Real release_current = 0;
+      const bool released = states_[j].release > t && states_[j].release <= t_end;
+      move(n, states_[j], t, t_end, d, release_current);
+      if (released) record.release_currents[last_spike[j]] = release_current;
+    }
+  }
+
+  void reset(const RecordedSpike<Real>& spike) {
+    const auto j = static_cast<std::size_t>(spike.neuron);
+    const auto& n = plan.neuron(j);
+    if (side_by_side_) {
+      together_.set(j, n.v_reset, spike.current);
+    } else {
+      states_[j] = {n.v_reset, spike.current, spike.time + n.tau_ref};
+    }
+  }
+
+  void arrive_at(std::size_t queue, const Real* row) {
+    if (side_by_side_) {
+      arrive(together_, row);
+    } else if (plan.per_column) {
+      states_[queue].i += row[queue];
+    } else {
+      for (std::size_t j = 0; j < states_.size(); ++j) states_[j].i += row[j];
+    }
+  }
+
+ private:
+  bool side_by_side_;
+  LayerState<Real> together_;                // where neurons go together
+  std::vector<neuron::State<Real>> states_;  // where they go one by one
+};
+
 }  // namespace
 
 template <class Real>
@@ -68,83 +135,49 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
   std::vector<Pending<Real>> pending;
   for (const std::size_t p : component.populations) {
     pending.emplace_back(run, component, p);
-    Layer<Real> layer{
-        p, &run.plan.populations[p], {}, std::vector<std::size_t>(run.plan.size(p), 0)};
-    for (std::size_t j = 0; j < run.plan.size(p); ++j) {
-      const auto& n = layer.plan->neuron(j);
-      layer.states.push_back({n.v_initial, n.i_initial});
-    }
-    layers.push_back(std::move(layer));
+    layers.emplace_back(run.plan, p);
   }
 
-  std::vector<NextSpike<Real>> together;  // all that spike at the earliest time
+  std::vector<RecordedSpike<Real>>& found = run.workspace.spikes;
+  std::vector<std::pair<std::size_t, RecordedSpike<Real>>> together;  // layer, spike: all earliest
   double t = 0;
   for (;;) {
     double next = end;
     for (const auto& p : pending) {
-      for (std::size_t h = 0; h < p.heap_count(); ++h) next = std::min(next, p.next(h));
+      for (std::size_t q = 0; q < p.count(); ++q) next = std::min(next, p.next(q));
     }
 
     together.clear();
-    double first = infinity;
     for (std::size_t l = 0; next > t && l < layers.size(); ++l) {
-      const Layer<Real>& layer = layers[l];
-      auto d = neuron::decay<Real>(layer.plan->neuron(0).tc, next - t);
-      for (std::size_t j = 0; j < layer.states.size(); ++j) {
-        const auto& n = layer.plan->neuron(j);
-        if (!layer.plan->same_time_constants) d = neuron::decay<Real>(n.tc, next - t);
-        const auto spike = next_spike(n, layer.states[j], t, next, d);
-        if (!spike.found() || spike.time > first) continue;
-        if (spike.time < first) together.clear();
-        first = spike.time;
-        together.push_back({spike.time, l, j, spike.current});
-      }
+      layers[l].earliest(t, next, found);
+      if (found.empty()) continue;
+      if (!together.empty() && found[0].time > together[0].second.time) continue;
+      if (!together.empty() && found[0].time < together[0].second.time) together.clear();
+      for (const auto& spike : found) together.emplace_back(l, spike);
     }
 
-    const double to = together.empty() ? next : first;
-    for (auto& layer : layers) {
-      if (to == t) break;
-      auto d = neuron::decay<Real>(layer.plan->neuron(0).tc, to - t);
-      for (std::size_t j = 0; j < layer.states.size(); ++j) {
-        const auto& n = layer.plan->neuron(j);
-        if (!layer.plan->same_time_constants) d = neuron::decay<Real>(n.tc, to - t);
-        Real release_current = 0;
-        const bool released = layer.states[j].release > t && layer.states[j].release <= to;
-        move(n, layer.states[j], t, to, d, release_current);
-        if (released) {
-          run.record[layer.population].release_currents[layer.last_spike[j]] = release_current;
-        }
-      }
+    const double to = together.empty() ? next : together[0].second.time;
+    if (to != t) {
+      for (auto& layer : layers) layer.move_to(t, to, run.record[layer.population]);
     }
     t = to;
 
     if (!together.empty()) {
-      for (const auto& spike : together) {
-        Layer<Real>& layer = layers[spike.layer];
+      for (const auto& [l, spike] : together) {
+        Layer<Real>& layer = layers[l];
         SampleRecord<Real>& record = run.record[layer.population];
-        const auto& n = layer.plan->neuron(spike.neuron);
-        layer.last_spike[spike.neuron] = record.size();
-        layer.states[spike.neuron] = {n.v_reset, spike.current, t + n.tau_ref};
         const auto number = static_cast<std::int32_t>(record.size());
-        record.append({t, static_cast<std::int32_t>(spike.neuron), spike.current});
-        send_all(run.plan, component, pending, layer.population, number,
-                 static_cast<std::int32_t>(spike.neuron), t);
+        layer.last_spike[static_cast<std::size_t>(spike.neuron)] = record.size();
+        layer.reset(spike);
+        record.append(spike);
+        send_all(run.plan, component, pending, layer.population, number, spike.neuron, t);
       }
       continue;
     }
     if (t >= end) break;
     for (std::size_t l = 0; l < layers.size(); ++l) {
-      const bool per_column = layers[l].plan->per_column;
-      for (std::size_t h = 0; h < pending[l].heap_count(); ++h) {
-        while (pending[l].next(h) <= t) {
-          const Real* row = pending[l].take(h).row;
-          if (per_column) {
-            layers[l].states[h].i += row[h];
-          } else {
-            for (std::size_t j = 0; j < layers[l].states.size(); ++j)
-              layers[l].states[j].i += row[j];
-          }
-        }
+      for (std::size_t q = 0; q < pending[l].count(); ++q) {
+        while (pending[l].next(q) <= t) layers[l].arrive_at(q, pending[l].take(q).row);
       }
     }
   }

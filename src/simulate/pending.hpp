@@ -10,14 +10,14 @@
 
 namespace saltus {
 
-/// Of one population: one heap for all neurons, or one per neuron where each synapse has a delay.
+/// Of one population: one queue for all neurons, or one per neuron where each synapse has a delay.
 template <class Real>
 class Pending {
  public:
   Pending(SampleRun<Real>& run, const Component& component, std::size_t population)
       : post_(run.plan.size(population)),
         per_column_(run.plan.populations[population].per_column),
-        heaps_(per_column_ ? post_ : 1) {
+        queues_(per_column_ ? post_ : 1) {
     Timeline<Real>& timeline = run.workspace.timeline;
     timeline.start(
         run.plan, population, run.end(), [&](std::size_t p) { return run.spikes_of(p); }, nullptr,
@@ -26,41 +26,52 @@ class Pending {
           return std::find(component.populations.begin(), component.populations.end(), source) ==
                  component.populations.end();
         });
-    for (std::size_t h = 0; h < heaps_.size(); ++h) heaps_[h] = timeline.of(h).list;
-    // A list in ascending order is a heap already.
+    for (std::size_t q = 0; q < queues_.size(); ++q) queues_[q].known = timeline.of(q).list;
   }
 
-  std::size_t heap_count() const { return heaps_.size(); }
-  std::size_t heap_of(std::size_t neuron) const { return per_column_ ? neuron : 0; }
-  double next(std::size_t heap) const {
-    return heaps_[heap].empty() ? infinity : heaps_[heap].front().time;
+  std::size_t count() const { return queues_.size(); }
+  std::size_t queue_of(std::size_t neuron) const { return per_column_ ? neuron : 0; }
+  double next(std::size_t queue) const {
+    const Queue& q = queues_[queue];
+    const double known = q.at < q.known.size() ? q.known[q.at].time : infinity;
+    return q.added.empty() ? known : std::min(known, q.added.front().time);
   }
 
   /// A spike inside the component sets out.
   void send(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
             std::int32_t spike, std::int32_t neuron, double time) {
     const Real* row = rows[static_cast<std::size_t>(neuron)];
-    for (std::size_t h = 0; h < heaps_.size(); ++h) {
-      const double at = arrival_time(projection, time, neuron, per_column_ ? h : any_column, post_);
-      heaps_[h].push_back({at, row, neuron, number, spike});
-      std::push_heap(heaps_[h].begin(), heaps_[h].end(), later);
+    for (std::size_t q = 0; q < queues_.size(); ++q) {
+      const double at = arrival_time(projection, time, neuron, per_column_ ? q : any_column, post_);
+      auto& added = queues_[q].added;
+      added.push_back({at, row, neuron, number, spike});
+      std::push_heap(added.begin(), added.end(), later);
     }
   }
 
   /// Takes the earliest arrival.
-  Arrival<Real> take(std::size_t heap) {
-    std::pop_heap(heaps_[heap].begin(), heaps_[heap].end(), later);
-    const Arrival<Real> arrival = heaps_[heap].back();
-    heaps_[heap].pop_back();
+  Arrival<Real> take(std::size_t queue) {
+    Queue& q = queues_[queue];
+    if (q.added.empty() || (q.at < q.known.size() && earlier(q.known[q.at], q.added.front()))) {
+      return q.known[q.at++];
+    }
+    std::pop_heap(q.added.begin(), q.added.end(), later);
+    const Arrival<Real> arrival = q.added.back();
+    q.added.pop_back();
     return arrival;
   }
 
  private:
+  struct Queue {
+    std::vector<Arrival<Real>> known;  // from outside, in order
+    std::size_t at = 0;                // the next of them
+    std::vector<Arrival<Real>> added;  // from inside: a heap
+  };
   static bool later(const Arrival<Real>& a, const Arrival<Real>& b) { return earlier(b, a); }
 
   std::size_t post_;
   bool per_column_;
-  std::vector<std::vector<Arrival<Real>>> heaps_;
+  std::vector<Queue> queues_;
 };
 
 /// Hands a spike to every projection that leads from `population` into the component.

@@ -28,6 +28,10 @@ class SlotLayout {
   std::size_t slot_of(std::size_t neuron) const {
     return neuron < last_ ? neuron : neuron + overlap_;
   }
+  /// The other one of a neuron that has two; else the same.
+  std::size_t second_slot_of(std::size_t neuron) const {
+    return neuron + overlap_ < last_ ? neuron : neuron + overlap_;
+  }
   bool used(std::size_t slot) const { return neuron(slot) < size_; }
   /// Is this the second slot of its neuron?
   bool repeats(std::size_t slot) const { return slot >= last_ && slot < last_ + overlap_; }

@@ -8,7 +8,7 @@
 //         I_j += the weights that arrive
 //
 // Where all neurons see the same arrivals and decay alike they go side by side, in vectors:
-// simulate/sweep_kernel.cpp.
+// simulate/layer_kernel.cpp.
 #include "neuron/lif.hpp"
 #include "simulate/ways.hpp"
 

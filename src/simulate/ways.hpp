@@ -8,7 +8,7 @@
 #include "saltus/simulate.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/sample.hpp"
-#include "simulate/sweep_kernel.hpp"
+#include "simulate/layer.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {

@@ -68,9 +68,9 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
       SampleRecord<Real>& record = run.record[layer.population];
       Arrivals<Real>& arrivals = ws.window;
       ws.spikes.clear();
-      const auto arrive = [&](std::size_t heap) {
+      const auto arrive = [&](std::size_t queue) {
         arrivals.clear();
-        while (pending[c].next(heap) < to) arrivals.list.push_back(pending[c].take(heap));
+        while (pending[c].next(queue) < to) arrivals.list.push_back(pending[c].take(queue));
         arrivals.finish(to);
       };
       if (layer.states.empty()) {
@@ -79,10 +79,10 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
         sweep_in_vectors(plan, layer.side_by_side, arrivals, from, to, ws.spikes);
       }
       for (std::size_t j = 0; j < layer.states.size(); ++j) {
-        const std::size_t heap = pending[c].heap_of(j);
-        if (j == 0 || heap == j) arrive(heap);
+        const std::size_t queue = pending[c].queue_of(j);
+        if (j == 0 || queue == j) arrive(queue);
         const neuron::Lif<Real>& n = plan.neuron(j);
-        if (j == 0 || heap == j || !plan.same_time_constants) {
+        if (j == 0 || queue == j || !plan.same_time_constants) {
           arrivals.decay_through(n.tc, from, to);
         }
         Sink<Real> sink{ws.spikes, record, layer.last_spike[j], ws.spikes.size(),

@@ -3,7 +3,7 @@
 // tell who cannot spike (neuron/spike_search.hpp), nearly all. The others are gathered, and
 // Newton's method finds their spikes, again side by side.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "simulate/sweep_kernel.cpp"
+#define HWY_TARGET_INCLUDE "simulate/layer_kernel.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -13,7 +13,7 @@
 #include <bit>
 
 #include "neuron/lif.hpp"
-#include "simulate/sweep_kernel.hpp"
+#include "simulate/layer.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -80,7 +80,58 @@ class Kernel {
     }
   }
 
+  void earliest(const neuron::Decay<Real>& d, double from, double to) {
+    spikes_.clear();
+    const std::size_t count = pass<false, true>(d, {});
+    if (count == 0) return;
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    if (!tc.integer_p) {
+      for (std::size_t k = 0; k < count; ++k) {
+        const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
+        const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
+        const Real v_end = neuron::membrane_after(n, state_.may_v[k], state_.may_i[k], d);
+        const auto spike =
+            neuron::first_crossing(n, state_.may_v[k], state_.may_i[k], from, to, d, v_end);
+        if (spike.found()) keep_earliest(slot, spike.time, spike.current);
+      }
+      return;
+    }
+    const Tag tag;
+    const std::size_t lanes = hn::Lanes(tag);
+    const Powers<Real> powers(tc);
+    const V mem = hn::Set(tag, d.mem);
+    HWY_ALIGN Real bias_of[most_lanes], theta_of[most_lanes], x_of[most_lanes],
+        current_of[most_lanes];
+    for (std::size_t at = 0; at < count; at += lanes) {
+      const std::size_t n = std::min(lanes, count - at);
+      for (std::size_t l = 0; l < lanes; ++l) {
+        const auto slot = static_cast<std::size_t>(state_.may_slot[at + std::min(l, n - 1)]);
+        bias_of[l] = state_.bias[slot];
+        theta_of[l] = state_.theta[slot];
+      }
+      const V bias = hn::Load(tag, bias_of), theta = hn::Load(tag, theta_of);
+      const V v = hn::LoadU(tag, state_.may_v + at), i = hn::LoadU(tag, state_.may_i + at);
+      const V above = hn::Mul(hn::Sub(v, bias), mem);
+      const V v_end = hn::Add(hn::Add(bias, above), hn::Mul(i, hn::Set(tag, d.k)));
+      const V x = crossing(powers, hn::FirstN(tag, n), v, i, bias, theta, mem, v_end);
+      hn::Store(x, tag, x_of);
+      hn::Store(hn::Mul(i, powers.synaptic(x)), tag, current_of);
+      for (std::size_t l = 0; l < n; ++l) {
+        if (x_of[l] < 0 || !(current_of[l] + bias_of[l] > theta_of[l])) continue;
+        keep_earliest(static_cast<std::size_t>(state_.may_slot[at + l]),
+                      neuron::spike_time(tc, static_cast<double>(x_of[l]), from, to),
+                      current_of[l]);
+      }
+    }
+  }
+
  private:
+  void keep_earliest(std::size_t slot, double time, Real current) {
+    if (!spikes_.empty() && time > spikes_[0].time) return;
+    if (!spikes_.empty() && time < spikes_[0].time) spikes_.clear();
+    emit(slot, time, current);
+  }
+
   // Rows come in no order that the machine could guess.
   void prefetch(std::span<const Arrival<Real>> next) const {
     constexpr std::size_t line = 64 / sizeof(Real);
@@ -89,9 +140,9 @@ class Kernel {
     }
   }
 
-  // Adds what arrives at the start of an interval, then takes V and I to its end. Returns how many
-  // may spike in it; their state at the start is kept.
-  template <bool any_arrived>
+  // Adds what arrives at the start of an interval, then takes V and I to its end, unless they shall
+  // stay. Returns how many may spike in it; their state at the start is kept.
+  template <bool any_arrived, bool stay = false>
   HWY_INLINE std::size_t pass(const neuron::Decay<Real>& d,
                               std::span<const Arrival<Real>> arrived) {
     const Tag tag;
@@ -124,8 +175,10 @@ class Kernel {
       const M may =
           hn::Or(hn::Ge(end, theta),
                  hn::And(hn::Ge(top, theta), hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
-      hn::Store(end, tag, state_v + slot);
-      hn::Store(hn::Mul(i, syn), tag, state_i + slot);
+      if constexpr (!stay) {
+        hn::Store(end, tag, state_v + slot);
+        hn::Store(hn::Mul(i, syn), tag, state_i + slot);
+      }
       if (HWY_UNLIKELY(!hn::AllFalse(tag, may))) {
         hn::Store(v, tag, v_of);
         hn::Store(i, tag, i_of);
@@ -305,6 +358,50 @@ class Kernel {
   std::vector<RecordedSpike<Real>>& spikes_;
 };
 
+template <class Real>
+void flow_over(LayerState<Real>& s, const neuron::Decay<Real>& d) {
+  const hn::ScalableTag<Real> tag;
+  const auto mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
+  Real *const v_of = s.v, *const i_of = s.i;
+  const Real *const bias_of = s.bias, *const below_of = s.just_below_theta;
+  const std::size_t end = s.slots.layout().end(hn::Lanes(tag));
+  for (std::size_t slot = 0; slot < end; slot += hn::Lanes(tag)) {
+    const auto v = hn::Load(tag, v_of + slot), i = hn::Load(tag, i_of + slot);
+    const auto bias = hn::Load(tag, bias_of + slot), below = hn::Load(tag, below_of + slot);
+    const auto from_v = hn::Add(bias, hn::Mul(hn::Sub(v, bias), mem));
+    hn::Store(hn::Min(hn::Add(from_v, hn::Mul(i, k)), below), tag, v_of + slot);
+    hn::Store(hn::Mul(i, syn), tag, i_of + slot);
+  }
+}
+
+template <class Real>
+void add_row(LayerState<Real>& s, const Real* row) {
+  const hn::ScalableTag<Real> tag;
+  const SlotLayout layout = s.slots.layout();
+  Real* const i_of = s.i;
+  const std::size_t end = layout.end(hn::Lanes(tag));
+  for (std::size_t slot = 0; slot < end; slot += hn::Lanes(tag)) {
+    const auto w = hn::LoadU(tag, row + layout.place(slot));
+    hn::Store(hn::Add(hn::Load(tag, i_of + slot), w), tag, i_of + slot);
+  }
+}
+
+void earliest_float(const PopulationPlan<float>& plan, LayerState<float>& state,
+                    const neuron::Decay<float>& d, double from, double to,
+                    std::vector<RecordedSpike<float>>& spikes) {
+  Kernel<float>(plan, state, spikes).earliest(d, from, to);
+}
+void earliest_double(const PopulationPlan<double>& plan, LayerState<double>& state,
+                     const neuron::Decay<double>& d, double from, double to,
+                     std::vector<RecordedSpike<double>>& spikes) {
+  Kernel<double>(plan, state, spikes).earliest(d, from, to);
+}
+void flow_float(LayerState<float>& state, const neuron::Decay<float>& d) { flow_over(state, d); }
+void flow_double(LayerState<double>& state, const neuron::Decay<double>& d) {
+  flow_over(state, d);
+}
+void add_float(LayerState<float>& state, const float* row) { add_row(state, row); }
+void add_double(LayerState<double>& state, const double* row) { add_row(state, row); }
 void sweep_float(const PopulationPlan<float>& plan, LayerState<float>& state,
                  const Arrivals<float>& arrivals, double from, double to,
                  std::vector<RecordedSpike<float>>& spikes) {
@@ -326,6 +423,35 @@ namespace saltus {
 
 HWY_EXPORT(sweep_float);
 HWY_EXPORT(sweep_double);
+HWY_EXPORT(earliest_float);
+HWY_EXPORT(earliest_double);
+HWY_EXPORT(flow_float);
+HWY_EXPORT(flow_double);
+HWY_EXPORT(add_float);
+HWY_EXPORT(add_double);
+
+void earliest_spikes(const PopulationPlan<float>& plan, LayerState<float>& state,
+                     const neuron::Decay<float>& d, double from, double to,
+                     std::vector<RecordedSpike<float>>& spikes) {
+  HWY_DYNAMIC_DISPATCH(earliest_float)(plan, state, d, from, to, spikes);
+}
+void earliest_spikes(const PopulationPlan<double>& plan, LayerState<double>& state,
+                     const neuron::Decay<double>& d, double from, double to,
+                     std::vector<RecordedSpike<double>>& spikes) {
+  HWY_DYNAMIC_DISPATCH(earliest_double)(plan, state, d, from, to, spikes);
+}
+void flow(LayerState<float>& state, const neuron::Decay<float>& d) {
+  HWY_DYNAMIC_DISPATCH(flow_float)(state, d);
+}
+void flow(LayerState<double>& state, const neuron::Decay<double>& d) {
+  HWY_DYNAMIC_DISPATCH(flow_double)(state, d);
+}
+void arrive(LayerState<float>& state, const float* row) {
+  HWY_DYNAMIC_DISPATCH(add_float)(state, row);
+}
+void arrive(LayerState<double>& state, const double* row) {
+  HWY_DYNAMIC_DISPATCH(add_double)(state, row);
+}
 
 void sweep_in_vectors(const PopulationPlan<float>& plan, LayerState<float>& state,
                       const Arrivals<float>& arrivals, double from, double to,

@@ -16,18 +16,26 @@ namespace saltus {
 template <class Real>
 class LayerState {
  public:
-  Slots<Real, 7> slots;
-  Real *v, *i, *bias, *theta;
+  Slots<Real, 8> slots;
+  Real *v, *i, *bias, *theta, *just_below_theta;
   // Those that may spike in an interval: their state at its start, and what is left of it.
   Real *may_v, *may_i, *may_mem;
   std::vector<double> may_t;
   std::vector<std::int32_t> may_slot;
 
+  void set(std::size_t neuron, Real v_now, Real i_now) {
+    const SlotLayout& layout = slots.layout();
+    for (const std::size_t slot : {layout.slot_of(neuron), layout.second_slot_of(neuron)}) {
+      v[slot] = v_now;
+      i[slot] = i_now;
+    }
+  }
+
   /// All neurons to their initial state.
   void start(const PopulationPlan<Real>& plan, std::size_t size) {
     slots.resize(size);
     std::size_t array = 0;
-    for (Real** p : {&v, &i, &bias, &theta, &may_v, &may_i, &may_mem}) *p = slots[array++];
+    for (Real** p : {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem}) *p = slots[array++];
     const SlotLayout& layout = slots.layout();
     may_t.resize(layout.count());
     may_slot.resize(layout.count());
@@ -38,6 +46,7 @@ class LayerState {
       i[s] = used ? n.i_initial : Real(0);
       bias[s] = used ? n.bias : Real(0);
       theta[s] = used ? n.theta : std::numeric_limits<Real>::infinity();
+      just_below_theta[s] = used ? n.just_below_theta : std::numeric_limits<Real>::infinity();
     }
   }
 };
@@ -52,5 +61,23 @@ void sweep_in_vectors(const PopulationPlan<float>& plan, LayerState<float>& stat
 void sweep_in_vectors(const PopulationPlan<double>& plan, LayerState<double>& state,
                       const Arrivals<double>& arrivals, double from, double to,
                       std::vector<RecordedSpike<double>>& spikes);
+
+/// The spikes of the earliest time in (from, to], if there are any: by number of the neuron.
+/// @param d  decay from `from` to `to`
+/// @param spikes  overwritten
+void earliest_spikes(const PopulationPlan<float>& plan, LayerState<float>& state,
+                     const neuron::Decay<float>& d, double from, double to,
+                     std::vector<RecordedSpike<float>>& spikes);
+void earliest_spikes(const PopulationPlan<double>& plan, LayerState<double>& state,
+                     const neuron::Decay<double>& d, double from, double to,
+                     std::vector<RecordedSpike<double>>& spikes);
+
+/// Takes all neurons over an interval without a spike.
+void flow(LayerState<float>& state, const neuron::Decay<float>& d);
+void flow(LayerState<double>& state, const neuron::Decay<double>& d);
+
+/// Adds the weights that arrive to I.
+void arrive(LayerState<float>& state, const float* row);
+void arrive(LayerState<double>& state, const double* row);
 
 }  // namespace saltus
