@@ -6,6 +6,8 @@
 //
 // and where that arrival is a maximum of V_j:  dL/dd_nj += g dV/dt^-,  E_k += the same  (section
 // 7).
+#include <hwy/aligned_allocator.h>
+
 #include <algorithm>
 
 #include "adjoint/accumulate.hpp"
@@ -19,11 +21,25 @@ namespace {
 constexpr std::size_t tile_size = 64;  // at most. Fixed: partial sums depend on it
 
 // What one tile adds to arrays that it shares with other tiles.
-template <class Real>
 struct Partial {
-  std::vector<std::vector<Real>> weights;  // per incoming projection; only where rows are filled up
   std::vector<std::vector<double>> delays;  // per incoming projection; empty if not shared
   std::vector<std::vector<double>> errors;  // per incoming projection: of the source's spikes
+};
+
+// The gradients of the weights into a tile, [pre, slot] of one projection after the other: in one
+// piece, so that it stays in a cache whatever the length of the rows of the whole.
+template <class Real>
+class TileGradient {
+ public:
+  void start(std::size_t size) {
+    if (size > capacity_) memory_ = hwy::AllocateAligned<Real>(capacity_ = size);
+    std::fill_n(memory_.get(), size, Real(0));
+  }
+  Real* data() const { return memory_.get(); }
+
+ private:
+  std::size_t capacity_ = 0;
+  hwy::AlignedFreeUniquePtr<Real[]> memory_;
 };
 
 // Reads lambda of neuron j at every arrival.
@@ -31,7 +47,9 @@ template <class Real>
 class Reader {
  public:
   std::vector<Target<Real>> targets;  // by number of the projection in the network
-  std::size_t post = 0;
+  std::size_t post = 0;               // neurons of the population
+  std::size_t first = 0;              // of the tile
+  SlotLayout layout;                  // of the tile
 
   void read(const neuron::Lif<Real>& n, std::span<const Segment<Real>> segments,
             const Arrivals<Real>& arrivals, std::size_t j) {
@@ -51,8 +69,8 @@ class Reader {
       known = true;
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        target.weights[static_cast<std::size_t>(arrival.pre) * target.stride + j] +=
-            minus_tau_syn * lambda.i;
+        target.weights[static_cast<std::size_t>(arrival.pre) * layout.count() +
+                       layout.slot_of(j - first)] += minus_tau_syn * lambda.i;
         if (!target.errors && !target.delays) continue;
         const Real v = terms::lambda_v_in_e ? lambda.v : Real(0);
         const Real i = terms::lambda_i_in_e ? lambda.i : Real(0);
@@ -103,7 +121,7 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
   const std::size_t size = pass.plan.size(population);
   const std::size_t tiles = (size + tile_size - 1) / tile_size;
   const bool in_vectors = plan.in_step() && !pass.plan.scalar;
-  std::vector<Partial<Real>> partials(tiles);
+  std::vector<Partial> partials(tiles);
   std::vector<SpikeView> sources;
   for (const std::size_t k : plan.incoming) {
     sources.push_back(pass.spikes_of(projections[k].source));
@@ -125,23 +143,26 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
   }
 
   parallel_for(pass.threads, tiles, [&](std::size_t tile) {
-    Partial<Real>& partial = partials[tile];
-    partial.weights.resize(plan.incoming.size());
+    Partial& partial = partials[tile];
     partial.delays.resize(plan.incoming.size());
     partial.errors.resize(plan.incoming.size());
+    const std::size_t begin = tile * size / tiles, end = (tile + 1) * size / tiles;
     Reader<Real> reader;
     reader.post = size;
+    reader.first = begin;
+    reader.layout = SlotLayout(end - begin);
+    thread_local TileGradient<Real> gradient;
+    std::size_t rows = 0;
+    for (const std::size_t k : plan.incoming) rows += projections[k].weight.size() / size;
+    gradient.start(rows * reader.layout.count());
+    rows = 0;
     reader.targets.resize(projections.size());
     for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
       const std::size_t number = plan.incoming[k];
       const Projection<Real>& p = projections[number];
       Target<Real>& target = reader.targets[number];
-      target = {&p, pass.gradients.weights[number].data(), size};
-      if (!pass.plan.padded[number].empty()) {
-        partial.weights[k].assign(pass.plan.padded[number].size(), 0);
-        target.weights = partial.weights[k].data();
-        target.stride = widest_vector;
-      }
+      target = {&p, gradient.data() + rows * reader.layout.count()};
+      rows += p.weight.size() / size;
       if (pass.wanted.delays && p.delay.kind != Delay::Kind::none) {
         if (p.delay.kind == Delay::Kind::per_synapse) {
           target.delays = pass.gradients.delays[number].data();
@@ -156,7 +177,6 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
     }
 
     thread_local Timeline<Real> timeline;
-    const std::size_t begin = tile * size / tiles, end = (tile + 1) * size / tiles;
     for (std::size_t s = 0; s < pass.segments.size(); ++s) {
       const Segments<Real>& segments = pass.segments[s][population];
       start(timeline, s);
@@ -166,7 +186,7 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
       }
       if (in_vectors) {
         read_arrivals(plan.neuron(0).tc, segments, timeline.of(0), begin, end - begin,
-                              reader.targets);
+                      reader.targets);
       }
       for (std::size_t j = begin; j < end; ++j) {
         const auto own = segments.of(j);
@@ -182,15 +202,16 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         }
       }
     }
-    for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
-      Real* to = pass.gradients.weights[plan.incoming[k]].data();
-      for (std::size_t from = 0; from < partial.weights[k].size(); from += widest_vector) {
-        to = std::copy_n(partial.weights[k].data() + from, size, to);
+    for (const std::size_t k : plan.incoming) {
+      const Real* from = reader.targets[k].weights;
+      auto& all = pass.gradients.weights[k];
+      for (std::size_t row = begin; row < all.size(); row += size, from += reader.layout.count()) {
+        for (std::size_t l = 0; l < end - begin; ++l) all[row + l] = from[reader.layout.slot_of(l)];
       }
     }
   });
 
-  for (const Partial<Real>& partial : partials) {  // in the order of the tiles
+  for (const Partial& partial : partials) {  // in the order of the tiles
     for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
       auto& delays = pass.gradients.delays[plan.incoming[k]];
       for (std::size_t i = 0; i < partial.delays[k].size(); ++i) delays[i] += partial.delays[k][i];

@@ -96,7 +96,7 @@ void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<R
   g.delays.resize(network.projections().size());
   for (std::size_t k = 0; k < network.projections().size(); ++k) {
     const auto& projection = network.projections()[k];
-    g.weights[k].assign(projection.weight.size(), Real(0));
+    g.weights[k].resize(projection.weight.size());  // written in whole, adjoint/accumulate.cpp
     g.delays[k].assign(wanted.delays ? projection.delay.values.size() : 0, 0.0);
   }
   g.neurons.resize(network.populations().size());

@@ -46,9 +46,7 @@ struct Layer {
   std::vector<double> errors;  // E_k
   bool side_by_side;
 
-  void emit(std::size_t j, double t) {
-    segments.add(j, {t, lambda.get(j), lambda.source(j)});
-  }
+  void emit(std::size_t j, double t) { segments.add(j, {t, lambda.get(j), lambda.source(j)}); }
   void hold(std::size_t j) {
     lambda.set(j, {0, lambda.get(j).i}, 0);
     held[j] = true;
@@ -114,11 +112,18 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
     layers.push_back(std::move(layer));
   }
 
-  std::vector<Event> events;
+  std::vector<Event> events;  // latest first
+  // What was added since `middle` is nearly always a run in order.
+  const auto merge = [&](std::size_t middle) {
+    const auto begin = events.begin(), from = begin + static_cast<std::ptrdiff_t>(middle);
+    if (!std::is_sorted(from, events.end(), later)) std::sort(from, events.end(), later);
+    std::inplace_merge(begin, from, events.end(), later);
+  };
   for (std::uint32_t l = 0; l < layers.size(); ++l) {
     Layer<Real>& layer = layers[l];
     const PopulationAdjoint<Real>& p = layer.p;
-    for (std::size_t k = 0; k < p.times.size(); ++k) {
+    std::size_t middle = events.size();
+    for (std::size_t k = p.times.size(); k-- > 0;) {
       const auto j = static_cast<std::size_t>(p.neurons[k]);
       events.push_back({p.times[k], Kind::spike, l, k});
       const double tau_ref = p.plan.neuron(j).tau_ref;
@@ -132,6 +137,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
     for (std::size_t k = 0; k < p.errors.sample_times.size(); ++k) {
       events.push_back({p.errors.sample_times[k], Kind::sample, l, k});
     }
+    merge(middle);
     for (const std::size_t number : p.plan.incoming) {
       const auto from = std::find(component.populations.begin(), component.populations.end(),
                                   projections[number].source);
@@ -139,7 +145,8 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       const auto source = static_cast<std::uint32_t>(from - component.populations.begin());
       const auto& sender = layers[source].p;
       const bool per_synapse = projections[number].delay.kind == Delay::Kind::per_synapse;
-      for (std::size_t k = 0; k < sender.times.size(); ++k) {
+      middle = events.size();
+      for (std::size_t k = sender.times.size(); k-- > 0;) {
         for (std::size_t j = 0; j < (per_synapse ? p.size : 1); ++j) {
           const std::size_t column = per_synapse ? j : any_column;
           const double at =
@@ -149,13 +156,12 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
               {at, Kind::arrival, l, k, column, static_cast<std::uint32_t>(number), source});
         }
       }
+      merge(middle);
     }
     for (std::size_t j = 0; j < p.size; ++j) {
       layer.emit(j, end);
     }
   }
-  std::sort(events.begin(), events.end(), later);
-
   double t = end;
   for (const Event& event : events) {
     Layer<Real>& layer = layers[event.layer];
@@ -185,8 +191,9 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       case Kind::spike: {
         const auto j = static_cast<std::size_t>(p.neurons[event.number]);
         const auto lambda = layer.lambda.get(j);
-        const Real before = jump_over_spike(p, event.number, layer.held[j] ? layer.after[j] : lambda.v,
-                                            layer.errors[event.number], layer.segments.jumps[j]);
+        const Real before =
+            jump_over_spike(p, event.number, layer.held[j] ? layer.after[j] : lambda.v,
+                            layer.errors[event.number], layer.segments.jumps[j]);
         layer.lambda.set(j, {before, lambda.i}, p.driving_source(j));
         layer.after[j] = 0;
         layer.held[j] = false;

@@ -79,8 +79,9 @@ class Tile {
     const std::size_t groups = enter(segments, arrivals, first, width);
     if (groups == 0) return;
     lambda_.start(width);
+    const std::size_t stride = lambda_.slots.layout().count();
     for (std::size_t g = groups; g-- > 0;) {
-      if (g >= ahead) prefetch(arrivals.group(g - ahead), targets, first);
+      if (g >= ahead) prefetch(arrivals.group(g - ahead), targets);
       flow(lambda_, tc, arrivals.decays[g + 1]);
       for (std::int32_t e = head_[g]; e >= 0; e = entries_[static_cast<std::size_t>(e)].next) {
         const Entry& entry = entries_[static_cast<std::size_t>(e)];
@@ -89,7 +90,7 @@ class Tile {
       }
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        add(target.weights + static_cast<std::size_t>(arrival.pre) * target.stride + first,
+        add(target.weights + static_cast<std::size_t>(arrival.pre) * stride,
             static_cast<Real>(-tc.tau_syn));
         if (!target.errors && !target.delays) continue;
         const double moved = dot(lambda_, arrival.row + first);
@@ -136,24 +137,22 @@ class Tile {
   HWY_INLINE void add(Real* gradient, Real factor) const {
     const Tag<Real> tag;
     const auto times = hn::Set(tag, factor);
-    const SlotLayout layout = lambda_.slots.layout();
+    const std::size_t count = lambda_.slots.layout().count();
     const Real* const i_of = lambda_.slots[1];
-    for (std::size_t s = 0; s < layout.count(); s += hn::Lanes(tag)) {
-      Real* const at = gradient + layout.place(s);
+    for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
       const auto change = hn::Mul(times, hn::Load(tag, i_of + s));
-      hn::StoreU(hn::Add(hn::LoadU(tag, at), change), tag, at);
+      hn::Store(hn::Add(hn::Load(tag, gradient + s), change), tag, gradient + s);
     }
   }
 
   // Rows come in no order that the machine could guess.
   static constexpr std::size_t ahead = 4;
   HWY_INLINE void prefetch(std::span<const Arrival<Real>> group,
-                           const std::vector<Target<Real>>& targets, std::size_t first) const {
+                           const std::vector<Target<Real>>& targets) const {
     const std::size_t count = lambda_.slots.layout().count();
     for (const auto& arrival : group) {
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-      const Real* const row =
-          target.weights + static_cast<std::size_t>(arrival.pre) * target.stride + first;
+      const Real* const row = target.weights + static_cast<std::size_t>(arrival.pre) * count;
       constexpr std::size_t line = 64 / sizeof(Real);
       for (std::size_t s = 0; s < count; s += line) hwy::Prefetch(row + s);
     }

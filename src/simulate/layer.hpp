@@ -35,7 +35,8 @@ class LayerState {
   void start(const PopulationPlan<Real>& plan, std::size_t size) {
     slots.resize(size);
     std::size_t array = 0;
-    for (Real** p : {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem}) *p = slots[array++];
+    for (Real** p : {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem})
+      *p = slots[array++];
     const SlotLayout& layout = slots.layout();
     may_t.resize(layout.count());
     may_slot.resize(layout.count());

@@ -340,8 +340,7 @@ class Kernel {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
       neuron::State<Real> neuron{state_.may_v[k], state_.may_i[k]};
-      neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d,
-                      Sink{*this, slot});
+      neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d, Sink{*this, slot});
       state_.v[slot] = neuron.v;
       state_.i[slot] = neuron.i;
     }
@@ -397,9 +396,7 @@ void earliest_double(const PopulationPlan<double>& plan, LayerState<double>& sta
   Kernel<double>(plan, state, spikes).earliest(d, from, to);
 }
 void flow_float(LayerState<float>& state, const neuron::Decay<float>& d) { flow_over(state, d); }
-void flow_double(LayerState<double>& state, const neuron::Decay<double>& d) {
-  flow_over(state, d);
-}
+void flow_double(LayerState<double>& state, const neuron::Decay<double>& d) { flow_over(state, d); }
 void add_float(LayerState<float>& state, const float* row) { add_row(state, row); }
 void add_double(LayerState<double>& state, const double* row) { add_row(state, row); }
 void sweep_float(const PopulationPlan<float>& plan, LayerState<float>& state,

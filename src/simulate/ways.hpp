@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "saltus/simulate.hpp"
+#include "simulate/layer.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/sample.hpp"
-#include "simulate/layer.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
