@@ -347,5 +347,102 @@ TEST(Kernels, ScalarAndVectorGiveTheSameBitsInFloat32OnEveryInstructionSet) {
   compare_kernels<float>();
 }
 
+// A recurrent layer, by windows or by the event loop, and a readout: spikes and maxima have the bits
+// of the scalar path, gradients agree to rounding.
+template <class Real>
+void compare_cycles(std::uint64_t seed, std::size_t size, double ratio, double delay,
+                    std::size_t& spikes, double& worst) {
+  Random random(seed, Purpose::synthetic, 2);
+  constexpr std::size_t channels = 12, outputs = 3;
+  const auto weights = [&](std::size_t count, double mean, double spread) {
+    std::vector<Real> w(count);
+    for (Real& x : w) x = static_cast<Real>(mean + spread * random.normal());
+    return w;
+  };
+  Network<Real> n;
+  n.add_input("in", channels);
+  Population p;
+  p.name = "layer";
+  p.size = size;
+  p.tau_syn = 5e-3;
+  p.tau_mem = 5e-3 * ratio;
+  p.v_reset = random.uniform(-0.4, 0.2);
+  p.bias = random.uniform(-0.3, 0.3);
+  n.add_population(p);
+  p.name = "out";
+  p.size = outputs;
+  p.model = Model::li;
+  n.add_population(p);
+  n.connect("in", "layer", weights(channels * size, 1, 1));
+  n.connect("layer", "layer",
+            weights(size * size, -0.1, 0.5 / std::sqrt(static_cast<double>(size))),
+            delay > 0 ? Delay::common(delay) : Delay::none());
+  n.connect("layer", "out", weights(size * outputs, 0, 1));
+  std::vector<std::vector<std::pair<double, int>>> samples(2);
+  for (auto& sample : samples) {
+    for (int k = 0; k < 25; ++k) {
+      const double t = random.chance(0.3) ? 2e-3 * random.below(12) : random.uniform(0, 30e-3);
+      sample.emplace_back(t, static_cast<int>(random.below(channels)));
+    }
+    std::sort(sample.begin(), sample.end());
+  }
+  const Spikes in = test::spikes_of(samples);
+  const double ends[] = {40e-3};
+  const Inputs inputs{{in}, ends};
+  Options scalar, vector;
+  scalar.kernel = Kernel::scalar;
+  const auto a = simulate(n, inputs, scalar);
+  spikes += a.populations[1].currents.size();
+  Errors<Real> errors(3);
+  for (std::size_t k = 0; k < a.populations[1].currents.size(); ++k) {
+    errors.populations[1].spikes.push_back(static_cast<Real>(random.uniform(-1, 1)));
+  }
+  errors.populations[1].integrals.assign(2 * size, Real(0.5));
+  errors.populations[2].maxima.assign(2 * outputs, Real(1));
+  errors.maxima[2] = maxima(n, inputs, a, 2, scalar);
+  const auto gradients = backward(n, inputs, a, errors, {}, scalar);
+  for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
+    hwy::SetSupportedTargetsForTest(left & -left);
+    const auto b = simulate(n, inputs, vector);
+    const auto highest = maxima(n, inputs, b, 2, vector);
+    const auto others = backward(n, inputs, b, errors, {}, vector);
+    hwy::SetSupportedTargetsForTest(0);
+    const auto what = "seed " + std::to_string(seed) + ", size " + std::to_string(size) + ", " +
+                      hwy::TargetName(left & -left);
+    ASSERT_TRUE(test::same_bits(a, b)) << what;
+    ASSERT_TRUE(test::same_bits(errors.maxima[2].values, highest.values)) << what;
+    ASSERT_TRUE(test::same_bits(errors.maxima[2].times, highest.times)) << what;
+    ASSERT_TRUE(test::same_bits(errors.maxima[2].currents, highest.currents)) << what;
+    ASSERT_EQ(errors.maxima[2].places, highest.places) << what;
+    if constexpr (std::is_same_v<Real, double>) {
+      worst = std::max(worst, test::largest_difference(n, gradients, others, gradient_bar));
+    }
+  }
+}
+
+template <class Real>
+void compare_cycles() {
+  std::size_t spikes = 0;
+  double worst = 0;
+  std::uint64_t seed = 0;
+  for (const std::size_t size : {1, 3, 17, 64, 100}) {
+    for (const double ratio : {4.0, 2.0, 1.0, 2.7}) {
+      for (const double delay : {0.0, 1e-3}) {
+        for (int k = 0; k < (size > 50 ? 1 : 4); ++k) {
+          compare_cycles<Real>(++seed, size, ratio, delay, spikes, worst);
+          if (::testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+  std::printf("%zu networks, %zu spikes; worst gradient %.1e\n", static_cast<std::size_t>(seed),
+              spikes, worst);
+  EXPECT_GT(spikes, 10000u);
+  EXPECT_LE(worst, gradient_bar);
+}
+
+TEST(Kernels, CyclesInVectorsHaveTheBitsOfTheScalarPathInFloat64) { compare_cycles<double>(); }
+TEST(Kernels, CyclesInVectorsHaveTheBitsOfTheScalarPathInFloat32) { compare_cycles<float>(); }
+
 }  // namespace
 }  // namespace saltus
