@@ -22,4 +22,6 @@ NB_MODULE(_core, module) {
   });
   saltus::python::bind_network(module);
   saltus::python::bind_record(module);
+  saltus::python::bind_data(module);
+  saltus::python::bind_train(module);
 }

@@ -2,29 +2,84 @@
 """Exact gradients of spiking neural networks, event by event.
 
 A `Network` and its input spikes give a `Record` (`simulate`); the record and the errors of a loss
-give gradients (`backward`). Method: T. C. Wunderlich and C. Pehle, "Event-based backpropagation can
-compute exact gradients for spiking neural networks", Scientific Reports 11, 12829 (2021).
+give gradients (`backward`); `fit` trains. Method: T. C. Wunderlich and C. Pehle, "Event-based
+backpropagation can compute exact gradients for spiking neural networks", Scientific Reports 11,
+12829 (2021).
+
+The modules `saltus.data`, `saltus.plot`, `saltus.torch` and `saltus.jax` are loaded when they are
+first used; the last three need matplotlib, PyTorch and JAX.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from __future__ import annotations
 
-from ._backward import backward
-from ._network import Network
-from ._record import Maxima, Place, Record, Spikes, record, simulate
+import importlib
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+
+from . import data
+from ._backward import adjoint, backward
+from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
+from ._layers import LI, LIF, Input, Normal, Recurrent, Sequential
+from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
+from ._network import Network, load
+from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
+from ._record import Maxima, Place, Record, record, simulate
+from ._spikes import Spikes
 
 try:
     __version__ = version("saltus")
 except PackageNotFoundError:  # run from a build folder
     __version__ = "0+unknown"
 
+_OPTIONAL = ("jax", "plot", "torch")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _OPTIONAL:
+        return importlib.import_module(f"saltus.{name}")
+    raise AttributeError(f"module 'saltus' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_OPTIONAL])
+
+
 __all__ = [
+    "LI",
+    "LIF",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Constant",
+    "Cosine",
+    "EarlyStopping",
+    "Epoch",
+    "Evaluation",
+    "Exponential",
+    "FirstSpike",
+    "History",
+    "Input",
+    "IntegratedVoltage",
+    "Loss",
+    "LossResult",
     "Maxima",
+    "MaximumVoltage",
     "Network",
+    "Normal",
+    "Optimizer",
     "Place",
     "Record",
+    "Recurrent",
+    "Schedule",
+    "Sequential",
     "Spikes",
     "__version__",
+    "adjoint",
     "backward",
+    "data",
+    "evaluate",
+    "fit",
+    "load",
     "record",
     "simulate",
 ]
