@@ -7,6 +7,8 @@
 #include "saltus/error.hpp"
 
 NB_MODULE(_core, module) {
+  // What a notebook or a test still holds when Python ends is no leak.
+  nanobind::set_leak_warnings(false);
   nanobind::register_exception_translator([](const std::exception_ptr& error, void*) {
     try {
       std::rethrow_exception(error);

@@ -175,7 +175,9 @@ class Cosine(Schedule):
 
 def _check(what: object, settings: dict[str, Any]) -> None:
     for key, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        if key in ("optimizer", "schedule"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             got = type(value).__name__
             raise TypeError(f"{type(what).__name__}: {key}: expected a number; got {got}")
     _core.check_settings(settings)
