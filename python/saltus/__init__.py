@@ -22,6 +22,7 @@ from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
 from ._layers import LI, LIF, Input, Normal, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
 from ._network import Network, load
+from ._nir import from_nir, to_nir
 from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
 from ._record import Maxima, Place, Record, record, simulate
 from ._spikes import Spikes
@@ -79,7 +80,9 @@ __all__ = [
     "data",
     "evaluate",
     "fit",
+    "from_nir",
     "load",
     "record",
     "simulate",
+    "to_nir",
 ]
