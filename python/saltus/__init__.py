@@ -19,6 +19,7 @@ from types import ModuleType
 from . import data
 from ._backward import adjoint, backward
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
+from ._gradcheck import GradcheckReport, gradcheck
 from ._layers import LI, LIF, Input, Normal, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
 from ._network import Network, load
@@ -58,6 +59,7 @@ __all__ = [
     "Evaluation",
     "Exponential",
     "FirstSpike",
+    "GradcheckReport",
     "History",
     "Input",
     "IntegratedVoltage",
@@ -81,6 +83,7 @@ __all__ = [
     "evaluate",
     "fit",
     "from_nir",
+    "gradcheck",
     "load",
     "record",
     "simulate",
