@@ -51,10 +51,17 @@ class Record:
     place where their types allow it: to write to them makes the record unusable (ValueError).
     """
 
-    def __init__(self, network: Network, core: _core._Record, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        core: _core._Record,
+        dtype: np.dtype[Any],
+        t_end: NDArray[np.float64],
+    ) -> None:
         self._network = network
         self._core = core
         self._dtype = dtype
+        self._t_end = t_end
 
     @property
     def samples(self) -> int:
@@ -243,7 +250,7 @@ def simulate(
     core, real = _core_type(dtype)
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
     found = core.simulate(snapshot._core, arrays, ends, whole(threads, "threads"))
-    return Record(snapshot, found, real)
+    return Record(snapshot, found, real, ends)
 
 
 def record(
@@ -282,7 +289,7 @@ def record(
     measured = _all_spikes(snapshot, spikes, "spikes", "LIF")
     indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
     found = core.record(snapshot._core, arrays, indexed, ends, whole(threads, "threads"))
-    return Record(snapshot, found, real)
+    return Record(snapshot, found, real, ends)
 
 
 def _core_type(dtype: DTypeLike) -> tuple[type[_core._Record], np.dtype[Any]]:
