@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from . import data
+from ._activity import scale_weights
 from ._backward import adjoint, backward
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
 from ._gradcheck import GradcheckReport, gradcheck
@@ -86,6 +87,7 @@ __all__ = [
     "gradcheck",
     "load",
     "record",
+    "scale_weights",
     "simulate",
     "to_nir",
 ]

@@ -541,3 +541,31 @@ def test_import_loads_no_optional_package():
     assert run.stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         saltus.nonsense  # noqa: B018
+
+
+# --- activity ------------------------------------------------------------------------------------
+
+
+def test_weights_are_scaled_until_neurons_spike():
+    net = saltus.Sequential(
+        saltus.Input(5),
+        saltus.LIF(30, saltus.Normal(0.1, 0.1)),
+        saltus.LIF(20, saltus.Normal(9.0, 0.5), recurrent=saltus.Recurrent(np.eye(20), 1e-3)),
+        saltus.LI(3, saltus.Normal(0, 1)),
+    )
+    before = net.copy()
+    inputs = {"in": DATA[:50].spikes}
+    factors = saltus.scale_weights(net, inputs, 0.1, 1.5)
+    assert set(factors) == {"in->hidden1", "hidden1->hidden2"}
+    assert factors["in->hidden1"] > 1 > factors["hidden1->hidden2"]
+    record = saltus.simulate(net, inputs, 0.1)
+    for name, size in (("hidden1", 30), ("hidden2", 20)):
+        assert 1.5 <= len(record.spikes(name)) / (50 * size) < 1.7
+    for name in ("hidden2->hidden2.weight", "hidden2->out.weight"):
+        assert np.array_equal(net[name], before[name])
+    silent = saltus.Sequential(saltus.Input(5), saltus.LIF(3, saltus.Normal(-1, 0), name="a"))
+    with pytest.raises(ValueError, match="a neuron of 'a' spikes only 0 times"):
+        saltus.scale_weights(silent, inputs, 0.1)
+    assert np.all(silent["in->a.weight"] == -1)
+    with pytest.raises(ValueError, match="spikes is 0"):
+        saltus.scale_weights(net, inputs, 0.1, 0.0)
