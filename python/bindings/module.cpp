@@ -5,10 +5,12 @@
 
 #include "bind.hpp"
 #include "saltus/error.hpp"
+#include "saltus/version.hpp"
 
 NB_MODULE(_core, module) {
   // What a notebook or a test still holds when Python ends is no leak.
   nanobind::set_leak_warnings(false);
+  module.attr("__version__") = saltus::version;
   nanobind::register_exception_translator([](const std::exception_ptr& error, void*) {
     try {
       std::rethrow_exception(error);

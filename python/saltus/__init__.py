@@ -13,10 +13,10 @@ first used; the last three need matplotlib, PyTorch and JAX.
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from . import data
+from ._core import __version__
 from ._activity import scale_weights
 from ._backward import adjoint, backward
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
@@ -28,11 +28,6 @@ from ._nir import from_nir, to_nir
 from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
 from ._record import Maxima, Place, Record, record, simulate
 from ._spikes import Spikes
-
-try:
-    __version__ = version("saltus")
-except PackageNotFoundError:  # run from a build folder
-    __version__ = "0+unknown"
 
 _OPTIONAL = ("jax", "plot", "torch")
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+__version__: str
+
 _Spikes = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
 _Errors = tuple[
     NDArray[Any] | None,

@@ -3,12 +3,7 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import os
-import urllib.error
-import urllib.request
-import zlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -117,12 +112,15 @@ def fetch(name: str, folder: str | PathLike[str], *, source: Source | None = Non
 
 
 def _download(source: Source, file: str, target: Path) -> bytes:
+    # Slow to import, and hardly anybody downloads.
+    from urllib.request import urlopen  # noqa: PLC0415
+
     problems = []
     for url in source.urls:
         try:
-            with urllib.request.urlopen(url + file, timeout=_TIMEOUT) as answer:
+            with urlopen(url + file, timeout=_TIMEOUT) as answer:
                 return bytes(answer.read())
-        except (urllib.error.URLError, OSError) as error:
+        except OSError as error:
             problems.append(f"{url}{file}: {error}")
     tried = "; ".join(problems)
     raise OSError(
@@ -132,6 +130,10 @@ def _download(source: Source, file: str, target: Path) -> bytes:
 
 
 def _digest(content: bytes) -> str:
+    import gzip  # noqa: PLC0415
+    import hashlib  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
     try:
         unpacked = gzip.decompress(content)
     except (OSError, EOFError, zlib.error):
