@@ -16,9 +16,9 @@ import importlib
 from types import ModuleType
 
 from . import data
-from ._core import __version__
 from ._activity import scale_weights
 from ._backward import adjoint, backward
+from ._core import __version__
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
 from ._gradcheck import GradcheckReport, gradcheck
 from ._layers import LI, LIF, Input, Normal, Recurrent, Sequential
