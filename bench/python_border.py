@@ -34,7 +34,7 @@ def yin_yang(program):
     seconds, network = command_line(program, "yinyang", 10)
     data = saltus.data.yin_yang()
     start = time.perf_counter()
-    saltus.fit(network, data, saltus.FirstSpike(), np.inf, epochs=10, progress=False)
+    saltus.fit(network, data, saltus.FirstSpike(), np.inf, epochs=10, threads=1, progress=False)
     return sum(seconds) / 10, (time.perf_counter() - start) / 10
 
 

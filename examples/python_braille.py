@@ -42,7 +42,7 @@ saltus.scale_weights(net, {"in": train[:64].spikes}, t_end, spikes=2.0)
 
 loss = saltus.IntegratedVoltage(tau_integral=50e-3)
 history = saltus.fit(
-    net, train, loss, t_end, epochs=a.epochs, schedule=saltus.Cosine(), validation=test, threads=0
+    net, train, loss, t_end, epochs=a.epochs, schedule=saltus.Cosine(), validation=test
 )
 print(f"test accuracy {100 * history[-1].validation_accuracy:.1f} %")
 

@@ -28,6 +28,7 @@ from ._nir import from_nir, to_nir
 from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
 from ._record import Maxima, Place, Record, record, simulate
 from ._spikes import Spikes
+from ._threads import get_threads, set_threads
 
 _OPTIONAL = ("jax", "plot", "torch")
 
@@ -79,10 +80,12 @@ __all__ = [
     "evaluate",
     "fit",
     "from_nir",
+    "get_threads",
     "gradcheck",
     "load",
     "record",
     "scale_weights",
+    "set_threads",
     "simulate",
     "to_nir",
 ]

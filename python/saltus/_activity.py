@@ -23,7 +23,7 @@ def scale_weights(
     spikes: float = 2.0,
     *,
     leave: Collection[str] = ("out",),
-    threads: int = 1,
+    threads: int | None = None,
 ) -> dict[str, float]:
     """Scale the weights into each LIF population until its neurons spike so often, in place.
 

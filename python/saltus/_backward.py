@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import expect_dimensions, expect_shape, mapping, numbers, whole
+from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._network import Network
 from ._record import Record
+from ._threads import thread_count
 
 KINDS = ("weights", "delays", "neurons", "times")
 """What `backward` gives gradients of."""
@@ -27,7 +28,7 @@ def backward(
     integral_errors: Mapping[str, ArrayLike] | None = None,
     sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     wanted: Collection[str] = KINDS,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Compute exact gradients by the adjoint equations.
 
@@ -53,8 +54,9 @@ def backward(
     wanted : collection of {"weights", "delays", "neurons", "times"}
         The kinds of gradients to return; those that are left out save time. Weights are always
         there.
-    threads : int
-        0: all cores. The result has the same bits for any number.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says. The result has the same bits for any
+        number.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def backward(
         errors,
         other,
         ("delays" in kinds, "times" in kinds, "neurons" in kinds),
-        whole(threads, "threads"),
+        thread_count(threads),
     )
     gradients = {
         name: flat[name].reshape(network[name].shape) for name in network if kind_of(name) in kinds

@@ -19,6 +19,7 @@ from ._network import Network
 from ._optim import Adam, Exponential, Optimizer, Schedule
 from ._progress import Progress
 from ._record import _core_type
+from ._threads import thread_count
 from .data._labelled import LabelledSpikes
 
 
@@ -173,7 +174,7 @@ def fit(
     validation: LabelledSpikes | None = None,
     trainable: Iterable[str] = ("weights",),
     seed: int = 0,
-    threads: int = 1,
+    threads: int | None = None,
     dtype: DTypeLike = np.float32,
     clip_norm: float = 0.0,
     input_dropout: float = 0.0,
@@ -211,8 +212,9 @@ def fit(
         or single parameters (``"hidden.tau_mem"``, which take the loop in Python).
     seed : int
         Of the order of samples and of dropout.
-    threads : int
-        0: all cores. The result has the same bits for any number.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says. The result has the same bits for any
+        number.
     dtype : {numpy.float32, numpy.float64}
         The type of weights, currents and voltages while training.
     clip_norm : float
@@ -254,7 +256,7 @@ def fit(
         "epochs": whole(epochs, "epochs"),
         "batch": whole(batch, "batch"),
         "seed": whole(seed, "seed"),
-        "threads": whole(threads, "threads"),
+        "threads": thread_count(threads),
         "clip_norm": float(clip_norm),
         "input_dropout": float(input_dropout),
         "revive": float(revive),
@@ -334,7 +336,7 @@ def evaluate(
     loss: LossFunction,
     t_end: float,
     *,
-    threads: int = 1,
+    threads: int | None = None,
     dtype: DTypeLike = np.float32,
 ) -> Evaluation:
     """Return loss and accuracy of a network on data, without training.
@@ -356,7 +358,7 @@ def evaluate(
         An argument of a wrong type, named in the message.
     """
     _, real = _core_type(dtype)
-    settings = {"batch": 256, "threads": whole(threads, "threads")}
+    settings = {"batch": 256, "threads": thread_count(threads)}
     setup = check_setup(network, loss, t_end, dtype=real, settings=settings, trainable=("weights",))
     setup.check_data(data, "data")
     if isinstance(loss, Loss):

@@ -110,7 +110,7 @@ def gradcheck(
     entries: int = 5,
     seed: int = 0,
     bar: float = _BAR,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> GradcheckReport:
     """Compare the gradients of a network with central differences, in float64.
 
@@ -175,7 +175,7 @@ class _Check:
     t_end: ArrayLike
     loss: LossFunction
     labels: ArrayLike
-    threads: int
+    threads: int | None
 
     def run(self, network: Network, arrays: dict[str, Any]) -> _Point:
         record = simulate(network, arrays, self.t_end, threads=self.threads)

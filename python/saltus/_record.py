@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
-from ._arrays import expect_dimensions, expect_shape, mapping, numbers, whole
+from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._network import Network
 from ._spikes import Arrays, SpikeArrays, Spikes, spike_arrays
+from ._threads import thread_count
 
 
 class Place(IntEnum):
@@ -211,7 +212,7 @@ def simulate(
     t_end: ArrayLike,
     *,
     dtype: DTypeLike = np.float64,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Record:
     """Simulate every sample of a batch, event by event, without a time grid.
 
@@ -229,8 +230,9 @@ def simulate(
         When each sample ends, in seconds. May be infinite in a network without cycles.
     dtype : {numpy.float64, numpy.float32}
         The type of weights, currents and voltages. Times are float64 in both.
-    threads : int
-        0: all cores. The result has the same bits for any number.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says. The result has the same bits for any
+        number.
 
     Returns
     -------
@@ -249,7 +251,7 @@ def simulate(
     """
     core, real = _core_type(dtype)
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
-    found = core.simulate(snapshot._core, arrays, ends, whole(threads, "threads"))
+    found = core.simulate(snapshot._core, arrays, ends, thread_count(threads))
     return Record(snapshot, found, real, ends)
 
 
@@ -260,7 +262,7 @@ def record(
     t_end: ArrayLike,
     *,
     dtype: DTypeLike = np.float64,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Record:
     """Make a record from spikes that were measured elsewhere: other hardware, another simulator.
 
@@ -288,7 +290,7 @@ def record(
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
     measured = _all_spikes(snapshot, spikes, "spikes", "LIF")
     indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
-    found = core.record(snapshot._core, arrays, indexed, ends, whole(threads, "threads"))
+    found = core.record(snapshot._core, arrays, indexed, ends, thread_count(threads))
     return Record(snapshot, found, real, ends)
 
 

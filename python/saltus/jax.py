@@ -16,10 +16,11 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import expect_dimensions, numbers, whole
+from ._arrays import expect_dimensions, numbers
 from ._backward import backward
 from ._network import Network
 from ._record import Record, simulate
+from ._threads import thread_count
 
 Kind = Literal["maxima", "integrals", "voltages", "first_spikes"]
 
@@ -42,8 +43,8 @@ class EventProp:
         Seconds, ascending; when voltages are read.
     missing : float
         Seconds.
-    threads : int
-        0: all cores.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class EventProp:
         *,
         at: ArrayLike | None = None,
         missing: float = np.inf,
-        threads: int = 1,
+        threads: int | None = None,
     ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network: expected a saltus.Network; got {type(network).__name__}")
@@ -97,7 +98,7 @@ class EventProp:
         self._size = network._populations[readout][1]
         self._at = numbers([] if at is None else at, "at")
         expect_dimensions(self._at, "at", "[time]")
-        self._threads = whole(threads, "threads")
+        self._threads = thread_count(threads)
         self.parameters = {name: network[name].copy() for name in network}
         self._call = jax.custom_vjp(self._run)
         self._call.defvjp(self._forward, self._backward)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -414,6 +415,45 @@ def test_other_threads_run_while_the_core_works():
         time.sleep(0.001)
     assert ticks > 20
     assert done[0].samples == 20_000
+
+
+def test_the_number_of_threads_is_a_setting_and_changes_no_bit():
+    net, data = yin_yang_net(), DATA[:50]
+    record = saltus.simulate(net, {"in": data.spikes}, np.inf, threads=1)
+    assert saltus.get_threads() == 1
+    try:
+        for threads in (0, 1, 3):
+            saltus.set_threads(threads)
+            assert saltus.get_threads() == threads
+            again = saltus.simulate(net, {"in": data.spikes}, np.inf)
+            assert np.array_equal(again.spikes("out").times, record.spikes("out").times)
+        with pytest.raises(ValueError, match="threads is -1"):
+            saltus.set_threads(-1)
+        with pytest.raises(TypeError, match="threads: expected an integer"):
+            saltus.set_threads(1.5)
+    finally:
+        saltus.set_threads(1)
+
+
+def test_a_forked_process_can_simulate():
+    net = yin_yang_net()
+    saltus.simulate(net, {"in": DATA.spikes}, np.inf, threads=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads
+        child = os.fork()
+    if child == 0:
+        saltus.simulate(net, {"in": DATA.spikes}, np.inf, threads=0)
+        os._exit(0)
+    for _ in range(200):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.05)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the child hangs")
+    assert status == 0
 
 
 # --- traces --------------------------------------------------------------------------------------
