@@ -25,5 +25,8 @@ build/venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolat
 step "tests of the command line and the Python package"
 SALTUS=$PWD/build/saltus build/venv/bin/python -m pytest tests/cli tests/python
 
+step "documentation"
+NO_MKDOCS_2_WARNING=1 build/venv/bin/python -m mkdocs build --quiet
+
 step "mutants"
 scripts/mutation.sh

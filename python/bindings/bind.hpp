@@ -8,5 +8,7 @@ namespace saltus::python {
 
 void bind_network(nanobind::module_& module);
 void bind_record(nanobind::module_& module);
+void bind_train(nanobind::module_& module);
+void bind_data(nanobind::module_& module);
 
 }  // namespace saltus::python

@@ -5,8 +5,12 @@
 
 #include "bind.hpp"
 #include "saltus/error.hpp"
+#include "saltus/version.hpp"
 
 NB_MODULE(_core, module) {
+  // What a notebook or a test still holds when Python ends is no leak.
+  nanobind::set_leak_warnings(false);
+  module.attr("__version__") = saltus::version;
   nanobind::register_exception_translator([](const std::exception_ptr& error, void*) {
     try {
       std::rethrow_exception(error);
@@ -22,4 +26,6 @@ NB_MODULE(_core, module) {
   });
   saltus::python::bind_network(module);
   saltus::python::bind_record(module);
+  saltus::python::bind_data(module);
+  saltus::python::bind_train(module);
 }

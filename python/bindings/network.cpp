@@ -6,14 +6,19 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
+#include <vector>
 
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "saltus/error.hpp"
+#include "saltus/store.hpp"
 
 namespace saltus::python {
 namespace {
@@ -72,6 +77,38 @@ nb::ndarray<nb::numpy, double, nb::ndim<1>> values(nb::handle self, const std::s
   throw InvalidInput("no parameter is called '" + owner + "." + parameter + "'");
 }
 
+// What Python keeps beside the network: name, model and size of each population; name, source,
+// target and the dimensions of the delay (-1: none) of each projection.
+using Populations = std::vector<std::tuple<std::string, std::string, std::size_t>>;
+using Projections = std::vector<std::tuple<std::string, std::string, std::string, int>>;
+
+std::tuple<Populations, Projections> structure(const Net& network) {
+  std::tuple<Populations, Projections> result;
+  const auto& populations = network.populations();
+  for (const Population& p : populations) {
+    const char* model = p.model == Model::input ? "input" : p.model == Model::lif ? "LIF" : "LI";
+    std::get<0>(result).emplace_back(p.name, model, p.size);
+  }
+  for (const auto& p : network.projections()) {
+    const int dimensions = p.delay.kind == Delay::Kind::none         ? -1
+                           : p.delay.kind == Delay::Kind::common     ? 0
+                           : p.delay.kind == Delay::Kind::per_source ? 1
+                                                                     : 2;
+    std::get<1>(result).emplace_back(p.name, populations[p.source].name, populations[p.target].name,
+                                     dimensions);
+  }
+  return result;
+}
+
+void save(const Net& network, const std::string& file, bool single) {
+  network.check();
+  if (single) {
+    store::save_network(convert<float>(network), file);
+  } else {
+    store::save_network(network, file);
+  }
+}
+
 }  // namespace
 
 void bind_network(nb::module_& module) {
@@ -86,6 +123,10 @@ void bind_network(nb::module_& module) {
                         const std::string& parameter) { return values(self, owner, parameter); })
       .def("last_projection", [](const Net& network) { return network.projections().back().name; })
       .def("index", [](const Net& network, const std::string& name) { return network.index(name); })
+      .def("check", &Net::check)
+      .def("structure", &structure)
+      .def("save", &save)
+      .def_static("load", [](const std::string& file) { return store::load_network<double>(file); })
       .def("describe", [](const Net& network) { return describe(network); })
       .def(nb::self == nb::self);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Record32 and Record64: a record together with the network and the inputs that it came from, so
-// that they cannot drift apart.
+// Record32 and Record64: simulate, what is read off a record, backward.
+#include "record.hpp"
+
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
@@ -10,97 +11,29 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "arrays.hpp"
 #include "bind.hpp"
 #include "saltus/adjoint.hpp"
-#include "saltus/error.hpp"
-#include "saltus/network.hpp"
-#include "saltus/simulate.hpp"
+#include "saltus/trace.hpp"
+#include "settings.hpp"
 
 namespace saltus::python {
 namespace {
-
-using Net = Network<double>;
-using SpikeArrays = std::tuple<In<double>, In<std::int32_t>, In<std::int64_t>>;
-
-SpikeView view_of(const SpikeArrays& arrays) {
-  const auto& [times, neurons, offsets] = arrays;
-  return {span_of(offsets), span_of(times), span_of(neurons)};
-}
-
-// Enough to notice that an array was written to: one multiplication for each eight bytes.
-template <class T>
-std::uint64_t mix(std::uint64_t hash, std::span<const T> values) {
-  const auto bytes = std::as_bytes(values);
-  for (std::size_t k = 0; k < bytes.size(); k += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + k, std::min<std::size_t>(8, bytes.size() - k));
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    hash ^= hash >> 32;
-  }
-  return hash;
-}
-
-std::uint64_t fingerprint(const Inputs& inputs) {
-  std::uint64_t hash = 1;
-  for (const SpikeView& spikes : inputs.spikes) {
-    hash = mix(mix(mix(hash, spikes.times), spikes.neurons), spikes.offsets);
-  }
-  return hash;
-}
-
-template <class Real>
-struct Run {
-  std::shared_ptr<const Network<Real>> network;  // a snapshot: nobody changes it
-  std::vector<SpikeArrays> arrays;               // keep alive what `inputs` looks at
-  std::vector<double> t_end;
-  Inputs inputs;
-  std::uint64_t seen = 0;  // fingerprint of the inputs
-  Options options;
-  Record<Real> record;
-  std::map<std::size_t, std::shared_ptr<const Maxima<Real>>> maxima;  // found so far
-
-  Run(std::shared_ptr<Net> net, std::vector<SpikeArrays> spikes, const In<double>& end, int threads)
-      : arrays(std::move(spikes)), t_end(vector_of(end)) {
-    if constexpr (std::is_same_v<Real, double>) {
-      network = std::move(net);
-    } else {
-      network = std::make_shared<Network<Real>>(convert<Real>(*net));
-    }
-    for (const SpikeArrays& a : arrays) inputs.spikes.push_back(view_of(a));
-    inputs.t_end = t_end;
-    options.threads = threads;
-  }
-
-  // The inputs are the user's own arrays: what is computed from them later must still be about the
-  // same spikes (and inside the memory that was checked).
-  void check_unchanged() const {
-    if (fingerprint(inputs) == seen) return;
-    throw InvalidInput(
-        "the arrays of the input spikes were changed after the simulation, which uses them in "
-        "place; "
-        "simulate again, or pass copies");
-  }
-};
 
 template <class Real>
 std::unique_ptr<Run<Real>> run_simulate(std::shared_ptr<Net> network,
                                         std::vector<SpikeArrays> spikes, const In<double>& t_end,
                                         int threads) {
   auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
-  const nb::gil_scoped_release release;
+  const Released released;
   run->record = simulate(*run->network, run->inputs, run->options);
   run->seen = fingerprint(run->inputs);
   return run;
@@ -114,7 +47,7 @@ std::unique_ptr<Run<Real>> run_record(std::shared_ptr<Net> network, std::vector<
   auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
   std::vector<SpikeView> views(run->network->populations().size());
   for (const auto& [population, arrays] : foreign) views.at(population) = view_of(arrays);
-  const nb::gil_scoped_release release;
+  const Released released;
   run->record = record(*run->network, run->inputs, views, run->options);
   run->seen = fingerprint(run->inputs);
   return run;
@@ -135,7 +68,7 @@ std::shared_ptr<const Maxima<Real>> find_maxima(Run<Real>& run, std::size_t popu
   }
   std::shared_ptr<const Maxima<Real>> result;
   {
-    const nb::gil_scoped_release release;
+    const Released released;
     run.check_unchanged();
     result = std::make_shared<Maxima<Real>>(
         maxima(*run.network, run.inputs, run.record, population, run.options));
@@ -161,7 +94,7 @@ template <class Real>
 auto get_integrals(const Run<Real>& run, std::size_t population) {
   std::vector<Real> result;
   {
-    const nb::gil_scoped_release release;
+    const Released released;
     run.check_unchanged();
     result = integrals(*run.network, run.inputs, run.record, population, run.options);
   }
@@ -172,18 +105,23 @@ template <class Real>
 auto get_voltages(const Run<Real>& run, std::size_t population, const In<double>& at) {
   std::vector<Real> result;
   {
-    const nb::gil_scoped_release release;
+    const Released released;
     run.check_unchanged();
     result = voltages(*run.network, run.inputs, run.record, population, span_of(at), run.options);
   }
   return give(std::move(result));
 }
 
-// spikes, maxima, integrals, sample times, samples; none where the loss says nothing
 template <class Real>
-using ErrorArrays =
-    std::tuple<std::optional<In<Real>>, std::optional<In<Real>>, std::optional<In<Real>>,
-               std::optional<In<double>>, std::optional<In<Real>>>;
+auto get_currents(const Run<Real>& run, std::size_t population, const In<double>& at) {
+  std::vector<Real> result;
+  {
+    const Released released;
+    run.check_unchanged();
+    result = currents(*run.network, run.inputs, run.record, population, span_of(at), run.options);
+  }
+  return give(std::move(result));
+}
 
 template <class Real>
 nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
@@ -213,13 +151,10 @@ nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
   return result;
 }
 
-// `other`: a network with other values than the record's, or none for the record's own.
+// The errors that Python gives, without the places of the maxima.
 template <class Real>
-nb::dict run_backward(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Real>>& given,
-                      const Net* other, int threads) {
-  std::shared_ptr<const Network<Real>> network = run.network;
-  if (other) network = std::make_shared<Network<Real>>(convert<Real>(*other));
-  Errors<Real> errors(network->populations().size());
+Errors<Real> errors_of(const std::map<std::size_t, ErrorArrays<Real>>& given, std::size_t count) {
+  Errors<Real> errors(count);
   for (const auto& [p, arrays] : given) {
     const auto fill = [](auto& to, const auto& from) {
       if (from) to = vector_of(*from);
@@ -230,11 +165,24 @@ nb::dict run_backward(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Re
     fill(e.integrals, std::get<2>(arrays));
     fill(e.sample_times, std::get<3>(arrays));
     fill(e.samples, std::get<4>(arrays));
-    if (!e.maxima.empty() && !other) errors.maxima[p] = *find_maxima(run, p);
+  }
+  return errors;
+}
+
+// `other`: a network with other values than the record's, or none for the record's own.
+// `wanted`: delays, input times, neurons.
+template <class Real>
+nb::dict run_backward(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Real>>& given,
+                      const Net* other, std::tuple<bool, bool, bool> wanted, int threads) {
+  std::shared_ptr<const Network<Real>> network = run.network;
+  if (other) network = std::make_shared<Network<Real>>(convert<Real>(*other));
+  Errors<Real> errors = errors_of<Real>(given, network->populations().size());
+  for (std::size_t p = 0; !other && p < errors.populations.size(); ++p) {
+    if (!errors.populations[p].maxima.empty()) errors.maxima[p] = *find_maxima(run, p);
   }
   Gradients<Real> gradients;
   {
-    const nb::gil_scoped_release release;
+    const Released released;
     run.check_unchanged();
     Options options;
     options.threads = threads;
@@ -242,9 +190,50 @@ nb::dict run_backward(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Re
       if (errors.populations[p].maxima.empty()) continue;
       errors.maxima[p] = maxima(*network, run.inputs, run.record, p, options);
     }
-    gradients = backward(*network, run.inputs, run.record, errors, {}, options);
+    const auto [delays, input_times, neurons] = wanted;
+    gradients = backward(*network, run.inputs, run.record, errors,
+                         Wanted{delays, input_times, neurons}, options);
   }
   return by_name(*network, gradients);
+}
+
+template <class Real>
+nb::tuple get_adjoint(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Real>>& given,
+                      std::size_t population, const In<double>& at) {
+  Errors<Real> errors = errors_of<Real>(given, run.network->populations().size());
+  for (std::size_t p = 0; p < errors.populations.size(); ++p) {
+    if (!errors.populations[p].maxima.empty()) errors.maxima[p] = *find_maxima(run, p);
+  }
+  AdjointTraces<Real> traces;
+  {
+    const Released released;
+    run.check_unchanged();
+    traces = adjoint_traces(*run.network, run.inputs, run.record, errors, population, span_of(at),
+                            run.options);
+  }
+  return nb::make_tuple(give(std::move(traces.v)), give(std::move(traces.i)));
+}
+
+// value, correct, silent, predictions, and the errors: of spikes, maxima, integrals (one of them)
+template <class Real>
+nb::tuple run_loss(Run<Real>& run, const nb::dict& settings, std::size_t readout,
+                   const In<std::int32_t>& labels) {
+  const LossSettings loss = loss_settings(settings);
+  LossResult<Real> result{0, 0, 0, {}, Errors<Real>(0)};
+  {
+    const Released released;
+    run.check_unchanged();
+    result =
+        evaluate(loss, *run.network, run.inputs, run.record, readout, span_of(labels), run.options);
+  }
+  // backward() will ask for the same maxima.
+  if (Maxima<Real>& m = result.errors.maxima[readout]; !m.values.empty()) {
+    run.maxima[readout] = std::make_shared<const Maxima<Real>>(std::move(m));
+  }
+  PopulationErrors<Real>& e = result.errors.populations[readout];
+  return nb::make_tuple(result.value, result.correct, result.silent,
+                        give(std::move(result.predictions)), give(std::move(e.spikes)),
+                        give(std::move(e.maxima)), give(std::move(e.integrals)));
 }
 
 template <class Real>
@@ -258,7 +247,10 @@ void bind(nb::module_& module, const char* name) {
       .def("maxima", &get_maxima<Real>)
       .def("integrals", &get_integrals<Real>)
       .def("voltages", &get_voltages<Real>)
-      .def("backward", &run_backward<Real>, nb::arg(), nb::arg().none(), nb::arg());
+      .def("currents", &get_currents<Real>)
+      .def("adjoint", &get_adjoint<Real>)
+      .def("loss", &run_loss<Real>)
+      .def("backward", &run_backward<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
 }
 
 }  // namespace

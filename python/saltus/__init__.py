@@ -2,29 +2,90 @@
 """Exact gradients of spiking neural networks, event by event.
 
 A `Network` and its input spikes give a `Record` (`simulate`); the record and the errors of a loss
-give gradients (`backward`). Method: T. C. Wunderlich and C. Pehle, "Event-based backpropagation can
-compute exact gradients for spiking neural networks", Scientific Reports 11, 12829 (2021).
+give gradients (`backward`); `fit` trains. Method: T. C. Wunderlich and C. Pehle, "Event-based
+backpropagation can compute exact gradients for spiking neural networks", Scientific Reports 11,
+12829 (2021).
+
+The modules `saltus.data`, `saltus.plot`, `saltus.torch` and `saltus.jax` are loaded when they are
+first used; the last three need matplotlib, PyTorch and JAX.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from __future__ import annotations
 
-from ._backward import backward
-from ._network import Network
-from ._record import Maxima, Place, Record, Spikes, record, simulate
+import importlib
+from types import ModuleType
 
-try:
-    __version__ = version("saltus")
-except PackageNotFoundError:  # run from a build folder
-    __version__ = "0+unknown"
+from . import data
+from ._activity import scale_weights
+from ._backward import adjoint, backward
+from ._core import __version__
+from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
+from ._gradcheck import GradcheckReport, gradcheck
+from ._layers import LI, LIF, Input, Normal, Recurrent, Sequential
+from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
+from ._network import Network, load
+from ._nir import from_nir, to_nir
+from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
+from ._record import Maxima, Place, Record, record, simulate
+from ._spikes import Spikes
+from ._threads import get_threads, set_threads
+
+_OPTIONAL = ("jax", "plot", "torch")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _OPTIONAL:
+        return importlib.import_module(f"saltus.{name}")
+    raise AttributeError(f"module 'saltus' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_OPTIONAL])
+
 
 __all__ = [
+    "LI",
+    "LIF",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Constant",
+    "Cosine",
+    "EarlyStopping",
+    "Epoch",
+    "Evaluation",
+    "Exponential",
+    "FirstSpike",
+    "GradcheckReport",
+    "History",
+    "Input",
+    "IntegratedVoltage",
+    "Loss",
+    "LossResult",
     "Maxima",
+    "MaximumVoltage",
     "Network",
+    "Normal",
+    "Optimizer",
     "Place",
     "Record",
+    "Recurrent",
+    "Schedule",
+    "Sequential",
     "Spikes",
     "__version__",
+    "adjoint",
     "backward",
+    "data",
+    "evaluate",
+    "fit",
+    "from_nir",
+    "get_threads",
+    "gradcheck",
+    "load",
     "record",
+    "scale_weights",
+    "set_threads",
     "simulate",
+    "to_nir",
 ]

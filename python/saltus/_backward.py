@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import expect_dimensions, expect_shape, mapping, numbers, whole
+from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._network import Network
 from ._record import Record
+from ._threads import thread_count
+
+KINDS = ("weights", "delays", "neurons", "times")
+"""What `backward` gives gradients of."""
 
 
 def backward(
@@ -23,7 +27,8 @@ def backward(
     maximum_errors: Mapping[str, ArrayLike] | None = None,
     integral_errors: Mapping[str, ArrayLike] | None = None,
     sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
-    threads: int = 1,
+    wanted: Collection[str] = KINDS,
+    threads: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Compute exact gradients by the adjoint equations.
 
@@ -46,8 +51,12 @@ def backward(
     sample_errors : dict of str to (at, errors), optional
         dL/dV at the times ``at``, shape (times,), in seconds and ascending; the errors have shape
         (samples, times, neurons).
-    threads : int
-        0: all cores. The result has the same bits for any number.
+    wanted : collection of {"weights", "delays", "neurons", "times"}
+        The kinds of gradients to return; those that are left out save time. Weights are always
+        there.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says. The result has the same bits for any
+        number.
 
     Returns
     -------
@@ -84,18 +93,109 @@ def backward(
             "old values; simulate again for exact gradients",
             stacklevel=2,
         )
+    errors = _tuples(record, spike_errors, maximum_errors, integral_errors, sample_errors)
+    other = network.copy()._core if changed else None
+    kinds = _wanted(wanted)
+    flat = record._core.backward(
+        errors,
+        other,
+        ("delays" in kinds, "times" in kinds, "neurons" in kinds),
+        thread_count(threads),
+    )
+    gradients = {
+        name: flat[name].reshape(network[name].shape) for name in network if kind_of(name) in kinds
+    }
+    if "times" in kinds:
+        for name, (model, _) in network._populations.items():
+            if model == "input":
+                gradients[f"{name}.times"] = flat[f"{name}.times"]
+    return gradients
+
+
+def adjoint(
+    record: Record,
+    population: str,
+    at: ArrayLike,
+    *,
+    spike_errors: Mapping[str, ArrayLike] | None = None,
+    maximum_errors: Mapping[str, ArrayLike] | None = None,
+    integral_errors: Mapping[str, ArrayLike] | None = None,
+    sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the adjoint variables of a population over time ([1]_, equation 3).
+
+    They say how the loss changes with the state: dL/dV(t) = -tau_mem lambda_V(t) and
+    dL/dI(t) = -tau_syn lambda_I(t).
+
+    Parameters
+    ----------
+    record : Record
+        From `simulate` or `record`.
+    population : str
+        LIF or LI.
+    at : array_like, shape (times,)
+        Seconds, ascending, not after the end of any sample. At the very time of a jump the values
+        are those just after it.
+    spike_errors, maximum_errors, integral_errors, sample_errors
+        As in `backward`.
+
+    Returns
+    -------
+    lambda_v, lambda_i : ndarray, shape (samples, times, neurons)
+        Loss per second (voltages and currents have no dimension).
+
+    Raises
+    ------
+    ValueError
+        As `backward` and `Record.voltages`.
+    TypeError
+        An argument of a wrong type, named in the message.
+
+    References
+    ----------
+    .. [1] T. C. Wunderlich and C. Pehle, "Event-based backpropagation can compute exact gradients
+       for spiking neural networks", Scientific Reports 11, 12829 (2021).
+    """
+    if not isinstance(record, Record):
+        raise TypeError(f"record: expected a saltus.Record; got {type(record).__name__}")
+    errors = _tuples(record, spike_errors, maximum_errors, integral_errors, sample_errors)
+    index = record._index(population)
+    times = numbers(at, "at")
+    expect_dimensions(times, "at", "[time]")
+    shape = (record.samples, len(times), record._size(population))
+    v, i = record._core.adjoint(errors, index, times)
+    return v.reshape(shape), i.reshape(shape)
+
+
+def kind_of(parameter: str) -> str:
+    """Return what a parameter is: "weights", "delays" or "neurons"."""
+    last = parameter.rsplit(".", 1)[1]
+    return {"weight": "weights", "delay": "delays"}.get(last, "neurons")
+
+
+def _wanted(given: Collection[str]) -> set[str]:
+    kinds = {given} if isinstance(given, str) else set(given)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(
+                f"wanted: {kind!r} is no kind of gradient; expected {', '.join(KINDS)}"
+            )
+    return kinds | {"weights"}
+
+
+def _tuples(
+    record: Record,
+    spike_errors: Mapping[str, ArrayLike] | None,
+    maximum_errors: Mapping[str, ArrayLike] | None,
+    integral_errors: Mapping[str, ArrayLike] | None,
+    sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None,
+) -> dict[int, Any]:
     collect = _Errors(record)
     collect.spikes(spike_errors)
     collect.matrices(maximum_errors, "maximum_errors", 1, "LI")
     collect.matrices(integral_errors, "integral_errors", 2, "LIF", "LI")
     collect.samples(sample_errors)
-    other = network.copy()._core if changed else None
-    flat = record._core.backward(collect.tuples(), other, whole(threads, "threads"))
-    gradients = {name: flat[name].reshape(network[name].shape) for name in network}
-    for name, (model, _) in network._populations.items():
-        if model == "input":
-            gradients[f"{name}.times"] = flat[f"{name}.times"]
-    return gradients
+    return collect.tuples()
 
 
 class _Errors:

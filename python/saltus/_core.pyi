@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The C++ module (python/bindings). All arrays are flat; the package gives them their shapes.
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+__version__: str
 
 _Spikes = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
 _Errors = tuple[
@@ -33,6 +36,13 @@ class Network:
     def values(self, owner: str, parameter: str, /) -> NDArray[np.float64]: ...
     def last_projection(self) -> str: ...
     def index(self, name: str, /) -> int: ...
+    def check(self) -> None: ...
+    def structure(
+        self,
+    ) -> tuple[list[tuple[str, str, int]], list[tuple[str, str, str, int]]]: ...
+    def save(self, file: str, single: bool, /) -> None: ...
+    @staticmethod
+    def load(file: str, /) -> Network: ...
     def describe(self) -> str: ...
 
 class _Record:
@@ -46,8 +56,20 @@ class _Record:
     ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]: ...
     def integrals(self, population: int, /) -> NDArray[Any]: ...
     def voltages(self, population: int, at: NDArray[np.float64], /) -> NDArray[Any]: ...
+    def currents(self, population: int, at: NDArray[np.float64], /) -> NDArray[Any]: ...
+    def adjoint(
+        self, errors: dict[int, _Errors], population: int, at: NDArray[np.float64], /
+    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def loss(
+        self, settings: dict[str, Any], readout: int, labels: NDArray[np.int32], /
+    ) -> tuple[float, int, int, NDArray[np.int32], NDArray[Any], NDArray[Any], NDArray[Any]]: ...
     def backward(
-        self, errors: dict[int, _Errors], other: Network | None, threads: int, /
+        self,
+        errors: dict[int, _Errors],
+        other: Network | None,
+        wanted: tuple[bool, bool, bool],
+        threads: int,
+        /,
     ) -> dict[str, NDArray[Any]]: ...
     @staticmethod
     def simulate(
@@ -65,3 +87,91 @@ class _Record:
 
 class Record32(_Record): ...
 class Record64(_Record): ...
+
+class Data:
+    @staticmethod
+    def of(
+        times: NDArray[np.float64],
+        neurons: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        channels: int,
+        classes: int,
+        /,
+    ) -> Data: ...
+    @property
+    def size(self) -> int: ...
+
+_Labelled = tuple[
+    NDArray[np.float64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32], int, int
+]
+
+def yin_yang(n: int, seed: int, /) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
+def encode_yin_yang(
+    samples: NDArray[np.float64], labels: NDArray[np.int64], t_max: float, t_bias: float, /
+) -> _Labelled: ...
+def read_idx(
+    folder: str, prefix: str, /
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int, int]: ...
+def encode_images(
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    rows: int,
+    columns: int,
+    t_max: float,
+    /,
+) -> _Labelled: ...
+def read_spike_file(file: str, channels: int, /) -> _Labelled: ...
+
+class _Trainer:
+    def __init__(
+        self,
+        network: Network,
+        readout: int,
+        loss: dict[str, Any],
+        t_end: float,
+        settings: dict[str, Any],
+        /,
+    ) -> None: ...
+    def train_epoch(
+        self, data: Data, progress: Callable[[int, float, float], None] | None, /
+    ) -> dict[str, Any]: ...
+    def evaluate(self, data: Data, /) -> dict[str, Any]: ...
+    def copy_values(self, to: Network, /) -> None: ...
+
+class Trainer32(_Trainer): ...
+class Trainer64(_Trainer): ...
+
+class Optimizer:
+    def __init__(self) -> None: ...
+    def step(
+        self,
+        settings: dict[str, Any],
+        lr: float,
+        count: int,
+        scale: float,
+        values: NDArray[np.float64],
+        gradient: NDArray[np.float64],
+        /,
+    ) -> None: ...
+
+def evaluate32(
+    network: Network,
+    readout: int,
+    loss: dict[str, Any],
+    t_end: float,
+    data: Data,
+    threads: int,
+    /,
+) -> dict[str, Any]: ...
+def evaluate64(
+    network: Network,
+    readout: int,
+    loss: dict[str, Any],
+    t_end: float,
+    data: Data,
+    threads: int,
+    /,
+) -> dict[str, Any]: ...
+def check_settings(settings: dict[str, Any], /) -> None: ...
+def learning_rate(settings: dict[str, Any], epoch: int, /) -> float: ...

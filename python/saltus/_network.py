@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from os import PathLike, fspath
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
 from ._arrays import expect_shape, numbers, text, whole
+
+_LIF_ONLY = ("v_threshold", "v_reset", "tau_ref")
+_LIF_PARAMETERS = ("tau_mem", "tau_syn", *_LIF_ONLY, "bias", "v_initial", "i_initial")
+_LI_PARAMETERS = tuple(key for key in _LIF_PARAMETERS if key not in _LIF_ONLY)
 
 
 class Network:
@@ -240,6 +245,29 @@ class Network:
             result._expose(owner, parameter, values.shape)
         return result
 
+    def save(self, file: str | PathLike[str], dtype: DTypeLike = np.float64) -> None:
+        """Write the network as HDF5, the format of ``saltus train --out`` (docs/guide.md, "Files").
+
+        The file is written aside and then renamed: a stopped write leaves the old one whole.
+
+        Parameters
+        ----------
+        file : path-like
+        dtype : {numpy.float64, numpy.float32}
+            The type of the weights in the file. With float64 `load` gives back the same bits.
+
+        Raises
+        ------
+        ValueError
+            A parameter without meaning, or another dtype.
+        OSError
+            The file cannot be written.
+        """
+        real = np.dtype(dtype)
+        if real not in (np.float64, np.float32):
+            raise ValueError(f"dtype is {real}; expected float64 or float32")
+        self._core.save(fspath(file), real == np.float32)
+
     def __copy__(self) -> Network:
         return self.copy()
 
@@ -254,6 +282,28 @@ class Network:
             f"<saltus.Network: {len(self._populations)} populations, "
             f"{len(self._projections)} projections>"
         )
+
+    @classmethod
+    def _from_core(cls, core: _core.Network) -> Network:
+        """Wrap a network that the core made; a parameter with one value is shared."""
+        result = Network()
+        result._core = core
+        populations, projections = core.structure()
+        sizes = {name: size for name, _, size in populations}
+        for name, model, size in populations:
+            result._populations[name] = (model, size)
+            if model == "input":
+                continue
+            for key in _LI_PARAMETERS if model == "LI" else _LIF_PARAMETERS:
+                count = core.values(name, key).size
+                result._expose(name, key, () if count == 1 else (count,))
+        for name, source, target, dimensions in projections:
+            result._projections[name] = (source, target)
+            shape = (sizes[source], sizes[target])
+            result._expose(name, "weight", shape)
+            if dimensions >= 0:
+                result._expose(name, "delay", shape[:dimensions])
+        return result
 
     def _expose(self, owner: str, parameter: str, shape: tuple[int, ...]) -> None:
         values = self._core.values(owner, parameter)
@@ -282,6 +332,28 @@ class Network:
             if a != b:
                 return f"{name} of shape {a}, not {b}"
         return ""
+
+
+def load(file: str | PathLike[str]) -> Network:
+    """Read a network from a file of `Network.save` or of ``saltus train --out DIR`` (model.h5).
+
+    Parameters
+    ----------
+    file : path-like
+
+    Returns
+    -------
+    Network
+        A neuron parameter of a population of one neuron has shape ().
+
+    Raises
+    ------
+    OSError
+        A file that is missing, truncated or not a model.
+    ValueError
+        A network without a meaning.
+    """
+    return Network._from_core(_core.Network.load(fspath(file)))
 
 
 def _words(parts: dict[str, tuple[Any, Any]]) -> str:

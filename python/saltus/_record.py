@@ -6,40 +6,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
-from ._arrays import expect_dimensions, expect_shape, integers, mapping, numbers, whole
+from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._network import Network
-
-
-@dataclass(frozen=True, eq=False)
-class Spikes:
-    """The spikes of one population in every sample of a batch.
-
-    Sample ``s`` holds the entries ``offsets[s]`` to ``offsets[s + 1] - 1``, ascending in time.
-
-    Attributes
-    ----------
-    times : ndarray of float64, shape (spikes,)
-        Seconds.
-    neurons : ndarray of int32, shape (spikes,)
-        Numbers within the population.
-    currents : ndarray, shape (spikes,)
-        The synaptic current I just before the spike.
-    offsets : ndarray of int64, shape (samples + 1,)
-    """
-
-    times: NDArray[np.float64]
-    neurons: NDArray[np.int32]
-    currents: NDArray[Any]
-    offsets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.times)
+from ._spikes import Arrays, SpikeArrays, Spikes, spike_arrays
+from ._threads import thread_count
 
 
 class Place(IntEnum):
@@ -69,10 +45,6 @@ class Maxima:
     places: NDArray[np.uint8]
 
 
-SpikeArrays: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike] | Spikes
-"""(times, neurons, offsets), or what `Record.spikes` returns."""
-
-
 class Record:
     """All that the backward pass needs of a forward pass; `simulate` and `record` make it.
 
@@ -80,10 +52,17 @@ class Record:
     place where their types allow it: to write to them makes the record unusable (ValueError).
     """
 
-    def __init__(self, network: Network, core: _core._Record, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        core: _core._Record,
+        dtype: np.dtype[Any],
+        t_end: NDArray[np.float64],
+    ) -> None:
         self._network = network
         self._core = core
         self._dtype = dtype
+        self._t_end = t_end
 
     @property
     def samples(self) -> int:
@@ -180,10 +159,32 @@ class Record:
         ValueError
             No such population, an input, or times that are unsorted, negative or after the end.
         """
-        index = self._index(population)
-        times = numbers(at, "at")
-        expect_dimensions(times, "at", "[time]")
+        index, times = self._index(population), _times(at)
         values = self._core.voltages(index, times)
+        return values.reshape(self.samples, len(times), self._size(population))
+
+    def currents(self, population: str, at: ArrayLike) -> NDArray[Any]:
+        """Return the synaptic current I at chosen times, the same for all samples.
+
+        Parameters
+        ----------
+        population : str
+            LIF or LI.
+        at : array_like, shape (times,)
+            Seconds, ascending, not after the end of any sample. At the very time of an arrival I is
+            the one just before it.
+
+        Returns
+        -------
+        ndarray, shape (samples, times, neurons)
+
+        Raises
+        ------
+        ValueError
+            No such population, an input, or times that are unsorted, negative or after the end.
+        """
+        index, times = self._index(population), _times(at)
+        values = self._core.currents(index, times)
         return values.reshape(self.samples, len(times), self._size(population))
 
     def __repr__(self) -> str:
@@ -199,13 +200,19 @@ class Record:
         return self._network._populations[population][1]
 
 
+def _times(at: ArrayLike) -> NDArray[np.float64]:
+    times = numbers(at, "at")
+    expect_dimensions(times, "at", "[time]")
+    return times
+
+
 def simulate(
     network: Network,
     inputs: Mapping[str, SpikeArrays],
     t_end: ArrayLike,
     *,
     dtype: DTypeLike = np.float64,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Record:
     """Simulate every sample of a batch, event by event, without a time grid.
 
@@ -217,13 +224,15 @@ def simulate(
         The spikes of each input population: times [spikes] in seconds, neurons [spikes],
         offsets [samples + 1]. Sample ``s`` holds the entries ``offsets[s]`` to
         ``offsets[s + 1] - 1``, ascending in time. C-contiguous arrays of float64, int32 and int64
-        are used in place, others are converted.
+        are used in place, others are converted. Or a list of samples, which is joined (a copy):
+        each a tuple (times, neurons), or a Tonic event array with fields t in microseconds and x.
     t_end : float or array_like, shape (samples,)
         When each sample ends, in seconds. May be infinite in a network without cycles.
     dtype : {numpy.float64, numpy.float32}
         The type of weights, currents and voltages. Times are float64 in both.
-    threads : int
-        0: all cores. The result has the same bits for any number.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says. The result has the same bits for any
+        number.
 
     Returns
     -------
@@ -237,11 +246,13 @@ def simulate(
         parameters without meaning.
     TypeError
         An argument of a wrong type, named in the message.
+    KeyboardInterrupt
+        Ctrl-C; it is heard between samples.
     """
     core, real = _core_type(dtype)
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
-    found = core.simulate(snapshot._core, arrays, ends, whole(threads, "threads"))
-    return Record(snapshot, found, real)
+    found = core.simulate(snapshot._core, arrays, ends, thread_count(threads))
+    return Record(snapshot, found, real, ends)
 
 
 def record(
@@ -251,7 +262,7 @@ def record(
     t_end: ArrayLike,
     *,
     dtype: DTypeLike = np.float64,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Record:
     """Make a record from spikes that were measured elsewhere: other hardware, another simulator.
 
@@ -279,11 +290,8 @@ def record(
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
     measured = _all_spikes(snapshot, spikes, "spikes", "LIF")
     indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
-    found = core.record(snapshot._core, arrays, indexed, ends, whole(threads, "threads"))
-    return Record(snapshot, found, real)
-
-
-_Arrays: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
+    found = core.record(snapshot._core, arrays, indexed, ends, thread_count(threads))
+    return Record(snapshot, found, real, ends)
 
 
 def _core_type(dtype: DTypeLike) -> tuple[type[_core._Record], np.dtype[Any]]:
@@ -300,7 +308,7 @@ def _core_type(dtype: DTypeLike) -> tuple[type[_core._Record], np.dtype[Any]]:
 
 def _prepare(
     network: Network, inputs: Mapping[str, SpikeArrays], t_end: ArrayLike
-) -> tuple[Network, list[_Arrays], NDArray[np.float64]]:
+) -> tuple[Network, list[Arrays], NDArray[np.float64]]:
     if not isinstance(network, Network):
         got = type(network).__name__
         raise TypeError(f"network: expected a saltus.Network; got {got}")
@@ -316,7 +324,7 @@ def _prepare(
 
 def _all_spikes(
     network: Network, given: Mapping[str, SpikeArrays], argument: str, model: str
-) -> dict[str, _Arrays]:
+) -> dict[str, Arrays]:
     """Check the spikes of every population of a model and put them in the network's order."""
     spikes = mapping(given, argument)
     wanted = [name for name, (m, _) in network._populations.items() if m == model]
@@ -327,21 +335,4 @@ def _all_spikes(
     for name in wanted:
         if name not in spikes:
             raise ValueError(f"{argument}: expected spikes of '{name}'; none given")
-    return {name: _spike_arrays(spikes[name], f"{argument}['{name}']") for name in wanted}
-
-
-def _spike_arrays(given: object, argument: str) -> _Arrays:
-    if isinstance(given, Spikes):
-        given = (given.times, given.neurons, given.offsets)
-    if not isinstance(given, (tuple, list)) or len(given) != 3:
-        got = type(given).__name__
-        if isinstance(given, (tuple, list)):
-            got += f" of {len(given)}"
-        raise TypeError(f"{argument}: expected a tuple (times, neurons, offsets); got {got}")
-    times = numbers(given[0], f"{argument} times")
-    neurons = integers(given[1], f"{argument} neurons", np.int32)
-    offsets = integers(given[2], f"{argument} offsets", np.int64)
-    expect_dimensions(times, f"{argument} times", "[spikes]")
-    expect_shape(neurons, f"{argument} neurons", times.shape, axes="[spikes], as the times")
-    expect_dimensions(offsets, f"{argument} offsets", "[samples + 1]")
-    return times, neurons, offsets
+    return {name: spike_arrays(spikes[name], f"{argument}['{name}']") for name in wanted}

@@ -33,6 +33,8 @@ void check_array(const Values& values, std::size_t expected, const std::string& 
   }
 }
 
+}  // namespace
+
 template <class Real>
 void check_errors(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
                   const Errors<Real>& errors) {
@@ -88,6 +90,8 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
     }
   }
 }
+
+namespace {
 
 // Keeps the memory that `g` has.
 template <class Real>
@@ -182,6 +186,10 @@ Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
   return gradients;
 }
 
+template void check_errors(const Network<float>&, const Inputs&, const Record<float>&,
+                           const Errors<float>&);
+template void check_errors(const Network<double>&, const Inputs&, const Record<double>&,
+                           const Errors<double>&);
 template void backward(const Plan<float>&, const Inputs&, const Record<float>&,
                        const Errors<float>&, const Wanted&, int, Timelines<float>*,
                        BackwardMemory<float>&, Gradients<float>&);

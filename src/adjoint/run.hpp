@@ -23,4 +23,9 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
               const Errors<Real>& errors, const Wanted& wanted, int threads,
               Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients);
 
+/// @throws InvalidInput  errors that do not fit the record
+template <class Real>
+void check_errors(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
+                  const Errors<Real>& errors);
+
 }  // namespace saltus

@@ -20,9 +20,17 @@
 
 namespace saltus {
 
+/// Called before each task of the thread that set it, unless null. Python sets it to look for
+/// Ctrl-C: what it throws ends the loop.
+inline thread_local void (*before_task)() = nullptr;
+
 /// Calls body(k) for k in [0, count). @param threads  0: all cores
 template <class Body>
-void parallel_for(int threads, std::size_t count, Body&& body) {
+void parallel_for(int threads, std::size_t count, Body&& task) {
+  const auto body = [&task](std::size_t k) {
+    if (before_task) before_task();
+    task(k);
+  };
   if (threads == 1 || count < 2) {
     for (std::size_t k = 0; k < count; ++k) body(k);
     return;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data sets: labelled spikes from arrays or from the readers of the library, and back to arrays.
+#include "saltus/data.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "interrupt.hpp"
+
+namespace saltus::python {
+namespace {
+
+using data::LabelledSpikes;
+
+LabelledSpikes labelled(const In<double>& times, const In<std::int32_t>& neurons,
+                        const In<std::int64_t>& offsets, const In<std::int32_t>& labels,
+                        std::int32_t channels, std::int32_t classes) {
+  LabelledSpikes d;
+  d.spikes = {vector_of(offsets), vector_of(times), vector_of(neurons)};
+  d.labels = vector_of(labels);
+  d.channels = channels;
+  d.classes = classes;
+  validate(d.spikes.view(), static_cast<std::size_t>(channels), "spikes");
+  return d;
+}
+
+// times, neurons, offsets, labels, channels, classes
+nb::tuple arrays(LabelledSpikes d) {
+  return nb::make_tuple(give(std::move(d.spikes.times)), give(std::move(d.spikes.neurons)),
+                        give(std::move(d.spikes.offsets)), give(std::move(d.labels)), d.channels,
+                        d.classes);
+}
+
+}  // namespace
+
+void bind_data(nb::module_& module) {
+  nb::class_<LabelledSpikes>(module, "Data")
+      .def_static("of", &labelled)
+      .def_prop_ro("size", &LabelledSpikes::size);
+  module.def("yin_yang", [](std::size_t n, std::uint32_t seed) {
+    data::YinYang points = data::yin_yang(n, seed);
+    return nb::make_tuple(give(std::move(points.samples)), give(std::move(points.labels)));
+  });
+  module.def("encode_yin_yang", [](const In<double>& samples, const In<std::int64_t>& labels,
+                                   double t_max, double t_bias) {
+    return arrays(
+        data::encode(data::YinYang{vector_of(samples), vector_of(labels)}, t_max, t_bias));
+  });
+  module.def("read_idx", [](const std::string& folder, const std::string& prefix) {
+    data::Images images = data::read_idx(folder, prefix);
+    const std::size_t rows = images.rows, columns = images.columns;
+    return nb::make_tuple(give(std::move(images.pixels)), give(std::move(images.labels)), rows,
+                          columns);
+  });
+  module.def("encode_images", [](const In<std::uint8_t>& pixels, const In<std::uint8_t>& labels,
+                                 std::size_t rows, std::size_t columns, double t_max) {
+    return arrays(
+        data::encode(data::Images{rows, columns, vector_of(pixels), vector_of(labels)}, t_max));
+  });
+  module.def("read_spike_file", [](const std::string& file, std::int32_t channels) {
+    LabelledSpikes d;
+    {
+      const Released released;
+      d = data::read_spike_file(file, channels);
+    }
+    return arrays(std::move(d));
+  });
+}
+
+}  // namespace saltus::python

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// A record together with the network and the inputs that it came from, so that they cannot drift
+// apart.
+#pragma once
+
+#include <nanobind/stl/tuple.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <span>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "arrays.hpp"
+#include "interrupt.hpp"
+#include "saltus/error.hpp"
+#include "saltus/network.hpp"
+#include "saltus/simulate.hpp"
+
+namespace saltus::python {
+
+using Net = Network<double>;
+using SpikeArrays = std::tuple<In<double>, In<std::int32_t>, In<std::int64_t>>;
+
+inline SpikeView view_of(const SpikeArrays& arrays) {
+  const auto& [times, neurons, offsets] = arrays;
+  return {span_of(offsets), span_of(times), span_of(neurons)};
+}
+
+// Enough to notice that an array was written to: one multiplication for each eight bytes.
+template <class T>
+std::uint64_t mix(std::uint64_t hash, std::span<const T> values) {
+  const auto bytes = std::as_bytes(values);
+  for (std::size_t k = 0; k < bytes.size(); k += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + k, std::min<std::size_t>(8, bytes.size() - k));
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+inline std::uint64_t fingerprint(const Inputs& inputs) {
+  std::uint64_t hash = 1;
+  for (const SpikeView& spikes : inputs.spikes) {
+    hash = mix(mix(mix(hash, spikes.times), spikes.neurons), spikes.offsets);
+  }
+  return hash;
+}
+
+template <class Real>
+struct Run {
+  std::shared_ptr<const Network<Real>> network;  // a snapshot: nobody changes it
+  std::vector<SpikeArrays> arrays;               // keep alive what `inputs` looks at
+  std::vector<double> t_end;
+  Inputs inputs;
+  std::uint64_t seen = 0;  // fingerprint of the inputs
+  Options options;
+  Record<Real> record;
+  std::map<std::size_t, std::shared_ptr<const Maxima<Real>>> maxima;  // found so far
+
+  Run(std::shared_ptr<Net> net, std::vector<SpikeArrays> spikes, const In<double>& end, int threads)
+      : arrays(std::move(spikes)), t_end(vector_of(end)) {
+    if constexpr (std::is_same_v<Real, double>) {
+      network = std::move(net);
+    } else {
+      network = std::make_shared<Network<Real>>(convert<Real>(*net));
+    }
+    for (const SpikeArrays& a : arrays) inputs.spikes.push_back(view_of(a));
+    inputs.t_end = t_end;
+    options.threads = threads;
+  }
+
+  // The inputs are the user's own arrays: what is computed from them later must still be about the
+  // same spikes (and inside the memory that was checked).
+  void check_unchanged() const {
+    if (fingerprint(inputs) == seen) return;
+    throw InvalidInput(
+        "the arrays of the input spikes were changed after the simulation, which uses them in "
+        "place; "
+        "simulate again, or pass copies");
+  }
+};
+
+// spikes, maxima, integrals, sample times, samples; none where the loss says nothing
+template <class Real>
+using ErrorArrays =
+    std::tuple<std::optional<In<Real>>, std::optional<In<Real>>, std::optional<In<Real>>,
+               std::optional<In<double>>, std::optional<In<Real>>>;
+
+}  // namespace saltus::python

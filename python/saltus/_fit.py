@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: epochs of minibatches, with a progress bar, callbacks and early stopping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from . import _core
+from ._arrays import whole
+from ._loops import Loop, NativeLoop, PythonLoop, Setup, check_setup
+from ._loss import Loss, LossFunction
+from ._network import Network
+from ._optim import Adam, Exponential, Optimizer, Schedule
+from ._progress import Progress
+from ._record import _core_type
+from ._threads import thread_count
+from .data._labelled import LabelledSpikes
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What happened in one pass over the training data.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 1.
+    loss, accuracy : float
+        Means over the samples as they were met, parameters changing meanwhile; accuracy is None for
+        a loss that makes no predictions.
+    validation_loss, validation_accuracy : float or None
+        After the epoch.
+    lr : float
+    seconds : float
+        Of the training, without validation.
+    samples : int
+    hidden_spikes_per_sample : float
+        Of all LIF populations but the readout.
+    gradient_norm : float
+        The mean over the minibatches, before clipping.
+    silent_neurons : int
+        LIF neurons that never spiked.
+    silent_labels : int
+        Samples whose label's output was silent.
+    revived : int
+        Neurons that `revive` raised.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float | None
+    lr: float
+    seconds: float
+    samples: int
+    hidden_spikes_per_sample: float
+    gradient_norm: float
+    silent_neurons: int
+    silent_labels: int
+    revived: int
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+class History(Sequence[Epoch]):
+    """The epochs of a training; ``history["loss"]`` is a column."""
+
+    def __init__(self) -> None:
+        self._epochs: list[Epoch] = []
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            if key not in Epoch.__dataclass_fields__:
+                known = ", ".join(Epoch.__dataclass_fields__)
+                raise KeyError(f"an epoch has no {key!r}; it has: {known}")
+            return [getattr(epoch, key) for epoch in self._epochs]
+        return self._epochs[key]
+
+    def __len__(self) -> int:
+        return len(self._epochs)
+
+    def __repr__(self) -> str:
+        last = f", last {self._epochs[-1]}" if self._epochs else ""
+        return f"<saltus.History: {len(self)} epochs{last}>"
+
+
+Callback: TypeAlias = Callable[[Epoch, Network], bool | None]
+"""Called after each epoch; True stops the training."""
+
+Watched = Literal["loss", "accuracy", "validation_loss", "validation_accuracy"]
+
+
+class EarlyStopping:
+    """A callback that stops a training that no longer improves, and puts the best network back.
+
+    Parameters
+    ----------
+    patience : int
+        So many epochs without an improvement stop the training.
+    watch : {"validation_loss", "validation_accuracy", "loss", "accuracy"}
+        What should improve.
+
+    Attributes
+    ----------
+    best_epoch : int
+        Counted from 1; 0 before the first.
+    """
+
+    def __init__(self, patience: int = 5, watch: Watched = "validation_loss") -> None:
+        if watch not in get_args(Watched):
+            raise ValueError(f"watch is {watch!r}; expected one of {', '.join(get_args(Watched))}")
+        self.patience, self.watch = whole(patience, "patience"), watch
+        self.best_epoch = 0
+        self._best = -math.inf
+        self._network: Network | None = None
+
+    def __call__(self, epoch: Epoch, network: Network) -> bool:
+        """Look at an epoch; True if it is time to stop."""
+        value = getattr(epoch, self.watch)
+        if value is None:
+            raise ValueError(
+                f"EarlyStopping watches {self.watch}, which this training does not give; expected "
+                "validation data, and a loss with predictions for an accuracy"
+            )
+        score = value if self.watch.endswith("accuracy") else -value
+        if score > self._best:
+            self._best, self.best_epoch, self._network = score, epoch.epoch, network.copy()
+        return epoch.epoch - self.best_epoch >= self.patience
+
+    def restore(self, network: Network) -> None:
+        """Put the values of the best epoch back; `fit` does so at its end."""
+        if self._network is not None:
+            for name in network:
+                network[name] = self._network[name]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Loss and accuracy on data, without training.
+
+    Attributes
+    ----------
+    loss : float
+    accuracy : float or None
+        None for a loss that makes no predictions.
+    hidden_spikes_per_sample : float
+    samples : int
+    silent_labels : int
+        Samples whose label's output was silent.
+    """
+
+    loss: float
+    accuracy: float | None
+    hidden_spikes_per_sample: float
+    samples: int
+    silent_labels: int
+
+
+def fit(
+    network: Network,
+    data: LabelledSpikes,
+    loss: LossFunction,
+    t_end: float,
+    *,
+    epochs: int,
+    batch: int = 32,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | None = None,
+    validation: LabelledSpikes | None = None,
+    trainable: Iterable[str] = ("weights",),
+    seed: int = 0,
+    threads: int | None = None,
+    dtype: DTypeLike = np.float32,
+    clip_norm: float = 0.0,
+    input_dropout: float = 0.0,
+    revive: float = 0.0,
+    callbacks: Iterable[Callback] = (),
+    progress: bool = True,
+) -> History:
+    """Train a network, in place.
+
+    With a built-in loss the loop runs in C++, as fast as ``saltus train`` and with the same bits; a
+    loss of your own is called once for each minibatch. Ctrl-C leaves the network as the last step
+    made it.
+
+    Parameters
+    ----------
+    network : Network
+        With one input.
+    data : saltus.data.LabelledSpikes
+    loss : Loss or callable
+        `FirstSpike`, `MaximumVoltage`, `IntegratedVoltage`, or a function of a `Record` and labels
+        [samples] that returns a `LossResult`.
+    t_end : float
+        When every sample ends, in seconds. May be infinite in a network without cycles.
+    epochs : int
+    batch : int
+        Samples of a minibatch.
+    optimizer : Optimizer, optional
+        ``Adam(lr=5e-3)`` unless given. Its state starts anew.
+    schedule : Schedule, optional
+        ``Exponential(0.95)`` unless given.
+    validation : saltus.data.LabelledSpikes, optional
+        Evaluated after each epoch.
+    trainable : iterable of str
+        ``"weights"``, ``"delays"``, names of neuron parameters (``"tau_mem"``) of all populations,
+        or single parameters (``"hidden.tau_mem"``, which take the loop in Python).
+    seed : int
+        Of the order of samples and of dropout.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says. The result has the same bits for any
+        number.
+    dtype : {numpy.float32, numpy.float64}
+        The type of weights, currents and voltages while training.
+    clip_norm : float
+        The longest gradient, over all that is trained; 0: no limit.
+    input_dropout : float
+        The probability that an input spike is left out.
+    revive : float
+        After an epoch in which a LIF neuron never spiked, each of its incoming weights is raised by
+        this share of the root mean square of its projection; 0: off.
+    callbacks : iterable of callable
+        Each is called after an epoch with the `Epoch` and the network; True stops. See
+        `EarlyStopping`.
+    progress : bool
+        Tell on standard error how it goes.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        Something that does not fit together, before the first minibatch; a step that takes a
+        parameter out of its range, or a loss that is not finite.
+    TypeError
+        An argument of a wrong type, named in the message.
+    KeyboardInterrupt
+        Ctrl-C.
+    """
+    optimizer = Adam() if optimizer is None else optimizer
+    schedule = Exponential() if schedule is None else schedule
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: expected a saltus.Optimizer; got {type(optimizer).__name__}")
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule: expected a saltus.Schedule; got {type(schedule).__name__}")
+    settings = {
+        **optimizer._settings(),
+        **schedule._settings(),
+        "epochs": whole(epochs, "epochs"),
+        "batch": whole(batch, "batch"),
+        "seed": whole(seed, "seed"),
+        "threads": thread_count(threads),
+        "clip_norm": float(clip_norm),
+        "input_dropout": float(input_dropout),
+        "revive": float(revive),
+    }
+    _core.check_settings(settings)
+    _, real = _core_type(dtype)
+    setup = check_setup(
+        network, loss, t_end, dtype=real, settings=settings, trainable=tuple(trainable)
+    )
+    setup.check_data(data, "data")
+    if validation is not None:
+        setup.check_data(validation, "validation")
+    loop: Loop
+    if isinstance(loss, Loss) and setup.kinds_only:
+        loop = NativeLoop(setup)
+    else:
+        loop = PythonLoop(setup, type(optimizer)(**asdict(optimizer)), schedule)  # type: ignore[call-overload]
+    return _run(
+        setup,
+        loop,
+        data=data,
+        validation=validation,
+        callbacks=list(callbacks),
+        progress=progress,
+    )
+
+
+def _run(
+    setup: Setup,
+    loop: Loop,
+    *,
+    data: LabelledSpikes,
+    validation: LabelledSpikes | None,
+    callbacks: list[Callback],
+    progress: bool,
+) -> History:
+    history = History()
+    bar = Progress(setup.settings["epochs"], len(data), quiet=not progress)
+    try:
+        for _ in range(setup.settings["epochs"]):
+            report = loop.epoch(data, bar.batch if progress else None)
+            if validation is not None:
+                tested = loop.evaluate(validation)
+                report["validation_loss"] = tested["loss"]
+                report["validation_accuracy"] = tested["accuracy"]
+            loop.sync()
+            epoch = Epoch(**report)
+            history._epochs.append(epoch)
+            bar.epoch(_line(epoch))
+            stops = [bool(callback(epoch, setup.network)) for callback in callbacks]
+            if any(stops):
+                break
+    finally:
+        bar.clear()
+        loop.sync()
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping):
+            callback.restore(setup.network)
+    return history
+
+
+def _line(epoch: Epoch) -> str:
+    text = f"loss {epoch.loss:.4f}"
+    if epoch.accuracy is not None:
+        text += f"  accuracy {100 * epoch.accuracy:5.2f} %"
+    if epoch.validation_accuracy is not None:
+        text += f"  validation {100 * epoch.validation_accuracy:5.2f} %"
+    elif epoch.validation_loss is not None:
+        text += f"  validation loss {epoch.validation_loss:.4f}"
+    us = 1e6 * epoch.seconds / max(1, epoch.samples)
+    return f"{text}  {us:6.1f} us/sample  {epoch.hidden_spikes_per_sample:.1f} spikes/sample"
+
+
+def evaluate(
+    network: Network,
+    data: LabelledSpikes,
+    loss: LossFunction,
+    t_end: float,
+    *,
+    threads: int | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Evaluation:
+    """Return loss and accuracy of a network on data, without training.
+
+    Parameters
+    ----------
+    network, data, loss, t_end, threads, dtype
+        As in `fit`.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError
+        Something that does not fit together.
+    TypeError
+        An argument of a wrong type, named in the message.
+    """
+    _, real = _core_type(dtype)
+    settings = {"batch": 256, "threads": thread_count(threads)}
+    setup = check_setup(network, loss, t_end, dtype=real, settings=settings, trainable=("weights",))
+    setup.check_data(data, "data")
+    if isinstance(loss, Loss):
+        core = _core.evaluate32 if real == np.float32 else _core.evaluate64
+        readout = network._core.index(loss.readout)
+        found = core(
+            network._core, readout, loss._settings(), t_end, data._core_data(), settings["threads"]
+        )
+    else:
+        found = PythonLoop(setup, Adam(), Exponential()).evaluate(data)
+    return Evaluation(**found)

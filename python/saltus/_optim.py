@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Optimisers and schedules of the learning rate; the steps are those of the C++ trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from ._network import Network
+
+
+class Optimizer:
+    """Changes the parameters of a network by their gradients: `SGD`, `Adam` or `AdamW`."""
+
+    name: ClassVar[str]
+    lr: float
+
+    def step(
+        self,
+        network: Network,
+        gradients: Mapping[str, NDArray[Any]],
+        *,
+        lr: float | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        """Take one step, in place. A delay that it makes negative is set to 0.
+
+        Parameters
+        ----------
+        network : Network
+        gradients : dict of str to ndarray
+            From `backward`; only the parameters that it names change. Gradients of input times
+            are left out.
+        lr : float, optional
+            The optimiser's own unless given.
+        scale : float
+            A factor of all gradients.
+
+        Raises
+        ------
+        ValueError
+            A gradient of a wrong shape.
+        KeyError
+            A gradient of no parameter.
+        """
+        self._steps += 1
+        for name, gradient in gradients.items():
+            if name.endswith(".times"):
+                continue
+            values = network._parameter(name)
+            if gradient.shape != values.shape:
+                raise ValueError(
+                    f"gradients['{name}'] has shape {gradient.shape}; expected {values.shape}"
+                )
+            state = self._states.setdefault(name, _core.Optimizer())
+            flat = np.ascontiguousarray(gradient, np.float64).reshape(-1)
+            rate = self.lr if lr is None else lr
+            state.step(self._settings(), rate, self._steps, scale, values.reshape(-1), flat)
+            if name.endswith(".delay"):
+                np.maximum(values, 0.0, out=values)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"optimizer": self.name, **asdict(self)}  # type: ignore[call-overload]
+
+    def __post_init__(self) -> None:
+        _check(self, self._settings())
+        self._steps = 0
+        self._states: dict[str, _core.Optimizer] = {}
+
+
+@dataclass
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum.
+
+    Parameters
+    ----------
+    lr : float
+        The learning rate.
+    momentum : float
+        In [0, 1).
+    weight_decay : float
+        A penalty weight_decay |w|^2 / 2.
+    """
+
+    name: ClassVar[str] = "sgd"
+    lr: float = 1e-2
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+
+
+@dataclass
+class Adam(Optimizer):
+    """Adam (D. P. Kingma and J. Ba, ICLR 2015).
+
+    Parameters
+    ----------
+    lr : float
+        The learning rate.
+    beta_1, beta_2 : float
+        Decays of the two moments, in [0, 1).
+    epsilon : float
+    """
+
+    name: ClassVar[str] = "adam"
+    lr: float = 5e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+
+@dataclass
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (I. Loshchilov and F. Hutter, ICLR 2019).
+
+    Parameters
+    ----------
+    lr, beta_1, beta_2, epsilon : float
+        As `Adam`.
+    weight_decay : float
+        A step also shrinks each parameter by the factor 1 - lr weight_decay.
+    """
+
+    name: ClassVar[str] = "adamw"
+    lr: float = 5e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 1e-2
+
+
+class Schedule:
+    """How the learning rate changes with the epochs."""
+
+    name: ClassVar[str]
+
+    def lr(self, first: float, epoch: int, epochs: int) -> float:
+        """Return the learning rate of an epoch, counted from 0, of `epochs`."""
+        settings = {"lr": first, "epochs": epochs, **self._settings()}
+        return _core.learning_rate(settings, epoch)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"schedule": self.name, **asdict(self)}  # type: ignore[call-overload]
+
+    def __post_init__(self) -> None:
+        _check(self, self._settings())
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """The learning rate stays."""
+
+    name: ClassVar[str] = "constant"
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """Each epoch multiplies the learning rate by `decay`."""
+
+    name: ClassVar[str] = "exponential"
+    decay: float = 0.95
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Half a cosine from the first learning rate to `lr_final`."""
+
+    name: ClassVar[str] = "cosine"
+    lr_final: float = 0.0
+
+
+def _check(what: object, settings: dict[str, Any]) -> None:
+    for key, value in settings.items():
+        if key in ("optimizer", "schedule"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            got = type(value).__name__
+            raise TypeError(f"{type(what).__name__}: {key}: expected a number; got {got}")
+    _core.check_settings(settings)

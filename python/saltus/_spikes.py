@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spikes as they come from a user: flat arrays, a list of samples, or Tonic's events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._arrays import expect_dimensions, expect_shape, integers, numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Spikes:
+    """The spikes of one population in every sample of a batch.
+
+    Sample ``s`` holds the entries ``offsets[s]`` to ``offsets[s + 1] - 1``, ascending in time.
+
+    Attributes
+    ----------
+    times : ndarray of float64, shape (spikes,)
+        Seconds.
+    neurons : ndarray of int32, shape (spikes,)
+        Numbers within the population.
+    currents : ndarray, shape (spikes,)
+        The synaptic current I just before the spike.
+    offsets : ndarray of int64, shape (samples + 1,)
+    """
+
+    times: NDArray[np.float64]
+    neurons: NDArray[np.int32]
+    currents: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def first(self, size: int, missing: float = np.inf) -> NDArray[np.float64]:
+        """Return the first spike of each neuron.
+
+        Parameters
+        ----------
+        size : int
+            The number of neurons of the population.
+        missing : float
+            What stands for a neuron without a spike, in seconds.
+
+        Returns
+        -------
+        ndarray of float64, shape (samples, size)
+            Seconds.
+        """
+        first = np.full((len(self.offsets) - 1, size), np.inf)
+        sample = np.repeat(np.arange(len(first)), np.diff(self.offsets))
+        np.minimum.at(first, (sample, self.neurons), self.times)
+        first[np.isinf(first)] = missing
+        return first
+
+    def counts(self, size: int) -> NDArray[np.int64]:
+        """Return how often each neuron spikes: shape (samples, `size`)."""
+        samples = len(self.offsets) - 1
+        sample = np.repeat(np.arange(samples), np.diff(self.offsets))
+        flat = np.bincount(sample * size + self.neurons, minlength=samples * size)
+        return flat.reshape(samples, size)
+
+
+Sample: TypeAlias = tuple[ArrayLike, ArrayLike] | NDArray[np.void]
+"""(times, neurons) in seconds, or a Tonic event array with fields t (microseconds) and x."""
+
+SpikeArrays: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike] | Spikes | list[Sample] | Sample
+"""(times, neurons, offsets), what `Record.spikes` returns, or a list of samples."""
+
+Arrays: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
+
+
+def spike_arrays(given: object, argument: str) -> Arrays:
+    """Return (times, neurons, offsets) of the types that the core wants."""
+    if isinstance(given, Spikes):
+        given = (given.times, given.neurons, given.offsets)
+    if _is_events(given):
+        given = [given]
+    if isinstance(given, list) and given and all(map(_is_sample, given)):
+        return _join([_sample(s, f"{argument}[{k}]") for k, s in enumerate(given)])
+    if not isinstance(given, (tuple, list)) or len(given) != 3:
+        got = type(given).__name__
+        if isinstance(given, (tuple, list)):
+            got += f" of {len(given)}"
+        raise TypeError(
+            f"{argument}: expected a tuple (times, neurons, offsets), or a list of samples, each a "
+            f"tuple (times, neurons) or a Tonic event array; got {got}"
+        )
+    times = numbers(given[0], f"{argument} times")
+    neurons = integers(given[1], f"{argument} neurons", np.int32)
+    offsets = integers(given[2], f"{argument} offsets", np.int64)
+    expect_dimensions(times, f"{argument} times", "[spikes]")
+    expect_shape(neurons, f"{argument} neurons", times.shape, axes="[spikes], as the times")
+    expect_dimensions(offsets, f"{argument} offsets", "[samples + 1]")
+    return times, neurons, offsets
+
+
+def event_arrays(
+    events: NDArray[Any], argument: str, sensor: tuple[int, int, int] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return (times, neurons) of a Tonic event array, in ascending order of time.
+
+    With `sensor` = (width, height, polarities) the neuron of an event is
+    ``(p * height + y) * width + x``; without, only ``x`` may differ between events.
+    """
+    names = events.dtype.names or ()
+    if "t" not in names or "x" not in names:
+        raise ValueError(f"{argument} has fields {names}; expected at least 't' and 'x'")
+    expect_dimensions(events, argument, "[events]")
+    size = dict(zip("xyp", sensor, strict=True)) if sensor else {"x": 2**31 - 1, "y": 1, "p": 1}
+    place = np.zeros(len(events), np.int64)
+    for axis in "pyx":
+        if axis not in names:
+            continue
+        # Polarities may be boolean; without a sensor a constant one (Tonic's audio: 1) is none.
+        values = events[axis].astype(np.int64)
+        if sensor is None and axis != "x":
+            if len(values) and np.any(values != values[0]):
+                raise ValueError(
+                    f"{argument}: events differ in '{axis}'; expected only t and x to differ. Use "
+                    "saltus.data.from_events(events, sensor_size) to number the pixels"
+                )
+            continue
+        if sensor is not None and size[axis] == 1:
+            continue
+        if len(values) and not (values.min() >= 0 and values.max() < size[axis]):
+            wrong = values.min() if values.min() < 0 else values.max()
+            raise ValueError(f"{argument}: '{axis}' is {wrong}; expected 0 to {size[axis] - 1}")
+        place = place * size[axis] + values
+    times = events["t"].astype(np.float64) * 1e-6
+    order = np.argsort(times, kind="stable")
+    return times[order], place[order].astype(np.int32)
+
+
+def _is_events(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.names is not None
+
+
+def _is_sample(value: object) -> bool:
+    return _is_events(value) or (isinstance(value, tuple) and len(value) == 2)
+
+
+def _sample(value: Any, argument: str) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    if _is_events(value):
+        return event_arrays(value, argument)
+    times = numbers(value[0], f"{argument} times")
+    neurons = integers(value[1], f"{argument} neurons", np.int32)
+    expect_dimensions(times, f"{argument} times", "[spikes]")
+    expect_shape(neurons, f"{argument} neurons", times.shape, axes="[spikes], as the times")
+    return times, neurons
+
+
+def _join(samples: list[tuple[NDArray[np.float64], NDArray[np.int32]]]) -> Arrays:
+    return (
+        np.concatenate([times for times, _ in samples]),
+        np.concatenate([neurons for _, neurons in samples]),
+        np.cumsum([0] + [len(times) for times, _ in samples]).astype(np.int64),
+    )

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Augmentations that event data need. Each returns new data, and the same seed gives the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._labelled import LabelledSpikes
+
+
+def jitter_times(data: LabelledSpikes, std: float, *, seed: int) -> LabelledSpikes:
+    """Move each spike by a normal random time; those that would be negative go to 0.
+
+    Parameters
+    ----------
+    data : LabelledSpikes
+    std : float
+        Standard deviation, in seconds.
+    seed : int
+
+    Returns
+    -------
+    LabelledSpikes
+
+    Raises
+    ------
+    ValueError
+        `std` is negative or not finite.
+    """
+    _not_negative(std, "std")
+    moved = data.times + np.random.default_rng(seed).normal(0.0, std, len(data.times))
+    return _sorted(data, np.maximum(moved, 0.0), data.neurons)
+
+
+def shift_units(data: LabelledSpikes, largest: int, *, seed: int) -> LabelledSpikes:
+    """Shift all spikes of a sample by the same random number of channels, between -n and n.
+
+    Spikes that leave the channels are dropped. For spoken words: a change of pitch.
+
+    Parameters
+    ----------
+    data : LabelledSpikes
+    largest : int
+        n.
+    seed : int
+
+    Returns
+    -------
+    LabelledSpikes
+
+    Raises
+    ------
+    ValueError
+        `largest` is negative.
+    """
+    if largest < 0:
+        raise ValueError(f"largest is {largest}; expected at least 0")
+    shifts = np.random.default_rng(seed).integers(-largest, largest + 1, len(data))
+    moved = data.neurons + np.repeat(shifts, np.diff(data.offsets))
+    inside = (moved >= 0) & (moved < data.channels)
+    return _kept(data, inside, moved.astype(np.int32))
+
+
+def drop_spikes(data: LabelledSpikes, probability: float, *, seed: int) -> LabelledSpikes:
+    """Leave each spike out with a probability.
+
+    Parameters
+    ----------
+    data : LabelledSpikes
+    probability : float
+        In [0, 1].
+    seed : int
+
+    Returns
+    -------
+    LabelledSpikes
+
+    Raises
+    ------
+    ValueError
+        A probability outside of [0, 1].
+    """
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability is {probability}; expected 0 to 1")
+    keep = np.random.default_rng(seed).random(len(data.times)) >= probability
+    return _kept(data, keep, data.neurons)
+
+
+def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpikes:
+    """Add `count` samples, each blended of two samples of one class.
+
+    Of both, each spike is kept with probability 1/2, after the later mean time was aligned to the
+    mean of the two ("blend" of [1]_).
+
+    Parameters
+    ----------
+    data : LabelledSpikes
+    count : int
+        How many samples to add.
+    seed : int
+
+    Returns
+    -------
+    LabelledSpikes
+        The given samples, then the new ones.
+
+    Raises
+    ------
+    ValueError
+        `count` is negative, or there are no samples.
+
+    References
+    ----------
+    .. [1] T. Nowotny, J. P. Turner and J. C. Knight, "Loss shaping enhances exact gradient learning
+       with EventProp in spiking neural networks", Neuromorphic Computing and Engineering 5, 014001
+       (2025).
+    """
+    if count < 0:
+        raise ValueError(f"count is {count}; expected at least 0")
+    if len(data) == 0 and count > 0:
+        raise ValueError("data holds no samples; expected at least one")
+    rng = np.random.default_rng(seed)
+    times, neurons, labels = [data.times], [data.neurons], [data.labels]
+    counts = [np.diff(data.offsets)]
+    for first in rng.integers(0, len(data), count):
+        second = rng.choice(np.flatnonzero(data.labels == data.labels[first]))
+        t, n = _blend(data, int(first), int(second), rng)
+        times.append(t)
+        neurons.append(n)
+        labels.append(data.labels[first : first + 1])
+        counts.append(np.array([len(t)]))
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+    return LabelledSpikes(
+        np.concatenate(times),
+        np.concatenate(neurons),
+        offsets,
+        np.concatenate(labels),
+        data.channels,
+        data.classes,
+    )
+
+
+def _blend(
+    data: LabelledSpikes, first: int, second: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    parts = [data[first][:2], data[second][:2]]
+    means = [float(np.mean(t)) if len(t) else 0.0 for t, _ in parts]
+    middle = sum(means) / 2
+    kept_times, kept_neurons = [], []
+    for (t, n), mean in zip(parts, means, strict=True):
+        keep = rng.random(len(t)) < 0.5
+        kept_times.append(np.maximum(t[keep] + (middle - mean), 0.0))
+        kept_neurons.append(n[keep])
+    t, n = np.concatenate(kept_times), np.concatenate(kept_neurons)
+    order = np.argsort(t, kind="stable")
+    return t[order], n[order]
+
+
+def _kept(
+    data: LabelledSpikes, keep: NDArray[np.bool_], neurons: NDArray[np.int32]
+) -> LabelledSpikes:
+    offsets = np.concatenate([[0], np.cumsum(keep)])[data.offsets].astype(np.int64)
+    return LabelledSpikes(
+        data.times[keep], neurons[keep], offsets, data.labels, data.channels, data.classes
+    )
+
+
+def _sorted(
+    data: LabelledSpikes, times: NDArray[np.float64], neurons: NDArray[np.int32]
+) -> LabelledSpikes:
+    sample = np.repeat(np.arange(len(data)), np.diff(data.offsets))
+    order = np.lexsort((times, sample))
+    return LabelledSpikes(
+        times[order], neurons[order], data.offsets, data.labels, data.channels, data.classes
+    )
+
+
+def _not_negative(value: float, argument: str) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{argument} is {value}; expected a finite number of at least 0")

@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: Apache-2.0
+"""saltus.data: readers against the published files, events, augmentations, downloads; and the
+shapes in which spikes enter."""
+
+import gzip
+import hashlib
+import threading
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+
+import numpy as np
+import pytest
+import saltus
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .networks import data_folder, recurrent_net
+
+
+def sample_data(seed=0, samples=6, channels=10):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 9, samples)
+    times = np.concatenate([np.sort(rng.uniform(0, 0.1, c)) for c in counts])
+    spikes = (
+        times,
+        rng.integers(0, channels, len(times)),
+        np.concatenate([[0], np.cumsum(counts)]),
+    )
+    return saltus.data.labelled_spikes(spikes, np.arange(samples) % 3, channels)
+
+
+def check(data):
+    """What simulate and fit want of a data set."""
+    again = saltus.data.labelled_spikes(data.spikes, data.labels, data.channels, data.classes)
+    assert len(again) == len(data)
+
+
+# --- sources -------------------------------------------------------------------------------------
+
+
+def test_yin_yang_is_what_was_published():
+    folder = data_folder("yin_yang")
+    for split, seed, n in (("train", 42, 5000), ("validation", 41, 1000), ("test", 40, 1000)):
+        samples, labels = saltus.data.yin_yang_points(n, seed)
+        assert np.array_equal(samples, np.load(folder / f"{split}_samples.npy"))
+        assert np.array_equal(labels, np.load(folder / f"{split}_labels.npy"))
+        data = saltus.data.yin_yang(split)
+        assert np.array_equal(data.labels, labels)
+
+
+def test_yin_yang_spikes_are_its_coordinates():
+    data = saltus.data.yin_yang(n=20, seed=7, t_max=10e-3, t_bias=2e-3)
+    samples, labels = saltus.data.yin_yang_points(20, 7)
+    assert (len(data), data.channels, data.classes) == (20, 5, 3)
+    for s, (times, neurons, label) in enumerate(data):
+        assert label == labels[s]
+        assert np.all(np.diff(times) >= 0)
+        expected = np.append(10e-3 * samples[s], 2e-3)
+        assert np.array_equal(times, expected[neurons])
+        assert sorted(neurons) == [0, 1, 2, 3, 4]
+
+
+def test_fashion_mnist_and_mnist_are_read():
+    data = saltus.data.fashion_mnist(data_folder("fashion_mnist"), "test")
+    assert (len(data), data.channels, data.classes) == (10_000, 784, 10)
+    assert np.bincount(data.labels).tolist() == [1000] * 10
+    with gzip.open(data_folder("fashion_mnist") / "t10k-images-idx3-ubyte.gz") as f:
+        pixels = np.frombuffer(f.read(), np.uint8, offset=16).reshape(-1, 784)
+    times, neurons, _ = data[5]
+    assert set(neurons) == set(np.flatnonzero(pixels[5] > 1))
+    assert np.allclose(times, (1 - pixels[5][neurons] / 255) * 20e-3)
+    mnist = saltus.data.mnist(data_folder("mnist"), "test")
+    assert (len(mnist), mnist.labels[:5].tolist()) == (10_000, [7, 2, 1, 0, 4])
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "samples", "channels", "classes"),
+    [
+        ("braille", "braille_test.h5", 270, 24, 27),
+        ("nmnist_small", "nmnist_small_test.h5", 100, 2312, 10),
+        ("fsdd", "fsdd70_test.h5", 300, 70, 10),
+    ],
+)
+def test_spike_files_in_shds_layout_are_read(name, file, samples, channels, classes):
+    data = saltus.data.read_spike_file(data_folder(name) / file, channels)
+    assert (len(data), data.channels, data.classes) == (samples, channels, classes)
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(data_folder(name) / file) as f:
+        for s in (0, samples // 2, samples - 1):
+            times, neurons, label = data[s]
+            assert label == f["labels"][s]
+            order = np.argsort(f["spikes/times"][s].astype(float), kind="stable")
+            assert np.array_equal(times, f["spikes/times"][s].astype(float)[order])
+            assert np.array_equal(neurons, f["spikes/units"][s][order])
+
+
+def test_sources_refuse_what_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="split is 'dev'"):
+        saltus.data.yin_yang("dev")
+    with pytest.raises(ValueError, match="split is 'validation'"):
+        saltus.data.mnist(tmp_path, "validation")
+    with pytest.raises(OSError, match="train-images"):
+        saltus.data.mnist(tmp_path)
+    with pytest.raises(OSError, match=r"no\.h5"):
+        saltus.data.read_spike_file(tmp_path / "no.h5")
+    with pytest.raises(TypeError, match="n: expected an integer"):
+        saltus.data.yin_yang(n=2.5)
+
+
+# --- labelled spikes -----------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.lists(st.integers(-6, 5), max_size=8))
+def test_a_choice_of_samples_holds_those_samples(seed, chosen):
+    data = sample_data(seed)
+    part = data[np.array(chosen, int)]
+    check(part)
+    assert len(part) == len(chosen)
+    for k, s in enumerate(chosen):
+        for a, b in zip(part[k], data[s], strict=True):
+            assert np.array_equal(a, b)
+    assert np.array_equal(data[1:4].labels, data.labels[1:4])
+    assert np.array_equal(data[data.labels == 1].labels, data.labels[data.labels == 1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([0.0, 1.0], [0, 1], [0, 2]), ValueError, r"labels has shape \(2,\); expected \(1,\)"),
+        (([2.0, 1.0], [0, 1], [0, 1, 2], [0, -1]), ValueError, "labels: -1 is no class"),
+        (([2.0, 1.0], [0, 1], [0, 2], [0]), ValueError, "spikes"),
+        (([1.0, np.nan], [0, 1], [0, 2], [0]), ValueError, "nan"),
+        (([1.0, 2.0], [0, 3], [0, 2], [0]), ValueError, "3"),
+        (([1.0, 2.0], [0, 1], [0, 2], [0.5]), TypeError, "labels: expected an array of integers"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(arguments, error, message):
+    *spikes, labels = arguments if len(arguments) == 4 else (*arguments, [0, 1])
+    with pytest.raises(error, match=message):
+        saltus.data.labelled_spikes(tuple(spikes), labels, 2)
+
+
+def test_an_index_beyond_the_end_is_an_index_error():
+    with pytest.raises(IndexError, match="sample 6 of 6"):
+        sample_data()[6]
+
+
+# --- how spikes enter ----------------------------------------------------------------------------
+
+EVENTS = np.dtype([("t", np.int64), ("x", np.int16), ("p", bool)])
+
+
+def test_all_shapes_of_input_give_the_same_record():
+    times, neurons = [1e-3, 4e-3, 2e-3, 9e-3], [0, 3, 1, 2]
+    forms = {
+        "flat": (np.array(times), np.array(neurons, np.int32), np.array([0, 2, 4])),
+        "lists": (times, neurons, [0, 2, 4]),
+        "samples": [(times[:2], neurons[:2]), (np.array(times[2:]), np.array(neurons[2:]))],
+        "strided": (np.repeat(times, 2)[::2], np.array(neurons, np.uint8), [0, 2, 4]),
+        "tonic": [
+            np.array([(4000, 3, 1), (1000, 0, 1)], EVENTS),
+            np.array([(2000, 1, 1), (9000, 2, 1)], EVENTS),
+        ],
+    }
+    found = {}
+    for name, form in forms.items():
+        record = saltus.simulate(recurrent_net(), {"in": form}, 0.05)
+        found[name] = record.spikes("hidden").times
+    for name, value in found.items():
+        assert np.allclose(value, found["flat"], rtol=1e-12), name
+    one = saltus.simulate(recurrent_net(), {"in": forms["tonic"][0]}, 0.05)
+    assert one.samples == 1
+    assert saltus.simulate(recurrent_net(), {"in": [([], [])] * 3}, 0.05).samples == 3
+
+
+@pytest.mark.parametrize(
+    ("form", "error", "message"),
+    [
+        ([([1e-3], [0, 1])], ValueError, r"inputs\['in'\]\[0\] neurons has shape"),
+        ([(["x"], [0])], TypeError, r"inputs\['in'\]\[0\] times: expected"),
+        ([([2e-3, 1e-3], [0, 1])], ValueError, "times ascend"),
+        ([([1e-3], [4])], ValueError, "neuron"),
+        ([([1e-3], [0.5])], TypeError, "expected an array of integers"),
+        ([3], TypeError, "expected a tuple"),
+        (np.zeros(2, [("t", int), ("y", int)]), ValueError, "expected at least 't' and 'x'"),
+        (np.array([(1, 0, 0), (2, 1, 1)], EVENTS), ValueError, "events differ in 'p'"),
+    ],
+)
+def test_wrong_forms_are_named(form, error, message):
+    with pytest.raises(error, match=message):
+        saltus.simulate(recurrent_net(), {"in": form}, 0.05)
+
+
+def test_first_spikes_and_counts_of_a_record():
+    spikes = saltus.Spikes(
+        np.array([1e-3, 2e-3, 3e-3, 5e-3]), np.array([1, 0, 1, 2], np.int32), np.zeros(4),
+        np.array([0, 3, 3, 4]),
+    )  # fmt: skip
+    first = spikes.first(3, missing=1.0)
+    assert first.tolist() == [[2e-3, 1e-3, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 5e-3]]
+    assert spikes.counts(3).tolist() == [[1, 2, 0], [0, 0, 0], [0, 0, 1]]
+
+
+# --- events --------------------------------------------------------------------------------------
+
+CAMERA = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.int8)])
+
+
+class Recordings:
+    """What Tonic's data sets look like."""
+
+    sensor_size = (4, 3, 2)
+    classes = ("left", "right", "up")
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, k):
+        return self.items[k]
+
+
+def test_events_of_a_camera_are_numbered_by_place_and_polarity():
+    events = np.array([(3, 2, 2_000, 1), (0, 0, 1_000, 0), (1, 2, 1_000, 0)], CAMERA)
+    times, neurons, offsets = saltus.data.from_events(events, (4, 3, 2))
+    assert times.tolist() == [1e-3, 1e-3, 2e-3]
+    assert neurons.tolist() == [0, 9, 12 + 11]
+    assert offsets.tolist() == [0, 3]
+    data = saltus.data.from_tonic(Recordings([(events, 1), (events[:0], 0), (events[:1], 1)]))
+    assert (len(data), data.channels, data.classes) == (3, 24, 3)
+    assert data.labels.tolist() == [1, 0, 1]
+    assert np.diff(data.offsets).tolist() == [3, 0, 1]
+    assert len(saltus.data.from_tonic(Recordings([(events, 1)] * 4), samples=[0, 2])) == 2
+
+
+def test_a_data_set_of_tonic_itself():
+    tonic = pytest.importorskip("tonic", reason="Tonic is not installed")
+
+    class Own(tonic.Dataset):
+        sensor_size = (4, 3, 2)
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, k):
+            return tonic.io.make_structured_array([3], [2], [2_000], [1], dtype=CAMERA), 0
+
+    data = saltus.data.from_tonic(Own(""))
+    assert (data.times.tolist(), data.neurons.tolist()) == ([2e-3], [23])
+
+
+@pytest.mark.parametrize(
+    ("events", "size", "error", "message"),
+    [
+        (np.array([(4, 0, 0, 0)], CAMERA), (4, 3, 2), ValueError, r"'x' is 4; expected 0 to 3"),
+        (np.array([(0, 0, 0, -1)], CAMERA), (4, 3, 2), ValueError, r"'p' is -1; expected 0 to 1"),
+        (np.array([(0, 0, 0, 0)], CAMERA), (4, 0, 2), ValueError, "sensor_size is"),
+        ([np.zeros(3)], (4, 3, 2), TypeError, r"events\[0\]: expected a structured array"),
+    ],
+)
+def test_events_outside_of_the_sensor_are_refused(events, size, error, message):
+    with pytest.raises(error, match=message):
+        saltus.data.from_events(events, size)
+
+
+def test_things_that_are_no_data_sets_are_refused():
+    with pytest.raises(ValueError, match="no sensor_size"):
+        saltus.data.from_tonic([1])
+    with pytest.raises(TypeError, match="expected an integer label; got str"):
+        saltus.data.from_tonic(Recordings([(np.zeros(0, CAMERA), "left")]))
+
+
+# --- augmentations -------------------------------------------------------------------------------
+
+AUGMENTATIONS = {
+    "jitter": partial(saltus.data.jitter_times, std=5e-3),
+    "shift": partial(saltus.data.shift_units, largest=2),
+    "drop": partial(saltus.data.drop_spikes, probability=0.4),
+    "merge": partial(saltus.data.merge_samples, count=5),
+}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6))
+def test_augmented_data_are_data_and_their_seed_decides(name, seed):
+    data = sample_data(seed)
+    before = data.times.copy()
+    a, b = (AUGMENTATIONS[name](data, seed=3) for _ in range(2))
+    check(a)
+    assert np.array_equal(a.times, b.times)
+    assert np.array_equal(a.neurons, b.neurons)
+    assert np.array_equal(data.times, before)
+
+
+def test_what_each_augmentation_does():
+    times = np.linspace(0.05, 0.06, 4000)
+    neurons = np.tile([3, 4, 5, 6], 1000)
+    data = saltus.data.labelled_spikes((times, neurons, np.arange(0, 4001, 40)), [0, 1] * 50, 10)
+    jittered = saltus.data.jitter_times(data, 1e-3, seed=1)
+    moved = np.sort(jittered.times) - times
+    assert abs(moved.mean()) < 1e-4
+    assert len(jittered.times) == 4000
+    dropped = saltus.data.drop_spikes(data, 0.25, seed=1)
+    assert abs(len(dropped.times) - 3000) < 150
+    assert len(saltus.data.drop_spikes(data, 1.0, seed=1).times) == 0
+    shifted = saltus.data.shift_units(data, 2, seed=1)
+    offsets = {int(n.min()) - 3 for _, n, _ in shifted}
+    assert offsets == {-2, -1, 0, 1, 2}
+    merged = saltus.data.merge_samples(data, 30, seed=1)
+    assert len(merged) == 130
+    assert np.array_equal(merged[:100].times, data.times)
+    counts = np.diff(merged.offsets)[100:]
+    assert 30 < counts.mean() < 50
+    for times, _, label in merged[100:]:
+        source = data.times.reshape(100, 40)[label::2].mean(1)
+        assert source.min() - 1e-3 < times.mean() < source.max() + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (partial(saltus.data.jitter_times, std=-1.0), "std is -1"),
+        (partial(saltus.data.shift_units, largest=-1), "largest is -1"),
+        (partial(saltus.data.drop_spikes, probability=1.5), "probability is 1.5"),
+        (partial(saltus.data.merge_samples, count=-1), "count is -1"),
+    ],
+)
+def test_augmentations_refuse_numbers_without_meaning(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(sample_data(), seed=0)
+
+
+# --- downloads -----------------------------------------------------------------------------------
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "served"
+    folder.mkdir()
+    served = HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{served.server_port}/"
+    served.shutdown()
+    served.server_close()
+
+
+def test_fetch_takes_what_was_published_and_nothing_else(server, tmp_path):
+    folder, url = server
+    (folder / "a.gz").write_bytes(gzip.compress(b"the data"))
+    digest = hashlib.sha256(b"the data").hexdigest()
+    source = saltus.data.Source(("http://127.0.0.1:9/", url), {"a.gz": digest})
+    target = saltus.data.fetch("own", tmp_path / "new" / "data", source=source)
+    assert gzip.decompress((target / "a.gz").read_bytes()) == b"the data"
+    (folder / "a.gz").write_bytes(gzip.compress(b"other data"))
+    saltus.data.fetch("own", target, source=source)  # is there, is right, is left alone
+    assert gzip.decompress((target / "a.gz").read_bytes()) == b"the data"
+    (target / "a.gz").write_bytes(b"broken")
+    with pytest.raises(OSError, match=f"expected {digest}"):
+        saltus.data.fetch("own", target, source=source)
+    assert (target / "a.gz").read_bytes() == b"broken"
+
+
+def test_fetch_without_a_network_says_so(tmp_path):
+    source = saltus.data.Source(("http://127.0.0.1:9/",), {"a.gz": "0" * 64})
+    with pytest.raises(OSError, match=r"is there a network\?.*http://127\.0\.0\.1:9/a\.gz"):
+        saltus.data.fetch("own", tmp_path, source=source)
+    with pytest.raises(ValueError, match="name is 'shd'; expected one of mnist, fashion_mnist"):
+        saltus.data.fetch("shd", tmp_path)
+
+
+def test_the_checksums_are_those_of_the_published_files():
+    for name in ("mnist", "fashion_mnist"):
+        target = data_folder(name)
+        assert saltus.data.fetch(name, target) == target  # nothing to download

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples run, and end as they say; so do the Python blocks of README and guides."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .networks import data_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(script, *arguments, cwd):
+    command = [sys.executable, ROOT / "examples" / script, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_python_gradient(tmp_path):
+    assert "relative error" in run("python_gradient.py", cwd=tmp_path)
+
+
+def test_python_train(tmp_path):
+    out = run("python_train.py", "--epochs", 3, cwd=tmp_path)
+    assert float(re.search(r"test accuracy ([\d.]+) %", out)[1]) > 85
+    assert "saved and loaded to the last bit: True" in out
+
+
+def test_python_torch(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    out = run("python_torch.py", "--epochs", 1, cwd=tmp_path)
+    assert float(re.search(r"test accuracy ([\d.]+) %", out)[1]) > 50
+
+
+def test_python_nir(tmp_path):
+    pytest.importorskip("nir", reason="the package nir is not installed")
+    out = run("python_nir.py", cwd=tmp_path)
+    assert "the same network to the last bit: True" in out
+    assert "pass spike_area=0.0001" in out
+
+
+def test_python_braille_ends_with_a_picture(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    out = run("python_braille.py", data_folder("braille"), "--epochs", 1, cwd=tmp_path)
+    assert float(re.search(r"test accuracy ([\d.]+) %", out)[1]) > 15  # by chance: 4
+    assert (tmp_path / "braille.png").read_bytes().startswith(b"\x89PNG")
+
+
+BLOCKS = [
+    pytest.param(page, block, id=f"{page.stem}-{number}")
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs" / "python").glob("*.md"))]
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.S))
+    if "# not run" not in block
+]
+
+
+@pytest.mark.parametrize(("page", "block"), BLOCKS)
+def test_python_in_the_documentation_runs(page, block, tmp_path):
+    for module in re.findall(r"^import (\w+)", block, re.M):
+        pytest.importorskip(module, reason=f"{module} is not installed")
+    code = ["-c", block]
+    result = subprocess.run(
+        [sys.executable, *code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert result.returncode == 0, result.stderr

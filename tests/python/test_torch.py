@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""saltus.torch: gradients against differences and against the core, and how it lives in PyTorch."""
+
+import functools
+import socket
+
+import numpy as np
+import pytest
+import saltus
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+import saltus.torch as st  # noqa: E402
+
+from .networks import random_batch, recurrent_net  # noqa: E402
+
+T_END = 0.05
+OUTPUTS = ("hidden.spikes", "out.maxima", "out.integrals", "out.voltages")
+AT = [0.012, 0.031]
+
+
+def as_spikes(batch, grad=False):
+    times, neurons, offsets = batch
+    return st.Spikes(
+        torch.tensor(times, dtype=torch.float64, requires_grad=grad),
+        torch.tensor(neurons, dtype=torch.int64),
+        torch.tensor(offsets, dtype=torch.int64),
+    )
+
+
+def module(output=OUTPUTS, dtype=torch.float64, seed=0, **options):
+    if "out.voltages" in output:
+        options.setdefault("at", AT)
+    options.setdefault("trainable", ("weights", "delays", "neurons"))
+    return st.EventProp(recurrent_net(seed), T_END, output, dtype=dtype, **options)
+
+
+def scaled(outputs):
+    """All outputs as one vector of numbers near 1: times in ms, integrals in ms."""
+    return torch.cat(
+        [
+            1e3 * outputs["hidden.spikes"].times,
+            outputs["out.maxima"].reshape(-1),
+            1e3 * outputs["out.integrals"].reshape(-1),
+            outputs["out.voltages"].reshape(-1),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_gradcheck_passes_for_every_parameter_of_a_recurrent_delayed_network(seed):
+    net = module(seed=seed)
+    batch = as_spikes(random_batch(np.random.default_rng(seed + 1)), grad=True)
+    names = [name for name, _ in net.named_parameters()]
+    assert len(names) == 8 + 5 + 6
+    assert len(net(batch)["hidden.spikes"].times) > 15
+
+    # Times differ by 1e-7 s, other numbers by 1e-6: each well below its scale.
+    def run(unit, *values):
+        parameters = dict(zip(names, values[1:], strict=True))
+        inputs = batch._replace(times=unit * values[0])
+        parameters = {
+            n: p * unit if ("tau" in n or "delay" in n) else p for n, p in parameters.items()
+        }
+        return scaled(torch.func.functional_call(net, parameters, (inputs,)))
+
+    values = [batch.times.detach() * 10]
+    for name, p in net.named_parameters():
+        values.append(p.detach() * (10 if "tau" in name or "delay" in name else 1))
+    values = [v.clone().requires_grad_() for v in values]
+    assert torch.autograd.gradcheck(
+        functools.partial(run, 0.1), values, eps=1e-6, atol=1e-6, rtol=1e-5
+    )
+
+
+def test_gradients_are_those_of_the_core():
+    net = module("out.maxima")
+    batch = random_batch(np.random.default_rng(2))
+    spikes = as_spikes(batch, grad=True)
+    net(spikes).sum().backward()
+    record = saltus.simulate(recurrent_net(), {"in": batch}, T_END)
+    expected = saltus.backward(recurrent_net(), record, maximum_errors={"out": np.ones((3, 2))})
+    for name in recurrent_net():
+        assert np.array_equal(net._parameter(name).grad.numpy(), expected[name]), name
+    assert np.array_equal(spikes.times.grad.numpy(), expected["in.times"])
+
+
+def test_only_what_requires_a_gradient_gets_one():
+    net = module("out.maxima", trainable=["hidden->hidden.weight", "hidden.tau_mem"])
+    net(random_batch(np.random.default_rng(0))).sum().backward()
+    have = {name for name, p in net.named_parameters() if p.grad is not None}
+    assert have == {"projections.hidden->hidden.weight", "populations.hidden.tau_mem"}
+
+
+def test_state_dict_carries_a_network_to_another_module():
+    a, b = module("out.maxima", seed=0), module("out.maxima", seed=5)
+    batch = random_batch(np.random.default_rng(0))
+    assert not torch.equal(a(batch), b(batch))
+    b.load_state_dict(a.state_dict())
+    assert torch.equal(a(batch), b(batch))
+    assert b.network() == recurrent_net(0)
+
+
+def test_it_trains_with_a_torch_optimizer_scheduler_and_a_model_behind_it():
+    torch.manual_seed(0)
+    data = saltus.data.yin_yang(n=256)
+    net = saltus.Sequential(
+        saltus.Input(5),
+        saltus.LIF(60, saltus.Normal(1.5, 0.78)),
+        saltus.LI(20, saltus.Normal(0, 0.5)),
+    )
+    model = torch.nn.Sequential(st.EventProp(net, np.inf, "out.maxima"), torch.nn.Linear(20, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.98)
+    labels = torch.tensor(data.labels, dtype=torch.int64)
+    losses = []
+    for _ in range(50):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(data.spikes), labels)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_spike_times_flow_from_one_module_into_another():
+    net = saltus.Sequential(saltus.Input(4), saltus.LIF(4, saltus.Normal(4, 1)), seed=1)
+    first = st.EventProp(net, T_END, "out.spikes", dtype=torch.float64)
+    second = st.EventProp(net, T_END, "out.spikes", dtype=torch.float64)
+    middle = first(random_batch(np.random.default_rng(0)))
+    second(middle).times.sum().backward()
+    assert first.projections["in->out"].weight.grad.abs().sum() > 0
+
+
+def test_padded_and_back_and_first():
+    batch = as_spikes(([1e-3, 2e-3, 4e-3], [1, 0, 1], [0, 2, 2, 3]), grad=True)
+    times, neurons = batch.padded()
+    assert times.tolist() == [[1e-3, 2e-3], [np.inf, np.inf], [4e-3, np.inf]]
+    assert neurons.tolist() == [[1, 0], [-1, -1], [1, -1]]
+    again = st.from_padded(times.flip(1), neurons.flip(1))
+    for a, b in zip(again, batch, strict=True):
+        assert torch.equal(a, b)
+    again.times.sum().backward()
+    assert batch.times.grad.tolist() == [1, 1, 1]
+    first = batch.first(2, missing=9.0)
+    assert first.tolist() == [[2e-3, 1e-3], [9, 9], [9, 4e-3]]
+    with pytest.raises(ValueError, match="expected the same"):
+        st.from_padded(times, neurons[:, :1])
+
+
+def test_silent_and_empty_batches_give_zero_gradients():
+    net = module(OUTPUTS)
+    net.populations["hidden"].bias.data.zero_()
+    net.populations["hidden"].i_initial.data.zero_()
+    out = net(([], [], [0, 0]))
+    assert len(out["hidden.spikes"].times) == 0
+    scaled(out).sum().backward()
+    assert torch.all(net.projections["hidden->hidden"].weight.grad == 0)
+    assert net(([], [], [0]))["out.maxima"].shape == (0, 2)
+
+
+def test_float32_weights_keep_float64_times():
+    net = module(OUTPUTS, dtype=torch.float32)
+    out = net(random_batch(np.random.default_rng(0)))
+    assert out["out.maxima"].dtype == torch.float32
+    assert out["hidden.spikes"].times.dtype == torch.float64
+    scaled(dict(out.items())).sum().backward()
+    assert net.projections["in->hidden"].weight.grad.dtype == torch.float32
+    assert net.projections["in->hidden"].delay.grad.dtype == torch.float64
+
+
+def test_two_forward_passes_before_a_backward_pass_do_not_mix():
+    net = module("out.maxima")
+    batches = [random_batch(np.random.default_rng(k)) for k in (0, 1)]
+    separate = []
+    for batch in batches:
+        net.zero_grad()
+        net(batch).sum().backward()
+        separate.append(net.projections["in->hidden"].weight.grad.clone())
+    net.zero_grad()
+    (net(batches[0]).sum() + net(batches[1]).sum()).backward()
+    assert torch.allclose(net.projections["in->hidden"].weight.grad, sum(separate), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"output": "nowhere.maxima"}, "output is 'nowhere.maxima'"),
+        ({"output": "out.spikes"}, "'out' is LI; expected LIF"),
+        ({"output": "hidden.maxima"}, "'hidden' is LIF; expected LI"),
+        ({"output": "out.voltages", "at": None}, "at: expected times"),
+        ({"output": "out.maxima", "at": [0.0]}, "at: expected times with"),
+        ({"output": "out.maxima", "trainable": ["weight"]}, "trainable names 'weight'"),
+        ({"output": "out.maxima", "dtype": torch.float16}, "dtype is torch.float16"),
+    ],
+)
+def test_wrong_arguments_are_refused_when_it_is_built(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        module(**arguments)
+
+
+def _worker(rank, port, batches, results):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
+    )
+    net = torch.nn.parallel.DistributedDataParallel(module("out.maxima", threads=1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-6)
+    for batch in batches:
+        half = saltus.data.labelled_spikes(batch, [0] * 4, 4)[rank * 2 : rank * 2 + 2]
+        optimizer.zero_grad()
+        net(half.spikes).mean().backward()
+        optimizer.step()
+    if rank == 0:
+        results.update({n: p.detach().numpy().copy() for n, p in net.module.named_parameters()})
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_train_to_what_one_trains_to():
+    batches = [random_batch(np.random.default_rng(k), samples=4) for k in range(3)]
+    alone = module("out.maxima", threads=1)
+    start = {n: p.detach().numpy().copy() for n, p in alone.named_parameters()}
+    optimizer = torch.optim.SGD(alone.parameters(), lr=1e-6)
+    for batch in batches:
+        optimizer.zero_grad()
+        alone(batch).mean().backward()
+        optimizer.step()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with torch.multiprocessing.get_context("spawn").Manager() as manager:
+        results = manager.dict()
+        torch.multiprocessing.spawn(_worker, (port, batches, results), nprocs=2)
+        results = dict(results)
+    moved = 0
+    for name, p in alone.named_parameters():
+        step = np.abs(p.detach().numpy() - start[name]).max()
+        moved += step > 0
+        assert np.abs(results[name] - p.detach().numpy()).max() <= 1e-9 * step + 1e-16, name
+    assert moved > 10

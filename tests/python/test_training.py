@@ -1,0 +1,611 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers, losses, optimisers, fit, saving: what they do, and what they refuse."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+import saltus
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .networks import random_batch, recurrent_net
+
+DATA = saltus.data.yin_yang(n=300)
+
+
+def yin_yang_net(seed=0, out=saltus.LIF):
+    return saltus.Sequential(
+        saltus.Input(5),
+        saltus.LIF(40, saltus.Normal(1.5, 0.78)),
+        out(3, saltus.Normal(3, 0.5)),
+        seed=seed,
+    )
+
+
+def fit(net, loss, **options):
+    defaults = {"epochs": 2, "progress": False, "dtype": np.float64}
+    return saltus.fit(net, DATA, loss, np.inf, **(defaults | options))
+
+
+def written_out(loss):
+    """The same loss as a function, for which `fit` takes the loop in Python."""
+
+    def function(record, labels):
+        return loss(record, labels)
+
+    return function
+
+
+# --- layers --------------------------------------------------------------------------------------
+
+
+def test_sequential_is_the_network_that_its_layers_say():
+    weight = np.ones((3, 2))
+    net = saltus.Sequential(
+        saltus.Input(4, name="pixels"),
+        saltus.LIF(3, saltus.Normal(0, 1), delay=1e-3, tau_mem=10e-3),
+        saltus.LIF(2, weight, recurrent=saltus.Recurrent(np.eye(2), [1e-3, 2e-3])),
+        saltus.LI(2, saltus.Normal(2, 0), tau_syn=[1e-3, 2e-3]),
+        seed=3,
+    )
+    assert net.populations == ("pixels", "hidden1", "hidden2", "out")
+    assert net.projections == (
+        "pixels->hidden1", "hidden1->hidden2", "hidden2->hidden2", "hidden2->out",
+    )  # fmt: skip
+    assert net["hidden1.tau_mem"] == 10e-3
+    assert net["pixels->hidden1.delay"] == 1e-3
+    assert np.array_equal(net["hidden1->hidden2.weight"], weight)
+    assert np.array_equal(net["hidden2->out.weight"], np.full((2, 2), 2.0))
+    assert "hidden1" in str(net)
+    assert "4 x 3" in str(net)
+
+
+def test_a_seed_gives_the_same_first_weights():
+    assert yin_yang_net(1) == yin_yang_net(1)
+    assert yin_yang_net(1) != yin_yang_net(2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "message"),
+    [
+        ((), ValueError, "0 layers"),
+        ((saltus.Input(2),), ValueError, "1 layers"),
+        ((saltus.LI(2, np.ones((2, 2))),), ValueError, "layer 0 is LI; expected Input first"),
+        ((saltus.Input(2), 3), TypeError, "layer 1: expected a saltus.Input, LIF or LI; got int"),
+        (
+            (saltus.Input(2), saltus.LI(2, np.ones((2, 2))), saltus.LIF(1, np.ones((2, 1)))),
+            ValueError,
+            "layer 1 is LI, which never spikes",
+        ),
+        ((saltus.Input(2), saltus.LIF(2, np.ones((3, 2)))), ValueError, "weight has shape"),
+        ((saltus.Input(2), saltus.LIF(2, np.ones((2, 2)), v_reset=1.0)), ValueError, "v_reset"),
+        (
+            (saltus.Input(2), saltus.LIF(2, np.ones((2, 2)), recurrent=1.0)),
+            TypeError,
+            "expected a saltus.Recurrent; got float",
+        ),
+    ],
+)
+def test_wrong_layers_are_refused(layers, error, message):
+    with pytest.raises(error, match=message):
+        saltus.Sequential(*layers)
+
+
+# --- losses --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "out"),
+    [
+        (saltus.FirstSpike(alpha=0.01), saltus.LIF),
+        (saltus.MaximumVoltage(), saltus.LI),
+        (saltus.IntegratedVoltage(), saltus.LI),
+    ],
+)
+def test_errors_of_a_loss_are_its_derivatives(loss, out):
+    net = yin_yang_net(out=out)
+    part = DATA[:20]
+    name, step = "hidden->out.weight", 1e-6
+    record = saltus.simulate(net, {"in": part.spikes}, np.inf)
+    result = loss(record, part.labels)
+    gradient = saltus.backward(net, record, **result.errors)[name]
+    assert np.abs(gradient).max() > 0
+    for entry in [(0, 0), (7, 1), (33, 2)]:
+        values = []
+        for change in (step, -step):
+            moved = net.copy()
+            moved[name][entry] += change
+            values.append(
+                loss(saltus.simulate(moved, {"in": part.spikes}, np.inf), part.labels).value
+            )
+        difference = (values[0] - values[1]) / (2 * step)
+        assert abs(gradient[entry] - difference) < 1e-6 * np.abs(gradient).max()
+
+
+def test_first_spike_loss_is_its_formula():
+    net = yin_yang_net()
+    part = DATA[:5]
+    record = saltus.simulate(net, {"in": part.spikes}, np.inf)
+    loss = saltus.FirstSpike(tau_0=1e-3, tau_1=5e-3, alpha=0.1, t_missing=50e-3)
+    t = record.spikes("out").first(3, missing=50e-3)
+    own = t[np.arange(5), part.labels]
+    scores = -t / 1e-3
+    expected = np.log(np.exp(scores - scores.max(1, keepdims=True)).sum(1)) + scores.max(1)
+    expected += own / 1e-3 + 0.1 * np.expm1(own / 5e-3)
+    result = loss(record, part.labels)
+    assert np.isclose(result.value, expected.mean(), rtol=1e-12)
+    assert np.array_equal(result.predictions, t.argmin(1))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: saltus.FirstSpike(tau_0=0.0), ValueError, "tau_0 is 0.0"),
+        (lambda: saltus.FirstSpike(alpha=-1), ValueError, "alpha is -1"),
+        (lambda: saltus.FirstSpike(tau_1="x"), TypeError, "tau_1: expected a number; got str"),
+        (lambda: saltus.IntegratedVoltage(np.nan), ValueError, "tau_integral is nan"),
+        (lambda: saltus.Adam(lr=-1.0), ValueError, "lr is -1"),
+        (lambda: saltus.Adam(beta_1=1.0), ValueError, "beta_1 is 1"),
+        (lambda: saltus.SGD(momentum="much"), TypeError, "momentum: expected a number"),
+        (lambda: saltus.Normal(0, -1), ValueError, "std is -1"),
+        (lambda: saltus.EarlyStopping(watch="los"), ValueError, "watch is 'los'"),
+    ],
+)
+def test_settings_without_meaning_are_refused_when_made(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_loss_refuses_labels_that_do_not_fit():
+    record = saltus.simulate(yin_yang_net(), {"in": DATA[:3].spikes}, np.inf)
+    loss = saltus.FirstSpike()
+    with pytest.raises(ValueError, match=r"labels has shape \(2,\); expected \(3,\)"):
+        loss(record, [0, 1])
+    with pytest.raises(ValueError, match="label 1 is 3"):
+        loss(record, [0, 3, 1])
+    with pytest.raises(TypeError, match="labels: expected an array of integers"):
+        loss(record, [0.0, 1.0, 2.0])
+
+
+# --- optimisers ----------------------------------------------------------------------------------
+
+
+def test_adam_is_its_formula():
+    net = recurrent_net()
+    adam = saltus.Adam(lr=0.01)
+    rng = np.random.default_rng(0)
+    name = "hidden->hidden.weight"
+    w, m, v = net[name].copy(), 0.0, 0.0
+    for k in range(1, 4):
+        g = rng.normal(size=w.shape)
+        adam.step(net, {name: g})
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        w = w - 0.01 * (m / (1 - 0.9**k)) / (np.sqrt(v / (1 - 0.999**k)) + 1e-8)
+    assert np.allclose(net[name], w, rtol=1e-12, atol=0)
+
+
+def test_delays_stay_at_least_0_and_input_times_are_left_out():
+    net = recurrent_net()
+    saltus.SGD(lr=1.0).step(net, {"in->hidden.delay": np.array(5.0), "in.times": np.ones(3)})
+    assert net["in->hidden.delay"] == 0
+    with pytest.raises(ValueError, match="has shape"):
+        saltus.SGD().step(net, {"in->hidden.weight": np.ones(3)})
+    with pytest.raises(KeyError, match="no parameter is called"):
+        saltus.SGD().step(net, {"in->hidden.wait": np.ones(3)})
+
+
+# --- fit -----------------------------------------------------------------------------------------
+
+
+def test_fit_has_the_same_bits_as_the_command_line(tmp_path):
+    program = os.environ.get("SALTUS")
+    if not program:
+        pytest.skip("SALTUS does not name the command; scripts/test.sh sets it")
+    train = [program, "train", "yinyang", "--quiet", "--train-samples", "320", "--out"]
+    subprocess.run([*train, tmp_path / "a", "--epochs", "0"], check=True, capture_output=True)
+    subprocess.run([*train, tmp_path / "b", "--epochs", "3"], check=True, capture_output=True)
+    net = saltus.load(tmp_path / "a" / "model.h5")
+    data = saltus.data.yin_yang()[:320]
+    saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=3, progress=False)
+    assert net == saltus.load(tmp_path / "b" / "model.h5")
+
+
+def test_a_written_loss_trains_as_the_built_in_one_does():
+    built_in, written = yin_yang_net(), yin_yang_net()
+    loss = saltus.FirstSpike()
+    # One minibatch an epoch: then the order of the samples does not matter.
+    options = {"epochs": 4, "batch": len(DATA), "clip_norm": 0.1}
+    options |= {"trainable": ("weights", "tau_mem"), "optimizer": saltus.Adam(lr=1e-4)}
+    a = fit(built_in, loss, **options)
+    b = fit(written, written_out(loss), **options)
+    assert np.allclose(a["loss"], b["loss"], rtol=1e-9)
+    assert a["accuracy"] == b["accuracy"]
+    assert np.allclose(a["gradient_norm"], b["gradient_norm"], rtol=1e-9)
+    assert a["silent_neurons"] == b["silent_neurons"]
+    for name in built_in:
+        assert np.allclose(built_in[name], written[name], rtol=1e-7, atol=1e-9), name
+    assert not np.array_equal(built_in["hidden.tau_mem"], yin_yang_net()["hidden.tau_mem"])
+
+
+def test_only_the_named_parameter_is_trained():
+    net, before = yin_yang_net(), yin_yang_net()
+    fit(net, saltus.FirstSpike(), trainable=["hidden->out.weight"])
+    changed = [name for name in net if not np.array_equal(net[name], before[name])]
+    assert changed == ["hidden->out.weight"]
+
+
+def test_training_learns_and_evaluate_agrees_with_it():
+    net = yin_yang_net()
+    adam = saltus.Adam(lr=2e-2)
+    history = fit(net, saltus.FirstSpike(), epochs=30, validation=DATA, optimizer=adam)
+    assert history[-1].accuracy > 0.75 > history[0].accuracy
+    for loss in (saltus.FirstSpike(), written_out(saltus.FirstSpike())):
+        tested = saltus.evaluate(net, DATA, loss, np.inf, dtype=np.float64)
+        assert np.isclose(tested.loss, history[-1].validation_loss, rtol=1e-12)
+        assert tested.accuracy == history[-1].validation_accuracy
+    assert len(history["lr"]) == 30
+    with pytest.raises(KeyError, match="an epoch has no 'los'"):
+        history["los"]
+
+
+def test_views_of_parameters_stay_valid_while_training():
+    net = yin_yang_net()
+    view = net["in->hidden.weight"]
+    before = view.copy()
+    fit(net, saltus.FirstSpike(), epochs=1)
+    assert not np.array_equal(view, before)
+    assert np.array_equal(view, net["in->hidden.weight"])
+
+
+def test_callbacks_see_each_epoch_and_stop():
+    seen = []
+
+    def stop_at_3(epoch, network):
+        seen.append((epoch.epoch, network["in->hidden.weight"].copy()))
+        return epoch.epoch == 3
+
+    net = yin_yang_net()
+    assert len(fit(net, saltus.FirstSpike(), epochs=9, callbacks=[stop_at_3])) == 3
+    assert [k for k, _ in seen] == [1, 2, 3]
+    assert not np.array_equal(seen[0][1], seen[1][1])
+    assert np.array_equal(seen[2][1], net["in->hidden.weight"])
+
+
+def test_early_stopping_puts_the_best_network_back():
+    stopping = saltus.EarlyStopping(patience=2)
+    snapshots = []
+    net = yin_yang_net()
+    history = fit(
+        net, saltus.FirstSpike(), epochs=40, validation=DATA[:60],
+        optimizer=saltus.Adam(lr=0.1), schedule=saltus.Constant(),
+        callbacks=[stopping, lambda _, n: snapshots.append(n.copy())],
+    )  # fmt: skip
+    losses = history["validation_loss"]
+    assert stopping.best_epoch == int(np.argmin(losses)) + 1
+    assert len(history) == stopping.best_epoch + 2
+    assert net == snapshots[stopping.best_epoch - 1] != snapshots[-1]
+    with pytest.raises(ValueError, match="EarlyStopping watches validation_loss"):
+        fit(net, saltus.FirstSpike(), callbacks=[saltus.EarlyStopping()])
+
+
+def test_schedules_are_their_formulas():
+    assert saltus.Constant().lr(2.0, 7, 10) == 2.0
+    assert np.isclose(saltus.Exponential(0.5).lr(2.0, 3, 10), 0.25)
+    assert np.isclose(saltus.Cosine(1.0).lr(2.0, 0, 10), 2.0)
+
+
+def test_dropout_and_revive_in_the_written_loop():
+    net = yin_yang_net()
+    net["in->hidden.weight"][:, 0] = -1.0
+    loss = saltus.FirstSpike()
+    report = fit(net, written_out(loss), epochs=1, revive=0.1, trainable=["weights"])[0]
+    assert report.revived >= 1
+    assert net["in->hidden.weight"][0, 0] > -1
+    few = fit(yin_yang_net(), written_out(loss), epochs=1, input_dropout=0.9)[0]
+    assert few.hidden_spikes_per_sample < 0.3 * report.hidden_spikes_per_sample
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"loss": saltus.MaximumVoltage()}, ValueError, "readout 'out' is LIF; expected LI"),
+        ({"loss": saltus.FirstSpike(readout="x")}, ValueError, "no population is called 'x'"),
+        ({"loss": saltus.FirstSpike}, TypeError, "loss: expected a saltus.Loss such as"),
+        ({"loss": "first_spike"}, TypeError, "loss: expected a saltus.Loss such as"),
+        ({"loss": lambda r, y: 1.0}, TypeError, "to return a saltus.LossResult; got float"),
+        ({"trainable": ["delays"]}, ValueError, "trainable names 'delays', but the network has"),
+        ({"trainable": ["weight"]}, ValueError, "trainable names 'weight'"),
+        ({"trainable": []}, ValueError, "trainable is empty"),
+        ({"epochs": -1}, ValueError, "epochs is -1"),
+        ({"batch": 0}, ValueError, "batch is 0"),
+        ({"batch": 2.5}, TypeError, "batch: expected an integer; got float"),
+        ({"t_end": 0.0}, ValueError, "t_end is 0.0"),
+        ({"t_end": "long"}, TypeError, "t_end: expected a number"),
+        ({"optimizer": "adam"}, TypeError, "optimizer: expected a saltus.Optimizer; got str"),
+        ({"clip_norm": -1.0}, ValueError, "clip_norm is -1"),
+        ({"dtype": np.int32}, ValueError, "dtype is int32"),
+        ({"data": saltus.data.yin_yang(n=3)[:0]}, ValueError, "data holds no samples"),
+        ({"data": (1, 2, 3)}, TypeError, "data: expected a saltus.data.LabelledSpikes; got tuple"),
+        (
+            {"data": saltus.data.labelled_spikes(([], [], [0, 0]), [0], 4)},
+            ValueError,
+            "data has 4 channels; expected 5",
+        ),
+        (
+            {"data": saltus.data.labelled_spikes(([], [], [0, 0]), [7], 5)},
+            ValueError,
+            "data has a label 7; expected 0 to 2",
+        ),
+    ],
+)
+def test_fit_refuses_what_does_not_fit_together(change, error, message):
+    arguments = {"data": DATA, "loss": saltus.FirstSpike(), "t_end": np.inf, "epochs": 1} | change
+    with pytest.raises(error, match=message):
+        saltus.fit(yin_yang_net(), progress=False, **arguments)
+
+
+def test_fit_refuses_a_readout_that_nothing_reaches():
+    net = saltus.Network()
+    net.add_input("in", 5)
+    net.add_population("out", "LIF", 3)
+    with pytest.raises(ValueError, match="no projections lead from 'in' to readout 'out'"):
+        fit(net, saltus.FirstSpike())
+
+
+def test_progress_goes_to_standard_error(capsys):
+    fit(yin_yang_net(), saltus.FirstSpike(), epochs=2, progress=True, validation=DATA)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 2
+    assert "epoch   2/2" in lines[1]
+    assert "validation" in lines[1]
+
+
+# --- interruption and threads --------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def ctrl_c_after(seconds):
+    timer = threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    yield
+    timer.cancel()
+
+
+@pytest.mark.parametrize("work", ["fit", "simulate"])
+def test_ctrl_c_ends_long_work_soon(work):
+    net = yin_yang_net()
+    before = net.copy()
+    data = saltus.data.yin_yang(n=200_000, seed=1)
+
+    def run():
+        if work == "fit":
+            saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=99, progress=False)
+        while True:
+            saltus.simulate(net, {"in": data.spikes}, np.inf)
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), ctrl_c_after(0.3):
+        run()
+    assert time.monotonic() - start < 3
+    if work == "fit":
+        assert net != before  # what was learnt until then is kept
+    saltus.simulate(net, {"in": DATA.spikes}, np.inf)
+
+
+def test_other_threads_run_while_the_core_works():
+    net, done = yin_yang_net(), []
+    data = saltus.data.yin_yang(n=20_000, seed=1)
+    worker = threading.Thread(
+        target=lambda: done.append(saltus.simulate(net, {"in": data.spikes}, np.inf))
+    )
+    worker.start()
+    ticks = 0
+    while worker.is_alive():
+        ticks += 1
+        time.sleep(0.001)
+    assert ticks > 20
+    assert done[0].samples == 20_000
+
+
+def test_the_number_of_threads_is_a_setting_and_changes_no_bit():
+    net, data = yin_yang_net(), DATA[:50]
+    record = saltus.simulate(net, {"in": data.spikes}, np.inf, threads=1)
+    assert saltus.get_threads() == 1
+    try:
+        for threads in (0, 1, 3):
+            saltus.set_threads(threads)
+            assert saltus.get_threads() == threads
+            again = saltus.simulate(net, {"in": data.spikes}, np.inf)
+            assert np.array_equal(again.spikes("out").times, record.spikes("out").times)
+        with pytest.raises(ValueError, match="threads is -1"):
+            saltus.set_threads(-1)
+        with pytest.raises(TypeError, match="threads: expected an integer"):
+            saltus.set_threads(1.5)
+    finally:
+        saltus.set_threads(1)
+
+
+def test_a_forked_process_can_simulate():
+    net = yin_yang_net()
+    saltus.simulate(net, {"in": DATA.spikes}, np.inf, threads=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads
+        child = os.fork()
+    if child == 0:
+        saltus.simulate(net, {"in": DATA.spikes}, np.inf, threads=0)
+        os._exit(0)
+    for _ in range(200):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.05)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the child hangs")
+    assert status == 0
+
+
+# --- traces --------------------------------------------------------------------------------------
+
+
+def test_currents_obey_their_equation():
+    net = recurrent_net()
+    batch = random_batch(np.random.default_rng(1))
+    record = saltus.simulate(net, {"in": batch}, 0.05)
+    at = np.linspace(0, 0.05, 101)
+    current = record.currents("out", at)
+    spikes = record.spikes("hidden")
+    tau = net["out.tau_syn"]
+    expected = net["out.i_initial"] * np.exp(-at[None, :, None] / tau) + np.zeros((3, 1, 1))
+    for s in range(3):
+        for k in range(spikes.offsets[s], spikes.offsets[s + 1]):
+            n = spikes.neurons[k]
+            since = at - spikes.times[k] - net["hidden->out.delay"][n]
+            after = (since > 0)[:, None] * np.exp(-np.maximum(since, 0)[:, None] / tau)
+            expected[s] += net["hidden->out.weight"][n] * after
+    assert np.allclose(current, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_adjoint_traces_are_derivatives_by_the_state():
+    net = recurrent_net()
+    batch = random_batch(np.random.default_rng(1), samples=1)
+    errors = {"integral_errors": {"out": [[1.0, -2.0]]}}
+    record = saltus.simulate(net, {"in": batch}, 0.05)
+    lambda_v, lambda_i = saltus.adjoint(record, "hidden", [0.0, 0.01, 0.05], **errors)
+    assert lambda_v.shape == lambda_i.shape == (1, 3, 5)
+    gradients = saltus.backward(net, record, **errors)
+    # dL/dI(0), dL/dV(0): the initial values of all neurons are one number for I, one each for V.
+    assert np.isclose(-5e-3 * lambda_i[0, 0].sum(), gradients["hidden.i_initial"], rtol=1e-9)
+    assert np.allclose(-net["hidden.tau_mem"] * lambda_v[0, 0], gradients["hidden.v_initial"])
+    assert np.all(lambda_v[0, 2] == 0)
+    # An arrival at 10 ms raises I: a weight of a channel that spikes then has that derivative.
+    probe = recurrent_net()
+    probe.add_input("probe", 1)
+    probe.connect("probe", "hidden", np.zeros((1, 5)))
+    inputs = {"in": batch, "probe": ([0.01], [0], [0, 1])}
+    gradient = saltus.backward(probe, saltus.simulate(probe, inputs, 0.05), **errors)
+    assert np.allclose(-5e-3 * lambda_i[0, 1], gradient["probe->hidden.weight"][0], rtol=1e-9)
+    # An LI readout under dL/d(integral of V) = g: lambda_V = -g (1 - exp(-(T - t) / tau_mem)).
+    at = np.linspace(0, 0.05, 11)
+    out_v, _ = saltus.adjoint(record, "out", at, **errors)
+    expected = -np.array([1.0, -2.0]) * -np.expm1(-(0.05 - at[:, None]) / 20e-3)
+    assert np.allclose(out_v[0], expected, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("at", [[-1e-3], [2e-3, 1e-3], [0.06], [np.nan], [np.inf]])
+def test_traces_refuse_times_outside(at):
+    record = saltus.simulate(recurrent_net(), {"in": random_batch(np.random.default_rng(0))}, 0.05)
+    for read in (record.currents, record.voltages, lambda p, t: saltus.adjoint(record, p, t)):
+        with pytest.raises(ValueError, match=r"at\["):
+            read("out", at)
+    with pytest.raises(ValueError, match="'in' is an input"):
+        record.currents("in", [0.0])
+
+
+def test_gradients_that_are_not_wanted_are_left_out():
+    net = recurrent_net()
+    record = saltus.simulate(net, {"in": random_batch(np.random.default_rng(0))}, 0.05)
+    errors = {"maximum_errors": {"out": np.ones((3, 2))}}
+    everything = saltus.backward(net, record, **errors)
+    weights = saltus.backward(net, record, **errors, wanted=())
+    assert set(weights) == {f"{p}.weight" for p in net.projections}
+    for name, value in weights.items():
+        assert np.array_equal(value, everything[name])
+    assert "in.times" in saltus.backward(net, record, **errors, wanted=["times"])
+    with pytest.raises(ValueError, match="wanted: 'delay' is no kind"):
+        saltus.backward(net, record, **errors, wanted=["delay"])
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([None, (), (3,), (3, 2)]))
+def test_a_saved_network_comes_back_to_the_bit(tmp_path_factory, seed, delay_shape):
+    rng = np.random.default_rng(seed)
+    net = saltus.Network()
+    net.add_input("in", 3)
+    net.add_population("a", "LIF", 2, tau_mem=rng.uniform(1e-3, 1e-2, 2), bias=rng.normal())
+    net.add_population("b", "LI", 2, tau_syn=rng.uniform(1e-3, 1e-2))
+    delay = None if delay_shape is None else rng.uniform(0, 1e-2, delay_shape)
+    net.connect("in", "a", rng.normal(size=(3, 2)), delay)
+    net.connect("a", "b", rng.normal(size=(2, 2)), name="read it")
+    file = tmp_path_factory.mktemp("saved") / "net.h5"
+    net.save(file)
+    again = saltus.load(file)
+    assert again == net
+    assert list(again) == list(net)
+    net.save(file, dtype=np.float32)
+    assert np.array_equal(saltus.load(file)["in->a.weight"], net["in->a.weight"].astype(np.float32))
+
+
+def test_files_that_are_no_networks_are_refused(tmp_path):
+    with pytest.raises(OSError, match=r"nothing\.h5"):
+        saltus.load(tmp_path / "nothing.h5")
+    (tmp_path / "text.h5").write_text("no")
+    with pytest.raises(OSError, match=r"text\.h5"):
+        saltus.load(tmp_path / "text.h5")
+    with pytest.raises(OSError, match="folder"):
+        recurrent_net().save(tmp_path / "no folder" / "net.h5")
+    with pytest.raises(ValueError, match="dtype is int64"):
+        recurrent_net().save(tmp_path / "net.h5", dtype=np.int64)
+
+
+def test_a_network_with_values_without_meaning_is_not_saved(tmp_path):
+    net = recurrent_net()
+    net["hidden.v_reset"] = 5.0
+    with pytest.raises(ValueError, match="v_reset"):
+        net.save(tmp_path / "net.h5")
+
+
+# --- import --------------------------------------------------------------------------------------
+
+
+def test_import_loads_no_optional_package():
+    code = (
+        "import sys, saltus; "
+        "print([m for m in ('torch', 'jax', 'matplotlib', 'nir', 'h5py') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        saltus.nonsense  # noqa: B018
+
+
+# --- activity ------------------------------------------------------------------------------------
+
+
+def test_weights_are_scaled_until_neurons_spike():
+    net = saltus.Sequential(
+        saltus.Input(5),
+        saltus.LIF(30, saltus.Normal(0.1, 0.1)),
+        saltus.LIF(20, saltus.Normal(9.0, 0.5), recurrent=saltus.Recurrent(np.eye(20), 1e-3)),
+        saltus.LI(3, saltus.Normal(0, 1)),
+    )
+    before = net.copy()
+    inputs = {"in": DATA[:50].spikes}
+    factors = saltus.scale_weights(net, inputs, 0.1, 1.5)
+    assert set(factors) == {"in->hidden1", "hidden1->hidden2"}
+    assert factors["in->hidden1"] > 1 > factors["hidden1->hidden2"]
+    record = saltus.simulate(net, inputs, 0.1)
+    for name, size in (("hidden1", 30), ("hidden2", 20)):
+        assert 1.5 <= len(record.spikes(name)) / (50 * size) < 1.7
+    for name in ("hidden2->hidden2.weight", "hidden2->out.weight"):
+        assert np.array_equal(net[name], before[name])
+    silent = saltus.Sequential(saltus.Input(5), saltus.LIF(3, saltus.Normal(-1, 0), name="a"))
+    with pytest.raises(ValueError, match="a neuron of 'a' spikes only 0 times"):
+        saltus.scale_weights(silent, inputs, 0.1)
+    assert np.all(silent["in->a.weight"] == -1)
+    with pytest.raises(ValueError, match="spikes is 0"):
+        saltus.scale_weights(net, inputs, 0.1, 0.0)
