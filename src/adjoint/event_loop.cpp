@@ -46,9 +46,7 @@ struct Layer {
   std::vector<double> errors;  // E_k
   bool side_by_side;
 
-  void emit(std::size_t j, double t) {
-    segments.add(j, {t, lambda.get(j), lambda.source(j)});
-  }
+  void emit(std::size_t j, double t) { segments.add(j, {t, lambda.get(j), lambda.source(j)}); }
   void hold(std::size_t j) {
     lambda.set(j, {0, lambda.get(j).i}, 0);
     held[j] = true;
@@ -193,8 +191,9 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       case Kind::spike: {
         const auto j = static_cast<std::size_t>(p.neurons[event.number]);
         const auto lambda = layer.lambda.get(j);
-        const Real before = jump_over_spike(p, event.number, layer.held[j] ? layer.after[j] : lambda.v,
-                                            layer.errors[event.number], layer.segments.jumps[j]);
+        const Real before =
+            jump_over_spike(p, event.number, layer.held[j] ? layer.after[j] : lambda.v,
+                            layer.errors[event.number], layer.segments.jumps[j]);
         layer.lambda.set(j, {before, lambda.i}, p.driving_source(j));
         layer.after[j] = 0;
         layer.held[j] = false;

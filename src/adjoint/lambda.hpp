@@ -59,9 +59,9 @@ struct Target {
   double* errors = nullptr;  // of the source's spikes in this sample; null if not wanted
 };
 
-/// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1 that
-/// see the same arrivals: lambda of each is 0 until its first segment, and is read anew where it
-/// enters the next.
+/// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1
+/// that see the same arrivals: lambda of each is 0 until its first segment, and is read anew where
+/// it enters the next.
 /// @param width    at least widest_vector, unless the rows are filled up
 /// @param targets  by number of the projection
 void read_arrivals(const neuron::TimeConstants& tc, const Segments<float>& segments,

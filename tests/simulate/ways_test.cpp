@@ -347,8 +347,8 @@ TEST(Kernels, ScalarAndVectorGiveTheSameBitsInFloat32OnEveryInstructionSet) {
   compare_kernels<float>();
 }
 
-// A recurrent layer, by windows or by the event loop, and a readout: spikes and maxima have the bits
-// of the scalar path, gradients agree to rounding.
+// A recurrent layer, by windows or by the event loop, and a readout: spikes and maxima have the
+// bits of the scalar path, gradients agree to rounding.
 template <class Real>
 void compare_cycles(std::uint64_t seed, std::size_t size, double ratio, double delay,
                     std::size_t& spikes, double& worst) {
