@@ -69,6 +69,7 @@ TEST(Smoothing, wakes_a_network_that_is_silent) {
   off.loss.kind = on.loss.kind = LossKind::integrated_voltage;
   off.train.batch = on.train.batch = 4;
   on.train.smooth_decay = 1;
+  off.train.schedule = on.train.schedule = ScheduleKind::constant;
   auto exact = trainer_of(off, data, 0.3f), smooth = trainer_of(on, data, 0.3f);
   EpochReport left, woken;
   for (int epoch = 0; epoch < 40; ++epoch) {
