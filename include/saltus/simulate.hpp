@@ -49,6 +49,7 @@ struct SpikeRecord {
   std::vector<Real> currents;          ///< [spikes] I just before the spike
   std::vector<Real> release_currents;  ///< [spikes] I at the end of the refractory time, 0 if that
                                        ///< lies after the sample; empty without refractory time
+  std::vector<Real> thresholds;        ///< [spikes] where each was fired; empty: at v_threshold
 };
 
 /// All that the adjoint needs of a forward pass: per population its spikes (empty for inputs and

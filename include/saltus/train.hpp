@@ -51,6 +51,13 @@ struct TrainSettings {
   /// raised by this share of the root mean square of its projection. 0: off.
   double revive = 0;
 
+  /// Standard deviation of the noise that thresholds are thought to have, in units of V: then the
+  /// gradient sees spikes appear and vanish (docs/ghosts.md). It shrinks by a factor an epoch, down
+  /// to `smooth_end`, below which it is 0: the exact gradient, to the last bit. 0: off.
+  double smooth_threshold = 0;
+  double smooth_decay = 0.8;
+  double smooth_end = 0.01;
+
   /// What the optimiser may change: weights, delays and names of neuron parameters.
   std::vector<std::string> trainable = {"weights"};
 };
@@ -58,6 +65,9 @@ struct TrainSettings {
 /// @throws InvalidInput  the first setting without a meaning: its name, its value, what was
 /// expected
 void check(const TrainSettings& settings);
+
+/// The standard deviation of the thresholds of an epoch, counted from 0.
+double smoothing_sigma(const TrainSettings& settings, int epoch);
 
 /// The learning rate of an epoch, counted from 0.
 double learning_rate(const TrainSettings& settings, int epoch);
@@ -74,7 +84,12 @@ struct EpochReport {
   std::size_t silent_neurons = 0;  ///< LIF neurons that never spiked
   std::size_t silent_labels = 0;   ///< samples whose label's output was silent
   std::size_t revived = 0;
-  bool complete = true;  ///< false: stopped in between
+  double smoothing_sigma = 0;  ///< of the thresholds; 0: exact gradients alone
+  double ghosts_per_sample =
+      0;                   ///< spikes that nearly exist or nearly do not, that were counted in
+  double ghost_share = 0;  ///< norm of what they add to the gradient, relative to the whole; of the
+                           ///< first minibatch
+  bool complete = true;    ///< false: stopped in between
 };
 
 struct Evaluation {

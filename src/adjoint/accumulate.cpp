@@ -102,6 +102,20 @@ class Reader {
   }
 };
 
+// The free pieces of neuron j, and its ghosts at arrivals, which move with them.
+template <class Real>
+void read_ghosts(const SampleGhosts<Real>& ghosts, const neuron::Lif<Real>& n,
+                 const Arrivals<Real>& arrivals, std::size_t j, Reader<Real>& reader) {
+  for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
+    if (terms::ghost_free_synapses) reader.read(n, piece.segments(), arrivals, j);
+  }
+  for (std::size_t k = ghosts.first[j]; k < ghosts.first[j + 1]; ++k) {
+    const Ghost<Real>& g = (*ghosts.list)[k];
+    if (g.place != Place::arrival || ghosts.errors[k] == 0 || !terms::ghost_kink) continue;
+    reader.read_kink(arrivals, j, g.time, ghosts.errors[k] * slope_before(n, g));
+  }
+}
+
 template <class Real>
 bool errors_wanted(const Pass<Real>& pass, std::size_t source, std::size_t target) {
   const auto& populations = pass.plan.network->populations();
@@ -192,6 +206,10 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         const auto own = segments.of(j);
         const auto& n = plan.neuron(j);
         if (!in_vectors && !own.empty()) reader.read(n, own, timeline.of(j), j);
+        if (pass.ghosts) {
+          const SampleGhosts<Real>& ghosts = (*pass.ghosts)[s][population];
+          if (ghosts.any(j)) read_ghosts(ghosts, n, timeline.of(j), j, reader);
+        }
         const std::size_t at = s * size + j;
         if (terms::kink_time && !errors.maxima.empty() && errors.maxima[at] != 0 &&
             maxima.places[at] == Place::arrival) {

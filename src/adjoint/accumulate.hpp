@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "adjoint/ghosts.hpp"
 #include "adjoint/segments.hpp"
 #include "saltus/adjoint.hpp"
 #include "simulate/plan.hpp"
@@ -27,6 +28,7 @@ struct Pass {
   std::vector<std::vector<Segments<Real>>>& segments;  // [sample][population]
   std::vector<std::vector<double>>& spike_errors;      // [population]: E_k of each spike
   Gradients<Real>& gradients;
+  GhostAdjoint<Real>* ghosts = nullptr;
 
   SpikeView spikes_of(std::size_t population) const {
     const int input = plan.input_number[population];
@@ -39,6 +41,10 @@ struct Pass {
 /// adjoint/accumulate.cpp
 template <class Real>
 void accumulate_synapses(Pass<Real>& pass, std::size_t population);
+
+/// What the free pieces of ghosts add to the parameters of `population`. adjoint/ghosts.cpp
+template <class Real>
+void accumulate_free_pieces(Pass<Real>& pass, std::size_t population);
 
 /// The parameters of the neurons of `population`. adjoint/parameters.cpp
 template <class Real>

@@ -12,6 +12,7 @@
 #include "adjoint/run.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
+#include "saltus/ghosts.hpp"
 #include "simulate/parallel.hpp"
 
 namespace saltus {
@@ -93,6 +94,31 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
 
 namespace {
 
+template <class Real>
+void check_ghosts(const Network<Real>& network, const Record<Real>& record,
+                  const Ghosts<Real>& ghosts) {
+  const auto& populations = network.populations();
+  bool fits = ghosts.populations.size() == populations.size();
+  for (std::size_t p = 0; fits && p < populations.size(); ++p) {
+    const bool lif = populations[p].model == Model::lif;
+    fits = ghosts.populations[p].size() == (lif ? record.samples : 0);
+    for (std::size_t s = 0; fits && s < ghosts.populations[p].size(); ++s) {
+      const auto& offsets = record.populations[p].spikes.offsets;
+      const std::int64_t spikes = offsets[s + 1] - offsets[s];
+      std::int32_t before = 0;
+      for (const Ghost<Real>& g : ghosts.populations[p][s]) {
+        fits = fits && g.neuron >= before &&
+               static_cast<std::size_t>(g.neuron) < populations[p].size && g.behind < spikes;
+        before = g.neuron;
+      }
+    }
+  }
+  if (!fits) {
+    throw InvalidInput(
+        "the ghosts do not fit the record; expected those that find_ghosts() returned for it");
+  }
+}
+
 // Keeps the memory that `g` has.
 template <class Real>
 void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<Real>& g) {
@@ -129,8 +155,8 @@ void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<R
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
-              Timelines<Real>* timelines, BackwardMemory<Real>& memory,
-              Gradients<Real>& gradients) {
+              Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients,
+              Ghosts<Real>* ghosts) {
   const Network<Real>& network = *plan.network;
   const std::size_t count = network.populations().size();
   set_to_zero(network, wanted, gradients);
@@ -145,6 +171,11 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
                   gradients};
   pass.segments.resize(inputs.samples());
   for (auto& sample : pass.segments) sample.resize(count);
+  GhostAdjoint<Real> ghost_adjoint;
+  if (ghosts && ghosts->count() > 0) {
+    ghost_adjoint = start_ghosts(plan, inputs.samples(), *ghosts);
+    pass.ghosts = &ghost_adjoint;
+  }
   pass.spike_errors.resize(count);
   for (std::size_t p = 0; p < count; ++p) {
     pass.spike_errors[p].assign(pass.spikes_of(p).times.size(), 0);
@@ -153,8 +184,12 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
   }
 
   for (auto c = plan.components.rbegin(); c != plan.components.rend(); ++c) {
+    for (const std::size_t population : c->component.populations) {
+      if (pass.ghosts) read_probes(pass, population);
+    }
     parallel_for(threads, inputs.samples(), [&](std::size_t s) {
-      const SampleAdjoint<Real> sample{plan, inputs, record, errors, s};
+      const SampleAdjoint<Real> sample{plan,   inputs, record,
+                                       errors, s,      pass.ghosts ? &ghost_adjoint[s] : nullptr};
       if (c->way == Way::sweep) {
         const std::size_t population = c->component.populations[0];
         sweep_back(sample, population, pass.spike_errors[population], pass.segments[s][population]);
@@ -165,6 +200,7 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
     for (const std::size_t population : c->component.populations) {
       accumulate_synapses(pass, population);
       if (wanted.neurons) accumulate_parameters(pass, population);
+      if (wanted.neurons && pass.ghosts) accumulate_free_pieces(pass, population);
     }
   }
   for (const std::size_t p : network.inputs()) {
@@ -186,16 +222,38 @@ Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
   return gradients;
 }
 
+template <class Real>
+Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
+                         const Record<Real>& record, const Errors<Real>& errors,
+                         Ghosts<Real>& ghosts, const Wanted& wanted, const Options& options) {
+  network.check();
+  const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
+  check(plan, inputs);
+  check_errors(network, inputs, record, errors);
+  check_ghosts(network, record, ghosts);
+  Gradients<Real> gradients;
+  BackwardMemory<Real> memory;
+  backward<Real>(plan, inputs, record, errors, wanted, options.threads, nullptr, memory, gradients,
+                 &ghosts);
+  return gradients;
+}
+
 template void check_errors(const Network<float>&, const Inputs&, const Record<float>&,
                            const Errors<float>&);
 template void check_errors(const Network<double>&, const Inputs&, const Record<double>&,
                            const Errors<double>&);
 template void backward(const Plan<float>&, const Inputs&, const Record<float>&,
                        const Errors<float>&, const Wanted&, int, Timelines<float>*,
-                       BackwardMemory<float>&, Gradients<float>&);
+                       BackwardMemory<float>&, Gradients<float>&, Ghosts<float>*);
 template void backward(const Plan<double>&, const Inputs&, const Record<double>&,
                        const Errors<double>&, const Wanted&, int, Timelines<double>*,
-                       BackwardMemory<double>&, Gradients<double>&);
+                       BackwardMemory<double>&, Gradients<double>&, Ghosts<double>*);
+template Gradients<float> backward(const Network<float>&, const Inputs&, const Record<float>&,
+                                   const Errors<float>&, Ghosts<float>&, const Wanted&,
+                                   const Options&);
+template Gradients<double> backward(const Network<double>&, const Inputs&, const Record<double>&,
+                                    const Errors<double>&, Ghosts<double>&, const Wanted&,
+                                    const Options&);
 template Gradients<float> backward(const Network<float>&, const Inputs&, const Record<float>&,
                                    const Errors<float>&, const Wanted&, const Options&);
 template Gradients<double> backward(const Network<double>&, const Inputs&, const Record<double>&,

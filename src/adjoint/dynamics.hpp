@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "adjoint/ghosts.hpp"
 #include "adjoint/segments.hpp"
 #include "network/graph.hpp"
 #include "saltus/adjoint.hpp"
@@ -22,6 +23,7 @@ struct SampleAdjoint {
   const Record<Real>& record;
   const Errors<Real>& errors;
   std::size_t sample;
+  std::vector<SampleGhosts<Real>>* ghosts = nullptr;  // per population
 
   double end() const { return inputs.end(sample); }
 };
@@ -36,7 +38,8 @@ struct PopulationAdjoint {
   double end;
   std::span<const double> times;  // spikes of the sample
   std::span<const std::int32_t> neurons;
-  std::span<const Real> currents, release_currents;
+  std::span<const Real> currents, release_currents, thresholds;
+  SampleGhosts<Real>* ghosts = nullptr;
   std::span<const double> spike_errors;  // E_k without what comes from inside the component
 
   PopulationAdjoint(const SampleAdjoint<Real>& s, std::size_t population,
@@ -46,7 +49,10 @@ struct PopulationAdjoint {
         maxima(s.errors.maxima[population]),
         size(s.plan.size(population)),
         sample(s.sample),
-        end(s.end()) {
+        end(s.end()),
+        ghosts(s.ghosts && s.plan.network->populations()[population].model == Model::lif
+                   ? &(*s.ghosts)[population]
+                   : nullptr) {
     const SpikeRecord<Real>& r = s.record.populations[population];
     const auto first = static_cast<std::size_t>(r.spikes.offsets[sample]);
     const auto count = static_cast<std::size_t>(r.spikes.offsets[sample + 1]) - first;
@@ -56,6 +62,7 @@ struct PopulationAdjoint {
     if (!r.release_currents.empty()) {
       release_currents = std::span(r.release_currents).subspan(first, count);
     }
+    if (!r.thresholds.empty()) thresholds = std::span(r.thresholds).subspan(first, count);
     if (!all_spike_errors.empty()) {
       spike_errors = std::span(all_spike_errors).subspan(first, count);
     }
@@ -72,6 +79,11 @@ struct PopulationAdjoint {
   }
   Real release_current(std::size_t k) const {
     return release_currents.empty() ? currents[k] : release_currents[k];
+  }
+  /// Where spike k was fired.
+  Real threshold(std::size_t k) const {
+    return thresholds.empty() ? plan.neuron(static_cast<std::size_t>(neurons[k])).theta
+                              : thresholds[k];
   }
   /// lambda at the end of the sample: 0, or where it settles if the sample never ends.
   neuron::Adjoint<Real> last(std::size_t j) const {
@@ -90,10 +102,10 @@ Real jump_over_spike(const PopulationAdjoint<Real>& p, std::size_t k, Real after
   const auto j = static_cast<std::size_t>(p.neurons[k]);
   const auto& n = p.plan.neuron(j);
   const Real g = p.source(j);
-  if (terms::loss_jump) error += g * (n.theta - n.v_reset);
+  if (terms::loss_jump) error += g * (p.threshold(k) - n.v_reset);
   if (!terms::release_lambda && n.tau_ref > 0) after = 0;
-  const Real before =
-      neuron::jump_back(n, after, static_cast<Real>(error), p.currents[k], p.release_current(k));
+  const Real before = neuron::jump_back(n, after, static_cast<Real>(error), p.currents[k],
+                                        p.release_current(k), p.threshold(k));
   const double held = std::min(p.times[k] + n.tau_ref, p.end) - p.times[k];
   if (terms::threshold_sum) sums.v_threshold += n.tc.tau_mem * static_cast<double>(before);
   if (terms::reset_sum) sums.v_reset -= n.tc.tau_mem * static_cast<double>(after);

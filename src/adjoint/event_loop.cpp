@@ -5,8 +5,9 @@
 //     an arrival inside the component:  E_k += sum_j w_jn (lambda_V,j - lambda_I,j), on its right
 //     a spike:                          the jump, with the E_k gathered so far
 //
-// At one instant arrivals come first, then spikes, releases, samples. (A sample at the very time of
-// a release sees V still held.)
+// A probe, the would-be spike of a ghost (docs/ghosts.md), arrives like a spike, and hands what it
+// finds to its ghost. At one instant arrivals come first, then ghosts, which may move with them,
+// then spikes, releases, samples. (A sample at the very time of a release sees V still held.)
 #include <algorithm>
 
 #include "adjoint/dynamics.hpp"
@@ -16,7 +17,7 @@
 namespace saltus {
 namespace {
 
-enum class Kind : std::uint8_t { arrival, spike, release, sample };
+enum class Kind : std::uint8_t { arrival, probe, ghost, spike, release, sample };
 
 struct Event {
   double time;
@@ -45,8 +46,13 @@ struct Layer {
   std::vector<Real> after;     // lambda_V at the release of the spike to come
   std::vector<double> errors;  // E_k
   bool side_by_side;
+  std::vector<FreePiece<Real>> free = {};               // that hold the present time
+  std::vector<std::vector<Segment<Real>>> behind = {};  // per neuron, latest first; if ghosts
 
-  void emit(std::size_t j, double t) { segments.add(j, {t, lambda.get(j), lambda.source(j)}); }
+  void emit(std::size_t j, double t) {
+    segments.add(j, {t, lambda.get(j), lambda.source(j)});
+    if (p.ghosts) behind[j].push_back({t, lambda.get(j), lambda.source(j)});
+  }
   void hold(std::size_t j) {
     lambda.set(j, {0, lambda.get(j).i}, 0);
     held[j] = true;
@@ -78,6 +84,21 @@ struct Layer {
     const Real v = terms::lambda_v_in_e ? l.v : Real(0), i = terms::lambda_i_in_e ? l.i : Real(0);
     return static_cast<double>(weight * (v - i));
   }
+
+  // The sum of found(neuron, lambda) over the free pieces that an event reaches.
+  template <class Found>
+  double on_free_pieces(const Event& event, Found&& found) const {
+    double sum = 0;
+    for (const FreePiece<Real>& piece : free) {
+      if (event.column != any_column && event.column != piece.neuron) continue;
+      sum += found(piece.neuron, piece.read(p.plan.neuron(piece.neuron).tc, event.time));
+    }
+    return sum;
+  }
+  double error_on_free_pieces(const Event& event, const Real* row) const {
+    return on_free_pieces(
+        event, [&](std::size_t j, const neuron::Adjoint<Real>& l) { return error(row[j], l); });
+  }
 };
 
 }  // namespace
@@ -97,6 +118,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
                       {},
                       {},
                       false};
+    if (layer.p.ghosts) layer.behind.resize(layer.p.size);
     layer.side_by_side = layer.p.plan.in_step() && !sample.plan.scalar;
     layer.lambda.start(layer.p.size);
     layer.segments.start(layer.p.size);
@@ -156,8 +178,24 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
               {at, Kind::arrival, l, k, column, static_cast<std::uint32_t>(number), source});
         }
       }
+      const SampleSpikes probes = sender.ghosts ? sender.ghosts->probes() : SampleSpikes{};
+      for (std::size_t k = 0; k < probes.times.size(); ++k) {
+        for (std::size_t j = 0; j < (per_synapse ? p.size : 1); ++j) {
+          const std::size_t column = per_synapse ? j : any_column;
+          const double at =
+              arrival_time(projections[number], probes.times[k], probes.neurons[k], column, p.size);
+          if (at >= end) continue;
+          events.push_back(
+              {at, Kind::probe, l, k, column, static_cast<std::uint32_t>(number), source});
+        }
+      }
       merge(middle);
     }
+    middle = events.size();
+    for (std::size_t k = 0; p.ghosts && k < p.ghosts->sums.size(); ++k) {
+      events.push_back({(*p.ghosts->list)[k].time, Kind::ghost, l, k});
+    }
+    merge(middle);
     for (std::size_t j = 0; j < p.size; ++j) {
       layer.emit(j, end);
     }
@@ -166,12 +204,28 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
   for (const Event& event : events) {
     Layer<Real>& layer = layers[event.layer];
     const PopulationAdjoint<Real>& p = layer.p;
+    if (event.kind == Kind::probe) {  // peek
+      SampleGhosts<Real>& ghosts = *layers[event.source].p.ghosts;
+      const auto pre = static_cast<std::size_t>(ghosts.neurons[event.number]);
+      const Real* row = sample.plan.rows(event.projection)[pre];
+      const auto found = [&](std::size_t j, const neuron::Adjoint<Real>& lambda) {
+        return -p.plan.neuron(j).tc.tau_syn * static_cast<double>(row[j] * lambda.i);
+      };
+      double sum = layer.on_free_pieces(event, found);
+      const bool one = event.column != any_column;
+      for (std::size_t j = one ? event.column : 0; j < (one ? event.column + 1 : p.size); ++j) {
+        sum += found(j, layer.neuron_after(j, t - event.time));
+      }
+      if (terms::ghost_recurrent_probe) ghosts.book(ghosts.owners[event.number], sum);
+      continue;
+    }
     if (event.kind == Kind::arrival && event.column != any_column) {  // one neuron: peek
       const auto lambda = layer.neuron_after(event.column, t - event.time);
       const auto pre = static_cast<std::size_t>(layers[event.source].p.neurons[event.number]);
       if (terms::recurrent_e) {
         layers[event.source].errors[event.number] +=
-            layer.error(sample.plan.rows(event.projection)[pre][event.column], lambda);
+            layer.error(sample.plan.rows(event.projection)[pre][event.column], lambda) +
+            layer.error_on_free_pieces(event, sample.plan.rows(event.projection)[pre]);
       }
       continue;
     }
@@ -185,16 +239,24 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
         if (!terms::recurrent_e) break;
         Layer<Real>& sender = layers[event.source];
         const auto pre = static_cast<std::size_t>(sender.p.neurons[event.number]);
-        sender.errors[event.number] += layer.error(sample.plan.rows(event.projection), pre);
+        sender.errors[event.number] +=
+            layer.error(sample.plan.rows(event.projection), pre) +
+            layer.error_on_free_pieces(event, sample.plan.rows(event.projection)[pre]);
         break;
       }
       case Kind::spike: {
         const auto j = static_cast<std::size_t>(p.neurons[event.number]);
-        const auto lambda = layer.lambda.get(j);
-        const Real before =
-            jump_over_spike(p, event.number, layer.held[j] ? layer.after[j] : lambda.v,
-                            layer.errors[event.number], layer.segments.jumps[j]);
-        layer.lambda.set(j, {before, lambda.i}, p.driving_source(j));
+        auto lambda = layer.lambda.get(j);
+        lambda.v = jump_over_spike(p, event.number, layer.held[j] ? layer.after[j] : lambda.v,
+                                   layer.errors[event.number], layer.segments.jumps[j]);
+        std::erase_if(layer.free, [&](const FreePiece<Real>& piece) {
+          if (piece.spike != event.number) return false;
+          const auto handed = piece.read(p.plan.neuron(j).tc, event.time);
+          lambda.v += handed.v;
+          lambda.i += handed.i;
+          return true;
+        });
+        layer.lambda.set(j, lambda, p.driving_source(j));
         layer.after[j] = 0;
         layer.held[j] = false;
         layer.emit(j, t);
@@ -224,9 +286,45 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
         }
         break;
       }
+      case Kind::ghost: {
+        const Ghost<Real>& g = (*p.ghosts->list)[event.number];
+        const auto j = static_cast<std::size_t>(g.neuron);
+        const auto& n = p.plan.neuron(j);
+        JumpSums& jumps = layer.segments.jumps[j];
+        if (g.behind >= 0) {
+          const double spike = p.times[static_cast<std::size_t>(g.behind)];
+          layer.free.push_back(
+              p.ghosts->settle_free(n, event.number, spike, layer.behind[j], jumps));
+          p.ghosts->free.push_back(layer.free.back());
+        } else {
+          const double error = p.ghosts->settle(n, event.number, layer.behind[j], jumps);
+          auto lambda = layer.lambda.get(j);
+          if (terms::ghost_jump) lambda.v -= static_cast<Real>(error / n.tc.tau_mem);
+          layer.lambda.set(j, lambda, layer.lambda.source(j));
+          layer.emit(j, t);
+        }
+        if (g.place != Place::arrival || !terms::ghost_recurrent_kink) break;
+        // It moves with the arrivals inside the component that sit there: just gone through.
+        std::vector<const Event*> here;
+        for (const Event* e = &event; e-- > events.data() && e->time == event.time;) {
+          const bool sees = e->column == any_column || e->column == j;
+          if (e->kind == Kind::arrival && e->layer == event.layer && sees) here.push_back(e);
+        }
+        for (const Event* e : here) {
+          layers[e->source].errors[e->number] += p.ghosts->errors[event.number] *
+                                                 slope_before(n, g) /
+                                                 static_cast<double>(here.size());
+        }
+        break;
+      }
+      case Kind::probe:
+        break;
     }
   }
-  for (auto& layer : layers) layer.segments.finish();
+  for (auto& layer : layers) {
+    layer.segments.finish();
+    if (layer.p.ghosts) layer.p.ghosts->finish();
+  }
 }
 
 template void event_loop_back(const SampleAdjoint<float>&, const Component&,

@@ -153,4 +153,66 @@ inline constexpr bool tau_ref_sum = true;  // 8: (I(r) + b - V_reset) lambda_V(r
 inline constexpr bool tau_ref_sum = false;
 #endif
 
+#ifndef SALTUS_MUTATION_GHOST_JUMP
+inline constexpr bool ghost_jump = true;  // 10: the jump of lambda_V at a ghost
+#else
+inline constexpr bool ghost_jump = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_KINK
+inline constexpr bool ghost_kink = true;  // 10: the time term of a ghost at an arrival
+#else
+inline constexpr bool ghost_kink = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_RECURRENT_KINK
+inline constexpr bool ghost_recurrent_kink = true;  // 10: the same for a source within the cycle
+#else
+inline constexpr bool ghost_recurrent_kink = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_THRESHOLD
+inline constexpr bool ghost_threshold = true;  // 10: what a ghost takes from the mean threshold
+#else
+inline constexpr bool ghost_threshold = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_PROBE
+inline constexpr bool ghost_probe =
+    true;  // 10: what the would-be spike of a ghost causes elsewhere
+#else
+inline constexpr bool ghost_probe = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_RECURRENT_PROBE
+inline constexpr bool ghost_recurrent_probe = true;  // 10: the same within a cycle
+#else
+inline constexpr bool ghost_recurrent_probe = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_MOVES
+inline constexpr bool ghost_moves = true;  // 10: the later spike that a ghost replaces
+#else
+inline constexpr bool ghost_moves = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_RESET
+inline constexpr bool ghost_reset = true;  // 10: the neuron's own reset in the difference of losses
+#else
+inline constexpr bool ghost_reset = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_FREE_SYNAPSES
+inline constexpr bool ghost_free_synapses =
+    true;  // 10: arrivals between a spike and the free peak behind it
+#else
+inline constexpr bool ghost_free_synapses = false;
+#endif
+
+#ifndef SALTUS_MUTATION_GHOST_FREE_PARAMETERS
+inline constexpr bool ghost_free_parameters = true;  // 10: neuron parameters there
+#else
+inline constexpr bool ghost_free_parameters = false;
+#endif
+
 }  // namespace saltus::terms

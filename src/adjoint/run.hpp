@@ -4,6 +4,7 @@
 
 #include "adjoint/segments.hpp"
 #include "saltus/adjoint.hpp"
+#include "saltus/ghosts.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/timeline.hpp"
 
@@ -18,10 +19,12 @@ struct BackwardMemory {
 
 /// @param timelines  what populations saw in the forward pass; null: to be found out anew
 /// @param gradients  overwritten; its memory is reused
+/// @param ghosts     if given, the gradient is that of the smoothed loss; differences are filled in
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
-              Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients);
+              Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients,
+              Ghosts<Real>* ghosts = nullptr);
 
 /// @throws InvalidInput  errors that do not fit the record
 template <class Real>

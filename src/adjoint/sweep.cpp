@@ -18,6 +18,7 @@ namespace {
 struct Point {
   double time, error;
   bool maximum = false;
+  std::ptrdiff_t ghost = -1;  // its error is known when its turn comes
 };
 
 // Samples, and the maximum unless it lies at infinity; latest first.
@@ -26,6 +27,14 @@ void collect_points(const PopulationAdjoint<Real>& p, std::size_t j, std::vector
   points.clear();
   for (std::size_t k = p.errors.sample_times.size(); k-- > 0;) {
     points.push_back({p.errors.sample_times[k], static_cast<double>(p.at_sample(k, j))});
+  }
+  if (p.ghosts && p.ghosts->any(j)) {
+    for (std::size_t k = p.ghosts->first[j]; k < p.ghosts->first[j + 1]; ++k) {
+      const Ghost<Real>& g = (*p.ghosts->list)[k];
+      if (g.behind < 0) points.push_back({g.time, 0, false, static_cast<std::ptrdiff_t>(k)});
+    }
+    std::stable_sort(points.begin(), points.end(),
+                     [](const Point& a, const Point& b) { return a.time > b.time; });
   }
   if (p.errors.maxima.empty()) return;
   const std::size_t at = p.sample * p.size + j;
@@ -44,18 +53,24 @@ void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
   const PopulationAdjoint<Real> p(sample, population, spike_errors);
   thread_local OwnSpikes own_spikes;
   thread_local std::vector<Point> points;
+  thread_local std::vector<Segment<Real>> behind;  // of this neuron, latest first; if it has ghosts
   own_spikes.sort({p.times, p.neurons}, p.size);
   segments.start(p.size);
   for (std::size_t j = 0; j < p.size; ++j) {
     const neuron::Lif<Real>& n = p.plan.neuron(j);
     const auto own = own_spikes.of(j);
+    const bool has_ghosts = p.ghosts && p.ghosts->any(j);
+    behind.clear();
     collect_points(p, j, points);
     auto point = points.begin();
 
     double t = p.end;
     neuron::Adjoint<Real> lambda = p.last(j);
     Real source = p.driving_source(j);
-    const auto emit = [&] { segments.add(j, {t, lambda, source}); };
+    const auto emit = [&] {
+      segments.add(j, {t, lambda, source});
+      if (has_ghosts) behind.push_back({t, lambda, source});
+    };
     const auto move_to = [&](double to) {
       if (to == t) return;
       // Nothing to do while all is 0: the usual case for silent neurons and late spikes.
@@ -67,7 +82,14 @@ void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
     const auto pass_points = [&](double down_to) {  // those later than `down_to`
       for (; point != points.end() && point->time > down_to; ++point) {
         move_to(point->time);
-        if (point->maximum ? terms::maximum_jump : terms::sample_jump) {
+        if (point->ghost >= 0) {
+          point->error = p.ghosts->settle(n, static_cast<std::size_t>(point->ghost), behind,
+                                          segments.jumps[j]);
+          if (point->error == 0) continue;
+        }
+        if (point->ghost >= 0 ? terms::ghost_jump
+            : point->maximum  ? terms::maximum_jump
+                              : terms::sample_jump) {
           lambda.v -= static_cast<Real>(point->error / n.tc.tau_mem);
         }
         emit();
@@ -94,11 +116,17 @@ void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
       }
       const double error = p.spike_errors.empty() ? 0 : p.spike_errors[own[k]];
       lambda.v = jump_over_spike(p, own[k], after, error, segments.jumps[j]);
+      if (has_ghosts) {
+        const auto handed = p.ghosts->settle_behind(n, j, own[k], spike, behind, segments.jumps[j]);
+        lambda.v += handed.v;
+        lambda.i += handed.i;
+      }
       emit();
     }
     pass_points(-1);
   }
   segments.finish();
+  if (p.ghosts) p.ghosts->finish();
 }
 
 template void sweep_back(const SampleAdjoint<float>&, std::size_t, const std::vector<double>&,

@@ -163,6 +163,17 @@ void add_options(CLI::App& app, Options& o) {
                  "this share of their rms; 0: off",
                  [](S& s, auto v) { s.train.revive = v; })
       ->group(optimiser);
+  option<double>(app, o, "--smooth-threshold",
+                 "standard deviation of noise that thresholds are thought to have: the gradient "
+                 "then sees spikes appear and vanish; 0: off",
+                 [](S& s, auto v) { s.train.smooth_threshold = v; })
+      ->group(optimiser);
+  option<double>(app, o, "--smooth-decay", "factor an epoch of that (default 0.8)",
+                 [](S& s, auto v) { s.train.smooth_decay = v; })
+      ->group(optimiser);
+  option<double>(app, o, "--smooth-end", "below this it is 0 (default 0.01)", [](S& s, auto v) {
+    s.train.smooth_end = v;
+  })->group(optimiser);
   option<std::vector<std::string>>(app, o, "--trainable",
                                    "what to train: weights, delays, tau_mem, v_threshold, ...",
                                    [](S& s, auto v) { s.train.trainable = v; })
@@ -207,6 +218,9 @@ json epoch_line(const EpochReport& r, const std::optional<Evaluation>& validatio
                {"silent_neurons", r.silent_neurons},
                {"silent_labels", r.silent_labels},
                {"revived", r.revived},
+               {"smoothing_sigma", r.smoothing_sigma},
+               {"ghosts_per_sample", r.ghosts_per_sample},
+               {"ghost_share", r.ghost_share},
                {"complete", r.complete}};
   if (validation) {
     line["validation_loss"] = validation->loss;
@@ -255,10 +269,14 @@ class Output {
 void say_epoch(const EpochReport& r, const std::optional<Evaluation>& validation, int epochs,
                double left) {
   say("epoch {:3}/{}  loss {:.4f}  accuracy {:5.2f} %{}  {:6.1f} us/sample  {:.1f} spikes/sample  "
-      "{} left\n",
+      "{}{} left\n",
       r.epoch, epochs, r.loss, 100 * r.accuracy,
       validation ? fmt::format("  validation {:5.2f} %", 100 * validation->accuracy) : "",
-      r.us_per_sample, r.hidden_spikes_per_sample, clock_time(left));
+      r.us_per_sample, r.hidden_spikes_per_sample,
+      r.smoothing_sigma > 0 ? fmt::format("{:.1f} ghosts ({:.0f} % of the gradient)  ",
+                                          r.ghosts_per_sample, 100 * r.ghost_share)
+                            : "",
+      clock_time(left));
 }
 
 struct Trained {

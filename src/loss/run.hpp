@@ -2,7 +2,9 @@
 // A loss on a plan that the caller keeps, without checks (see simulate/run.hpp).
 #pragma once
 
+#include "saltus/ghosts.hpp"
 #include "saltus/loss.hpp"
+#include "simulate/arrivals.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/timeline.hpp"
 
@@ -13,5 +15,12 @@ LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
                           const Inputs& inputs, const Record<Real>& record, std::size_t readout,
                           std::span<const std::int32_t> labels, int threads,
                           Timelines<Real>* timelines);
+
+/// Fills Ghost::direct of the readout: what the loss says of a spike at the peak, apart from what
+/// that spike causes elsewhere. Only a loss of spike times says anything.
+template <class Real>
+void add_direct_differences(const LossSettings& settings, const Plan<Real>& plan,
+                            const Record<Real>& record, std::size_t readout,
+                            std::span<const std::int32_t> labels, Ghosts<Real>& ghosts);
 
 }  // namespace saltus

@@ -31,11 +31,12 @@ inline Adjoint<Real> flow_back(const TimeConstants& tc, Adjoint<Real> l, Real g,
 /// @param after    lambda_V just after it (after the release, if refractory; 0 if that lies past T)
 /// @param error    E_k
 /// @param current  I at the spike; `release_current`: I where V starts to move again
+/// @param threshold  where the spike was fired: theta, unless thresholds have noise
 template <class Real>
 inline Real jump_back(const Lif<Real>& n, Real after, Real error, Real current,
-                      Real release_current) {
+                      Real release_current, Real threshold) {
   const Real bias = terms::bias_in_slope ? n.bias : Real(0);
-  const Real before_slope = current + bias - n.theta;  // tau_mem dV/dt^-
+  const Real before_slope = current + bias - threshold;  // tau_mem dV/dt^-
   const Real after_slope = (terms::release_current ? release_current : current) + bias - n.v_reset;
   return terms::slope_ratio ? (after_slope * after + error) / before_slope
                             : after + error / before_slope;

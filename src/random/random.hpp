@@ -14,7 +14,7 @@
 namespace saltus {
 
 /// What random numbers are for: streams of different purposes are independent.
-enum class Purpose : std::uint32_t { weights, shuffle, dropout, gradcheck, synthetic };
+enum class Purpose : std::uint32_t { weights, shuffle, dropout, gradcheck, synthetic, thresholds };
 
 class Random {
  public:

@@ -8,6 +8,8 @@
 //
 // Spikes at one instant come before the arrivals of that instant, those that they cause included
 // (docs/theory.md, section 3).
+#include <optional>
+
 #include "neuron/lif.hpp"
 #include "simulate/pending.hpp"
 #include "simulate/ways.hpp"
@@ -51,11 +53,16 @@ class Layer {
   const PopulationPlan<Real>& plan;
   std::vector<std::size_t> last_spike;  // per neuron, within the sample's record
 
-  Layer(const Plan<Real>& network, std::size_t p)
+  Layer(const SampleRun<Real>& run, std::size_t p)
       : population(p),
-        plan(network.populations[p]),
-        last_spike(network.size(p), 0),
-        side_by_side_(!network.scalar && plan.in_step() && !plan.refractory) {
+        plan(run.plan.populations[p]),
+        last_spike(run.plan.size(p), 0),
+        side_by_side_(!run.plan.scalar && plan.in_step() && !plan.refractory && !run.thresholds) {
+    const Plan<Real>& network = run.plan;
+    if (run.thresholds) {
+      at_thresholds_.emplace(*run.thresholds, p, run.sample, network.size(p),
+                             [&](std::size_t j) { return plan.neuron(j); });
+    }
     if (side_by_side_) {
       together_.start(plan, network.size(p));
       return;
@@ -74,7 +81,7 @@ class Layer {
     }
     spikes.clear();
     for (std::size_t j = 0; j < states_.size(); ++j) {
-      const auto& n = plan.neuron(j);
+      const auto& n = neuron(j);
       if (!plan.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
       const auto spike = next_spike(n, states_[j], t, t_end, d);
       if (!spike.found() || (!spikes.empty() && spike.time > spikes[0].time)) continue;
@@ -91,7 +98,7 @@ class Layer {
       return;
     }
     for (std::size_t j = 0; j < states_.size(); ++j) {
-      const auto& n = plan.neuron(j);
+      const auto& n = neuron(j);
       if (!plan.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
       Real release_current = 0;
       const bool released = states_[j].release > t && states_[j].release <= t_end;
@@ -107,6 +114,7 @@ class Layer {
       together_.set(j, n.v_reset, spike.current);
     } else {
       states_[j] = {n.v_reset, spike.current, spike.time + n.tau_ref};
+      if (at_thresholds_) at_thresholds_->next(j);
     }
   }
 
@@ -122,8 +130,13 @@ class Layer {
 
  private:
   bool side_by_side_;
-  LayerState<Real> together_;                // where neurons go together
-  std::vector<neuron::State<Real>> states_;  // where they go one by one
+  LayerState<Real> together_;                        // where neurons go together
+  std::vector<neuron::State<Real>> states_;          // where they go one by one
+  std::optional<AtThresholds<Real>> at_thresholds_;  // unless all are at their means
+
+  const neuron::Lif<Real>& neuron(std::size_t j) const {
+    return at_thresholds_ ? (*at_thresholds_)[j] : plan.neuron(j);
+  }
 };
 
 }  // namespace
@@ -135,7 +148,7 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
   std::vector<Pending<Real>> pending;
   for (const std::size_t p : component.populations) {
     pending.emplace_back(run, component, p);
-    layers.emplace_back(run.plan, p);
+    layers.emplace_back(run, p);
   }
 
   std::vector<RecordedSpike<Real>>& found = run.workspace.spikes;

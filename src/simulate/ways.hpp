@@ -9,6 +9,7 @@
 #include "simulate/layer.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/sample.hpp"
+#include "simulate/thresholds.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
@@ -31,7 +32,8 @@ struct SampleRun {
   std::size_t sample;
   std::vector<SampleRecord<Real>>& record;  // per population
   Workspace<Real>& workspace;
-  Timelines<Real>* timelines = nullptr;  // where to leave what populations see; null: nowhere
+  Timelines<Real>* timelines = nullptr;    // where to leave what populations see; null: nowhere
+  const Thresholds* thresholds = nullptr;  // unless all are at their means
 
   double end() const { return inputs.end(sample); }
   SampleSpikes spikes_of(std::size_t population) const {

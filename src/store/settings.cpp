@@ -68,6 +68,9 @@ void for_each_field(Settings& s, Visit&& visit) {
   visit("clip_norm", s.train.clip_norm);
   visit("input_dropout", s.train.input_dropout);
   visit("revive", s.train.revive);
+  visit("smooth_threshold", s.train.smooth_threshold);
+  visit("smooth_decay", s.train.smooth_decay);
+  visit("smooth_end", s.train.smooth_end);
   visit("trainable", s.train.trainable);
 }
 

@@ -66,6 +66,12 @@ void check(const TrainSettings& s) {
   require(s.input_dropout >= 0 && s.input_dropout < 1, "input_dropout", s.input_dropout,
           "a probability in [0, 1)");
   require(s.revive >= 0 && std::isfinite(s.revive), "revive", s.revive, "at least 0");
+  require(s.smooth_threshold >= 0 && std::isfinite(s.smooth_threshold), "smooth_threshold",
+          s.smooth_threshold, "a finite number of at least 0 (0: off)");
+  require(s.smooth_decay > 0 && s.smooth_decay <= 1, "smooth_decay", s.smooth_decay,
+          "a number in (0, 1]");
+  require(s.smooth_end >= 0 && std::isfinite(s.smooth_end), "smooth_end", s.smooth_end,
+          "a finite number of at least 0");
   for (const auto& name : s.trainable) {
     bool known = name == "weights" || name == "delays";
     std::string all = "weights, delays";
@@ -84,6 +90,11 @@ OptimizerKind optimizer_kind(std::string_view name) { return find(optimizers, "o
 ScheduleKind schedule_kind(std::string_view name) { return find(schedules, "schedule", name); }
 std::string_view to_string(OptimizerKind kind) { return find(optimizers, kind); }
 std::string_view to_string(ScheduleKind kind) { return find(schedules, kind); }
+
+double smoothing_sigma(const TrainSettings& s, int epoch) {
+  const double sigma = s.smooth_threshold * std::pow(s.smooth_decay, epoch);
+  return sigma < s.smooth_end ? 0 : sigma;
+}
 
 double learning_rate(const TrainSettings& s, int epoch) {
   switch (s.schedule) {

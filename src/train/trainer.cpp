@@ -15,6 +15,7 @@
 #include "simulate/run.hpp"
 #include "train/minibatch.hpp"
 #include "train/optimizer.hpp"
+#include "train/smoothing.hpp"
 #include "train/trainable.hpp"
 
 namespace saltus {
@@ -148,6 +149,28 @@ struct Trainer<Real>::Impl {
     return std::sqrt(sum);
   }
 
+  // What ghosts have added to `gradients`, by a backward pass without them.
+  double ghost_share(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                     const Errors<Real>& errors) {
+    const double whole = gradient_norm();
+    Gradients<Real> exact;
+    backward(plan, inputs, record, errors, wanted, settings.threads, &forward_memory.timelines,
+             backward_memory, exact);
+    std::vector<std::vector<double>> parts;
+    for_each_trainable(network, exact, settings.trainable, [&](auto, auto gradient) {
+      parts.emplace_back(gradient.begin(), gradient.end());
+    });
+    double sum = 0;
+    std::size_t tensor = 0;
+    for_each_trainable(network, gradients, settings.trainable, [&](auto, auto gradient) {
+      for (std::size_t k = 0; k < gradient.size(); ++k) {
+        sum += std::pow(static_cast<double>(gradient[k]) - parts[tensor][k], 2);
+      }
+      ++tensor;
+    });
+    return whole > 0 ? std::sqrt(sum) / whole : 0;
+  }
+
   void step(double lr, double norm) {
     const double scale =
         settings.clip_norm > 0 && norm > settings.clip_norm ? settings.clip_norm / norm : 1.0;
@@ -244,6 +267,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   random.shuffle(std::span(order));
 
   Activity<Real> activity(m.network);
+  Smoother<Real> smoother(s, m.epochs);
   const double ends[] = {m.t_end};
   std::size_t correct = 0, batches = 0;
   for (std::size_t first = 0; first < order.size(); first += s.batch) {
@@ -260,8 +284,12 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     const Record<Real> record = simulate(plan, inputs, s.threads, &m.forward_memory);
     const auto result = saltus::evaluate(m.loss, plan, inputs, record, m.readout, m.batch.labels,
                                          s.threads, &m.forward_memory.timelines);
-    backward(plan, inputs, record, result.errors, m.wanted, s.threads, &m.forward_memory.timelines,
-             m.backward_memory, m.gradients);
+    smoother.backward(plan, inputs, record, m.loss, m.readout, m.batch.labels, result.errors,
+                      m.wanted, s.threads, m.forward_memory.timelines, m.backward_memory,
+                      m.gradients);
+    if (first == 0 && smoother.on()) {
+      report.ghost_share = m.ghost_share(plan, inputs, record, result.errors);
+    }
     const double norm = m.gradient_norm();
     if (!std::isfinite(result.value) || !std::isfinite(norm)) {
       throw InvalidInput(fmt::format(
@@ -296,6 +324,8 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   report.loss /= count;
   report.accuracy = static_cast<double>(correct) / count;
   report.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
+  report.smoothing_sigma = smoother.sigma();
+  report.ghosts_per_sample = static_cast<double>(smoother.count()) / count;
   report.gradient_norm /= std::max<double>(1, static_cast<double>(batches));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   report.us_per_sample = 1e6 * report.seconds / count;

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adjoint/ghosts.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "adjoint/accumulate.hpp"
+#include "adjoint/mutations.hpp"
+#include "simulate/free_course.hpp"
+#include "simulate/parallel.hpp"
+#include "simulate/timeline.hpp"
+
+namespace saltus {
+namespace {
+
+// lambda of a neuron just after t.
+template <class Real>
+neuron::Adjoint<Real> lambda_after(const neuron::TimeConstants& tc,
+                                   std::span<const Segment<Real>> segments, double t) {
+  for (std::size_t k = segments.size(); k-- > 0;) {
+    if (segments[k].from > t) return segments[k].read(tc, t);
+  }
+  return {};
+}
+
+// What one group of simultaneous probes meets at neurons first .. first + width - 1.
+template <class Real>
+struct Lanes {
+  static constexpr std::size_t most = 64;
+  std::size_t width;
+  Real v[most] = {}, i[most] = {}, source[most] = {};
+};
+
+// lambda_I of neighbouring neurons that decay alike, at each group of probes: 0 until the last
+// segment of a neuron, read anew where it enters the next (cf. Reader::read_tile).
+template <class Real, class Visit>
+void walk_lanes(const neuron::TimeConstants& tc, const Segments<Real>& segments,
+                const Arrivals<Real>& probes, std::size_t first, std::size_t width, Visit&& visit) {
+  struct Entry {
+    std::size_t group, lane;
+    const Segment<Real>* segment;
+  };
+  thread_local std::vector<Entry> enter;
+  enter.clear();
+  for (std::size_t l = 0; l < width; ++l) {
+    for (const Segment<Real>& segment : segments.of(first + l)) {
+      const auto below = std::lower_bound(probes.times.begin(), probes.times.end(), segment.from) -
+                         probes.times.begin();
+      if (below > 0) enter.push_back({static_cast<std::size_t>(below) - 1, l, &segment});
+    }
+  }
+  if (enter.empty()) return;
+  // Latest first; of several segments of a lane without a probe in between the earliest counts.
+  std::stable_sort(enter.begin(), enter.end(),
+                   [](const Entry& a, const Entry& b) { return a.group > b.group; });
+  Lanes<Real> lanes{width};
+  auto next = enter.begin();
+  for (std::size_t g = next->group + 1; g-- > 0;) {
+    const neuron::Decay<Real>& d = probes.decays[g + 1];
+    for (std::size_t l = 0; l < width; ++l) {
+      const auto earlier =
+          neuron::flow_back<Real>(tc, {lanes.v[l], lanes.i[l]}, lanes.source[l], d);
+      lanes.v[l] = earlier.v;
+      lanes.i[l] = earlier.i;
+    }
+    for (; next != enter.end() && next->group == g; ++next) {
+      const auto lambda = next->segment->read(tc, probes.times[g]);
+      lanes.v[next->lane] = lambda.v;
+      lanes.i[next->lane] = lambda.i;
+      lanes.source[next->lane] = next->segment->source;
+    }
+    visit(g, lanes);
+  }
+}
+
+// One projection: adds -tau_syn w lambda_I to what each probe finds.
+template <class Real>
+void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sample,
+                     SampleGhosts<Real>& ghosts) {
+  const Projection<Real>& projection = pass.plan.network->projections()[number];
+  const PopulationPlan<Real>& target = pass.plan.populations[projection.target];
+  const Segments<Real>& segments = pass.segments[sample][projection.target];
+  const std::size_t size = pass.plan.size(projection.target);
+  const double end = pass.inputs.end(sample);
+  const bool per_synapse = projection.delay.kind == Delay::Kind::per_synapse;
+  const bool together = target.same_time_constants && !per_synapse;
+  thread_local Arrivals<Real> probes;
+  const auto start = [&](std::size_t column) {
+    probes.clear();
+    probes.add(projection, pass.plan.rows(number), static_cast<std::int32_t>(number), size,
+               ghosts.probes(), per_synapse ? column : any_column);
+    probes.finish(end);
+    probes.decay_through(target.neuron(column).tc, 0, end);
+  };
+  const std::size_t most = together ? Lanes<Real>::most : 1;
+  for (std::size_t first = 0; first < size; first += most) {
+    const std::size_t width = std::min(most, size - first);
+    if (first == 0 || !together) start(first);
+    const auto& tc = target.neuron(first).tc;
+    walk_lanes(tc, segments, probes, first, width, [&](std::size_t g, const Lanes<Real>& lanes) {
+      for (const auto& probe : probes.group(g)) {
+        Real sum = 0;
+        for (std::size_t l = 0; l < width; ++l) sum += probe.row[first + l] * lanes.i[l];
+        ghosts.book(ghosts.owners[static_cast<std::size_t>(probe.spike)],
+                    -tc.tau_syn * static_cast<double>(sum));
+      }
+    });
+    if (pass.ghosts == nullptr) continue;
+    for (const FreePiece<Real>& piece : (*pass.ghosts)[sample][projection.target].free) {
+      if (piece.neuron < first || piece.neuron >= first + width) continue;
+      const auto& own = target.neuron(piece.neuron).tc;
+      const auto from = std::lower_bound(probes.times.begin(), probes.times.end(), piece.from);
+      for (auto at = from; at != probes.times.end() && *at < piece.to; ++at) {
+        const Real lambda_i = piece.read(own, *at).i;
+        for (const auto& probe :
+             probes.group(static_cast<std::size_t>(at - probes.times.begin()))) {
+          ghosts.book(ghosts.owners[static_cast<std::size_t>(probe.spike)],
+                      -own.tau_syn * static_cast<double>(probe.row[piece.neuron] * lambda_i));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class Real>
+void SampleGhosts<Real>::start(std::vector<Ghost<Real>>& ghosts, std::size_t size, bool known) {
+  list = &ghosts;
+  differences_known = known;
+  first.assign(size + 1, 0);
+  for (const Ghost<Real>& g : ghosts) ++first[static_cast<std::size_t>(g.neuron) + 1];
+  for (std::size_t j = 0; j < size; ++j) first[j + 1] += first[j];
+  sums.assign(ghosts.size(), 0);
+  errors.assign(ghosts.size(), 0);
+  times.clear();
+  neurons.clear();
+  owners.clear();
+  free.clear();
+  if (known) return;
+  struct Probe {
+    double time;
+    std::int32_t owner;
+  };
+  std::vector<Probe> probes;
+  for (std::size_t k = 0; k < ghosts.size(); ++k) {
+    const auto owner = static_cast<std::int32_t>(k);
+    if (ghosts[k].place != Place::end) probes.push_back({ghosts[k].time, owner});
+    if (terms::ghost_moves && ghosts[k].later < infinity) {
+      probes.push_back({ghosts[k].later, ~owner});
+    }
+  }
+  std::sort(probes.begin(), probes.end(), [](const Probe& a, const Probe& b) {
+    return a.time != b.time ? a.time < b.time : a.owner < b.owner;
+  });
+  for (const Probe& probe : probes) {
+    times.push_back(probe.time);
+    owners.push_back(probe.owner);
+    const auto k = static_cast<std::size_t>(probe.owner >= 0 ? probe.owner : ~probe.owner);
+    neurons.push_back(ghosts[k].neuron);
+  }
+}
+
+template <class Real>
+double SampleGhosts<Real>::settle(const neuron::Lif<Real>& n, std::size_t ghost,
+                                  std::span<const Segment<Real>> segments, JumpSums& jumps) {
+  Ghost<Real>& g = (*list)[ghost];
+  if (!differences_known) {
+    g.difference = g.direct;
+    if (terms::ghost_probe) g.difference += sums[ghost];
+    if (terms::ghost_reset && g.effect_time < infinity) {
+      const auto lambda = lambda_after<Real>(n.tc, segments, g.effect_time);
+      g.difference -= n.tc.tau_mem * static_cast<double>(lambda.v * g.effect);
+    }
+  }
+  const double error = g.density * g.difference;
+  if (terms::ghost_threshold) jumps.v_threshold -= error;
+  return errors[ghost] = error;
+}
+
+template <class Real>
+FreePiece<Real> SampleGhosts<Real>::settle_free(const neuron::Lif<Real>& n, std::size_t ghost,
+                                                double spike_time,
+                                                std::span<const Segment<Real>> segments,
+                                                JumpSums& jumps) {
+  const double error = settle(n, ghost, segments, jumps);
+  const Ghost<Real>& g = (*list)[ghost];
+  const Real jump = terms::ghost_jump ? static_cast<Real>(-error / n.tc.tau_mem) : Real(0);
+  return {static_cast<std::size_t>(g.neuron),
+          static_cast<std::size_t>(g.behind),
+          spike_time,
+          g.time,
+          {jump, 0}};
+}
+
+template <class Real>
+neuron::Adjoint<Real> SampleGhosts<Real>::settle_behind(const neuron::Lif<Real>& n, std::size_t j,
+                                                        std::size_t spike, double spike_time,
+                                                        std::span<const Segment<Real>> segments,
+                                                        JumpSums& jumps) {
+  neuron::Adjoint<Real> sum;
+  for (std::size_t k = first[j]; k < first[j + 1]; ++k) {
+    if ((*list)[k].behind != static_cast<std::int64_t>(spike)) continue;
+    const FreePiece<Real> piece = settle_free(n, k, spike_time, segments, jumps);
+    if (piece.at.v == 0) continue;
+    free.push_back(piece);
+    const auto handed = piece.read(n.tc, spike_time);
+    sum.v += handed.v;
+    sum.i += handed.i;
+  }
+  return sum;
+}
+
+template <class Real>
+GhostAdjoint<Real> start_ghosts(const Plan<Real>& plan, std::size_t samples, Ghosts<Real>& ghosts) {
+  GhostAdjoint<Real> result(samples, std::vector<SampleGhosts<Real>>(plan.populations.size()));
+  for (std::size_t p = 0; p < plan.populations.size(); ++p) {
+    for (std::size_t s = 0; s < ghosts.populations[p].size(); ++s) {
+      result[s][p].start(ghosts.populations[p][s], plan.size(p), ghosts.differences_known);
+    }
+  }
+  return result;
+}
+
+template <class Real>
+void read_probes(Pass<Real>& pass, std::size_t population) {
+  const auto& projections = pass.plan.network->projections();
+  parallel_for(pass.threads, pass.segments.size(), [&](std::size_t s) {
+    SampleGhosts<Real>& ghosts = (*pass.ghosts)[s][population];
+    if (ghosts.times.empty()) return;
+    for (std::size_t k = 0; k < projections.size(); ++k) {
+      if (projections[k].source != population) continue;
+      const bool inside =
+          pass.plan.component_of[projections[k].target] == pass.plan.component_of[population];
+      if (!inside) read_projection(pass, k, s, ghosts);
+    }
+  });
+}
+
+template <class Real>
+void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
+  auto& out = pass.gradients.neurons[population];
+  const PopulationPlan<Real>& plan = pass.plan.populations[population];
+  const auto add = [](std::vector<double>& gradient, std::size_t j, double value) {
+    if (!gradient.empty()) gradient[gradient.size() == 1 ? 0 : j] += value;
+  };
+  Timeline<Real> timeline;
+  for (std::size_t s = 0; s < pass.segments.size(); ++s) {
+    const auto& free = (*pass.ghosts)[s][population].free;
+    if (free.empty()) continue;
+    start_timeline(pass.plan, pass.inputs, pass.record, population, s, timeline);
+    const SpikeRecord<Real>& record = pass.record.populations[population];
+    const auto offset = static_cast<std::size_t>(record.spikes.offsets[s]);
+    for (const FreePiece<Real>& piece : free) {
+      const auto& n = plan.neuron(piece.neuron);
+      const std::size_t spike = offset + piece.spike;
+      const Real threshold = record.thresholds.empty() ? n.theta : record.thresholds[spike];
+      neuron::ParameterIntegrals sum;
+      FreeCourse<Real> course(n, timeline.of(piece.neuron), piece.neuron, piece.from, threshold,
+                              record.currents[spike], pass.inputs.end(s));
+      while (course.time() < piece.to) {
+        course.step(piece.to, [&](const Piece<Real>& p) {
+          const auto lambda = piece.read(n.tc, p.t1);
+          const auto part = neuron::parameter_integrals(n.tc, n.bias, p.v, p.i,
+                                                        {lambda.v, lambda.i}, 0, p.t1 - p.t0);
+          sum.bias += part.bias;
+          sum.tau_mem += part.tau_mem;
+          sum.tau_syn += part.tau_syn;
+        });
+      }
+      if (!terms::ghost_free_parameters) continue;
+      add(out.bias, piece.neuron, sum.bias);
+      add(out.tau_mem, piece.neuron, sum.tau_mem);
+      add(out.tau_syn, piece.neuron, sum.tau_syn);
+    }
+  }
+}
+
+#define SALTUS_INSTANTIATE(Real)                                                           \
+  template struct SampleGhosts<Real>;                                                      \
+  template GhostAdjoint<Real> start_ghosts(const Plan<Real>&, std::size_t, Ghosts<Real>&); \
+  template void read_probes(Pass<Real>&, std::size_t);                                     \
+  template void accumulate_free_pieces(Pass<Real>&, std::size_t);
+SALTUS_INSTANTIATE(float)
+SALTUS_INSTANTIATE(double)
+#undef SALTUS_INSTANTIATE
+
+}  // namespace saltus

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds ghosts by a replay of the record (docs/ghosts.md): walks V of each neuron once more and
+// notes where a local maximum is higher than all of V since the last spike and near the threshold.
+//
+//     a local maximum:   inside a piece, where dV/dt = 0;
+//                        at an arrival, where V rises on the left and falls on the right;
+//                        at the end, where V still rises
+//     missed peaks:      before a spike, or without one
+//     a free peak:       the next maximum behind a spike, had it not happened
+#include "simulate/ghosts.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "neuron/maximum.hpp"
+#include "saltus/error.hpp"
+#include "simulate/free_course.hpp"
+#include "simulate/parallel.hpp"
+#include "simulate/threshold_noise.hpp"
+
+namespace saltus {
+namespace {
+
+// dV/dt at both ends of a piece, by sign (see neuron::rises_throughout).
+template <class Real>
+bool rises_at_start(const neuron::Lif<Real>& n, const Piece<Real>& p) {
+  return p.i + n.bias > p.v;
+}
+template <class Real>
+bool rises_at_end(const neuron::Lif<Real>& n, const Piece<Real>& p) {
+  return p.v - n.bias < p.i * p.decay.end_slope;
+}
+
+template <class Real>
+struct LocalMaximum {
+  double time = infinity;
+  Place place = Place::interior;
+  Real height = 0, current = 0;
+
+  bool found() const { return time < infinity; }
+};
+
+// Looks at a trajectory piece by piece for its local maxima; each piece has one at most, at its
+// start or inside.
+template <class Real>
+class LocalMaxima {
+ public:
+  bool rising = false;  // at the end of the last piece
+  Real current = 0;     // I there
+
+  LocalMaximum<Real> in(const neuron::Lif<Real>& n, const Piece<Real>& p) {
+    LocalMaximum<Real> result;
+    const bool starts_up = rises_at_start(n, p), ends_up = rises_at_end(n, p);
+    if (rising && !starts_up) {
+      result = {p.t0, Place::arrival, p.v, current};
+    } else if (starts_up && !ends_up) {
+      const auto peak = neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem);
+      if (peak.x > 0) {
+        const double after = -n.tc.tau_mem * std::log(static_cast<double>(peak.x));
+        result = {p.t0 + after, Place::interior, peak.value, peak.value - n.bias};
+      }
+    }
+    rising = ends_up;
+    current = p.i * p.decay.syn;
+    return result;
+  }
+};
+
+// When V first reaches `level`, from below, in a piece that starts below it or falls from it.
+template <class Real>
+double first_rise_to(const neuron::Lif<Real>& n, const Piece<Real>& p, Real level) {
+  if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach < level) return infinity;
+  const Real x = neuron::crossing(n.tc, p.v, p.i, n.bias, level, p.decay.mem, p.v_end);
+  if (x < 0) return infinity;
+  return std::min(p.t1, p.t0 - n.tc.tau_mem * std::log(static_cast<double>(x)));
+}
+
+// Visits the replay of one neuron in one sample.
+template <class Real>
+class Finder : public ReplayVisitor {
+ public:
+  Finder(const neuron::Lif<Real>& n, const ThresholdNoise& noise, const Smoothing& smoothing,
+         const Arrivals<Real>& arrivals, std::size_t j, double end, std::span<const double> times,
+         std::span<const Real> thresholds, std::vector<Ghost<Real>>& out)
+      : n_(n),
+        noise_(noise),
+        sampled_(smoothing.thresholds == ThresholdReading::sampled),
+        lowest_(n.theta - static_cast<Real>(smoothing.range())),
+        highest_allowed_(n.theta + static_cast<Real>(smoothing.range())),
+        arrivals_(arrivals),
+        j_(j),
+        end_(end),
+        times_(times),
+        thresholds_(thresholds),
+        out_(out),
+        first_(out.size()) {}
+
+  void piece(const Piece<Real>& p) {
+    if (p.held) {
+      fresh_ = true;
+      return;
+    }
+    if (fresh_) {
+      highest_ = p.v;
+      maxima_.rising = false;
+      fresh_ = false;
+    }
+    const LocalMaximum<Real> m = maxima_.in(n_, p);
+    if (m.place == Place::arrival) note(m);
+    if (pending_ != none) {
+      out_[pending_].later = first_rise_to(n_, p, out_[pending_].height);
+      if (out_[pending_].later < infinity) pending_ = none;
+    }
+    if (m.place == Place::interior) note(m);
+    if (p.t1 >= end_ && p.t1 < infinity && maxima_.rising) {
+      at_end_ = {p.t1, Place::end, p.v_end, maxima_.current};
+    }
+  }
+
+  void spike(std::size_t k, Real current) {
+    at_end_ = {};
+    const double time = times_[k];
+    const Real threshold = thresholds_.empty() ? n_.theta : thresholds_[k];
+    if (pending_ != none) out_[pending_].later = time;  // but for rounding it was met before
+    pending_ = none;
+    for (std::size_t g = first_; g < out_.size(); ++g) felt_after_spike(out_[g], time, threshold);
+    if (!sampled_) free_peak(k, time, threshold, current);
+    first_ = out_.size();
+    ++segment_;
+    fresh_ = true;
+  }
+
+  /// A peak can be a ghost, or the end of the wait for V to be as high again, only above this.
+  Real bar() const { return fresh_ ? lowest_ : std::max(highest_, lowest_); }
+  /// A piece that stays below bar() was left out.
+  void skip() {
+    maxima_.rising = false;
+    at_end_ = {};
+  }
+
+  /// After the last piece.
+  void finish() {
+    note(at_end_);
+    for (std::size_t g = first_; g < out_.size(); ++g) felt_without_spike(out_[g]);
+  }
+
+ private:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  const neuron::Lif<Real>& n_;
+  const ThresholdNoise& noise_;
+  bool sampled_;
+  Real lowest_, highest_allowed_;
+  const Arrivals<Real>& arrivals_;
+  std::size_t j_;
+  double end_;
+  std::span<const double> times_;
+  std::span<const Real> thresholds_;
+  std::vector<Ghost<Real>>& out_;
+  std::size_t first_;           // of this segment, in out_
+  std::size_t pending_ = none;  // the last peak, while V has not been as high again
+  std::int32_t segment_ = 0;
+  bool fresh_ = true;  // no piece of this segment yet
+  Real highest_ = 0;   // V of the segment so far, at its start and its local maxima
+  LocalMaxima<Real> maxima_;
+  LocalMaximum<Real> at_end_;
+
+  Ghost<Real> ghost(const LocalMaximum<Real>& m) const {
+    Ghost<Real> g{m.time, static_cast<std::int32_t>(j_), segment_, m.place, m.height, m.current, 0};
+    const double distance = static_cast<double>(m.height) - static_cast<double>(n_.theta);
+    g.density = sampled_ ? noise_.hazard(distance) : noise_.density(distance);
+    return g;
+  }
+
+  void note(const LocalMaximum<Real>& m) {
+    if (!m.found() || !(m.height > highest_)) return;
+    highest_ = m.height;
+    pending_ = none;
+    if (m.height < lowest_ || m.height > highest_allowed_) return;
+    pending_ = out_.size();
+    out_.push_back(ghost(m));
+  }
+
+  FreeCourse<Real> course(double t, Real v, Real current) const {
+    return FreeCourse<Real>(n_, arrivals_, j_, t, v, current, end_);
+  }
+
+  // With the spike at the peak V starts from V_reset at its release; what is left of the
+  // difference decays like V. Without it V is free until `last`, if it spikes then.
+  void felt_after_spike(Ghost<Real>& g, double last, Real threshold) const {
+    const double until = last + n_.tau_ref;
+    if (until >= end_) return;
+    Real at_release = g.height, at_last = threshold;
+    if (n_.tau_ref > 0) {
+      FreeCourse<Real> free = course(g.time, g.height, g.current);
+      free.go(g.time + n_.tau_ref);
+      at_release = free.v();
+      free.go(until);
+      at_last = free.v();
+    }
+    const Real left = static_cast<Real>(std::exp(-(last - g.time) / n_.tc.tau_mem));
+    g.effect_time = until;
+    g.effect = at_last + (n_.v_reset - at_release) * left - n_.v_reset;
+  }
+
+  void felt_without_spike(Ghost<Real>& g) const {
+    const double release = g.time + n_.tau_ref;
+    if (g.later < infinity || release >= end_) return;
+    Real at_release = g.height;
+    if (n_.tau_ref > 0) {
+      FreeCourse<Real> free = course(g.time, g.height, g.current);
+      free.go(release);
+      at_release = free.v();
+    }
+    g.effect_time = release;
+    g.effect = n_.v_reset - at_release;
+  }
+
+  void free_peak(std::size_t k, double time, Real threshold, Real current) {
+    FreeCourse<Real> free = course(time, threshold, current);
+    LocalMaxima<Real> maxima;
+    maxima.rising = true;
+    maxima.current = current;
+    LocalMaximum<Real> m;
+    bool far = false;
+    while (!free.done() && !m.found() && !far) {
+      free.step(infinity, [&](const Piece<Real>& p) {
+        m = maxima.in(n_, p);
+        if (m.found()) return;
+        far = p.v_end > highest_allowed_;
+        if (!far && p.t1 >= end_ && p.t1 < infinity) {
+          m = {p.t1, Place::end, p.v_end, maxima.current};
+        }
+      });
+    }
+    if (!m.found() || m.height > highest_allowed_) return;
+    Ghost<Real> g = ghost(m);
+    g.behind = static_cast<std::int64_t>(k);
+    FreeCourse<Real> on = course(m.time, m.height, m.current);
+    while (!on.done() && g.later == infinity) {
+      on.step(infinity, [&](const Piece<Real>& p) {
+        if (p.t0 == m.time && !(p.i < 0)) return;  // falls from the peak
+        g.later = first_rise_to(n_, p, m.height);
+      });
+    }
+    if (g.later < infinity) {
+      felt_after_spike(g, g.later, g.height);
+    } else {
+      felt_without_spike(g);
+    }
+    out_.push_back(g);
+  }
+};
+
+template <class Iterator>
+void sort_by_time(Iterator begin, Iterator end) {
+  std::sort(begin, end, [](const auto& a, const auto& b) { return a.time < b.time; });
+}
+
+// All neurons of a population in one sample, side by side: they see the same arrivals, decay alike
+// and are not refractory. Only pieces of V that can rise above the bar, by the bound of
+// docs/theory.md, section 2, and those with a spike are looked at. The ghosts have the same bits.
+template <class Real>
+class SideBySide {
+ public:
+  void find(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, std::size_t size,
+            double end, SampleSpikes spikes, std::span<const Real> thresholds, const OwnSpikes& own,
+            const ThresholdNoise& noise, const Smoothing& smoothing,
+            std::vector<Ghost<Real>>& out) {
+    lists_.resize(std::max(lists_.size(), size));
+    std::vector<Finder<Real>> finders;
+    finders.reserve(size);
+    next_own_.assign(size, 0);
+    next_group_.assign(size, 0);
+    look_.resize(size);
+    buffer_.resize(5 * size);
+    Real* const v = buffer_.data();
+    Real* const i = v + size;
+    Real* const v_end = i + size;
+    Real* const bar = v_end + size;
+    Real* const bias = bar + size;
+    for (std::size_t j = 0; j < size; ++j) {
+      const auto& n = plan.neuron(j);
+      lists_[j].clear();
+      finders.emplace_back(n, noise, smoothing, arrivals, j, end, spikes.times, thresholds,
+                           lists_[j]);
+      v[j] = n.v_initial;
+      i[j] = n.i_initial;
+      bias[j] = n.bias;
+      bar[j] = finders[j].bar();
+    }
+    double t = 0;
+    std::size_t next_spike = 0;
+    for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
+      const bool last = g == arrivals.group_count();
+      const double to = last ? end : arrivals.times[g];
+      const neuron::Decay<Real> d = arrivals.decays[g];
+      std::uint8_t* const look = look_.data();
+      for (std::size_t j = 0; j < size; ++j) {
+        v_end[j] = bias[j] + (v[j] - bias[j]) * d.mem + i[j] * d.k;
+        look[j] = std::max(v[j], bias[j]) + std::max(i[j], Real(0)) * d.reach > bar[j];
+      }
+      for (; next_spike < spikes.times.size() && spikes.times[next_spike] <= to; ++next_spike) {
+        look[static_cast<std::size_t>(spikes.neurons[next_spike])] = 1;
+      }
+      const void* at = nullptr;
+      for (std::size_t j = 0; j < size && (at = std::memchr(look + j, 1, size - j)); ++j) {
+        j = static_cast<std::size_t>(static_cast<const std::uint8_t*>(at) - look);
+        Finder<Real>& finder = finders[j];
+        if (next_group_[j] != g) finder.skip();
+        next_group_[j] = g + 1;
+        // As replay() walks it.
+        const auto& n = plan.neuron(j);
+        const auto piece = [&](double from, double until, const neuron::Decay<Real>& decay) {
+          const Real reached = neuron::membrane_after(n, v[j], i[j], decay);
+          finder.piece(Piece<Real>{from, until, v[j], i[j], false, decay, reached});
+          return reached;
+        };
+        const auto spikes_of_j = own.of(j);
+        double from = t;
+        std::size_t& k = next_own_[j];
+        const bool any = k < spikes_of_j.size() && spikes.times[spikes_of_j[k]] <= to;
+        for (; k < spikes_of_j.size() && spikes.times[spikes_of_j[k]] <= to; ++k) {
+          const double until = spikes.times[spikes_of_j[k]];
+          const auto decay = neuron::decay<Real>(n.tc, until - from);
+          piece(from, until, decay);
+          i[j] *= decay.syn;
+          finder.spike(spikes_of_j[k], i[j]);
+          v[j] = n.v_reset;
+          from = until;
+        }
+        if (any) {
+          const auto decay = neuron::decay<Real>(n.tc, to - from);
+          v_end[j] = piece(from, to, decay);
+          // The common step below takes I through the whole interval.
+          late_.push_back({j, i[j] * decay.syn});
+        } else {
+          piece(from, to, d);
+        }
+        bar[j] = finder.bar();
+      }
+      for (std::size_t j = 0; j < size; ++j) {
+        v[j] = v_end[j];
+        i[j] *= d.syn;
+      }
+      for (const auto& [j, current] : late_) i[j] = current;
+      late_.clear();
+      if (last) break;
+      for (const auto& arrival : arrivals.group(g)) {
+        for (std::size_t j = 0; j < size; ++j) i[j] += arrival.row[j];
+      }
+      t = to;
+    }
+    for (std::size_t j = 0; j < size; ++j) {
+      if (next_group_[j] != arrivals.group_count() + 1) finders[j].skip();
+      finders[j].finish();
+      sort_by_time(lists_[j].begin(), lists_[j].end());
+      out.insert(out.end(), lists_[j].begin(), lists_[j].end());
+    }
+  }
+
+ private:
+  std::vector<std::vector<Ghost<Real>>> lists_;
+  std::vector<std::size_t> next_own_, next_group_;
+  std::vector<std::uint8_t> look_;
+  std::vector<Real> buffer_;
+  std::vector<std::pair<std::size_t, Real>> late_;
+};
+
+}  // namespace
+
+template <class Real>
+void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                 const Smoothing& smoothing, int threads, Timelines<Real>* timelines,
+                 Ghosts<Real>& ghosts) {
+  const std::size_t samples = inputs.samples();
+  ghosts.smoothing = smoothing;
+  ghosts.differences_known = false;
+  ghosts.populations.resize(plan.populations.size());
+  for (std::size_t p = 0; p < plan.populations.size(); ++p) {
+    const bool lif = plan.network->populations()[p].model == Model::lif;
+    ghosts.populations[p].resize(lif ? samples : 0);
+    for (auto& list : ghosts.populations[p]) list.clear();
+  }
+  if (smoothing.sigma == 0) return;
+  const ThresholdNoise noise(smoothing);
+  parallel_for(threads, samples, [&](std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    thread_local OwnSpikes own_spikes;
+    for (std::size_t p = 0; p < plan.populations.size(); ++p) {
+      if (ghosts.populations[p].empty()) continue;
+      std::vector<Ghost<Real>>& list = ghosts.populations[p][s];
+      const SpikeRecord<Real>& spikes = record.populations[p];
+      std::span<const Real> thresholds = spikes.thresholds;
+      if (!thresholds.empty()) {
+        thresholds = thresholds.subspan(static_cast<std::size_t>(spikes.spikes.offsets[s]));
+      }
+      const PopulationPlan<Real>& population = plan.populations[p];
+      if (population.in_step() && !population.refractory && !plan.scalar) {
+        thread_local SideBySide<Real> side_by_side;
+        const SampleSpikes own = start_timeline(plan, inputs, record, p, s, timeline, timelines)(p);
+        own_spikes.sort(own, plan.size(p));
+        side_by_side.find(population, timeline.of(0), plan.size(p), inputs.end(s), own, thresholds,
+                          own_spikes, noise, smoothing, list);
+        continue;
+      }
+      for_each_neuron(plan, inputs, record, p, s, timeline, own_spikes,
+                      [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                        const auto first = static_cast<std::ptrdiff_t>(list.size());
+                        const auto& n = plan.populations[p].neuron(j);
+                        Finder<Real> finder(n, noise, smoothing, arrivals, j, inputs.end(s), times,
+                                            thresholds, list);
+                        replay(n, arrivals, j, own, times, inputs.end(s), finder);
+                        finder.finish();
+                        sort_by_time(list.begin() + first, list.end());
+                      });
+    }
+  });
+}
+
+template <class Real>
+Ghosts<Real> find_ghosts(const Network<Real>& network, const Inputs& inputs,
+                         const Record<Real>& record, const Smoothing& smoothing,
+                         const Options& options) {
+  check(smoothing);
+  network.check();
+  const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
+  check(plan, inputs);
+  Ghosts<Real> ghosts;
+  find_ghosts<Real>(plan, inputs, record, smoothing, options.threads, nullptr, ghosts);
+  return ghosts;
+}
+
+template void find_ghosts(const Plan<float>&, const Inputs&, const Record<float>&, const Smoothing&,
+                          int, Timelines<float>*, Ghosts<float>&);
+template void find_ghosts(const Plan<double>&, const Inputs&, const Record<double>&,
+                          const Smoothing&, int, Timelines<double>*, Ghosts<double>&);
+template Ghosts<float> find_ghosts(const Network<float>&, const Inputs&, const Record<float>&,
+                                   const Smoothing&, const Options&);
+template Ghosts<double> find_ghosts(const Network<double>&, const Inputs&, const Record<double>&,
+                                    const Smoothing&, const Options&);
+
+}  // namespace saltus

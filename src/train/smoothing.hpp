@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Smoothed thresholds in the loop of training: how wide they are in an epoch, and what the ghosts
+// of its minibatches add up to (docs/ghosts.md).
+#pragma once
+
+#include "adjoint/run.hpp"
+#include "loss/run.hpp"
+#include "saltus/train.hpp"
+#include "simulate/ghosts.hpp"
+
+namespace saltus {
+
+template <class Real>
+class Smoother {
+ public:
+  /// @param epoch  counted from 0
+  Smoother(const TrainSettings& settings, int epoch) {
+    ghosts_.smoothing.sigma = smoothing_sigma(settings, epoch);
+  }
+  bool on() const { return ghosts_.smoothing.sigma > 0; }
+  double sigma() const { return ghosts_.smoothing.sigma; }
+  std::size_t count() const { return count_; }
+
+  /// backward(), of the smoothed loss if smoothing is on.
+  void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                const LossSettings& loss, std::size_t readout, std::span<const std::int32_t> labels,
+                const Errors<Real>& errors, const Wanted& wanted, int threads,
+                Timelines<Real>& timelines, BackwardMemory<Real>& memory,
+                Gradients<Real>& gradients) {
+    if (!on()) {
+      saltus::backward(plan, inputs, record, errors, wanted, threads, &timelines, memory,
+                       gradients);
+      return;
+    }
+    find_ghosts(plan, inputs, record, ghosts_.smoothing, threads, &timelines, ghosts_);
+    add_direct_differences(loss, plan, record, readout, labels, ghosts_);
+    saltus::backward(plan, inputs, record, errors, wanted, threads, &timelines, memory, gradients,
+                     &ghosts_);
+    count_ += ghosts_.count();
+  }
+
+ private:
+  Ghosts<Real> ghosts_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace saltus
