@@ -88,8 +88,8 @@ class GridTrainer:
             self.calibrate()
         self.size = options.chunk or self.steps
         torch._dynamo.reset()  # a network compiled for another batch size before
-        # Once without the compiler: snnTorch's neurons keep their states, and a network whose states
-        # change shape is compiled again.
+        # Once without the compiler: snnTorch's neurons keep their states, and what changes its
+        # shape is compiled again.
         net.chunk(torch.zeros(1, batch, self.task.hidden) + net.w_in[0], net.start(batch))
         self.chunk = torch.compile(net.chunk, dynamic=False) if options.compile else net.chunk
         self.optimizer = torch.optim.Adam(net.parameters(), lr=tasks.LEARNING_RATE)
@@ -189,6 +189,7 @@ class GridTrainer:
         return {
             "dt_ms": 1e3 * self.net.dt,
             "steps": self.steps,
+            "loss": "first spike" if self.task.first_spike else "highest voltage",
             "hidden_spikes_per_sample": self.hidden_spikes(),
         }
 
@@ -198,10 +199,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dt", type=float, default=1e-3, help="time step, s")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--chunk", type=int, default=0, help="steps at once (0: all)")
+    parser.add_argument("--voltage", action="store_true", help="highest output voltage wins")
     parser.add_argument("--sparse", action="store_true", help="add input rows, spike by spike")
 
 
-def prepare(seed: int) -> None:
-    """One thread, and the same first weights every time."""
+def prepare(options: argparse.Namespace) -> tasks.Task:
+    """One thread, the same first weights every time, and the task."""
     torch.set_num_threads(1)
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
+    task = tasks.load(options.task, options.data, options.samples)
+    task.first_spike = task.first_spike and not options.voltage
+    return task

@@ -58,8 +58,7 @@ def main() -> None:
     parser = measure.arguments(__doc__)
     grid.add_options(parser)
     options = parser.parse_args()
-    grid.prepare(options.seed)
-    task = tasks.load(options.task, options.data, options.samples)
+    task = grid.prepare(options)
 
     def make(batch: int) -> grid.GridTrainer:
         return grid.GridTrainer(Net(task, options.dt), batch, options)
