@@ -56,9 +56,7 @@ def build(task: tasks.Task, step: float, most_events: int, seed: int) -> Any:
 def main() -> None:
     """Command line."""
     parser = measure.arguments(__doc__)
-    parser.add_argument(
-        "--step", type=float, default=0.05, help="of the solver, ms (its examples')"
-    )
+    parser.add_argument("--step", type=float, default=0.05, help="of the solver, ms")
     parser.add_argument("--events", type=int, default=400, help="most events of a sample")
     options = parser.parse_args()
     first_spikes.check(options)
