@@ -7,7 +7,8 @@
 DIR holds the folder mnist (IDX files). Each peer has a virtual environment of its own, made in
 build/peers/. Saltus runs directly before and after every peer, everything on one thread, and a
 ratio is that peer's time over the mean of these two. Results go to runs/peers/NAME.json; with
---write they become the tables and the picture of docs/peers.md.
+--write they become the tables and the picture of docs/peers.md (--only --write runs nothing
+and writes what is there).
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ RUNS = {
         ["--buffers", "205", "300", "--batch", "32", "128"],
     ),
     "yinyang_eventax": Run(
-        "eventax", "yinyang", "EventProp, Euler steps of 0.05 ms", ["--batch", "32"], 2, 320
+        "eventax", "yinyang", "EventProp, Euler steps of 0.05 ms", ["--batch", "8", "32"], 2, 320
     ),
     "recurrent_snntorch_eager": Run(
         "snntorch", "recurrent", "dt 1 ms, eager", ["--batch", "16", "64"], 3
@@ -261,6 +262,8 @@ def table(task: str) -> str:
     ]
     for r in results:
         peer, (before, after) = r["peer"], r["saltus"]
+        full = sum(peer.get("samples_with_a_full_buffer", []))
+        setting = r["setting"] + (f"; buffer full {full} times, spikes lost" if full else "")
         trained = f"{peer.get('epochs')} x {peer.get('training_samples')}"
         ours = f"{before['us_per_sample']:.1f}, {after['us_per_sample']:.1f}"
         if "failed" in peer:
@@ -271,7 +274,7 @@ def table(task: str) -> str:
         accuracy = f"{cell(peer['test_accuracy'], '{:.1%}')} "
         accuracy += f"({cell(after.get('test_accuracy'), '{:.1%}')})"
         lines.append(
-            f"| {peer['peer']} {peer['version']} | {r['setting']} | {peer['batch']} "
+            f"| {peer['peer']} {peer['version']} | {setting} | {peer['batch']} "
             f"| {peer['us_per_sample']:,.0f} ({peer['us_per_sample_min']:,.0f}) | {ours} "
             f"| **{r['ratio']:.1f}** | {trained} | {accuracy} "
             f"| {peer['peak_mb']:.0f} ({after['peak_mb']:.0f}) |"
