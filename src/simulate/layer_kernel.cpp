@@ -100,24 +100,17 @@ class Kernel {
     const std::size_t lanes = hn::Lanes(tag);
     const Powers<Real> powers(tc);
     const V mem = hn::Set(tag, d.mem);
-    HWY_ALIGN Real bias_of[most_lanes], theta_of[most_lanes], x_of[most_lanes],
-        current_of[most_lanes];
+    HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes];
     for (std::size_t at = 0; at < count; at += lanes) {
-      const std::size_t n = std::min(lanes, count - at);
-      for (std::size_t l = 0; l < lanes; ++l) {
-        const auto slot = static_cast<std::size_t>(state_.may_slot[at + std::min(l, n - 1)]);
-        bias_of[l] = state_.bias[slot];
-        theta_of[l] = state_.theta[slot];
-      }
-      const V bias = hn::Load(tag, bias_of), theta = hn::Load(tag, theta_of);
-      const V v = hn::LoadU(tag, state_.may_v + at), i = hn::LoadU(tag, state_.may_i + at);
-      const V above = hn::Mul(hn::Sub(v, bias), mem);
-      const V v_end = hn::Add(hn::Add(bias, above), hn::Mul(i, hn::Set(tag, d.k)));
-      const V x = crossing(powers, hn::FirstN(tag, n), v, i, bias, theta, mem, v_end);
-      hn::Store(x, tag, x_of);
-      hn::Store(hn::Mul(i, powers.synaptic(x)), tag, current_of);
-      for (std::size_t l = 0; l < n; ++l) {
-        if (x_of[l] < 0 || !(current_of[l] + bias_of[l] > theta_of[l])) continue;
+      const Gathered n = gather(at, count);
+      const V above = hn::Mul(hn::Sub(n.v, n.bias), mem);
+      const V v_end = hn::Add(hn::Add(n.bias, above), hn::Mul(n.i, hn::Set(tag, d.k)));
+      const V x = crossing(powers, n.used, n, mem, v_end);
+      const V current = hn::Mul(n.i, powers.synaptic(x));
+      hn::Store(keep_rising(x, current, n), tag, x_of);
+      hn::Store(current, tag, current_of);
+      for (std::size_t l = 0; l < n.count; ++l) {
+        if (x_of[l] < 0) continue;
         keep_earliest(static_cast<std::size_t>(state_.may_slot[at + l]),
                       neuron::spike_time(tc, static_cast<double>(x_of[l]), from, to),
                       current_of[l]);
@@ -150,7 +143,6 @@ class Kernel {
     LayerState<Real>& s = state_;
     const V mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
     const V reach = hn::Set(tag, d.reach), end_slope = hn::Set(tag, d.end_slope);
-    const V zero = hn::Zero(tag);
     HWY_ALIGN Real v_of[most_lanes], i_of[most_lanes];
     // Copies: a store of a vector might change the members, for all that a compiler knows.
     const SlotLayout layout = layout_;
@@ -168,13 +160,8 @@ class Kernel {
         for (const auto& more : arrived.subspan(1))
           i = hn::Add(i, hn::LoadU(tag, more.row + neuron));
       }
-      const V above = hn::Sub(v, bias);
-      const V end = hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k));
-      const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
-      // May spike: V ends at or above theta; or it may reach theta and has its peak inside.
-      const M may =
-          hn::Or(hn::Ge(end, theta),
-                 hn::And(hn::Ge(top, theta), hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
+      const V end = hn::Add(hn::Add(bias, hn::Mul(hn::Sub(v, bias), mem)), hn::Mul(i, k));
+      const M may = may_spike(v, i, bias, theta, end, reach, end_slope);
       if constexpr (!stay) {
         hn::Store(end, tag, state_v + slot);
         hn::Store(hn::Mul(i, syn), tag, state_i + slot);
@@ -193,6 +180,37 @@ class Kernel {
     return count;
   }
 
+  // V ends at or above theta; or it may reach theta and has its peak inside: the two tests of
+  // neuron/spike_search.hpp.
+  static HWY_INLINE M may_spike(V v, V i, V bias, V theta, V end, V reach, V end_slope) {
+    const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, hn::Zero(Tag())), reach));
+    const M rises_throughout = hn::Lt(hn::Sub(v, bias), hn::Mul(i, end_slope));
+    return hn::Or(hn::Ge(end, theta), hn::AndNot(rises_throughout, hn::Ge(top, theta)));
+  }
+
+  // Those of the neurons that may spike which fill one vector, from number `at` on.
+  struct Gathered {
+    std::size_t count;
+    M used;
+    V v, i, bias, theta;
+  };
+  HWY_INLINE Gathered gather(std::size_t at, std::size_t count) const {
+    const Tag tag;
+    const std::size_t lanes = hn::Lanes(tag), n = std::min(lanes, count - at);
+    HWY_ALIGN Real bias[most_lanes], theta[most_lanes];
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const auto slot = static_cast<std::size_t>(state_.may_slot[at + std::min(l, n - 1)]);
+      bias[l] = state_.bias[slot];
+      theta[l] = state_.theta[slot];
+    }
+    return {n,
+            hn::FirstN(tag, n),
+            hn::LoadU(tag, state_.may_v + at),
+            hn::LoadU(tag, state_.may_i + at),
+            hn::Load(tag, bias),
+            hn::Load(tag, theta)};
+  }
+
   // One bit per lane.
   static HWY_INLINE std::uint64_t bits_of(M mask) {
     std::uint64_t bits = 0;
@@ -201,9 +219,10 @@ class Kernel {
   }
 
   // neuron::crossing for the lanes of `wanted`, from x = 1 downwards; -1 where there is none.
-  HWY_INLINE V crossing(const Powers<Real>& powers, M wanted, V v, V i, V bias, V theta, V x_end,
+  HWY_INLINE V crossing(const Powers<Real>& powers, M wanted, const Gathered& n, V x_end,
                         V v_end) const {
     const Tag tag;
+    const V v = n.v, i = n.i, bias = n.bias, theta = n.theta;
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
     const V zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
     const V p = hn::Set(tag, static_cast<Real>(tc.p)), none = hn::Set(tag, Real(-1));
@@ -245,6 +264,12 @@ class Kernel {
     return hn::Load(tag, lane[6]);
   }
 
+  // Where V only touches theta (dV/dt = 0 but for rounding), there is no spike: -1.
+  static HWY_INLINE V keep_rising(V x, V current, const Gathered& n) {
+    const M rises = hn::And(hn::Ge(x, hn::Zero(Tag())), hn::Gt(hn::Add(current, n.bias), n.theta));
+    return hn::IfThenElse(rises, x, hn::Set(Tag(), Real(-1)));
+  }
+
   // neuron::advance for those that may spike, side by side: in each round the next spike of each;
   // who has none goes to the end of the interval and is done.
   void search(std::size_t count, double t, double next, const neuron::Decay<Real>& whole) {
@@ -253,32 +278,23 @@ class Kernel {
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
     const Powers<Real> powers(tc);
     LayerState<Real>& s = state_;
-    const V zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
-    const V p = hn::Set(tag, static_cast<Real>(tc.p));
-    std::fill_n(s.may_mem, count, whole.mem);
+    const V one = hn::Set(tag, Real(1)), p = hn::Set(tag, static_cast<Real>(tc.p));
     std::fill_n(s.may_t.begin(), count, t);
-    HWY_ALIGN Real bias_of[most_lanes], theta_of[most_lanes], x_of[most_lanes];
-    HWY_ALIGN Real current_of[most_lanes], end_of[most_lanes], later_of[most_lanes];
-    HWY_ALIGN Real left_of[most_lanes];
+    HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
+    HWY_ALIGN Real later_of[most_lanes], left_of[most_lanes];
     for (bool first = true; count > 0; first = false) {
       std::size_t again = 0;
       for (std::size_t at = 0; at < count; at += lanes) {
-        const std::size_t n = std::min(lanes, count - at);
-        for (std::size_t l = 0; l < lanes; ++l) {
-          const auto slot = static_cast<std::size_t>(s.may_slot[at + std::min(l, n - 1)]);
-          bias_of[l] = s.bias[slot];
-          theta_of[l] = s.theta[slot];
-        }
-        const V bias = hn::Load(tag, bias_of), theta = hn::Load(tag, theta_of);
-        const V v = hn::LoadU(tag, s.may_v + at), i = hn::LoadU(tag, s.may_i + at);
-        M may = hn::FirstN(tag, n);
+        const Gathered n = gather(at, count);
+        const V above = hn::Sub(n.v, n.bias);
+        M may = n.used;
         V mem, syn, v_end;
         if (first) {
           mem = hn::Set(tag, whole.mem);
           syn = hn::Set(tag, whole.syn);
-          const V above = hn::Mul(hn::Sub(v, bias), mem);
-          v_end = hn::Add(hn::Add(bias, above), hn::Mul(i, hn::Set(tag, whole.k)));
-        } else {  // neuron::decay_at, and the tests of pass()
+          const V from_i = hn::Mul(n.i, hn::Set(tag, whole.k));
+          v_end = hn::Add(hn::Add(n.bias, hn::Mul(above, mem)), from_i);
+        } else {  // neuron::decay_at
           mem = hn::LoadU(tag, s.may_mem + at);
           const M ended = hn::Lt(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
           mem = hn::IfThenZeroElse(ended, mem);
@@ -287,26 +303,19 @@ class Kernel {
           const V peak = hn::Set(tag, static_cast<Real>(tc.k_peak));
           const V x_peak = hn::Set(tag, static_cast<Real>(tc.x_peak));
           const V reach = hn::IfThenElse(hn::Gt(mem, x_peak), k, peak);
-          const V end_slope =
-              hn::IfThenElse(ended, hn::Set(tag, static_cast<Real>(tc.end_slope_at_infinity())),
-                             hn::Add(one, hn::Mul(p, h)));
-          const V above = hn::Sub(v, bias);
-          v_end = hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k));
-          const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
-          may = hn::And(may, hn::Or(hn::Ge(v_end, theta),
-                                    hn::And(hn::Ge(top, theta),
-                                            hn::Not(hn::Lt(above, hn::Mul(i, end_slope))))));
+          const V at_infinity = hn::Set(tag, static_cast<Real>(tc.end_slope_at_infinity()));
+          const V end_slope = hn::IfThenElse(ended, at_infinity, hn::Add(one, hn::Mul(p, h)));
+          v_end = hn::Add(hn::Add(n.bias, hn::Mul(above, mem)), hn::Mul(n.i, k));
+          may = hn::And(may, may_spike(n.v, n.i, n.bias, n.theta, v_end, reach, end_slope));
         }
-        const V x = crossing(powers, may, v, i, bias, theta, mem, v_end);
-        const V current = hn::Mul(i, powers.synaptic(x));
-        const M spikes =
-            hn::And(hn::Ge(x, zero), hn::Gt(hn::Add(current, bias), theta));  // else: only touches
-        hn::Store(hn::IfThenElse(spikes, x, hn::Set(tag, Real(-1))), tag, x_of);
+        const V x = crossing(powers, may, n, mem, v_end);
+        const V current = hn::Mul(n.i, powers.synaptic(x));
+        hn::Store(keep_rising(x, current, n), tag, x_of);
         hn::Store(current, tag, current_of);
         hn::Store(v_end, tag, end_of);
-        hn::Store(hn::Mul(i, syn), tag, later_of);
+        hn::Store(hn::Mul(n.i, syn), tag, later_of);
         hn::Store(hn::Min(one, hn::Div(mem, x)), tag, left_of);
-        for (std::size_t l = 0; l < n; ++l) {
+        for (std::size_t l = 0; l < n.count; ++l) {
           const std::int32_t slot = s.may_slot[at + l];
           const auto where = static_cast<std::size_t>(slot);
           const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(where));
