@@ -32,7 +32,7 @@ struct Lanes {
 };
 
 // lambda_I of neighbouring neurons that decay alike, at each group of probes: 0 until the last
-// segment of a neuron, read anew where it enters the next (cf. Reader::read_tile).
+// segment of a neuron, read anew where it enters the next (cf. Tile in adjoint/lambda_kernel.cpp).
 template <class Real, class Visit>
 void walk_lanes(const neuron::TimeConstants& tc, const Segments<Real>& segments,
                 const Arrivals<Real>& probes, std::size_t first, std::size_t width, Visit&& visit) {
@@ -44,9 +44,8 @@ void walk_lanes(const neuron::TimeConstants& tc, const Segments<Real>& segments,
   enter.clear();
   for (std::size_t l = 0; l < width; ++l) {
     for (const Segment<Real>& segment : segments.of(first + l)) {
-      const auto below = std::lower_bound(probes.times.begin(), probes.times.end(), segment.from) -
-                         probes.times.begin();
-      if (below > 0) enter.push_back({static_cast<std::size_t>(below) - 1, l, &segment});
+      const std::size_t below = probes.count_before(segment.from);
+      if (below > 0) enter.push_back({below - 1, l, &segment});
     }
   }
   if (enter.empty()) return;

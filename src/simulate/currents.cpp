@@ -3,8 +3,6 @@
 #include <cmath>
 
 #include "saltus/trace.hpp"
-#include "simulate/parallel.hpp"
-#include "simulate/replay.hpp"
 #include "simulate/trace_times.hpp"
 
 namespace saltus {
@@ -37,21 +35,8 @@ std::vector<Real> currents(const Network<Real>& network, const Inputs& inputs,
                            const Record<Real>& record, std::size_t population,
                            std::span<const double> at, const Options& options) {
   network.check();
-  const Population& p = check_trace(network, inputs, population, at, "synaptic current");
-  const Plan<Real> plan(network);
-  std::vector<Real> result(inputs.samples() * at.size() * p.size);
-  parallel_for(options.threads, inputs.samples(), [&](std::size_t s) {
-    thread_local Timeline<Real> timeline;
-    thread_local OwnSpikes own_spikes;
-    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
-                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      const auto& n = plan.populations[population].neuron(j);
-                      CurrentSamples<Real> samples(
-                          n, at, result.data() + s * at.size() * p.size + j, p.size);
-                      replay(n, arrivals, j, own, times, inputs.end(s), samples);
-                    });
-  });
-  return result;
+  check_trace(network, inputs, population, at, "synaptic current");
+  return read_trace<CurrentSamples<Real>>(network, inputs, record, population, at, options);
 }
 
 template std::vector<float> currents(const Network<float>&, const Inputs&, const Record<float>&,

@@ -57,7 +57,7 @@ class Layer {
       : population(p),
         plan(run.plan.populations[p]),
         last_spike(run.plan.size(p), 0),
-        side_by_side_(!run.plan.scalar && plan.in_step() && !plan.refractory && !run.thresholds) {
+        side_by_side_(run.plan.side_by_side(p) && !run.thresholds) {
     const Plan<Real>& network = run.plan;
     if (run.thresholds) {
       at_thresholds_.emplace(*run.thresholds, p, run.sample, network.size(p),

@@ -395,7 +395,7 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
         thresholds = thresholds.subspan(static_cast<std::size_t>(spikes.spikes.offsets[s]));
       }
       const PopulationPlan<Real>& population = plan.populations[p];
-      if (population.in_step() && !population.refractory && !plan.scalar) {
+      if (plan.side_by_side(p)) {
         thread_local SideBySide<Real> side_by_side;
         const SampleSpikes own = start_timeline(plan, inputs, record, p, s, timeline, timelines)(p);
         own_spikes.sort(own, plan.size(p));

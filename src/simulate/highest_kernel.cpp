@@ -6,6 +6,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <bit>
+
 #include "simulate/highest.hpp"
 #include "simulate/slots.hpp"
 
@@ -66,10 +68,11 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
         HWY_ALIGN Real v_at[HWY_MAX_BYTES / sizeof(Real)], i_at[HWY_MAX_BYTES / sizeof(Real)];
         hn::Store(v, tag, v_at);
         hn::Store(i, tag, i_at);
-        std::uint8_t bits[8] = {};
-        hn::StoreMaskBits(tag, peak, bits);
-        for (std::size_t l = 0; l < lanes; ++l) {
-          if (!(bits[l / 8] >> (l % 8) & 1) || !layout.used(slot + l)) continue;
+        std::uint64_t left = 0;  // one bit per lane
+        hn::StoreMaskBits(tag, peak, reinterpret_cast<std::uint8_t*>(&left));
+        for (; left != 0; left &= left - 1) {
+          const auto l = static_cast<std::size_t>(std::countr_zero(left));
+          if (!layout.used(slot + l)) continue;
           Highest<Real>& one = highest[neuron + l];
           one.value = best_of[slot + l];
           one.peak(g > 0 ? arrivals.times[g - 1] : 0, v_at[l], i_at[l], d.mem);

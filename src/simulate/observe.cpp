@@ -10,6 +10,7 @@
 #include "simulate/parallel.hpp"
 #include "simulate/replay.hpp"
 #include "simulate/run.hpp"
+#include "simulate/trace_times.hpp"
 
 namespace saltus {
 namespace {
@@ -163,33 +164,9 @@ template <class Real>
 std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
                            const Record<Real>& record, std::size_t population,
                            std::span<const double> at, const Options& options) {
-  const Population& p = neurons_of(network, population, "membrane voltage");
-  for (std::size_t k = 0; k < at.size(); ++k) {
-    if (!(at[k] >= 0) || (k > 0 && at[k] < at[k - 1])) {
-      throw InvalidInput(
-          fmt::format("at[{}] is {}; expected times of at least 0, ascending", k, at[k]));
-    }
-    for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
-      if (at[k] > inputs.t_end[s] || std::isinf(at[k])) {
-        throw InvalidInput(fmt::format("at[{}] is {}, after the end of sample {} at {}", k, at[k],
-                                       s, inputs.t_end[s]));
-      }
-    }
-  }
-  const Plan<Real> plan(network);
-  std::vector<Real> result(inputs.samples() * at.size() * p.size);
-  parallel_for(options.threads, inputs.samples(), [&](std::size_t s) {
-    thread_local Timeline<Real> timeline;
-    thread_local OwnSpikes own_spikes;
-    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
-                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      const auto& n = plan.populations[population].neuron(j);
-                      Samples<Real> samples(n, at, result.data() + s * at.size() * p.size + j,
-                                            p.size);
-                      replay(n, arrivals, j, own, times, inputs.end(s), samples);
-                    });
-  });
-  return result;
+  network.check();
+  check_trace(network, inputs, population, at, "membrane voltage");
+  return read_trace<Samples<Real>>(network, inputs, record, population, at, options);
 }
 
 #define SALTUS_INSTANTIATE(Real)                                                                   \

@@ -52,7 +52,7 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
       run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); },
       run.timelines ? &run.timelines->at(population, run.sample) : nullptr);
   ws.spikes.clear();
-  if (!run.plan.scalar && plan.in_step() && !plan.refractory) {
+  if (run.plan.side_by_side(population)) {
     ws.layer.start(plan, size);
     sweep_in_vectors(plan, ws.layer, ws.timeline.of(0), 0, end, ws.spikes);
   } else {

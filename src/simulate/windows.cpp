@@ -49,7 +49,7 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
     pending.emplace_back(run, component, p);
     const PopulationPlan<Real>& plan = run.plan.populations[p];
     Layer<Real> layer{p, {}, {}, std::vector<std::ptrdiff_t>(run.plan.size(p), -1)};
-    if (!run.plan.scalar && plan.in_step() && !plan.refractory) {
+    if (run.plan.side_by_side(p)) {
       layer.side_by_side.start(plan, run.plan.size(p));
     } else {
       for (std::size_t j = 0; j < run.plan.size(p); ++j) {
