@@ -13,9 +13,9 @@ namespace saltus {
 /// What a loss says about one population; empty where it says nothing.
 template <class Real>
 struct PopulationErrors {
-  std::vector<Real> spikes;          ///< [spikes] dL/dt_k, in the order of the record
-  std::vector<Real> maxima;          ///< [sample, neuron] dL/d(maximum of V), LI only
-  std::vector<Real> integrals;       ///< [sample, neuron] dL/d(integral of V)
+  std::vector<Real> spikes;     ///< [spikes] dL/dt_k, in the order of the record
+  std::vector<Real> maxima;     ///< [sample, neuron] dL/d(maximum of V); 0 for neurons that spike
+  std::vector<Real> integrals;  ///< [sample, neuron] dL/d(integral of V)
   std::vector<double> sample_times;  ///< [time] seconds, ascending
   std::vector<Real> samples;         ///< [sample, time, neuron] dL/dV(time)
 };
@@ -53,7 +53,9 @@ struct Wanted {
 
 /// Exact gradients by the adjoint equations, run backwards with jumps at the spikes
 /// (docs/theory.md, sections 5 to 8; Wunderlich & Pehle 2021, eq. 3 to 5).
-/// @throws InvalidInput  arrays of a wrong length, values that are not finite
+/// @throws InvalidInput  arrays of a wrong length, values that are not finite, an error of the
+/// maximum
+///                       of a neuron that spikes
 template <class Real>
 Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Errors<Real>& errors,

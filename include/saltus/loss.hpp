@@ -30,6 +30,7 @@ struct LossSettings {
   double tau_1 = 6.4e-3;       ///< s, time scale of the term that pulls the label's spike forward
   double alpha = 0.003;        ///< weight of that term
   double t_missing = 40e-3;    ///< s, when an output without a spike counts as spiking
+  double silent_pull = 10;     ///< weight of the largest V of a label's output that is silent
   double tau_integral = 5e-3;  ///< s, an integral is divided by this before the softmax
 };
 
@@ -53,9 +54,12 @@ struct LossResult {
 /// integrated_voltage (Nowotny, Turner, Knight 2025): of the integral of V_n over the sample.
 ///
 /// An output without a spike enters the first as a constant t_missing and gets no error. A sample
-/// in which the label's own output is silent is counted in `silent`; its loss is the constant
-/// t_missing / tau_0 and gives no errors at all: there is no gradient by the label, and pushing the
-/// other outputs later would only silence them too.
+/// in which the label's own output is silent is counted in `silent`; its loss is
+///
+///     L = t_missing / tau_0 - silent_pull max_t V_l(t)
+///
+/// which pulls the output up to its threshold. The other outputs get no errors: pushing them later
+/// would only silence them too.
 /// @param labels  [sample]
 /// @throws InvalidInput  a readout of the wrong model, labels outside of it or of a wrong number
 template <class Real>

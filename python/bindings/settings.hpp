@@ -27,6 +27,7 @@ inline LossSettings loss_settings(const nb::dict& given) {
   read(given, "tau_1", s.tau_1);
   read(given, "alpha", s.alpha);
   read(given, "t_missing", s.t_missing);
+  read(given, "silent_pull", s.silent_pull);
   read(given, "tau_integral", s.tau_integral);
   return s;
 }

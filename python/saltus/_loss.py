@@ -108,8 +108,9 @@ class Loss:
                 continue
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 raise TypeError(f"{f.name}: expected a number; got {type(value).__name__}")
-            least = "at least 0" if f.name == "alpha" else "above 0, in seconds"
-            if not (math.isfinite(value) and (value > 0 or (f.name == "alpha" and value == 0))):
+            weight = f.name in ("alpha", "silent_pull")
+            least = "at least 0" if weight else "above 0, in seconds"
+            if not (math.isfinite(value) and (value > 0 or (weight and value == 0))):
                 raise ValueError(f"{f.name} is {value}; expected a finite number {least}")
 
 
@@ -121,8 +122,8 @@ class FirstSpike(Loss):
 
         L = -log( exp(-t_l/tau_0) / sum_n exp(-t_n/tau_0) ) + alpha (exp(t_l/tau_1) - 1)
 
-    A sample in which the label's own output is silent has the constant loss t_missing / tau_0 and
-    no gradient.
+    A sample in which the label's own output is silent has the loss
+    ``t_missing / tau_0 - silent_pull max_t V_l(t)``: it pulls that output up to its threshold.
 
     Parameters
     ----------
@@ -132,6 +133,8 @@ class FirstSpike(Loss):
         The weight of that pull.
     t_missing : float
         When an output without a spike counts as spiking, in seconds.
+    silent_pull : float
+        The weight of the largest V of a label's output that is silent.
     readout : str
         A LIF population.
 
@@ -147,6 +150,7 @@ class FirstSpike(Loss):
     tau_1: float = 6.4e-3
     alpha: float = 0.003
     t_missing: float = 40e-3
+    silent_pull: float = 10.0
     readout: str = field(default="out", kw_only=True)
 
 

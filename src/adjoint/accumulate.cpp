@@ -213,10 +213,8 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         const std::size_t at = s * size + j;
         if (terms::kink_time && !errors.maxima.empty() && errors.maxima[at] != 0 &&
             maxima.places[at] == Place::arrival) {
-          const double slope =
-              static_cast<double>(maxima.currents[at] + n.bias - maxima.values[at]) / n.tc.tau_mem;
           reader.read_kink(timeline.of(j), j, maxima.times[at],
-                           static_cast<double>(errors.maxima[at]) * slope);
+                           static_cast<double>(errors.maxima[at]) * slope_before(n, maxima, at));
         }
       }
     }

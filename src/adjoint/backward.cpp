@@ -78,6 +78,15 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
       throw InvalidInput(
           fmt::format("maximum errors of '{}' need its maxima, an LI population's", name));
     }
+    for (std::size_t s = 0; !e.maxima.empty() && s < record.samples; ++s) {
+      for (const std::int32_t j : sample_of(record.populations[p].spikes.view(), s).neurons) {
+        if (e.maxima[s * populations[p].size + static_cast<std::size_t>(j)] == 0) continue;
+        throw InvalidInput(fmt::format(
+            "neuron {} of '{}' spikes in sample {}: its maximum is its threshold; expected "
+            "a maximum error of 0",
+            j, name, s));
+      }
+    }
     if (e.integrals.empty()) continue;
     for (const double end : inputs.t_end) {
       if (!std::isinf(end)) continue;

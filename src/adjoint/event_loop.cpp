@@ -6,8 +6,9 @@
 //     a spike:                          the jump, with the E_k gathered so far
 //
 // A probe, the would-be spike of a ghost (docs/ghosts.md), arrives like a spike, and hands what it
-// finds to its ghost. At one instant arrivals come first, then ghosts, which may move with them,
-// then spikes, releases, samples. (A sample at the very time of a release sees V still held.)
+// finds to its ghost. At one instant arrivals come first, then ghosts and maxima, which may move
+// with them, then spikes, releases, samples. (A sample at the very time of a release sees V still
+// held.)
 #include <algorithm>
 
 #include "adjoint/dynamics.hpp"
@@ -17,13 +18,14 @@
 namespace saltus {
 namespace {
 
-enum class Kind : std::uint8_t { arrival, probe, ghost, spike, release, sample };
+enum class Kind : std::uint8_t { arrival, probe, ghost, maximum, spike, release, sample };
 
 struct Event {
   double time;
   Kind kind;
   std::uint32_t layer;  // arrival: of the target
-  std::size_t number;   // spike: within the sample; sample: of the time; arrival: of the spike
+  std::size_t number;   // spike: within the sample; sample: of the time; arrival: of the spike;
+                        // maximum: of the neuron
   std::size_t column = any_column;
   std::uint32_t projection = 0, source = 0;  // arrival: source layer
 };
@@ -192,6 +194,13 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       merge(middle);
     }
     middle = events.size();
+    for (std::size_t j = 0; !p.errors.maxima.empty() && j < p.size; ++j) {
+      const std::size_t at = p.sample * p.size + j;
+      if (p.errors.maxima[at] == 0 || std::isinf(p.maxima.times[at])) continue;
+      events.push_back({p.maxima.times[at], Kind::maximum, l, j});
+    }
+    merge(middle);
+    middle = events.size();
     for (std::size_t k = 0; p.ghosts && k < p.ghosts->sums.size(); ++k) {
       events.push_back({(*p.ghosts->list)[k].time, Kind::ghost, l, k});
     }
@@ -200,6 +209,19 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       layer.emit(j, end);
     }
   }
+  // What happens at `event` to neuron j moves with the arrivals inside the component that sit
+  // there: just gone through.
+  const auto move_with_arrivals = [&](const Event& event, std::size_t j, double error) {
+    std::vector<const Event*> here;
+    for (const Event* e = &event; e-- > events.data() && e->time == event.time;) {
+      const bool sees = e->column == any_column || e->column == j;
+      if (e->kind == Kind::arrival && e->layer == event.layer && sees) here.push_back(e);
+    }
+    for (const Event* e : here) {
+      layers[e->source].errors[e->number] += error / static_cast<double>(here.size());
+    }
+  };
+
   double t = end;
   for (const Event& event : events) {
     Layer<Real>& layer = layers[event.layer];
@@ -303,17 +325,20 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
           layer.lambda.set(j, lambda, layer.lambda.source(j));
           layer.emit(j, t);
         }
-        if (g.place != Place::arrival || !terms::ghost_recurrent_kink) break;
-        // It moves with the arrivals inside the component that sit there: just gone through.
-        std::vector<const Event*> here;
-        for (const Event* e = &event; e-- > events.data() && e->time == event.time;) {
-          const bool sees = e->column == any_column || e->column == j;
-          if (e->kind == Kind::arrival && e->layer == event.layer && sees) here.push_back(e);
+        if (g.place == Place::arrival && terms::ghost_recurrent_kink) {
+          move_with_arrivals(event, j, p.ghosts->errors[event.number] * slope_before(n, g));
         }
-        for (const Event* e : here) {
-          layers[e->source].errors[e->number] += p.ghosts->errors[event.number] *
-                                                 slope_before(n, g) /
-                                                 static_cast<double>(here.size());
+        break;
+      }
+      case Kind::maximum: {
+        const std::size_t j = event.number, at = p.sample * p.size + j;
+        const auto& n = p.plan.neuron(j);
+        auto lambda = layer.lambda.get(j);
+        if (terms::maximum_jump) lambda.v -= static_cast<Real>(p.errors.maxima[at] / n.tc.tau_mem);
+        layer.lambda.set(j, lambda, layer.lambda.source(j));
+        layer.emit(j, t);
+        if (p.maxima.places[at] == Place::arrival && terms::kink_time) {
+          move_with_arrivals(event, j, p.errors.maxima[at] * slope_before(n, p.maxima, at));
         }
         break;
       }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "neuron/adjoint.hpp"
+#include "saltus/simulate.hpp"
 
 namespace saltus {
 
@@ -29,6 +30,12 @@ struct Segment {
 struct JumpSums {
   double v_threshold = 0, v_reset = 0, tau_ref = 0;
 };
+
+/// dV/dt just before a maximum that sits at an arrival, entry `at` of [sample, neuron].
+template <class Real>
+double slope_before(const neuron::Lif<Real>& n, const Maxima<Real>& maxima, std::size_t at) {
+  return static_cast<double>(maxima.currents[at] + n.bias - maxima.values[at]) / n.tc.tau_mem;
+}
 
 template <class Real>
 class Segments {

@@ -125,6 +125,9 @@ void add_options(CLI::App& app, Options& o) {
   option<double>(app, o, "--alpha", "weight of that pull", [](S& s, auto v) {
     s.loss.alpha = v;
   })->group(optimiser);
+  option<double>(app, o, "--silent-pull", "pull on V of a label's output without a spike",
+                 [](S& s, auto v) { s.loss.silent_pull = v; })
+      ->group(optimiser);
   option<double>(app, o, "--tau-integral", "unit of the integrals, s", [](S& s, auto v) {
     s.loss.tau_integral = v;
   })->group(optimiser);

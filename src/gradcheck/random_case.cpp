@@ -8,6 +8,7 @@
 
 #include "random/random.hpp"
 #include "simulate/arrivals.hpp"
+#include "simulate/run.hpp"
 
 namespace saltus::gradcheck {
 namespace {
@@ -150,10 +151,12 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
         }
       }
     }
-    if (o.maxima && population.model == Model::li) {
-      e.errors.maxima[p] = maxima(network, inputs, e.record, p);
-      for (std::size_t k = 0; k < e.errors.maxima[p].values.size(); ++k) {
-        errors.maxima.push_back(coefficient(o, 1, base + k));
+    if (o.maxima && population.model != Model::input) {
+      e.errors.maxima[p] = maxima_without_spikes(network, inputs, e.record, p);
+      errors.maxima.assign(e.errors.maxima[p].values.size(), 0);
+      for (const auto& [s, j] : silent_neurons(e.record, p, population.size)) {
+        const std::size_t k = s * population.size + j;
+        errors.maxima[k] = coefficient(o, 1, base + k);
         term(errors.maxima[k], e.errors.maxima[p].values[k]);
       }
     }
@@ -189,6 +192,19 @@ double largest_score(const Case& c, const Network<double>& network, const Inputs
 }
 
 }  // namespace
+
+template <class Real>
+Maxima<Real> maxima_without_spikes(const Network<Real>& network, const Inputs& inputs,
+                                   const Record<Real>& record, std::size_t population) {
+  const Population& p = network.populations()[population];
+  if (p.model == Model::li) return maxima(network, inputs, record, population);
+  return maxima_of(Plan<Real>(network), inputs, record, population,
+                   silent_neurons(record, population, p.size));
+}
+template Maxima<float> maxima_without_spikes(const Network<float>&, const Inputs&,
+                                             const Record<float>&, std::size_t);
+template Maxima<double> maxima_without_spikes(const Network<double>&, const Inputs&,
+                                              const Record<double>&, std::size_t);
 
 Case random_case(std::uint64_t seed) {
   Random random(seed, Purpose::gradcheck);
@@ -257,6 +273,7 @@ Case random_case(std::uint64_t seed) {
                                        : LossKind::integrated_voltage;
     o.loss.tau_0 = 5e-3;
     o.loss.t_missing = 0.05;
+    o.loss.silent_pull = 3;
     for (std::size_t s = 0; s < samples; ++s) {
       o.labels.push_back(
           static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(outputs))));

@@ -41,6 +41,11 @@ struct Case {
 
 Case random_case(std::uint64_t seed);
 
+/// The maxima of neurons that do not spike, LI and LIF; those of others stay 0.
+template <class Real>
+Maxima<Real> maxima_without_spikes(const Network<Real>& network, const Inputs& inputs,
+                                   const Record<Real>& record, std::size_t population);
+
 /// Errors of the objective for a record, and its value.
 struct Evaluation {
   double value = 0;

@@ -39,6 +39,7 @@ void Census::add(const Census& other) {
   kink_maxima += other.kink_maxima;
   interior_maxima += other.interior_maxima;
   end_maxima += other.end_maxima;
+  silent_maxima += other.silent_maxima;
   refractory_arrivals += other.refractory_arrivals;
   negative_weights += other.negative_weights;
   zero_delay_cycles += other.zero_delay_cycles;
@@ -109,6 +110,8 @@ std::uint64_t topology(const Case& c, const Network<double>& network,
           seen.kink_maxima += maxima.places[at] == Place::arrival;
           seen.interior_maxima += maxima.places[at] == Place::interior;
           seen.end_maxima += maxima.places[at] == Place::end;
+          seen.silent_maxima +=
+              population.model == Model::lif && e.errors.populations[p].maxima[at] != 0;
         }
         std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
           return a.time != b.time ? a.time < b.time : a.key() < b.key();

@@ -13,7 +13,8 @@ namespace saltus::gradcheck {
 /// What a check met: counts go beside its verdict.
 struct Census {
   std::size_t spikes = 0, multi_spike_neurons = 0, kink_maxima = 0, interior_maxima = 0;
-  std::size_t end_maxima = 0, refractory_arrivals = 0, negative_weights = 0, zero_delay_cycles = 0;
+  std::size_t end_maxima = 0, silent_maxima = 0;  // silent: of LIF neurons that do not spike
+  std::size_t refractory_arrivals = 0, negative_weights = 0, zero_delay_cycles = 0;
   double flattest_spike = 1e300;  // smallest tau_mem dV/dt at a spike
 
   void add(const Census& other);

@@ -11,9 +11,11 @@
 namespace saltus {
 namespace {
 
-// The loss of one sample from the times of first spikes; infinite: missing.
-double first_spike_loss(const LossSettings& s, std::span<const double> first, std::size_t label) {
-  if (std::isinf(first[label])) return s.t_missing / s.tau_0;
+// The loss of one sample from the times of first spikes; infinite: missing. `highest` is the
+// largest V of the label's output if that is missing.
+double first_spike_loss(const LossSettings& s, std::span<const double> first, std::size_t label,
+                        double highest) {
+  if (std::isinf(first[label])) return s.t_missing / s.tau_0 - s.silent_pull * highest;
   std::vector<double> scores, errors(first.size());
   for (const double t : first) scores.push_back(-(std::isinf(t) ? s.t_missing : t) / s.tau_0);
   return cross_entropy(scores, label, errors) + s.alpha * std::expm1(first[label] / s.tau_1);
@@ -39,8 +41,9 @@ void add_direct_differences(const LossSettings& settings, const Plan<Real>& plan
       std::vector<double> with = first, without = first;
       with[static_cast<std::size_t>(g.neuron)] = g.time;
       without[static_cast<std::size_t>(g.neuron)] = g.later;
-      g.direct = share * (first_spike_loss(settings, with, label) -
-                          first_spike_loss(settings, without, label));
+      const auto highest = static_cast<double>(g.height);  // the same in both if it is not theirs
+      g.direct = share * (first_spike_loss(settings, with, label, highest) -
+                          first_spike_loss(settings, without, label, highest));
     }
   }
 }

@@ -48,14 +48,35 @@ void count(LossResult<Real>& result, std::size_t sample, std::size_t label, bool
   result.silent += label_silent;
 }
 
+// Pulls up the largest V of labels that are silent (their spike does not exist; their V does).
 template <class Real>
-void first_spike(const LossSettings& settings, const Record<Real>& record, std::size_t readout,
-                 std::size_t size, std::span<const std::int32_t> labels, LossResult<Real>& result) {
+void pull(const LossSettings& settings, const Plan<Real>& plan, const Inputs& inputs,
+          const Record<Real>& record, std::size_t readout, const std::vector<SilentNeuron>& silent,
+          LossResult<Real>& result) {
+  if (settings.silent_pull == 0 || silent.empty()) return;
+  Maxima<Real>& maxima = result.errors.maxima[readout];
+  maxima = maxima_of(plan, inputs, record, readout, silent);
+  auto& errors = result.errors.populations[readout].maxima;
+  errors.assign(maxima.values.size(), 0);
+  const double error = -settings.silent_pull / static_cast<double>(record.samples);
+  for (const auto& [sample, neuron] : silent) {
+    const std::size_t at = sample * plan.size(readout) + neuron;
+    errors[at] = static_cast<Real>(error);
+    result.value += error * static_cast<double>(maxima.values[at]);
+  }
+}
+
+template <class Real>
+void first_spike(const LossSettings& settings, const Plan<Real>& plan, const Inputs& inputs,
+                 const Record<Real>& record, std::size_t readout,
+                 std::span<const std::int32_t> labels, LossResult<Real>& result) {
+  const std::size_t size = plan.size(readout);
   const SpikeView spikes = record.populations[readout].spikes.view();
   auto& spike_errors = result.errors.populations[readout].spikes;
   spike_errors.assign(spikes.times.size(), 0);
   std::vector<double> scores(size), errors(size);
   std::vector<std::ptrdiff_t> first(size);
+  std::vector<SilentNeuron> silent;
   const double share = 1.0 / static_cast<double>(labels.size());
   for (std::size_t s = 0; s < labels.size(); ++s) {
     std::fill(first.begin(), first.end(), -1);
@@ -68,7 +89,8 @@ void first_spike(const LossSettings& settings, const Record<Real>& record, std::
     }
     const auto label = static_cast<std::size_t>(labels[s]);
     const double t_label = -scores[label] * settings.tau_0;
-    if (first[label] < 0) {  // no gradient, so a constant
+    if (first[label] < 0) {
+      silent.push_back({s, label});
       result.value += share * settings.t_missing / settings.tau_0;
     } else {
       result.value += share * (cross_entropy(scores, label, errors) +
@@ -85,6 +107,7 @@ void first_spike(const LossSettings& settings, const Record<Real>& record, std::
     const bool all_silent = spikes.offsets[s] == spikes.offsets[s + 1];
     count(result, s, label, first[label] < 0, all_silent, scores);
   }
+  pull(settings, plan, inputs, record, readout, silent, result);
 }
 
 // Scores that are proportional to what was observed of V; [sample, neuron].
@@ -149,7 +172,7 @@ LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
   auto& errors = result.errors.populations[readout];
   switch (settings.kind) {
     case LossKind::first_spike:
-      first_spike(settings, record, readout, size, labels, result);
+      first_spike(settings, plan, inputs, record, readout, labels, result);
       break;
     case LossKind::maximum_voltage:
       result.errors.maxima[readout] = maxima(plan, inputs, record, readout, threads, timelines);

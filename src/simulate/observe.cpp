@@ -69,6 +69,24 @@ struct Samples : ReplayVisitor {
   }
 };
 
+template <class Real>
+Maxima<Real> nothing_found(std::size_t count) {
+  Maxima<Real> result;
+  result.values.resize(count);
+  result.times.resize(count);
+  result.places.resize(count);
+  result.currents.resize(count);
+  return result;
+}
+
+template <class Real>
+void note(Maxima<Real>& maxima, std::size_t at, const Highest<Real>& highest) {
+  maxima.values[at] = highest.value;
+  maxima.times[at] = highest.time;
+  maxima.places[at] = highest.place;
+  maxima.currents[at] = highest.current;
+}
+
 }  // namespace
 
 template <class Real>
@@ -88,12 +106,8 @@ template <class Real>
 Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
                     std::size_t population, int threads, Timelines<Real>* timelines) {
   const std::size_t size = plan.size(population);
-  const std::size_t samples = inputs.samples(), count = samples * size;
-  Maxima<Real> result;
-  result.values.resize(count);
-  result.times.resize(count);
-  result.places.resize(count);
-  result.currents.resize(count);
+  const std::size_t samples = inputs.samples();
+  Maxima<Real> result = nothing_found<Real>(samples * size);
   const PopulationPlan<Real>& neurons = plan.populations[population];
   parallel_for(threads, samples, [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
@@ -111,14 +125,25 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
       start_timeline(plan, inputs, record, population, s, timeline, timelines);
       highest_in_vectors(timeline.of(0), end, highest);
     }
-    for (std::size_t j = 0; j < size; ++j) {
-      const std::size_t at = s * size + j;
-      result.values[at] = highest[j].value;
-      result.times[at] = highest[j].time;
-      result.places[at] = highest[j].place;
-      result.currents[at] = highest[j].current;
-    }
+    for (std::size_t j = 0; j < size; ++j) note(result, s * size + j, highest[j]);
   });
+  return result;
+}
+
+template <class Real>
+Maxima<Real> maxima_of(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                       std::size_t population, const std::vector<SilentNeuron>& silent) {
+  const std::size_t size = plan.size(population);
+  Maxima<Real> result = nothing_found<Real>(inputs.samples() * size);
+  Timeline<Real> timeline;
+  for (const auto& [s, j] : silent) {
+    start_timeline(plan, inputs, record, population, s, timeline);
+    const auto& n = plan.populations[population].neuron(j);
+    Highest<Real> highest(n, inputs.end(s));
+    replay(n, timeline.of(j), j, std::span<const std::size_t>(), std::span<const double>(),
+           inputs.end(s), highest);
+    note(result, s * size + j, highest);
+  }
   return result;
 }
 
@@ -172,6 +197,8 @@ std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
 #define SALTUS_INSTANTIATE(Real)                                                                   \
   template Maxima<Real> maxima(const Plan<Real>&, const Inputs&, const Record<Real>&, std::size_t, \
                                int, Timelines<Real>*);                                             \
+  template Maxima<Real> maxima_of(const Plan<Real>&, const Inputs&, const Record<Real>&,           \
+                                  std::size_t, const std::vector<SilentNeuron>&);                  \
   template std::vector<Real> integrals(const Plan<Real>&, const Inputs&, const Record<Real>&,      \
                                        std::size_t, int);                                          \
   template Maxima<Real> maxima(const Network<Real>&, const Inputs&, const Record<Real>&,           \

@@ -50,6 +50,7 @@ void for_each_field(Settings& s, Visit&& visit) {
   visit("tau_1", s.loss.tau_1);
   visit("alpha", s.loss.alpha);
   visit("t_missing", s.loss.t_missing);
+  visit("silent_pull", s.loss.silent_pull);
   visit("tau_integral", s.loss.tau_integral);
   visit("epochs", s.train.epochs);
   visit("batch", s.train.batch);

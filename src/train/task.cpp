@@ -211,6 +211,7 @@ void check(const RunSettings& s) {
   time("tau_1", s.loss.tau_1);
   not_negative("alpha", s.loss.alpha);
   time("t_missing", s.loss.t_missing);
+  not_negative("silent_pull", s.loss.silent_pull);
   time("tau_integral", s.loss.tau_integral);
   check(s.train);
   const auto& trained = s.train.trainable;

@@ -25,9 +25,10 @@ void tell(const Report& r) {
             << "; met " << r.census.spikes << " spikes, " << r.census.multi_spike_neurons
             << " neurons with several, " << r.census.kink_maxima << " maxima at arrivals, "
             << r.census.interior_maxima << " inside, " << r.census.end_maxima << " at the end, "
-            << r.census.refractory_arrivals << " refractory arrivals, " << r.census.negative_weights
-            << " negative weights, " << r.census.zero_delay_cycles << " zero-delay cycles; "
-            << r.grazing_networks << " networks left out (grazing)\n";
+            << r.census.silent_maxima << " of silent LIF neurons, " << r.census.refractory_arrivals
+            << " refractory arrivals, " << r.census.negative_weights << " negative weights, "
+            << r.census.zero_delay_cycles << " zero-delay cycles; " << r.grazing_networks
+            << " networks left out (grazing)\n";
 }
 
 TEST(Gradient, matches_the_independent_oracle) {
@@ -45,6 +46,7 @@ TEST(Gradient, matches_the_independent_oracle) {
   EXPECT_GT(r.census.kink_maxima, r.networks / 10);
   EXPECT_GT(r.census.interior_maxima, r.networks / 10);
   EXPECT_GT(r.census.end_maxima, r.networks / 10);
+  EXPECT_GT(r.census.silent_maxima, r.networks / 10);
   EXPECT_GT(r.census.refractory_arrivals, r.networks);
   EXPECT_GT(r.census.negative_weights, r.networks);
   EXPECT_GT(r.census.zero_delay_cycles, r.networks / 10);

@@ -156,8 +156,9 @@ TEST(FirstSpike, AnOutputWithoutASpikeCountsAsLateAndGetsNoError) {
   EXPECT_NEAR(result.errors.populations[1].spikes[1], -std::exp(-0.8) / sum / 10e-3, 1e-12);
 }
 
-TEST(FirstSpike, ASampleWhoseLabelIsSilentIsAConstantAndGivesNoErrors) {
+TEST(FirstSpike, ASampleWhoseLabelIsSilentGivesNoErrorsOfSpikes) {
   LossSettings settings;
+  settings.silent_pull = 0;
   const auto result =
       first_spikes(settings, spikes_of({{{5e-3, 0}, {6e-3, 2}}, {}, {{1e-3, 1}}}), {1, 0, 1});
   for (const std::size_t k : {0u, 1u}) EXPECT_EQ(result.errors.populations[1].spikes[k], 0);
@@ -171,6 +172,32 @@ TEST(FirstSpike, ASampleWhoseLabelIsSilentIsAConstantAndGivesNoErrors) {
   const auto moved =
       first_spikes(settings, spikes_of({{{4e-3, 0}, {6.5e-3, 2}}, {}, {{1e-3, 1}}}), {1, 0, 1});
   EXPECT_EQ(result.value, moved.value);
+}
+
+TEST(FirstSpike, ASilentLabelIsPulledUpByItsLargestV) {
+  auto n = network(Model::lif);
+  n.projections()[0].weight = {0.5, 0, 0, 0, 9, 0, 0, 0, 9};  // output 0 stays below its threshold
+  const Spikes in = spikes_of({{{1e-3, 0}, {2e-3, 1}}, {{1e-3, 2}, {3e-3, 0}, {9e-3, 0}}});
+  const double ends[] = {infinity};
+  const Inputs inputs{{in}, ends};
+  const auto record = simulate(n, inputs);
+  const std::vector<std::int32_t> labels = {0, 0};
+  LossSettings settings;
+  settings.silent_pull = 0;
+  const auto without = evaluate(settings, n, inputs, record, 1, labels);
+  settings.silent_pull = 3;
+  const auto with = evaluate(settings, n, inputs, record, 1, labels);
+  EXPECT_EQ(with.silent, 2u);
+
+  n.populations()[1].model = Model::li;  // the same V, where there is no spike
+  const auto maxima = saltus::maxima(n, inputs, record, 1);
+  const double mean = (maxima.values[0] + maxima.values[3]) / 2;
+  EXPECT_GT(mean, 0.05);
+  EXPECT_NEAR(with.value, without.value - 3 * mean, 1e-13);
+  EXPECT_THAT(with.errors.populations[1].maxima, ElementsAre(-1.5, 0, 0, -1.5, 0, 0));
+  EXPECT_EQ(with.errors.maxima[1].values[3], maxima.values[3]);
+  EXPECT_EQ(with.errors.maxima[1].times[3], maxima.times[3]);
+  EXPECT_TRUE(without.errors.populations[1].maxima.empty());
 }
 
 TEST(FirstSpike, IsTheMeanOverTheSamples) {

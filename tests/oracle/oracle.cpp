@@ -211,7 +211,7 @@ class Simulation {
           add(errors.spike[n][k], state.spikes[k]);
       }
       if (!errors.maximum.empty() && errors.maximum.at(n) != 0) {
-        require(!neuron.spikes, "the maximum is defined for LI neurons only");
+        require(state.spikes.empty(), "the maximum is defined for neurons without a spike only");
         add(errors.maximum[n], state.maximum);
       }
       if (!errors.integral.empty() && errors.integral.at(n) != 0) {
@@ -445,7 +445,7 @@ class Simulation {
     settle(n, time.value);
     State& s = states_[n];
     Dual v = voltage_at(n, time);
-    if (!network_.neurons[n].spikes) {
+    if (s.spikes.empty()) {
       // docs/theory.md section 7. Inside, the slope is 0 and the place's own motion drops out; at
       // an arrival the voltage at the moving moment already holds the motion (slope times the
       // motion of that moment).

@@ -68,8 +68,8 @@ struct Maximum {
   std::size_t event = 0;  // length of the neuron's log when the maximum was passed
 };
 
-// All vectors have one entry per neuron. Maxima are those of LI neurons; for LIF neurons the entry
-// means nothing.
+// All vectors have one entry per neuron. Maxima are those of neurons without a spike; for others
+// the entry means nothing.
 struct Outcome {
   std::vector<std::vector<Spike>> spikes;
   std::vector<Maximum> maxima;
@@ -85,7 +85,7 @@ struct Outcome {
 struct Errors {
   std::vector<std::vector<double>>
       spike;  // [neuron][k] dL/dt_k; inner vector: empty, or up to the number of spikes
-  std::vector<double> maximum;              // [neuron] dL/dVmax, LI only
+  std::vector<double> maximum;              // [neuron] dL/dVmax, if it has no spike
   std::vector<double> integral;             // [neuron] dL/d(integral of V)
   std::vector<double> sample_times;         // ascending, within [0, T]
   std::vector<std::vector<double>> sample;  // [neuron][sample time] dL/dV(at)
