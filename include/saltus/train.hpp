@@ -48,7 +48,7 @@ struct TrainSettings {
 
   /// A neuron that never spikes has no gradient, and stays silent (docs/theory.md, section 10). The
   /// remedy: after an epoch in which a LIF neuron never spiked, each of its incoming weights is
-  /// raised by this share of the root mean square of its projection. 0: off.
+  /// raised by this share of the root mean square of its projection, times lr / (first lr). 0: off.
   double revive = 0;
 
   /// Standard deviation of the noise that thresholds are thought to have, in units of V: then the

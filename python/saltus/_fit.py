@@ -223,7 +223,8 @@ def fit(
         The probability that an input spike is left out.
     revive : float
         After an epoch in which a LIF neuron never spiked, each of its incoming weights is raised by
-        this share of the root mean square of its projection; 0: off.
+        this share of the root mean square of its projection, less as the learning rate falls;
+        0: off.
     callbacks : iterable of callable
         Each is called after an epoch with the `Epoch` and the network; True stops. See
         `EarlyStopping`.

@@ -273,7 +273,7 @@ class PythonLoop:
             "lr": lr,
             "gradient_norm": float(np.mean(norms)),
             "silent_neurons": sum(int(np.count_nonzero(~s)) for s in sums.spiked.values()),
-            "revived": self._revive(sums) if settings["revive"] > 0 else 0,
+            "revived": self._revive(sums, lr) if settings["revive"] > 0 else 0,
             "seconds": time.perf_counter() - start,
         }
 
@@ -303,13 +303,13 @@ class PythonLoop:
             raise TypeError(f"loss: expected it to return a saltus.LossResult; got {got}")
         return record, result
 
-    def _revive(self, sums: _Sums) -> int:
+    def _revive(self, sums: _Sums, lr: float) -> int:
         network = self._setup.network
+        share = self._setup.settings["revive"] * lr / self._optimizer.lr
         for projection, (_, target) in network._projections.items():
             if target in sums.spiked:
                 weight = network[f"{projection}.weight"]
-                raised = self._setup.settings["revive"] * math.sqrt(float(np.mean(weight**2)))
-                weight[:, ~sums.spiked[target]] += raised
+                weight[:, ~sums.spiked[target]] += share * math.sqrt(float(np.mean(weight**2)))
         return sum(int(np.count_nonzero(~s)) for s in sums.spiked.values())
 
 

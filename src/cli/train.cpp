@@ -163,7 +163,7 @@ void add_options(CLI::App& app, Options& o) {
       ->group(optimiser);
   option<double>(app, o, "--revive",
                  "raise the weights of neurons that were silent for an epoch by "
-                 "this share of their rms; 0: off",
+                 "this share of their rms, less as lr falls; 0: off",
                  [](S& s, auto v) { s.train.revive = v; })
       ->group(optimiser);
   option<double>(app, o, "--smooth-threshold",

@@ -194,7 +194,9 @@ struct Trainer<Real>::Impl {
     }
   }
 
-  std::size_t revive(const Activity<Real>& activity) {
+  // As small as the steps have become: a neuron that wakes late must not shake what has settled.
+  std::size_t revive(const Activity<Real>& activity, double lr) {
+    const double share = settings.revive * lr / settings.lr;
     std::size_t revived = 0;
     for (std::size_t p = 0; p < activity.spiked.size(); ++p) {
       for (std::size_t j = 0; j < activity.spiked[p].size(); ++j) {
@@ -205,7 +207,7 @@ struct Trainer<Real>::Impl {
           double sum = 0;
           for (const Real w : projection.weight) sum += static_cast<double>(w) * w;
           const Real raise = static_cast<Real>(
-              settings.revive * std::sqrt(sum / static_cast<double>(projection.weight.size())));
+              share * std::sqrt(sum / static_cast<double>(projection.weight.size())));
           const std::size_t post = activity.spiked[p].size();
           for (std::size_t k = j; k < projection.weight.size(); k += post) {
             projection.weight[k] += raise;
@@ -319,7 +321,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     report.silent_neurons +=
         static_cast<std::size_t>(std::count(population.begin(), population.end(), false));
   }
-  if (s.revive > 0 && report.complete) report.revived = m.revive(activity);
+  if (s.revive > 0 && report.complete) report.revived = m.revive(activity, report.lr);
   const double count = std::max<double>(1, static_cast<double>(report.samples));
   report.loss /= count;
   report.accuracy = static_cast<double>(correct) / count;
