@@ -201,6 +201,7 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
       if (in_vectors) {
         read_arrivals(plan.neuron(0).tc, segments, timeline.of(0), begin, end - begin,
                       reader.targets);
+        if (!pass.ghosts && errors.maxima.empty()) continue;
       }
       for (std::size_t j = begin; j < end; ++j) {
         const auto own = segments.of(j);

@@ -56,9 +56,12 @@ void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
   thread_local std::vector<Segment<Real>> behind;  // of this neuron, latest first; if it has ghosts
   own_spikes.sort({p.times, p.neurons}, p.size);
   segments.start(p.size);
+  const bool v_counts = !p.errors.samples.empty() || !p.errors.maxima.empty() ||
+                        !p.errors.integrals.empty() || p.ghosts;
   for (std::size_t j = 0; j < p.size; ++j) {
-    const neuron::Lif<Real>& n = p.plan.neuron(j);
     const auto own = own_spikes.of(j);
+    if (own.empty() && !v_counts) continue;  // no error can reach it: lambda is 0
+    const neuron::Lif<Real>& n = p.plan.neuron(j);
     const bool has_ghosts = p.ghosts && p.ghosts->any(j);
     behind.clear();
     collect_points(p, j, points);

@@ -41,10 +41,11 @@ struct Case {
 
 Case random_case(std::uint64_t seed);
 
-/// The maxima of neurons that do not spike, LI and LIF; those of others stay 0.
+/// The maxima that the objective of a case looks at, in another record of the same spikes: those of
+/// neurons that do not spike, LI and LIF.
 template <class Real>
-Maxima<Real> maxima_without_spikes(const Network<Real>& network, const Inputs& inputs,
-                                   const Record<Real>& record, std::size_t population);
+Maxima<Real> maxima(const Case& c, const Network<Real>& network, const Record<Real>& record,
+                    std::size_t population);
 
 /// Errors of the objective for a record, and its value.
 struct Evaluation {

@@ -41,8 +41,9 @@ struct Crossing {
 /// interval and not later than the one that closes it: so the times alone tell the order of events,
 /// and the adjoint can walk it backwards.
 inline double spike_time(const TimeConstants& tc, double x, double t, double t_end) {
-  const double soonest = std::nextafter(t, std::numeric_limits<double>::infinity());
-  return std::clamp(t - tc.tau_mem * std::log(x), soonest, std::max(soonest, t_end));
+  const double time = t - tc.tau_mem * std::log(x);
+  if (time > t && t_end > t) return std::min(time, t_end);
+  return std::nextafter(t, std::numeric_limits<double>::infinity());
 }
 
 /// V after an interval without a spike.

@@ -3,6 +3,8 @@
 // that the machine has): all of them from one arrival to the next.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "simulate/arrivals.hpp"
@@ -40,14 +42,22 @@ class LayerState {
     const SlotLayout& layout = slots.layout();
     may_t.resize(layout.count());
     may_slot.resize(layout.count());
-    for (std::size_t s = 0; s < layout.count(); ++s) {
-      const bool used = layout.used(s);
-      const neuron::Lif<Real>& n = plan.neuron(used ? layout.neuron(s) : 0);
-      v[s] = used ? n.v_initial : Real(0);
-      i[s] = used ? n.i_initial : Real(0);
-      bias[s] = used ? n.bias : Real(0);
-      theta[s] = used ? n.theta : std::numeric_limits<Real>::infinity();
-      just_below_theta[s] = used ? n.just_below_theta : std::numeric_limits<Real>::infinity();
+    const auto fill = [](Real* values, std::size_t from, std::size_t to, Real value) {
+      std::fill(values + from, values + to, value);
+    };
+    const std::size_t filled = std::max(size, size < widest_vector ? 0 : layout.count());
+    for (std::size_t s = 0, to; s < filled; s = to) {
+      to = plan.neurons.size() == 1 ? filled : s + 1;
+      const neuron::Lif<Real>& n = plan.neuron(layout.neuron(s));
+      fill(v, s, to, n.v_initial);
+      fill(i, s, to, n.i_initial);
+      fill(bias, s, to, n.bias);
+      fill(theta, s, to, n.theta);
+      fill(just_below_theta, s, to, n.just_below_theta);
+    }
+    for (Real* values : {v, i, bias}) fill(values, filled, layout.count(), 0);
+    for (Real* values : {theta, just_below_theta}) {
+      fill(values, filled, layout.count(), std::numeric_limits<Real>::infinity());
     }
   }
 };

@@ -38,7 +38,10 @@ class Powers {
   HWY_INLINE V synaptic(V x) const { return power(x, p_); }
 
  private:
+  // The products of neuron::integer_power. Short cuts for the usual p = 4.
   HWY_INLINE V power(V x, int n) const {
+    if (n == 3) return hn::Mul(x, hn::Mul(x, x));
+    if (n == 4) return hn::Mul(hn::Mul(x, x), hn::Mul(x, x));
     V result = one_;
     for (; n > 0; n >>= 1, x = hn::Mul(x, x)) {
       if (n & 1) result = hn::Mul(result, x);
@@ -197,18 +200,22 @@ class Kernel {
   HWY_INLINE Gathered gather(std::size_t at, std::size_t count) const {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag), n = std::min(lanes, count - at);
+    Gathered result{n,
+                    hn::FirstN(tag, n),
+                    hn::LoadU(tag, state_.may_v + at),
+                    hn::LoadU(tag, state_.may_i + at),
+                    hn::Set(tag, plan_.neurons[0].bias),
+                    hn::Set(tag, plan_.neurons[0].theta)};
+    if (plan_.neurons.size() == 1) return result;
     HWY_ALIGN Real bias[most_lanes], theta[most_lanes];
     for (std::size_t l = 0; l < lanes; ++l) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[at + std::min(l, n - 1)]);
       bias[l] = state_.bias[slot];
       theta[l] = state_.theta[slot];
     }
-    return {n,
-            hn::FirstN(tag, n),
-            hn::LoadU(tag, state_.may_v + at),
-            hn::LoadU(tag, state_.may_i + at),
-            hn::Load(tag, bias),
-            hn::Load(tag, theta)};
+    result.bias = hn::Load(tag, bias);
+    result.theta = hn::Load(tag, theta);
+    return result;
   }
 
   // One bit per lane.
