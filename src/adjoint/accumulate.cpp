@@ -63,6 +63,8 @@ class Reader {
       for (; segment + 1 < segments.size() && t < segments[segment + 1].from; ++segment) {
         known = false;
       }
+      const bool earliest = segment + 1 == segments.size();
+      if (earliest && segments[segment].is_zero()) break;  // and so all the way back
       lambda =
           known ? neuron::flow_back(n.tc, lambda, segments[segment].source, arrivals.decays[g + 1])
                 : segments[segment].read(n.tc, t);

@@ -20,6 +20,7 @@ struct Segment {
   neuron::Adjoint<Real> at;
   Real source;  // dl_V/dV while V is free to move, 0 while it is held
 
+  bool is_zero() const { return at.v == 0 && at.i == 0 && source == 0; }
   neuron::Adjoint<Real> read(const neuron::TimeConstants& tc, double t) const {
     if (t == from) return at;  // also where both are infinite
     return neuron::flow_back(tc, at, source, neuron::decay<Real>(tc, from - t));
@@ -51,7 +52,7 @@ class Segments {
   /// Adds a segment; for each neuron they come in descending order of time. As long as lambda of a
   /// neuron is 0 there is nothing to keep.
   void add(std::size_t neuron, const Segment<Real>& s) {
-    if (!used_[neuron] && s.at.v == 0 && s.at.i == 0 && s.source == 0) return;
+    if (!used_[neuron] && s.is_zero()) return;
     used_[neuron] = true;
     unsorted_.push_back({neuron, s});
   }

@@ -132,9 +132,14 @@ class Finder : public ReplayVisitor {
 
   /// A peak can be a ghost, or the end of the wait for V to be as high again, only above this.
   Real bar() const { return fresh_ ? lowest_ : std::max(highest_, lowest_); }
-  /// A piece that stays below bar() was left out.
-  void skip() {
-    maxima_.rising = false;
+  /// Does any piece that rises matter, or any piece at all?
+  bool waits() const { return pending_ != none; }
+  bool fresh() const { return fresh_; }
+  bool rising() const { return maxima_.rising; }
+  /// Pieces without a local maximum above bar() were left out; how the last of them ended.
+  void skipped(bool rising, Real current) {
+    maxima_.rising = rising;
+    maxima_.current = current;
     at_end_ = {};
   }
 
@@ -257,8 +262,9 @@ void sort_by_time(Iterator begin, Iterator end) {
 }
 
 // All neurons of a population in one sample, side by side: they see the same arrivals, decay alike
-// and are not refractory. Only pieces of V that can rise above the bar, by the bound of
-// docs/theory.md, section 2, and those with a spike are looked at. The ghosts have the same bits.
+// and are not refractory. Looked at are only pieces with a spike and those that can rise above the
+// bar, by the bound of docs/theory.md, section 2, and where it matters: V has a local maximum
+// there, or is awaited. The ghosts have the same bits.
 template <class Real>
 class SideBySide {
  public:
@@ -271,13 +277,18 @@ class SideBySide {
     finders.reserve(size);
     next_own_.assign(size, 0);
     next_group_.assign(size, 0);
+    rising_.assign(size, 0);
+    was_rising_.assign(size, 0);
+    waits_.assign(size, 0);
+    fresh_.assign(size, 1);
     look_.resize(size);
-    buffer_.resize(5 * size);
+    buffer_.resize(6 * size);
     Real* const v = buffer_.data();
     Real* const i = v + size;
     Real* const v_end = i + size;
     Real* const bar = v_end + size;
     Real* const bias = bar + size;
+    Real* const i_before = bias + size;  // I before what arrived last
     for (std::size_t j = 0; j < size; ++j) {
       const auto& n = plan.neuron(j);
       lists_[j].clear();
@@ -286,6 +297,7 @@ class SideBySide {
       v[j] = n.v_initial;
       i[j] = n.i_initial;
       bias[j] = n.bias;
+      i_before[j] = n.i_initial;
       bar[j] = finders[j].bar();
     }
     double t = 0;
@@ -295,9 +307,16 @@ class SideBySide {
       const double to = last ? end : arrivals.times[g];
       const neuron::Decay<Real> d = arrivals.decays[g];
       std::uint8_t* const look = look_.data();
+      const bool to_the_end = last && end < infinity;
       for (std::size_t j = 0; j < size; ++j) {
         v_end[j] = bias[j] + (v[j] - bias[j]) * d.mem + i[j] * d.k;
-        look[j] = std::max(v[j], bias[j]) + std::max(i[j], Real(0)) * d.reach > bar[j];
+        const bool starts_up = i[j] + bias[j] > v[j], ends_up = v[j] - bias[j] < i[j] * d.end_slope;
+        const bool may = std::max(v[j], bias[j]) + std::max(i[j], Real(0)) * d.reach > bar[j];
+        const bool matters =
+            (starts_up & (!ends_up | (waits_[j] != 0))) | (!starts_up & (rising_[j] != 0));
+        look[j] = may & (matters | (fresh_[j] != 0) | to_the_end);
+        was_rising_[j] = rising_[j];
+        rising_[j] = ends_up;
       }
       for (; next_spike < spikes.times.size() && spikes.times[next_spike] <= to; ++next_spike) {
         look[static_cast<std::size_t>(spikes.neurons[next_spike])] = 1;
@@ -306,7 +325,7 @@ class SideBySide {
       for (std::size_t j = 0; j < size && (at = std::memchr(look + j, 1, size - j)); ++j) {
         j = static_cast<std::size_t>(static_cast<const std::uint8_t*>(at) - look);
         Finder<Real>& finder = finders[j];
-        if (next_group_[j] != g) finder.skip();
+        if (next_group_[j] != g) finder.skipped(was_rising_[j] != 0, i_before[j]);
         next_group_[j] = g + 1;
         // As replay() walks it.
         const auto& n = plan.neuron(j);
@@ -337,6 +356,9 @@ class SideBySide {
           piece(from, to, d);
         }
         bar[j] = finder.bar();
+        waits_[j] = finder.waits();
+        fresh_[j] = finder.fresh();
+        rising_[j] = finder.rising();
       }
       for (std::size_t j = 0; j < size; ++j) {
         v[j] = v_end[j];
@@ -345,13 +367,14 @@ class SideBySide {
       for (const auto& [j, current] : late_) i[j] = current;
       late_.clear();
       if (last) break;
+      std::copy_n(i, size, i_before);
       for (const auto& arrival : arrivals.group(g)) {
         for (std::size_t j = 0; j < size; ++j) i[j] += arrival.row[j];
       }
       t = to;
     }
     for (std::size_t j = 0; j < size; ++j) {
-      if (next_group_[j] != arrivals.group_count() + 1) finders[j].skip();
+      if (next_group_[j] != arrivals.group_count() + 1) finders[j].skipped(false, 0);
       finders[j].finish();
       sort_by_time(lists_[j].begin(), lists_[j].end());
       out.insert(out.end(), lists_[j].begin(), lists_[j].end());
@@ -361,7 +384,7 @@ class SideBySide {
  private:
   std::vector<std::vector<Ghost<Real>>> lists_;
   std::vector<std::size_t> next_own_, next_group_;
-  std::vector<std::uint8_t> look_;
+  std::vector<std::uint8_t> look_, rising_, was_rising_, waits_, fresh_;
   std::vector<Real> buffer_;
   std::vector<std::pair<std::size_t, Real>> late_;
 };
