@@ -8,6 +8,7 @@ namespace saltus::python {
 
 void bind_network(nanobind::module_& module);
 void bind_record(nanobind::module_& module);
+void bind_ghosts(nanobind::module_& module);
 void bind_train(nanobind::module_& module);
 void bind_data(nanobind::module_& module);
 

@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 
 #include <chrono>
+#include <utility>
 
 #include "simulate/parallel.hpp"
 
@@ -16,8 +17,8 @@ namespace nb = nanobind;
 /// KeyboardInterrupt) ends the loops of the library.
 class Released {
  public:
-  Released() { before_task = look_for_signals; }
-  ~Released() { before_task = nullptr; }
+  Released() : outer_(std::exchange(before_task, look_for_signals)) {}
+  ~Released() { before_task = outer_; }
   Released(const Released&) = delete;
   Released& operator=(const Released&) = delete;
 
@@ -32,6 +33,7 @@ class Released {
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   }
 
+  decltype(before_task) outer_;  // a loss in Python, called by the core, may call the core
   nb::gil_scoped_release release_;
 };
 

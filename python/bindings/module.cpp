@@ -26,6 +26,7 @@ NB_MODULE(_core, module) {
   });
   saltus::python::bind_network(module);
   saltus::python::bind_record(module);
+  saltus::python::bind_ghosts(module);
   saltus::python::bind_data(module);
   saltus::python::bind_train(module);
 }

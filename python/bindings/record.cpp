@@ -22,8 +22,10 @@
 
 #include "bind.hpp"
 #include "saltus/adjoint.hpp"
+#include "saltus/ghosts.hpp"
 #include "saltus/trace.hpp"
 #include "settings.hpp"
+#include "simulate/run.hpp"
 
 namespace saltus::python {
 namespace {
@@ -31,10 +33,11 @@ namespace {
 template <class Real>
 std::unique_ptr<Run<Real>> run_simulate(std::shared_ptr<Net> network,
                                         std::vector<SpikeArrays> spikes, const In<double>& t_end,
-                                        int threads) {
+                                        int threads, const std::optional<nb::dict>& smoothing) {
   auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
+  const Smoothing thresholds = smoothing ? smoothing_settings(*smoothing) : Smoothing{};
   const Released released;
-  run->record = simulate(*run->network, run->inputs, run->options);
+  run->record = simulate(*run->network, run->inputs, thresholds, {}, run->options);
   run->seen = fingerprint(run->inputs);
   return run;
 }
@@ -169,17 +172,48 @@ Errors<Real> errors_of(const std::map<std::size_t, ErrorArrays<Real>>& given, st
   return errors;
 }
 
+// The maxima that errors are given of: of a LIF population those of neurons that do not spike.
+template <class Real>
+Maxima<Real> maxima_for(const Run<Real>& run, const Network<Real>& network, std::size_t population,
+                        const std::vector<Real>& errors, const Options& options) {
+  const Population& neurons = network.populations()[population];
+  if (neurons.model == Model::li) {
+    return maxima(network, run.inputs, run.record, population, options);
+  }
+  std::vector<SilentNeuron> silent;
+  for (std::size_t k = 0; k < errors.size(); ++k) {
+    if (errors[k] != 0) silent.push_back({k / neurons.size, k % neurons.size});
+  }
+  return maxima_of(Plan<Real>(network), run.inputs, run.record, population, silent);
+}
+
+template <class Real>
+void place_maxima(Run<Real>& run, Errors<Real>& errors) {
+  for (std::size_t p = 0; p < errors.populations.size(); ++p) {
+    const std::vector<Real>& given = errors.populations[p].maxima;
+    if (given.empty()) continue;
+    if (run.network->populations()[p].model == Model::li) {
+      errors.maxima[p] = *find_maxima(run, p);
+      continue;
+    }
+    const Released released;
+    run.check_unchanged();
+    errors.maxima[p] = maxima_for(run, *run.network, p, given, run.options);
+  }
+}
+
 // `other`: a network with other values than the record's, or none for the record's own.
-// `wanted`: delays, input times, neurons.
+// `wanted`: delays, input times, neurons. `ghosts`: their differences are filled in.
 template <class Real>
 nb::dict run_backward(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Real>>& given,
-                      const Net* other, std::tuple<bool, bool, bool> wanted, int threads) {
-  std::shared_ptr<const Network<Real>> network = run.network;
-  if (other) network = std::make_shared<Network<Real>>(convert<Real>(*other));
+                      const Net* other, std::tuple<bool, bool, bool> wanted, int threads,
+                      Ghosts<Real>* ghosts) {
+  const std::shared_ptr<const Network<Real>> network = run.network_or(other);
+  // A copy: another thread may look at the ghosts meanwhile.
+  std::optional<Ghosts<Real>> known;
+  if (ghosts) known = *ghosts;
   Errors<Real> errors = errors_of<Real>(given, network->populations().size());
-  for (std::size_t p = 0; !other && p < errors.populations.size(); ++p) {
-    if (!errors.populations[p].maxima.empty()) errors.maxima[p] = *find_maxima(run, p);
-  }
+  if (!other) place_maxima(run, errors);
   Gradients<Real> gradients;
   {
     const Released released;
@@ -188,12 +222,14 @@ nb::dict run_backward(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Re
     options.threads = threads;
     for (std::size_t p = 0; other && p < errors.populations.size(); ++p) {
       if (errors.populations[p].maxima.empty()) continue;
-      errors.maxima[p] = maxima(*network, run.inputs, run.record, p, options);
+      errors.maxima[p] = maxima_for(run, *network, p, errors.populations[p].maxima, options);
     }
     const auto [delays, input_times, neurons] = wanted;
-    gradients = backward(*network, run.inputs, run.record, errors,
-                         Wanted{delays, input_times, neurons}, options);
+    const Wanted kinds{delays, input_times, neurons};
+    gradients = known ? backward(*network, run.inputs, run.record, errors, *known, kinds, options)
+                      : backward(*network, run.inputs, run.record, errors, kinds, options);
   }
+  if (ghosts) *ghosts = std::move(*known);
   return by_name(*network, gradients);
 }
 
@@ -201,9 +237,7 @@ template <class Real>
 nb::tuple get_adjoint(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Real>>& given,
                       std::size_t population, const In<double>& at) {
   Errors<Real> errors = errors_of<Real>(given, run.network->populations().size());
-  for (std::size_t p = 0; p < errors.populations.size(); ++p) {
-    if (!errors.populations[p].maxima.empty()) errors.maxima[p] = *find_maxima(run, p);
-  }
+  place_maxima(run, errors);
   AdjointTraces<Real> traces;
   {
     const Released released;
@@ -227,7 +261,8 @@ nb::tuple run_loss(Run<Real>& run, const nb::dict& settings, std::size_t readout
         evaluate(loss, *run.network, run.inputs, run.record, readout, span_of(labels), run.options);
   }
   // backward() will ask for the same maxima.
-  if (Maxima<Real>& m = result.errors.maxima[readout]; !m.values.empty()) {
+  if (Maxima<Real>& m = result.errors.maxima[readout];
+      !m.values.empty() && run.network->populations()[readout].model == Model::li) {
     run.maxima[readout] = std::make_shared<const Maxima<Real>>(std::move(m));
   }
   PopulationErrors<Real>& e = result.errors.populations[readout];
@@ -240,7 +275,8 @@ template <class Real>
 void bind(nb::module_& module, const char* name) {
   using R = Run<Real>;
   nb::class_<R>(module, name)
-      .def_static("simulate", &run_simulate<Real>)
+      .def_static("simulate", &run_simulate<Real>, nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+                  nb::arg().none())
       .def_static("record", &run_record<Real>)
       .def_prop_ro("samples", [](const R& run) { return run.record.samples; })
       .def("spikes", [](nb::handle_t<R> self, std::size_t p) { return spikes<Real>(self, p); })
@@ -250,7 +286,8 @@ void bind(nb::module_& module, const char* name) {
       .def("currents", &get_currents<Real>)
       .def("adjoint", &get_adjoint<Real>)
       .def("loss", &run_loss<Real>)
-      .def("backward", &run_backward<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
+      .def("backward", &run_backward<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),
+           nb::arg().none());
 }
 
 }  // namespace

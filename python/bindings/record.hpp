@@ -76,6 +76,22 @@ struct Run {
     options.threads = threads;
   }
 
+  // The same inputs, another network or record.
+  Run(const Run& other, std::shared_ptr<const Network<Real>> net, Record<Real> found)
+      : network(std::move(net)),
+        arrays(other.arrays),
+        t_end(other.t_end),
+        inputs{other.inputs.spikes, t_end},
+        seen(other.seen),
+        options(other.options),
+        record(std::move(found)) {}
+
+  // The network that the record belongs to, or `other` with other values.
+  std::shared_ptr<const Network<Real>> network_or(const Net* other) const {
+    if (!other) return network;
+    return std::make_shared<Network<Real>>(convert<Real>(*other));
+  }
+
   // The inputs are the user's own arrays: what is computed from them later must still be about the
   // same spikes (and inside the memory that was checked).
   void check_unchanged() const {

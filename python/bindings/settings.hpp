@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "saltus/ghosts.hpp"
 #include "saltus/loss.hpp"
 #include "saltus/train.hpp"
 
@@ -29,6 +30,21 @@ inline LossSettings loss_settings(const nb::dict& given) {
   read(given, "t_missing", s.t_missing);
   read(given, "silent_pull", s.silent_pull);
   read(given, "tau_integral", s.tau_integral);
+  return s;
+}
+
+// The package has checked the names of the choices.
+inline Smoothing smoothing_settings(const nb::dict& given) {
+  Smoothing s;
+  read(given, "sigma", s.sigma);
+  read(given, "reach", s.reach);
+  read(given, "seed", s.seed);
+  if (nb::cast<std::string>(given["thresholds"]) == "sampled") {
+    s.thresholds = ThresholdReading::sampled;
+  }
+  if (nb::cast<std::string>(given["difference"]) == "exact") {
+    s.difference = DifferenceForm::exact;
+  }
   return s;
 }
 
@@ -55,6 +71,9 @@ inline TrainSettings train_settings(const nb::dict& given) {
   read(given, "clip_norm", s.clip_norm);
   read(given, "input_dropout", s.input_dropout);
   read(given, "revive", s.revive);
+  read(given, "smooth_threshold", s.smooth_threshold);
+  read(given, "smooth_decay", s.smooth_decay);
+  read(given, "smooth_end", s.smooth_end);
   read(given, "trainable", s.trainable);
   return s;
 }

@@ -41,6 +41,9 @@ nb::dict as_dict(const EpochReport& r) {
   d["silent_neurons"] = r.silent_neurons;
   d["silent_labels"] = r.silent_labels;
   d["revived"] = r.revived;
+  d["smoothing_sigma"] = r.smoothing_sigma;
+  d["ghosts_per_sample"] = r.ghosts_per_sample;
+  d["ghost_share"] = r.ghost_share;
   return d;
 }
 
@@ -160,6 +163,9 @@ void bind_train(nb::module_& module) {
   module.def("check_settings", [](const nb::dict& given) { check(train_settings(given)); });
   module.def("learning_rate", [](const nb::dict& given, int epoch) {
     return learning_rate(train_settings(given), epoch);
+  });
+  module.def("smoothing_sigma", [](const nb::dict& given, int epoch) {
+    return smoothing_sigma(train_settings(given), epoch);
   });
 }
 

@@ -20,6 +20,7 @@ from ._activity import scale_weights
 from ._backward import adjoint, backward
 from ._core import __version__
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
+from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
 from ._layers import LI, LIF, Input, Normal, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
@@ -27,6 +28,7 @@ from ._network import Network, load
 from ._nir import from_nir, to_nir
 from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
 from ._record import Maxima, Place, Record, record, simulate
+from ._smoothing import Smoothing
 from ._spikes import Spikes
 from ._threads import get_threads, set_threads
 
@@ -56,6 +58,7 @@ __all__ = [
     "Evaluation",
     "Exponential",
     "FirstSpike",
+    "Ghosts",
     "GradcheckReport",
     "History",
     "Input",
@@ -72,12 +75,14 @@ __all__ = [
     "Recurrent",
     "Schedule",
     "Sequential",
+    "Smoothing",
     "Spikes",
     "__version__",
     "adjoint",
     "backward",
     "data",
     "evaluate",
+    "find_ghosts",
     "fit",
     "from_nir",
     "get_threads",

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
+from ._ghosts import Ghosts
 from ._network import Network
-from ._record import Record
+from ._record import Record, network_of
 from ._threads import thread_count
 
 KINDS = ("weights", "delays", "neurons", "times")
@@ -27,6 +26,7 @@ def backward(
     maximum_errors: Mapping[str, ArrayLike] | None = None,
     integral_errors: Mapping[str, ArrayLike] | None = None,
     sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    ghosts: Ghosts | None = None,
     wanted: Collection[str] = KINDS,
     threads: int | None = None,
 ) -> dict[str, NDArray[Any]]:
@@ -45,12 +45,16 @@ def backward(
     spike_errors : dict of str to array_like, shape (spikes,), optional
         dL/dt of each spike of a LIF population, in the order of ``record.spikes``.
     maximum_errors : dict of str to array_like, shape (samples, neurons), optional
-        dL/d(maximum of V) of an LI population.
+        dL/d(maximum of V) of an LI population; of a LIF population for neurons that do not spike
+        in the sample, 0 for the others.
     integral_errors : dict of str to array_like, shape (samples, neurons), optional
         dL/d(integral of V).
     sample_errors : dict of str to (at, errors), optional
         dL/dV at the times ``at``, shape (times,), in seconds and ascending; the errors have shape
         (samples, times, neurons).
+    ghosts : Ghosts, optional
+        From `find_ghosts`, for this record: the result is then the gradient of the loss averaged
+        over noisy thresholds. Their differences are filled in, unless they were measured.
     wanted : collection of {"weights", "delays", "neurons", "times"}
         The kinds of gradients to return; those that are left out save time. Weights are always
         there.
@@ -70,7 +74,8 @@ def backward(
     ------
     ValueError
         A network with another structure than the record's, an unknown population, errors of a
-        wrong shape or not finite, errors for a population that cannot have them.
+        wrong shape or not finite, errors for a population that cannot have them, ghosts of another
+        record.
     TypeError
         An argument of a wrong type, named in the message.
 
@@ -79,20 +84,11 @@ def backward(
     .. [1] T. C. Wunderlich and C. Pehle, "Event-based backpropagation can compute exact gradients
        for spiking neural networks", Scientific Reports 11, 12829 (2021).
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"network: expected a saltus.Network; got {type(network).__name__}")
-    if not isinstance(record, Record):
-        raise TypeError(f"record: expected a saltus.Record; got {type(record).__name__}")
-    difference = network._structure_difference(record._network)
-    if difference:
-        raise ValueError(f"network differs from the record's: it has {difference}")
-    changed = [name for name in network if not np.array_equal(network[name], record._network[name])]
-    if changed:
-        warnings.warn(
-            f"{', '.join(changed)} changed after the simulation: the record's spikes belong to the "
-            "old values; simulate again for exact gradients",
-            stacklevel=2,
-        )
+    changed = network_of(network, record)
+    if ghosts is not None and not isinstance(ghosts, Ghosts):
+        raise TypeError(f"ghosts: expected a saltus.Ghosts; got {type(ghosts).__name__}")
+    if ghosts is not None and ghosts._record is not record:
+        raise ValueError("ghosts belong to another record; expected those of find_ghosts for it")
     errors = _tuples(record, spike_errors, maximum_errors, integral_errors, sample_errors)
     other = network.copy()._core if changed else None
     kinds = _wanted(wanted)
@@ -101,6 +97,7 @@ def backward(
         other,
         ("delays" in kinds, "times" in kinds, "neurons" in kinds),
         thread_count(threads),
+        None if ghosts is None else ghosts._core,
     )
     gradients = {
         name: flat[name].reshape(network[name].shape) for name in network if kind_of(name) in kinds
@@ -192,7 +189,7 @@ def _tuples(
 ) -> dict[int, Any]:
     collect = _Errors(record)
     collect.spikes(spike_errors)
-    collect.matrices(maximum_errors, "maximum_errors", 1, "LI")
+    collect.matrices(maximum_errors, "maximum_errors", 1, "LIF", "LI")
     collect.matrices(integral_errors, "integral_errors", 2, "LIF", "LI")
     collect.samples(sample_errors)
     return collect.tuples()

@@ -69,11 +69,17 @@ class _Record:
         other: Network | None,
         wanted: tuple[bool, bool, bool],
         threads: int,
+        ghosts: _Ghosts | None,
         /,
     ) -> dict[str, NDArray[Any]]: ...
     @staticmethod
     def simulate(
-        network: Network, inputs: list[_Spikes], t_end: NDArray[np.float64], threads: int, /
+        network: Network,
+        inputs: list[_Spikes],
+        t_end: NDArray[np.float64],
+        threads: int,
+        smoothing: dict[str, Any] | None,
+        /,
     ) -> _Record: ...
     @staticmethod
     def record(
@@ -87,6 +93,31 @@ class _Record:
 
 class Record32(_Record): ...
 class Record64(_Record): ...
+
+class _Ghosts:
+    @property
+    def count(self) -> int: ...
+    def columns(self, population: int, /) -> dict[str, NDArray[Any]]: ...
+    def measure(
+        self,
+        record: _Record,
+        other: Network | None,
+        loss: Callable[[_Record], float],
+        threads: int,
+        /,
+    ) -> None: ...
+
+class Ghosts32(_Ghosts): ...
+class Ghosts64(_Ghosts): ...
+
+def find_ghosts(
+    record: _Record,
+    other: Network | None,
+    smoothing: dict[str, Any],
+    loss: tuple[dict[str, Any], int, NDArray[np.int32]] | None,
+    threads: int,
+    /,
+) -> _Ghosts: ...
 
 class Data:
     @staticmethod
@@ -175,3 +206,4 @@ def evaluate64(
 ) -> dict[str, Any]: ...
 def check_settings(settings: dict[str, Any], /) -> None: ...
 def learning_rate(settings: dict[str, Any], epoch: int, /) -> float: ...
+def smoothing_sigma(settings: dict[str, Any], epoch: int, /) -> float: ...

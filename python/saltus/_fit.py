@@ -50,6 +50,12 @@ class Epoch:
         Samples whose label's output was silent.
     revived : int
         Neurons that `revive` raised.
+    smoothing_sigma : float
+        Of the noise of the thresholds; 0: exact gradients alone.
+    ghosts_per_sample : float
+        Spikes that nearly exist or nearly do not, which were counted in.
+    ghost_share : float
+        The norm of what they add to the gradient, relative to the whole; of the first minibatch.
     """
 
     epoch: int
@@ -63,6 +69,9 @@ class Epoch:
     silent_neurons: int
     silent_labels: int
     revived: int
+    smoothing_sigma: float = 0.0
+    ghosts_per_sample: float = 0.0
+    ghost_share: float = 0.0
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 
@@ -179,6 +188,9 @@ def fit(
     clip_norm: float = 0.0,
     input_dropout: float = 0.0,
     revive: float = 0.0,
+    smooth_threshold: float = 0.0,
+    smooth_decay: float = 0.8,
+    smooth_end: float = 0.01,
     callbacks: Iterable[Callback] = (),
     progress: bool = True,
 ) -> History:
@@ -225,6 +237,14 @@ def fit(
         After an epoch in which a LIF neuron never spiked, each of its incoming weights is raised by
         this share of the root mean square of its projection, less as the learning rate falls;
         0: off.
+    smooth_threshold : float
+        Standard deviation of noise that thresholds are thought to have in the first epoch, in units
+        of V: the gradient then sees spikes appear and vanish (`Smoothing`, docs/ghosts.md; fixed
+        thresholds, differences of the first order). 0: off.
+    smooth_decay : float
+        The factor of that from epoch to epoch; above 0, at most 1.
+    smooth_end : float
+        Below this it is 0: the exact gradient, to the last bit.
     callbacks : iterable of callable
         Each is called after an epoch with the `Epoch` and the network; True stops. See
         `EarlyStopping`.
@@ -261,6 +281,9 @@ def fit(
         "clip_norm": float(clip_norm),
         "input_dropout": float(input_dropout),
         "revive": float(revive),
+        "smooth_threshold": float(smooth_threshold),
+        "smooth_decay": float(smooth_decay),
+        "smooth_end": float(smooth_end),
     }
     _core.check_settings(settings)
     _, real = _core_type(dtype)
@@ -327,6 +350,9 @@ def _line(epoch: Epoch) -> str:
         text += f"  validation {100 * epoch.validation_accuracy:5.2f} %"
     elif epoch.validation_loss is not None:
         text += f"  validation loss {epoch.validation_loss:.4f}"
+    if epoch.smoothing_sigma > 0:
+        share = 100 * epoch.ghost_share
+        text += f"  {epoch.ghosts_per_sample:.1f} ghosts ({share:.0f} % of the gradient)"
     us = 1e6 * epoch.seconds / max(1, epoch.samples)
     return f"{text}  {us:6.1f} us/sample  {epoch.hidden_spikes_per_sample:.1f} spikes/sample"
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._backward import backward, kind_of
+from ._ghosts import Ghosts, find_ghosts
 from ._loss import Loss, LossFunction, LossResult
 from ._network import _LIF_PARAMETERS, Network
 from ._optim import Optimizer, Schedule
 from ._record import Record, simulate
+from ._smoothing import Smoothing
 from .data._labelled import LabelledSpikes
 
 Show = Callable[[int, float, float | None], None]
@@ -242,16 +244,20 @@ class PythonLoop:
         lr = self._schedule.lr(self._optimizer.lr, self._epochs, settings["epochs"])
         order = rng.permutation(len(data))
         sums, norms = _Sums(setup.network, self._readout), []
-        wanted = {kind_of(name) for name in setup.trained}
+        sigma = _core.smoothing_sigma(settings, self._epochs)
+        ghost_count, ghost_share = 0, 0.0
         for first in range(0, len(order), settings["batch"]):
             part = data[order[first : first + settings["batch"]]]
             part = _drop(part, settings["input_dropout"], rng)
             record, result = self._forward(part)
-            gradients = backward(
-                setup.network, record, **result.errors, wanted=wanted, threads=settings["threads"]
-            )
-            gradients = {name: gradients[name] for name in setup.trained}
-            norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
+            ghosts = self._find_ghosts(record, part.labels, sigma) if sigma > 0 else None
+            gradients = self._gradients(record, result, ghosts)
+            norm = _norm(gradients)
+            if ghosts is not None:
+                ghost_count += len(ghosts)
+                if first == 0 and norm > 0:
+                    exact = self._gradients(record, result)
+                    ghost_share = _norm({k: g - exact[k] for k, g in gradients.items()}) / norm
             if not (math.isfinite(result.value) and math.isfinite(norm)):
                 raise ValueError(
                     f"epoch {self._epochs + 1}, sample {first}: the loss is {result.value} and its "
@@ -274,6 +280,9 @@ class PythonLoop:
             "gradient_norm": float(np.mean(norms)),
             "silent_neurons": sum(int(np.count_nonzero(~s)) for s in sums.spiked.values()),
             "revived": self._revive(sums, lr) if settings["revive"] > 0 else 0,
+            "smoothing_sigma": sigma,
+            "ghosts_per_sample": ghost_count / max(1, sums.samples),
+            "ghost_share": ghost_share,
             "seconds": time.perf_counter() - start,
         }
 
@@ -303,6 +312,31 @@ class PythonLoop:
             raise TypeError(f"loss: expected it to return a saltus.LossResult; got {got}")
         return record, result
 
+    def _gradients(
+        self, record: Record, result: LossResult, ghosts: Ghosts | None = None
+    ) -> dict[str, NDArray[Any]]:
+        setup = self._setup
+        gradients = backward(
+            setup.network,
+            record,
+            **result.errors,
+            ghosts=ghosts,
+            wanted={kind_of(name) for name in setup.trained},
+            threads=setup.settings["threads"],
+        )
+        return {name: gradients[name] for name in setup.trained}
+
+    def _find_ghosts(self, record: Record, labels: NDArray[np.int32], sigma: float) -> Ghosts:
+        setup = self._setup
+        return find_ghosts(
+            setup.network,
+            record,
+            Smoothing(sigma),
+            loss=setup.loss,
+            labels=labels,
+            threads=setup.settings["threads"],
+        )
+
     def _revive(self, sums: _Sums, lr: float) -> int:
         network = self._setup.network
         share = self._setup.settings["revive"] * lr / self._optimizer.lr
@@ -311,6 +345,10 @@ class PythonLoop:
                 weight = network[f"{projection}.weight"]
                 weight[:, ~sums.spiked[target]] += share * math.sqrt(float(np.mean(weight**2)))
         return sum(int(np.count_nonzero(~s)) for s in sums.spiked.values())
+
+
+def _norm(gradients: dict[str, NDArray[Any]]) -> float:
+    return math.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
 
 
 def _drop(data: LabelledSpikes, probability: float, rng: np.random.Generator) -> LabelledSpikes:

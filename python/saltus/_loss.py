@@ -69,8 +69,7 @@ class Loss:
         if not isinstance(record, Record):
             raise TypeError(f"record: expected a saltus.Record; got {type(record).__name__}")
         self._check(record._network)
-        found = integers(labels, "labels", np.int32)
-        expect_shape(found, "labels", (record.samples,), axes="[samples]")
+        found = check_labels(labels, record.samples)
         value, _, silent, predictions, *errors = record._core.loss(
             self._settings(), record._index(self.readout), found
         )
@@ -82,6 +81,19 @@ class Loss:
             if e.size
         }
         return LossResult(value, given, predictions, silent)
+
+    def _on_labels(
+        self, record: Record, labels: NDArray[np.int32]
+    ) -> tuple[dict[str, Any], int, NDArray[np.int32]]:
+        """Return what the core takes for a loss, its readout and its labels, checked."""
+        self._check(record._network)
+        outputs = record._size(self.readout)
+        for label in labels[(labels < 0) | (labels >= outputs)][:1]:
+            raise ValueError(
+                f"labels holds {label}; expected 0 to {outputs - 1}, the outputs of "
+                f"'{self.readout}'"
+            )
+        return self._settings(), record._index(self.readout), labels
 
     def _settings(self) -> dict[str, Any]:
         settings = asdict(self)  # type: ignore[call-overload]
@@ -191,6 +203,13 @@ class IntegratedVoltage(Loss):
     model: ClassVar[str] = "LI"
     tau_integral: float = 5e-3
     readout: str = field(default="out", kw_only=True)
+
+
+def check_labels(labels: ArrayLike, samples: int) -> NDArray[np.int32]:
+    """Return one label for each sample."""
+    found = integers(labels, "labels", np.int32)
+    expect_shape(found, "labels", (samples,), axes="[samples]")
+    return found
 
 
 LossFunction: TypeAlias = Loss | Callable[[Record, NDArray[np.int32]], LossResult]

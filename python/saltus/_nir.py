@@ -248,9 +248,12 @@ def _check_area(flat: Flat) -> None:
         if np.all(np.abs(gain) <= _SUSPICIOUS):
             continue
         k = int(np.argmax(np.abs(gain)))
+        looks_like = f"steps by dt = {1 / gain[k]:.6g}"
+        if neurons.of("w_in")[k] == 1:
+            looks_like = "leaves w_in at 1 (Norse)"
         raise ValueError(
             f"node '{name}': w_in / tau_syn is {gain[k]:.6g}, so a spike of area 1 would add that "
-            f"times its weight to I. This looks like a tool that steps by dt = {1 / gain[k]:.6g}; "
+            f"times its weight to I. This looks like a tool that {looks_like}; "
             f"pass spike_area={1 / gain[k]:.6g} if a spike adds its weight, or spike_area=1 if the "
             "numbers are meant as they are"
         )

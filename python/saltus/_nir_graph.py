@@ -34,7 +34,7 @@ class Population:
 
     def holds_one(self, key: str) -> bool:
         """Whether the node has one number for many neurons."""
-        return self.size > 1 and np.size(getattr(self.node, key, ())) == 1
+        return self.size > 1 and np.asarray(getattr(self.node, key, ())).size == 1
 
 
 @dataclass
@@ -82,7 +82,7 @@ def flatten(graph: Any) -> Flat:
         start = Path(source, source, np.eye(population.size), None, "", None)
         _walk(flat, nodes, onward, start)
     for name, node in nodes.items():
-        if type(node).__name__ == "Affine" and np.any(node.bias):
+        if type(node).__name__ == "Affine" and np.any(np.asarray(node.bias)):
             bias = np.asarray(node.bias, np.float64).reshape(-1)
             _spread(flat, nodes, onward, name, bias)
     return flat
@@ -142,7 +142,7 @@ def _check(name: str, node: Any) -> None:
 
 def _size(name: str, nodes: dict[str, Any], edges: list[tuple[str, str]]) -> int:
     """The neurons of a node: as many as its parameters, or as what leads to it or away."""
-    own = int(np.size(nodes[name].tau_mem))
+    own = np.asarray(nodes[name].tau_mem).size  # also of a tensor, of which np.size is a method
     if own > 1:
         return own
     for a, b in edges:

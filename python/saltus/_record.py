@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._network import Network
+from ._smoothing import Smoothing
 from ._spikes import Arrays, SpikeArrays, Spikes, spike_arrays
 from ._threads import thread_count
 
@@ -58,11 +60,13 @@ class Record:
         core: _core._Record,
         dtype: np.dtype[Any],
         t_end: NDArray[np.float64],
+        smoothing: Smoothing | None = None,
     ) -> None:
         self._network = network
         self._core = core
         self._dtype = dtype
         self._t_end = t_end
+        self._smoothing = smoothing
 
     @property
     def samples(self) -> int:
@@ -211,6 +215,7 @@ def simulate(
     inputs: Mapping[str, SpikeArrays],
     t_end: ArrayLike,
     *,
+    smoothing: Smoothing | None = None,
     dtype: DTypeLike = np.float64,
     threads: int | None = None,
 ) -> Record:
@@ -228,6 +233,9 @@ def simulate(
         each a tuple (times, neurons), or a Tonic event array with fields t in microseconds and x.
     t_end : float or array_like, shape (samples,)
         When each sample ends, in seconds. May be infinite in a network without cycles.
+    smoothing : Smoothing, optional
+        With ``thresholds="sampled"`` neurons spike at thresholds drawn from its noise; without it,
+        or with ``"fixed"``, at their own.
     dtype : {numpy.float64, numpy.float32}
         The type of weights, currents and voltages. Times are float64 in both.
     threads : int, optional
@@ -243,16 +251,20 @@ def simulate(
     ValueError
         Spikes that are unsorted, negative or not finite, neurons that do not exist, wrong shapes,
         an end that is negative or NaN, an infinite end where a network could spike for ever,
-        parameters without meaning.
+        parameters without meaning, sampled thresholds that could lie below V(0) or V_reset.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
         Ctrl-C; it is heard between samples.
     """
     core, real = _core_type(dtype)
+    if smoothing is not None and not isinstance(smoothing, Smoothing):
+        got = type(smoothing).__name__
+        raise TypeError(f"smoothing: expected a saltus.Smoothing; got {got}")
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
-    found = core.simulate(snapshot._core, arrays, ends, thread_count(threads))
-    return Record(snapshot, found, real, ends)
+    noise = None if smoothing is None else smoothing._settings()
+    found = core.simulate(snapshot._core, arrays, ends, thread_count(threads), noise)
+    return Record(snapshot, found, real, ends, smoothing)
 
 
 def record(
@@ -292,6 +304,27 @@ def record(
     indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
     found = core.record(snapshot._core, arrays, indexed, ends, thread_count(threads))
     return Record(snapshot, found, real, ends)
+
+
+def network_of(network: object, record: object) -> bool:
+    """Whether a network has other values than the record's; another structure is an error."""
+    if not isinstance(network, Network):
+        raise TypeError(f"network: expected a saltus.Network; got {type(network).__name__}")
+    if not isinstance(record, Record):
+        raise TypeError(f"record: expected a saltus.Record; got {type(record).__name__}")
+    if network is record._network:
+        return False
+    difference = network._structure_difference(record._network)
+    if difference:
+        raise ValueError(f"network differs from the record's: it has {difference}")
+    changed = [name for name in network if not np.array_equal(network[name], record._network[name])]
+    if changed:
+        warnings.warn(
+            f"{', '.join(changed)} changed after the simulation: the record's spikes belong to the "
+            "old values; simulate again for exact gradients",
+            stacklevel=3,
+        )
+    return bool(changed)
 
 
 def _core_type(dtype: DTypeLike) -> tuple[type[_core._Record], np.dtype[Any]]:

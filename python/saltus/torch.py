@@ -311,8 +311,8 @@ class _Call:
             torch.from_numpy(found.offsets.copy()),
         )
 
-    def errors(self, gradients: Sequence[torch.Tensor | None]) -> dict[str, dict[str, Any]]:
-        errors: dict[str, dict[str, Any]] = {}
+    def errors(self, gradients: Sequence[torch.Tensor | None]) -> dict[str, Any]:
+        errors: dict[str, Any] = {}
         names = {"spikes": "spike", "maxima": "maximum", "integrals": "integral"}
         for (population, kind), gradient in zip(self.outputs, gradients, strict=True):
             if gradient is None:

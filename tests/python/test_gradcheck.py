@@ -57,6 +57,21 @@ def test_a_loss_whose_errors_are_wrong_fails(kind):
     assert "FAILED" in str(report)
 
 
+def test_first_spikes_pass_where_the_output_of_a_label_is_silent():
+    """Its largest V has an error, in a LIF population."""
+    net = saltus.Sequential(
+        saltus.Input(4), saltus.LIF(6, saltus.Normal(4, 1)), saltus.LIF(2, saltus.Normal(0.15, 0.1))
+    )
+    batch, labels = random_batch(np.random.default_rng(1)), [0, 1, 0]
+    loss = saltus.FirstSpike()
+    record = saltus.simulate(net, {"in": batch}, 0.05)
+    result = loss(record, labels)
+    assert result.silent > 0
+    assert np.any(result.errors["maximum_errors"]["out"])
+    assert saltus.gradcheck(net, {"in": batch}, 0.05, loss, labels).passed
+    saltus.backward(net, record, **result.errors)
+
+
 def test_built_in_losses_pass_and_grazing_spikes_are_counted():
     data = saltus.data.yin_yang(n=4)
     net = saltus.Sequential(

@@ -279,6 +279,27 @@ def snntorch_spikes(dt, recurrent):
     return graph, found, (times[order], channels[order].astype(np.int32))
 
 
+def spike_differences(theirs, ours, size, scale=1.0):
+    """(neuron, number) -> seconds, of neurons that spike equally often in both."""
+    differences = {}
+    for n in range(size):
+        a = ours.times[ours.neurons == n] / scale
+        b = np.array([t for t, m in theirs if m == n])
+        if len(a) == len(b):
+            differences |= {(n, k): d for k, d in enumerate(np.abs(a - b))}
+    return differences
+
+
+def assert_first_order(steps, differences, spikes):
+    # Spikes that exist at every step; a few graze the threshold and come or go with the step.
+    common = set.intersection(*(set(d) for d in differences))
+    assert len(common) > 0.8 * spikes > 60
+    means = np.array([np.mean([d[key] for key in common]) for d in differences])
+    orders = np.log2(means[:-1] / means[1:])
+    assert np.all((orders > 0.85) & (orders < 1.2)), (orders, means, len(common), spikes)
+    assert means[-1] < 4 * steps[-1]
+
+
 @pytest.mark.filterwarnings("ignore:nirtorch.extract_nir_graph")
 @pytest.mark.parametrize("recurrent", [False, True], ids=["feedforward", "recurrent"])
 def test_spikes_of_an_snntorch_network_converge_to_ours_at_first_order(recurrent):
@@ -294,17 +315,89 @@ def test_spikes_of_an_snntorch_network_converge_to_ours_at_first_order(recurrent
         inputs = {net.populations[0]: (times * scale, channels, [0, len(times)])}
         lif = next(p for p in net.populations if f"{p}.v_threshold" in net)
         ours = saltus.simulate(net, inputs, UNTIL * scale).spikes(lif)
-        difference = {}
-        for n in range(60):
-            a = ours.times[ours.neurons == n] / scale
-            b = np.array([t for t, m in theirs if m == n])
-            if len(a) == len(b):
-                difference |= {(n, k): d for k, d in enumerate(np.abs(a - b))}
-        differences.append(difference)
-    # Spikes that exist at every step; a few graze the threshold and come or go with the step.
-    common = set.intersection(*(set(d) for d in differences))
-    assert len(common) > 0.8 * len(ours) > 60
-    means = np.array([np.mean([d[key] for key in common]) for d in differences])
-    orders = np.log2(means[:-1] / means[1:])
-    assert np.all((orders > 0.85) & (orders < 1.2)), (orders, means, len(common), len(ours))
-    assert means[-1] < 4 * steps[-1]
+        differences.append(spike_differences(theirs, ours, 60, scale))
+    assert_first_order(steps, differences, len(ours))
+
+
+NORSE_SIZES = (8, 60, 40)
+
+
+def norse_network(dt):
+    """Two layers of Norse's LIF neurons, and their NIR graph; what it holds differs by neuron."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    norse = pytest.importorskip("norse.torch", reason="Norse is not installed")
+    rng = np.random.default_rng(5)
+    modules = []
+    for pre, post in itertools.pairwise(NORSE_SIZES):
+        linear = torch.nn.Linear(pre, post, bias=False)
+        mean, std = (0.5, 0.6) if pre == NORSE_SIZES[0] else (0.1, 0.1)
+        linear.weight.data = torch.tensor(rng.normal(mean, std, (post, pre)))
+
+        def each(low, high, size=post):
+            return torch.tensor(rng.uniform(low, high, size))
+
+        parameters = norse.LIFParameters(
+            tau_syn_inv=torch.full((post,), 1 / TAU_SYN, dtype=torch.float64),
+            tau_mem_inv=1 / each(15e-3, 25e-3),
+            v_leak=each(-0.1, 0.2),
+            v_th=each(0.8, 1.2),
+            v_reset=torch.zeros(post, dtype=torch.float64),  # not exported
+        )
+        modules += [linear, norse.LIFCell(parameters, dt=dt)]
+    module = norse.SequentialState(*modules)
+    sample = torch.zeros(1, NORSE_SIZES[0], dtype=torch.float64)
+    return module, norse.to_nir(module, sample, dt=1.0)  # its time constants in seconds
+
+
+def norse_spikes(module, dt, times, channels):
+    """Step a network of Norse: the spikes of each layer, in seconds."""
+    import norse.torch as norse  # noqa: PLC0415 (optional)
+    import torch  # noqa: PLC0415 (optional)
+
+    steps = round(UNTIL / dt)
+    spikes_in = np.zeros((steps, 1, NORSE_SIZES[0]))
+    np.add.at(spikes_in, (np.rint(times / dt).astype(int), 0, channels), 1)
+    # Norse starts at V = v_leak, of which NIR knows nothing.
+    states = [
+        norse.LIFFeedForwardState(*2 * (torch.zeros(1, size, dtype=torch.float64),))
+        for size in NORSE_SIZES[1:]
+    ]
+    found = [[] for _ in states]
+    with torch.no_grad():
+        for step, out in enumerate(torch.from_numpy(spikes_in)):
+            for k, spikes in enumerate(found):
+                out, states[k] = module[2 * k + 1](module[2 * k](out), states[k])  # noqa: PLW2901
+                spikes += [(step * dt, n) for n in np.flatnonzero(out.numpy())]
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:nirtorch")
+def test_spikes_of_a_norse_network_converge_to_ours_at_first_order():
+    steps = (2e-4, 1e-4, 5e-5, 2.5e-5)
+    layers = ("1", "3")
+    differences = {name: [] for name in layers}
+    rng = np.random.default_rng(6)
+    times = np.sort(rng.integers(1, 40, 40)) * 1e-3  # on every grid
+    channels = rng.integers(0, NORSE_SIZES[0], 40).astype(np.int32)
+    for dt in steps:
+        module, graph = norse_network(dt)
+        with pytest.raises(ValueError, match=r"\(Norse\); pass spike_area=0\.005 if"):
+            saltus.from_nir(graph)
+        net = saltus.from_nir(graph, spike_area=TAU_SYN)
+        inputs = {net.populations[0]: (times, channels, [0, len(times)])}
+        record = saltus.simulate(net, inputs, UNTIL)
+        theirs = norse_spikes(module, dt, times, channels)
+        for name, found, size in zip(layers, theirs, NORSE_SIZES[1:], strict=True):
+            differences[name].append(spike_differences(found, record.spikes(name), size))
+    for name, found in differences.items():
+        assert_first_order(steps, found, len(record.spikes(name)))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:nirtorch")
+def test_norses_neurons_without_synaptic_current_are_refused():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    norse = pytest.importorskip("norse.torch", reason="Norse is not installed")
+    module = norse.SequentialState(torch.nn.Linear(2, 3), norse.LIFBoxCell())
+    graph = norse.to_nir(module, torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="node '1' is LIF, whose synapses are delta pulses"):
+        saltus.from_nir(graph)

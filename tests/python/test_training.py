@@ -205,16 +205,20 @@ def test_delays_stay_at_least_0_and_input_times_are_left_out():
 # --- fit -----------------------------------------------------------------------------------------
 
 
-def test_fit_has_the_same_bits_as_the_command_line(tmp_path):
+@pytest.mark.parametrize("smooth", [{}, {"smooth_threshold": 0.2, "smooth_decay": 0.5}])
+def test_fit_has_the_same_bits_as_the_command_line(tmp_path, smooth):
     program = os.environ.get("SALTUS")
     if not program:
         pytest.skip("SALTUS does not name the command; scripts/test.sh sets it")
-    train = [program, "train", "yinyang", "--quiet", "--train-samples", "320", "--out"]
+    train = [program, "train", "yinyang", "--quiet", "--train-samples", "320"]
+    for name, value in smooth.items():
+        train += [f"--{name.replace('_', '-')}", str(value)]
+    train += ["--out"]
     subprocess.run([*train, tmp_path / "a", "--epochs", "0"], check=True, capture_output=True)
     subprocess.run([*train, tmp_path / "b", "--epochs", "3"], check=True, capture_output=True)
     net = saltus.load(tmp_path / "a" / "model.h5")
     data = saltus.data.yin_yang()[:320]
-    saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=3, progress=False)
+    saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=3, progress=False, **smooth)
     assert net == saltus.load(tmp_path / "b" / "model.h5")
 
 

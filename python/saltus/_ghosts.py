@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ghosts: spikes that nearly exist or nearly do not, which the exact gradient does not see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from ._loss import Loss, LossFunction, LossResult, check_labels
+from ._network import Network
+from ._record import Record, network_of
+from ._smoothing import Smoothing
+from ._threads import thread_count
+
+_GHOST = np.dtype(
+    [
+        ("sample", np.int32),
+        ("neuron", np.int32),
+        ("segment", np.int32),
+        ("time", np.float64),
+        ("place", np.uint8),
+        ("height", np.float64),
+        ("current", np.float64),
+        ("density", np.float64),
+        ("behind", np.int64),
+        ("later", np.float64),
+        ("direct", np.float64),
+        ("difference", np.float64),
+    ]
+)
+
+
+class Ghosts:
+    """The ghosts of a record; `find_ghosts` makes it, ``ghosts["hidden"]`` reads a population.
+
+    A ghost is a peak of V near the threshold, higher than all V since the neuron's last spike: a
+    little lower a threshold, and there is a spike, a little higher, and there is none.
+    """
+
+    def __init__(
+        self, record: Record, network: Network, core: _core._Ghosts, smoothing: Smoothing
+    ) -> None:
+        self._record, self._network, self._core = record, network, core
+        self._smoothing = smoothing
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """What `find_ghosts` was given."""
+        return self._smoothing
+
+    def __len__(self) -> int:
+        return self._core.count
+
+    def __getitem__(self, population: str) -> NDArray[Any]:
+        """Return the ghosts of a LIF population, by sample, then neuron, then time; a copy.
+
+        Parameters
+        ----------
+        population : str
+            LIF.
+
+        Returns
+        -------
+        ndarray, shape (ghosts,)
+            Structured, with the fields
+
+            * ``sample``, ``neuron``, ``time`` of the peak (seconds);
+            * ``segment``: the spikes that the neuron had before the threshold in question;
+            * ``place``: a value of `Place`;
+            * ``height``, ``current``: V there, I just before;
+            * ``density``: of the noise there, per unit of V; at sampled thresholds the hazard;
+            * ``behind``: the spike of the sample that hides a free peak, -1 for none;
+            * ``later``: when V is as high again, in seconds; infinite: never;
+            * ``direct``: what the loss itself says of a spike there;
+            * ``difference``: L with the spike minus L without; 0 until it is known.
+
+        Raises
+        ------
+        ValueError
+            No such population, or one that is not LIF.
+        """
+        index = self._record._index(population)
+        model, _ = self._network._populations[population]
+        if model != "LIF":
+            raise ValueError(f"'{population}' is {model}; expected a LIF population, which spikes")
+        columns = self._core.columns(index)
+        result = np.empty(len(columns["time"]), _GHOST)
+        for name, values in columns.items():
+            result[name] = values
+        return result
+
+    def __repr__(self) -> str:
+        return f"<saltus.Ghosts: {len(self)} of {self._record!r}>"
+
+
+def find_ghosts(
+    network: Network,
+    record: Record,
+    smoothing: Smoothing,
+    *,
+    loss: LossFunction | None = None,
+    labels: ArrayLike | None = None,
+    threads: int | None = None,
+) -> Ghosts:
+    """Find the spikes that nearly exist or nearly do not (docs/ghosts.md; theory, section 10).
+
+    ``backward(network, record, ..., ghosts=ghosts)`` then gives the gradient of the loss averaged
+    over noisy thresholds: that of the record, plus for each ghost ``density * d(height)/dp *
+    difference``.
+
+    Parameters
+    ----------
+    network : Network
+        As in `backward`.
+    record : Record
+        At fixed thresholds: of `simulate`. At sampled ones: of `simulate` with the same
+        `smoothing`.
+    smoothing : Smoothing
+        With ``difference="first_order"`` the backward pass fills in the differences; with
+        ``"exact"`` each is measured here, by two more simulations for each ghost.
+    loss : Loss or callable, optional
+        That of the errors that go to `backward`: a `Loss`, or a function of a `Record` and labels
+        that returns a `LossResult`. Differences of the first order need it for `FirstSpike`, which
+        says of an output's spike by itself what it is worth; what a loss of your own says so is
+        not counted. Exact ones always do.
+    labels : array_like of int, shape (samples,), optional
+        What the loss is given.
+    threads : int, optional
+        0: all cores; unless given what `set_threads` says. The result has the same bits for any
+        number.
+
+    Returns
+    -------
+    Ghosts
+
+    Raises
+    ------
+    ValueError
+        A network with another structure than the record's, exact differences without a loss, a loss
+        without labels, labels that are no outputs, a record of other thresholds.
+    TypeError
+        An argument of a wrong type, named in the message.
+    """
+    changed = network_of(network, record)
+    if not isinstance(smoothing, Smoothing):
+        got = type(smoothing).__name__
+        raise TypeError(f"smoothing: expected a saltus.Smoothing; got {got}")
+    _check_thresholds(record, smoothing)
+    exact = smoothing.difference == "exact"
+    if loss is None and exact:
+        raise ValueError("loss is missing; expected one with smoothing.difference 'exact'")
+    if (loss is None) != (labels is None):
+        given, missing = ("loss", "labels") if labels is None else ("labels", "loss")
+        raise ValueError(f"{missing}: expected with {given}; got none")
+    found = None if labels is None else check_labels(labels, record.samples)
+    direct = None
+    if isinstance(loss, Loss):
+        assert found is not None
+        direct = loss._on_labels(record, found)
+    elif loss is not None and (not callable(loss) or isinstance(loss, type)):
+        got = loss.__name__ if isinstance(loss, type) else type(loss).__name__
+        raise TypeError(f"loss: expected a saltus.Loss or a function; got {got}")
+    snapshot = network.copy() if changed else record._network
+    other = snapshot._core if changed else None
+    count = thread_count(threads)
+    core = _core.find_ghosts(
+        record._core, other, smoothing._settings(), None if exact else direct, count
+    )
+    if exact:
+        assert loss is not None
+        assert found is not None
+
+        def value(run: _core._Record) -> float:
+            simulated = Record(snapshot, run, record.dtype, record._t_end)
+            result = loss(simulated, found)
+            if not isinstance(result, LossResult):
+                got = type(result).__name__
+                raise TypeError(f"loss: expected it to return a saltus.LossResult; got {got}")
+            return float(result.value)
+
+        core.measure(record._core, other, value, count)
+    return Ghosts(record, snapshot, core, smoothing)
+
+
+def _check_thresholds(record: Record, smoothing: Smoothing) -> None:
+    at = record._smoothing
+    drawn = {one for one in (at, smoothing) if one is not None and one._draws}
+    if not drawn:
+        return
+    mine, theirs = (None if one is None else one._noise for one in (smoothing, at))
+    if mine != theirs:
+        raise ValueError(
+            f"smoothing is {smoothing}, but the record was simulated with {at}; at sampled "
+            "thresholds expected the same sigma, reach and seed in both"
+        )
