@@ -10,11 +10,11 @@
 #include "simulate/ghosts.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "neuron/maximum.hpp"
 #include "saltus/error.hpp"
 #include "simulate/free_course.hpp"
+#include "simulate/ghosts_kernel.hpp"
 #include "simulate/parallel.hpp"
 #include "simulate/threshold_noise.hpp"
 
@@ -277,28 +277,18 @@ class SideBySide {
     finders.reserve(size);
     next_own_.assign(size, 0);
     next_group_.assign(size, 0);
-    rising_.assign(size, 0);
-    was_rising_.assign(size, 0);
-    waits_.assign(size, 0);
-    fresh_.assign(size, 1);
-    look_.resize(size);
-    buffer_.resize(6 * size);
-    Real* const v = buffer_.data();
-    Real* const i = v + size;
-    Real* const v_end = i + size;
-    Real* const bar = v_end + size;
-    Real* const bias = bar + size;
-    Real* const i_before = bias + size;  // I before what arrived last
+    layer_.start(size);
+    GhostLayer<Real>& l = layer_;
     for (std::size_t j = 0; j < size; ++j) {
       const auto& n = plan.neuron(j);
       lists_[j].clear();
       finders.emplace_back(n, noise, smoothing, arrivals, j, end, spikes.times, thresholds,
                            lists_[j]);
-      v[j] = n.v_initial;
-      i[j] = n.i_initial;
-      bias[j] = n.bias;
-      i_before[j] = n.i_initial;
-      bar[j] = finders[j].bar();
+      l.v[j] = n.v_initial;
+      l.i[j] = l.i_before[j] = n.i_initial;
+      l.bias[j] = n.bias;
+      l.bar[j] = finders[j].bar();
+      l.fresh[j] = 1;
     }
     double t = 0;
     std::size_t next_spike = 0;
@@ -306,32 +296,22 @@ class SideBySide {
       const bool last = g == arrivals.group_count();
       const double to = last ? end : arrivals.times[g];
       const neuron::Decay<Real> d = arrivals.decays[g];
-      std::uint8_t* const look = look_.data();
-      const bool to_the_end = last && end < infinity;
-      for (std::size_t j = 0; j < size; ++j) {
-        v_end[j] = bias[j] + (v[j] - bias[j]) * d.mem + i[j] * d.k;
-        const bool starts_up = i[j] + bias[j] > v[j], ends_up = v[j] - bias[j] < i[j] * d.end_slope;
-        const bool may = std::max(v[j], bias[j]) + std::max(i[j], Real(0)) * d.reach > bar[j];
-        const bool matters =
-            (starts_up & (!ends_up | (waits_[j] != 0))) | (!starts_up & (rising_[j] != 0));
-        look[j] = may & (matters | (fresh_[j] != 0) | to_the_end);
-        was_rising_[j] = rising_[j];
-        rising_[j] = ends_up;
-      }
+      look_closer(l, d, last && end < infinity, look_);
       for (; next_spike < spikes.times.size() && spikes.times[next_spike] <= to; ++next_spike) {
-        look[static_cast<std::size_t>(spikes.neurons[next_spike])] = 1;
+        look_.push_back(spikes.neurons[next_spike]);
       }
-      const void* at = nullptr;
-      for (std::size_t j = 0; j < size && (at = std::memchr(look + j, 1, size - j)); ++j) {
-        j = static_cast<std::size_t>(static_cast<const std::uint8_t*>(at) - look);
+      for (const std::int32_t neuron : look_) {
+        const auto j = static_cast<std::size_t>(neuron);
         Finder<Real>& finder = finders[j];
-        if (next_group_[j] != g) finder.skipped(was_rising_[j] != 0, i_before[j]);
+        if (next_group_[j] == g + 1) continue;  // looked at already
+        if (next_group_[j] != g) finder.skipped(l.did_rise[j] != 0, l.i_before[j]);
         next_group_[j] = g + 1;
         // As replay() walks it.
         const auto& n = plan.neuron(j);
+        Real v = l.v[j], i = l.i[j];
         const auto piece = [&](double from, double until, const neuron::Decay<Real>& decay) {
-          const Real reached = neuron::membrane_after(n, v[j], i[j], decay);
-          finder.piece(Piece<Real>{from, until, v[j], i[j], false, decay, reached});
+          const Real reached = neuron::membrane_after(n, v, i, decay);
+          finder.piece(Piece<Real>{from, until, v, i, false, decay, reached});
           return reached;
         };
         const auto spikes_of_j = own.of(j);
@@ -342,34 +322,29 @@ class SideBySide {
           const double until = spikes.times[spikes_of_j[k]];
           const auto decay = neuron::decay<Real>(n.tc, until - from);
           piece(from, until, decay);
-          i[j] *= decay.syn;
-          finder.spike(spikes_of_j[k], i[j]);
-          v[j] = n.v_reset;
+          i *= decay.syn;
+          finder.spike(spikes_of_j[k], i);
+          v = n.v_reset;
           from = until;
         }
         if (any) {
           const auto decay = neuron::decay<Real>(n.tc, to - from);
-          v_end[j] = piece(from, to, decay);
-          // The common step below takes I through the whole interval.
-          late_.push_back({j, i[j] * decay.syn});
+          l.v_end[j] = piece(from, to, decay);
+          late_.push_back({j, i * decay.syn});
         } else {
           piece(from, to, d);
         }
-        bar[j] = finder.bar();
-        waits_[j] = finder.waits();
-        fresh_[j] = finder.fresh();
-        rising_[j] = finder.rising();
+        l.bar[j] = finder.bar();
+        l.waits[j] = finder.waits();
+        l.fresh[j] = finder.fresh();
+        l.rises[j] = finder.rising();
       }
-      for (std::size_t j = 0; j < size; ++j) {
-        v[j] = v_end[j];
-        i[j] *= d.syn;
-      }
-      for (const auto& [j, current] : late_) i[j] = current;
+      to_the_end(l, d);
+      for (const auto& [j, current] : late_) l.i[j] = l.i_before[j] = current;
       late_.clear();
       if (last) break;
-      std::copy_n(i, size, i_before);
       for (const auto& arrival : arrivals.group(g)) {
-        for (std::size_t j = 0; j < size; ++j) i[j] += arrival.row[j];
+        for (std::size_t j = 0; j < size; ++j) l.i[j] += arrival.row[j];
       }
       t = to;
     }
@@ -384,8 +359,8 @@ class SideBySide {
  private:
   std::vector<std::vector<Ghost<Real>>> lists_;
   std::vector<std::size_t> next_own_, next_group_;
-  std::vector<std::uint8_t> look_, rising_, was_rising_, waits_, fresh_;
-  std::vector<Real> buffer_;
+  std::vector<std::int32_t> look_;
+  GhostLayer<Real> layer_;
   std::vector<std::pair<std::size_t, Real>> late_;
 };
 

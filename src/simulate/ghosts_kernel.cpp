@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "simulate/ghosts_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <bit>
+
+#include "simulate/ghosts_kernel.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace saltus {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class Real>
+void look(GhostLayer<Real>& layer, const neuron::Decay<Real>& d, bool any,
+          std::vector<std::int32_t>& found) {
+  const hn::CappedTag<Real, widest_vector> tag;
+  const auto zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
+  const auto mem = hn::Set(tag, d.mem), k = hn::Set(tag, d.k), reach = hn::Set(tag, d.reach);
+  const auto end_slope = hn::Set(tag, d.end_slope), all = hn::Set(tag, any ? Real(1) : Real(0));
+  const GhostLayer<Real>& l = layer;
+  found.clear();
+  for (std::size_t j = 0; j < layer.count(); j += hn::Lanes(tag)) {
+    const auto v = hn::LoadU(tag, l.v + j), i = hn::LoadU(tag, l.i + j);
+    const auto bias = hn::LoadU(tag, l.bias + j), above = hn::Sub(v, bias);
+    hn::StoreU(hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k)), tag, l.v_end + j);
+    const auto top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
+    const auto starts_up = hn::Gt(hn::Add(i, bias), v);
+    const auto ends_up = hn::Lt(above, hn::Mul(i, end_slope));
+    const auto rose = hn::LoadU(tag, l.rises + j);
+    hn::StoreU(rose, tag, l.did_rise + j);
+    const auto rises = hn::IfThenElseZero(ends_up, one);
+    hn::StoreU(rises, tag, l.rises + j);
+    // 1 or more: matters.
+    const auto turns = hn::Add(hn::Sub(one, rises), hn::LoadU(tag, l.waits + j));
+    const auto matters =
+        hn::Add(hn::IfThenElse(starts_up, turns, rose), hn::Add(hn::LoadU(tag, l.fresh + j), all));
+    const auto closer = hn::And(hn::Gt(top, hn::LoadU(tag, l.bar + j)), hn::Gt(matters, zero));
+    if (HWY_LIKELY(hn::AllFalse(tag, closer))) continue;
+    std::uint64_t bits = 0;
+    hn::StoreMaskBits(tag, closer, reinterpret_cast<std::uint8_t*>(&bits));
+    for (; bits != 0; bits &= bits - 1) {
+      found.push_back(static_cast<std::int32_t>(j) + std::countr_zero(bits));
+    }
+  }
+}
+
+template <class Real>
+void end(GhostLayer<Real>& layer, const neuron::Decay<Real>& d) {
+  const hn::CappedTag<Real, widest_vector> tag;
+  const auto syn = hn::Set(tag, d.syn);
+  for (std::size_t j = 0; j < layer.count(); j += hn::Lanes(tag)) {
+    const auto i = hn::Mul(hn::LoadU(tag, layer.i + j), syn);
+    hn::StoreU(hn::LoadU(tag, layer.v_end + j), tag, layer.v + j);
+    hn::StoreU(i, tag, layer.i + j);
+    hn::StoreU(i, tag, layer.i_before + j);
+  }
+}
+
+void look_float(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool any,
+                std::vector<std::int32_t>& found) {
+  look(layer, d, any, found);
+}
+void look_double(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
+                 std::vector<std::int32_t>& found) {
+  look(layer, d, any, found);
+}
+void end_float(GhostLayer<float>& layer, const neuron::Decay<float>& d) { end(layer, d); }
+void end_double(GhostLayer<double>& layer, const neuron::Decay<double>& d) { end(layer, d); }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace saltus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace saltus {
+
+HWY_EXPORT(look_float);
+HWY_EXPORT(look_double);
+HWY_EXPORT(end_float);
+HWY_EXPORT(end_double);
+
+void look_closer(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool any,
+                 std::vector<std::int32_t>& look) {
+  HWY_DYNAMIC_DISPATCH(look_float)(layer, d, any, look);
+}
+void look_closer(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
+                 std::vector<std::int32_t>& look) {
+  HWY_DYNAMIC_DISPATCH(look_double)(layer, d, any, look);
+}
+void to_the_end(GhostLayer<float>& layer, const neuron::Decay<float>& d) {
+  HWY_DYNAMIC_DISPATCH(end_float)(layer, d);
+}
+void to_the_end(GhostLayer<double>& layer, const neuron::Decay<double>& d) {
+  HWY_DYNAMIC_DISPATCH(end_double)(layer, d);
+}
+
+}  // namespace saltus
+#endif
