@@ -34,8 +34,10 @@ TABLES = {
     "yinyang_best": (
         "Yin-Yang, our best settings with 200 hidden neurons",
         "saltus",
-        ["train", "yinyang", "--epochs", "300", "--schedule", "cosine"]
-        + ["--revive", "0.5", "--clip-norm", "1"],
+        [
+            *("train", "yinyang", "--epochs", "300", "--schedule", "cosine"),
+            *("--revive", "0.5", "--clip-norm", "1"),
+        ],
         range(1, 11),
     ),
     "mnist": (

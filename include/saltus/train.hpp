@@ -89,7 +89,12 @@ struct EpochReport {
       0;                   ///< spikes that nearly exist or nearly do not, that were counted in
   double ghost_share = 0;  ///< norm of what they add to the gradient, relative to the whole; of the
                            ///< first minibatch
-  bool complete = true;    ///< false: stopped in between
+  // How far the network is from a change of which spikes there are (saltus/margin.hpp).
+  double grazing_spikes_per_sample = 0;  ///< that start flatter than tau_mem dV/dt = 0.1
+  std::size_t saturated_neurons = 0;     ///< LIF neurons that spiked in every sample
+  double near_peaks_per_sample = 0;      ///< within 0.1 of the threshold; see `believable_step`
+  double believable_step = 0;  ///< Margin::step of the first gradient, of at most 8 of its samples
+  bool complete = true;        ///< false: stopped in between
 };
 
 struct Evaluation {

@@ -339,7 +339,8 @@ class PythonLoop:
 
     def _revive(self, sums: _Sums, lr: float) -> int:
         network = self._setup.network
-        share = self._setup.settings["revive"] * lr / self._optimizer.lr
+        first = self._optimizer.lr
+        share = self._setup.settings["revive"] * (lr / first if first > 0 else 1.0)
         for projection, (_, target) in network._projections.items():
             if target in sums.spiked:
                 weight = network[f"{projection}.weight"]

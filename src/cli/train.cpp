@@ -224,6 +224,11 @@ json epoch_line(const EpochReport& r, const std::optional<Evaluation>& validatio
                {"smoothing_sigma", r.smoothing_sigma},
                {"ghosts_per_sample", r.ghosts_per_sample},
                {"ghost_share", r.ghost_share},
+               {"grazing_spikes_per_sample", r.grazing_spikes_per_sample},
+               {"near_peaks_per_sample", r.near_peaks_per_sample},
+               {"saturated_neurons", r.saturated_neurons},
+               {"believable_step",
+                std::isinf(r.believable_step) ? json("infinite") : json(r.believable_step)},
                {"complete", r.complete}};
   if (validation) {
     line["validation_loss"] = validation->loss;

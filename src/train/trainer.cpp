@@ -11,6 +11,7 @@
 #include "adjoint/run.hpp"
 #include "loss/run.hpp"
 #include "saltus/error.hpp"
+#include "saltus/margin.hpp"
 #include "saltus/train.hpp"
 #include "simulate/run.hpp"
 #include "train/minibatch.hpp"
@@ -25,22 +26,41 @@ constexpr std::size_t evaluation_batch = 256;
 
 // Counts spikes of the LIF populations other than the readout, and notes who spiked at all.
 template <class Real>
-struct Activity {
-  std::size_t hidden_spikes = 0;
-  std::vector<std::vector<char>> spiked;  // [population][neuron]
+class Activity {
+ public:
+  static constexpr double grazing = 0.1;  // tau_mem dV/dt at a spike
+  std::size_t hidden_spikes = 0, grazing_spikes = 0, samples = 0;
+  std::vector<std::vector<std::size_t>> spiked;  // [population][neuron] in so many samples
 
   explicit Activity(const Network<Real>& network) {
     for (const auto& p : network.populations()) {
-      spiked.emplace_back(p.model == Model::lif ? p.size : 0, false);
+      spiked.emplace_back(p.model == Model::lif ? p.size : 0, 0);
     }
   }
-  void add(const Record<Real>& record, std::size_t readout) {
+  void add(const Network<Real>& network, const Record<Real>& record, std::size_t readout) {
+    samples += record.samples;
     for (std::size_t p = 0; p < spiked.size(); ++p) {
-      const auto& neurons = record.populations[p].spikes.neurons;
-      if (p != readout) hidden_spikes += neurons.size();
-      for (const std::int32_t n : neurons) spiked[p][static_cast<std::size_t>(n)] = true;
+      const Population& population = network.populations()[p];
+      const SpikeView spikes = record.populations[p].spikes.view();
+      if (p != readout) hidden_spikes += spikes.neurons.size();
+      last_.assign(spiked[p].size(), -1);
+      for (std::size_t s = 0; s < record.samples; ++s) {
+        const auto sample = static_cast<std::ptrdiff_t>(s);
+        for (auto k = spikes.offsets[s]; k < spikes.offsets[s + 1]; ++k) {
+          const auto at = static_cast<std::size_t>(k);
+          const auto n = static_cast<std::size_t>(spikes.neurons[at]);
+          spiked[p][n] += last_[n] != sample;
+          last_[n] = sample;
+          grazing_spikes += static_cast<double>(record.populations[p].currents[at]) +
+                                population.bias[n] - population.v_threshold[n] <
+                            grazing;
+        }
+      }
     }
   }
+
+ private:
+  std::vector<std::ptrdiff_t> last_;  // [neuron] the last sample in which it spiked
 };
 
 template <class Real>
@@ -114,7 +134,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
     result.loss += part.value * static_cast<double>(samples.size());
     correct += part.correct;
     result.silent_labels += part.silent;
-    activity.add(record, readout);
+    activity.add(network, record, readout);
   }
   const double count = static_cast<double>(data.size());
   result.samples = data.size();
@@ -171,6 +191,23 @@ struct Trainer<Real>::Impl {
     return whole > 0 ? std::sqrt(sum) / whole : 0;
   }
 
+  // How far the gradient of this minibatch can be believed, on its first samples.
+  void look_ahead(const Inputs& inputs, EpochReport& report) const {
+    const std::size_t samples = std::min<std::size_t>(inputs.samples(), 8);
+    Inputs some = inputs;
+    for (SpikeView& spikes : some.spikes) spikes.offsets = spikes.offsets.first(samples + 1);
+    for (SpikeView& spikes : some.spikes) {
+      const auto count = static_cast<std::size_t>(spikes.offsets.back());
+      spikes.times = spikes.times.first(count);
+      spikes.neurons = spikes.neurons.first(count);
+    }
+    Options options;
+    options.threads = settings.threads;
+    const Margin m = margin(network, some, gradients, settings.trainable, 0.1, options);
+    report.near_peaks_per_sample = static_cast<double>(m.near_peaks) / static_cast<double>(samples);
+    report.believable_step = m.step;
+  }
+
   void step(double lr, double norm) {
     const double scale =
         settings.clip_norm > 0 && norm > settings.clip_norm ? settings.clip_norm / norm : 1.0;
@@ -196,7 +233,7 @@ struct Trainer<Real>::Impl {
 
   // As small as the steps have become: a neuron that wakes late must not shake what has settled.
   std::size_t revive(const Activity<Real>& activity, double lr) {
-    const double share = settings.revive * lr / settings.lr;
+    const double share = settings.revive * (settings.lr > 0 ? lr / settings.lr : 1);
     std::size_t revived = 0;
     for (std::size_t p = 0; p < activity.spiked.size(); ++p) {
       for (std::size_t j = 0; j < activity.spiked[p].size(); ++j) {
@@ -292,6 +329,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     if (first == 0 && smoother.on()) {
       report.ghost_share = m.ghost_share(plan, inputs, record, result.errors);
     }
+    if (first == 0) m.look_ahead(inputs, report);
     const double norm = m.gradient_norm();
     if (!std::isfinite(result.value) || !std::isfinite(norm)) {
       throw InvalidInput(fmt::format(
@@ -305,7 +343,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     report.gradient_norm += norm;
     report.silent_labels += result.silent;
     correct += result.correct;
-    activity.add(record, m.readout);
+    activity.add(m.network, record, m.readout);
     report.samples += samples.size();
     ++batches;
     if (progress) {
@@ -318,14 +356,17 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   m.network.check();
 
   for (const auto& population : activity.spiked) {
-    report.silent_neurons +=
-        static_cast<std::size_t>(std::count(population.begin(), population.end(), false));
+    for (const std::size_t samples : population) {
+      report.silent_neurons += samples == 0;
+      report.saturated_neurons += report.samples > 0 && samples == report.samples;
+    }
   }
   if (s.revive > 0 && report.complete) report.revived = m.revive(activity, report.lr);
   const double count = std::max<double>(1, static_cast<double>(report.samples));
   report.loss /= count;
   report.accuracy = static_cast<double>(correct) / count;
   report.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
+  report.grazing_spikes_per_sample = static_cast<double>(activity.grazing_spikes) / count;
   report.smoothing_sigma = smoother.sigma();
   report.ghosts_per_sample = static_cast<double>(smoother.count()) / count;
   report.gradient_norm /= std::max<double>(1, static_cast<double>(batches));
