@@ -64,8 +64,8 @@ TEST(Margin, IsWhereTheFirstSpikeAppearsOrVanishes) {
       if (thresholds[j] <= population.v_initial[j] + 0.01) continue;
       population.v_threshold = Parameter(thresholds);
       // With a later spike in its place it jumps: by enough to tell from a move.
-      constexpr double jump = 1e-3;
-      if (g.later < g.time + 2 * jump) continue;
+      if (g.later < g.time + 2e-3) continue;
+      constexpr double jump = 2e-4;
       const auto before = simulate(network, inputs);
       const auto gradients = random_weights(network, seed);
       const Margin m = margin(network, inputs, gradients, {"weights"}, 5e-5);
