@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -92,9 +93,12 @@ struct EpochReport {
   // How far the network is from a change of which spikes there are (saltus/margin.hpp).
   double grazing_spikes_per_sample = 0;  ///< that start flatter than tau_mem dV/dt = 0.1
   std::size_t saturated_neurons = 0;     ///< LIF neurons that spiked in every sample
-  double near_peaks_per_sample = 0;      ///< within 0.1 of the threshold; see `believable_step`
-  double believable_step = 0;  ///< Margin::step of the first gradient, of at most 8 of its samples
-  bool complete = true;        ///< false: stopped in between
+  // Of the first gradient, on 1 in 1000 of the samples and at most 8; NaN if that is none:
+  double near_peaks_per_sample = nan;  ///< within 0.1 of the threshold
+  double believable_step = nan;        ///< Margin::step
+  bool complete = true;                ///< false: stopped in between
+
+  static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct Evaluation {

@@ -191,9 +191,11 @@ struct Trainer<Real>::Impl {
     return whole > 0 ? std::sqrt(sum) / whole : 0;
   }
 
-  // How far the gradient of this minibatch can be believed, on its first samples.
-  void look_ahead(const Inputs& inputs, EpochReport& report) const {
-    const std::size_t samples = std::min<std::size_t>(inputs.samples(), 8);
+  // How far the gradient of this minibatch can be believed, on its first samples: one in a thousand
+  // of the epoch, so that it costs a hundredth of it.
+  void look_ahead(const Inputs& inputs, std::size_t epoch_samples, EpochReport& report) const {
+    const std::size_t samples = std::min<std::size_t>({inputs.samples(), 8, epoch_samples / 1000});
+    if (samples == 0) return;
     Inputs some = inputs;
     for (SpikeView& spikes : some.spikes) spikes.offsets = spikes.offsets.first(samples + 1);
     for (SpikeView& spikes : some.spikes) {
@@ -329,7 +331,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     if (first == 0 && smoother.on()) {
       report.ghost_share = m.ghost_share(plan, inputs, record, result.errors);
     }
-    if (first == 0) m.look_ahead(inputs, report);
+    if (first == 0) m.look_ahead(inputs, order.size(), report);
     const double norm = m.gradient_norm();
     if (!std::isfinite(result.value) || !std::isfinite(norm)) {
       throw InvalidInput(fmt::format(
