@@ -44,6 +44,10 @@ nb::dict as_dict(const EpochReport& r) {
   d["smoothing_sigma"] = r.smoothing_sigma;
   d["ghosts_per_sample"] = r.ghosts_per_sample;
   d["ghost_share"] = r.ghost_share;
+  d["grazing_spikes_per_sample"] = r.grazing_spikes_per_sample;
+  d["near_peaks_per_sample"] = r.near_peaks_per_sample;
+  d["saturated_neurons"] = r.saturated_neurons;
+  d["believable_step"] = r.believable_step;
   return d;
 }
 

@@ -56,6 +56,16 @@ class Epoch:
         Spikes that nearly exist or nearly do not, which were counted in.
     ghost_share : float
         The norm of what they add to the gradient, relative to the whole; of the first minibatch.
+    grazing_spikes_per_sample : float
+        Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next three are None where
+        the loss is a function of your own: how far the network is from another set of spikes.
+    near_peaks_per_sample : float
+        Peaks of V within 0.1 of the threshold; NaN in an epoch of fewer than 1000 samples.
+    saturated_neurons : int
+        LIF neurons that spiked in every sample.
+    believable_step : float
+        The largest step along the first gradient before, to first order, a spike appears or
+        vanishes; NaN in an epoch of fewer than 1000 samples.
     """
 
     epoch: int
@@ -72,6 +82,10 @@ class Epoch:
     smoothing_sigma: float = 0.0
     ghosts_per_sample: float = 0.0
     ghost_share: float = 0.0
+    grazing_spikes_per_sample: float | None = None
+    near_peaks_per_sample: float | None = None
+    saturated_neurons: int | None = None
+    believable_step: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 
