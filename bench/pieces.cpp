@@ -23,7 +23,6 @@ const neuron::TimeConstants tc(20e-3, 5e-3);
 template <class Real>
 struct Layer {
   Network<Real> network;
-  std::vector<Real> weights;
 
   Layer(std::size_t size, double largest) {
     network.add_input("in", inputs);

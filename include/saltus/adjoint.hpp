@@ -54,8 +54,7 @@ struct Wanted {
 /// Exact gradients by the adjoint equations, run backwards with jumps at the spikes
 /// (docs/theory.md, sections 5 to 8; Wunderlich & Pehle 2021, eq. 3 to 5).
 /// @throws InvalidInput  arrays of a wrong length, values that are not finite, an error of the
-/// maximum
-///                       of a neuron that spikes
+///                       maximum of a neuron that spikes
 template <class Real>
 Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Errors<Real>& errors,

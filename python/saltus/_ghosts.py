@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._loss import Loss, LossFunction, LossResult, check_labels
+from ._loss import Loss, LossFunction, check_labels, evaluate
 from ._network import Network
 from ._record import Record, network_of
-from ._smoothing import Smoothing
+from ._smoothing import Smoothing, check_smoothing
 from ._threads import thread_count
 
 _GHOST = np.dtype(
@@ -82,11 +82,7 @@ class Ghosts:
         ValueError
             No such population, or one that is not LIF.
         """
-        index = self._record._index(population)
-        model, _ = self._network._populations[population]
-        if model != "LIF":
-            raise ValueError(f"'{population}' is {model}; expected a LIF population, which spikes")
-        columns = self._core.columns(index)
+        columns = self._core.columns(self._record._lif_index(population))
         result = np.empty(len(columns["time"]), _GHOST)
         for name, values in columns.items():
             result[name] = values
@@ -145,9 +141,7 @@ def find_ghosts(
         An argument of a wrong type, named in the message.
     """
     changed = network_of(network, record)
-    if not isinstance(smoothing, Smoothing):
-        got = type(smoothing).__name__
-        raise TypeError(f"smoothing: expected a saltus.Smoothing; got {got}")
+    check_smoothing(smoothing)
     _check_thresholds(record, smoothing)
     exact = smoothing.difference == "exact"
     if loss is None and exact:
@@ -175,11 +169,7 @@ def find_ghosts(
 
         def value(run: _core._Record) -> float:
             simulated = Record(snapshot, run, record.dtype, record._t_end)
-            result = loss(simulated, found)
-            if not isinstance(result, LossResult):
-                got = type(result).__name__
-                raise TypeError(f"loss: expected it to return a saltus.LossResult; got {got}")
-            return float(result.value)
+            return float(evaluate(loss, simulated, found).value)
 
         core.measure(record._core, other, value, count)
     return Ghosts(record, snapshot, core, smoothing)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import integers, mapping, whole
 from ._backward import backward
-from ._loss import LossFunction, LossResult
+from ._loss import LossFunction, LossResult, evaluate
 from ._network import Network
 from ._record import Place, Record, simulate
 from ._spikes import SpikeArrays, spike_arrays
@@ -180,10 +180,7 @@ class _Check:
     def run(self, network: Network, arrays: dict[str, Any]) -> _Point:
         record = simulate(network, arrays, self.t_end, threads=self.threads)
         labels = integers(self.labels, "labels", np.int32)
-        result = self.loss(record, labels)
-        if not isinstance(result, LossResult):
-            got = type(result).__name__
-            raise TypeError(f"loss: expected it to return a saltus.LossResult; got {got}")
+        result = evaluate(self.loss, record, labels)
         return _Point(record, result, _topology(record, arrays))
 
     def moved(self, name: str, entry: tuple[int, ...], change: float) -> _Point:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from . import _core
 from ._backward import backward, kind_of
 from ._ghosts import Ghosts, find_ghosts
-from ._loss import Loss, LossFunction, LossResult
+from ._loss import Loss, LossFunction, LossResult, evaluate
 from ._network import _LIF_PARAMETERS, Network
 from ._optim import Optimizer, Schedule
 from ._record import Record, simulate
@@ -306,11 +306,7 @@ class PythonLoop:
             dtype=setup.dtype,
             threads=setup.settings["threads"],
         )
-        result = setup.loss(record, part.labels)
-        if not isinstance(result, LossResult):
-            got = type(result).__name__
-            raise TypeError(f"loss: expected it to return a saltus.LossResult; got {got}")
-        return record, result
+        return record, evaluate(setup.loss, record, part.labels)
 
     def _gradients(
         self, record: Record, result: LossResult, ghosts: Ghosts | None = None

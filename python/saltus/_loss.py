@@ -214,3 +214,12 @@ def check_labels(labels: ArrayLike, samples: int) -> NDArray[np.int32]:
 
 LossFunction: TypeAlias = Loss | Callable[[Record, NDArray[np.int32]], LossResult]
 """A built-in loss, or a function of a record and labels [samples] that returns a `LossResult`."""
+
+
+def evaluate(loss: LossFunction, record: Record, labels: NDArray[np.int32]) -> LossResult:
+    """Return what `loss` says; raise TypeError where that is no `LossResult`."""
+    result = loss(record, labels)
+    if not isinstance(result, LossResult):
+        got = type(result).__name__
+        raise TypeError(f"loss: expected it to return a saltus.LossResult; got {got}")
+    return result

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._network import Network
-from ._smoothing import Smoothing
+from ._smoothing import Smoothing, check_smoothing
 from ._spikes import Arrays, SpikeArrays, Spikes, spike_arrays
 from ._threads import thread_count
 
@@ -95,11 +95,7 @@ class Record:
         ValueError
             No such population, or one that is not LIF.
         """
-        index = self._index(population)
-        model, _ = self._network._populations[population]
-        if model != "LIF":
-            raise ValueError(f"'{population}' is {model}; expected a LIF population, which spikes")
-        return Spikes(*self._core.spikes(index))
+        return Spikes(*self._core.spikes(self._lif_index(population)))
 
     def maxima(self, population: str) -> Maxima:
         """Return the largest V of each neuron of an LI population; read-only arrays.
@@ -200,6 +196,13 @@ class Record:
             raise TypeError(f"population: expected a string; got {got}")
         return self._network._core.index(population)
 
+    def _lif_index(self, population: str) -> int:
+        index = self._index(population)
+        model, _ = self._network._populations[population]
+        if model != "LIF":
+            raise ValueError(f"'{population}' is {model}; expected a LIF population, which spikes")
+        return index
+
     def _size(self, population: str) -> int:
         return self._network._populations[population][1]
 
@@ -258,9 +261,8 @@ def simulate(
         Ctrl-C; it is heard between samples.
     """
     core, real = _core_type(dtype)
-    if smoothing is not None and not isinstance(smoothing, Smoothing):
-        got = type(smoothing).__name__
-        raise TypeError(f"smoothing: expected a saltus.Smoothing; got {got}")
+    if smoothing is not None:
+        check_smoothing(smoothing)
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
     noise = None if smoothing is None else smoothing._settings()
     found = core.simulate(snapshot._core, arrays, ends, thread_count(threads), noise)

@@ -73,3 +73,10 @@ class Smoothing:
 
     def _settings(self) -> dict[str, Any]:
         return {**asdict(self), "sigma": float(self.sigma), "reach": float(self.reach)}
+
+
+def check_smoothing(value: object) -> None:
+    """Raise TypeError for anything but a `Smoothing`."""
+    if not isinstance(value, Smoothing):
+        got = type(value).__name__
+        raise TypeError(f"smoothing: expected a saltus.Smoothing; got {got}")

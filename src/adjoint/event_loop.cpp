@@ -55,6 +55,13 @@ struct Layer {
     segments.add(j, {t, lambda.get(j), lambda.source(j)});
     if (p.ghosts) behind[j].push_back({t, lambda.get(j), lambda.source(j)});
   }
+  // The loss looks at V of neuron j, which is free to move, with this error.
+  void look(std::size_t j, double error, double t) {
+    auto l = lambda.get(j);
+    l.v -= static_cast<Real>(error / p.plan.neuron(j).tc.tau_mem);
+    lambda.set(j, l, lambda.source(j));
+    emit(j, t);
+  }
   void hold(std::size_t j) {
     lambda.set(j, {0, lambda.get(j).i}, 0);
     held[j] = true;
@@ -299,12 +306,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
             if (terms::clamp_sample) layer.segments.jumps[j].v_reset += error;
             continue;
           }
-          if (terms::sample_jump) {
-            auto lambda = layer.lambda.get(j);
-            lambda.v -= static_cast<Real>(error / p.plan.neuron(j).tc.tau_mem);
-            layer.lambda.set(j, lambda, layer.lambda.source(j));
-          }
-          layer.emit(j, t);
+          layer.look(j, terms::sample_jump ? error : 0, t);
         }
         break;
       }
@@ -320,10 +322,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
           p.ghosts->free.push_back(layer.free.back());
         } else {
           const double error = p.ghosts->settle(n, event.number, layer.behind[j], jumps);
-          auto lambda = layer.lambda.get(j);
-          if (terms::ghost_jump) lambda.v -= static_cast<Real>(error / n.tc.tau_mem);
-          layer.lambda.set(j, lambda, layer.lambda.source(j));
-          layer.emit(j, t);
+          layer.look(j, terms::ghost_jump ? error : 0, t);
         }
         if (g.place == Place::arrival && terms::ghost_recurrent_kink) {
           move_with_arrivals(event, j, p.ghosts->errors[event.number] * slope_before(n, g));
@@ -332,13 +331,10 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
       }
       case Kind::maximum: {
         const std::size_t j = event.number, at = p.sample * p.size + j;
-        const auto& n = p.plan.neuron(j);
-        auto lambda = layer.lambda.get(j);
-        if (terms::maximum_jump) lambda.v -= static_cast<Real>(p.errors.maxima[at] / n.tc.tau_mem);
-        layer.lambda.set(j, lambda, layer.lambda.source(j));
-        layer.emit(j, t);
+        const double error = p.errors.maxima[at];
+        layer.look(j, terms::maximum_jump ? error : 0, t);
         if (p.maxima.places[at] == Place::arrival && terms::kink_time) {
-          move_with_arrivals(event, j, p.errors.maxima[at] * slope_before(n, p.maxima, at));
+          move_with_arrivals(event, j, error * slope_before(p.plan.neuron(j), p.maxima, at));
         }
         break;
       }

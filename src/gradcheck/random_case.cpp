@@ -152,12 +152,9 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
       }
     }
     if (o.maxima && population.model != Model::input) {
-      const auto silent = silent_neurons(e.record, p, population.size);
-      e.errors.maxima[p] = population.model == Model::li
-                               ? maxima(network, inputs, e.record, p)
-                               : maxima_of(Plan<double>(network), inputs, e.record, p, silent);
+      e.errors.maxima[p] = maxima(o, network, inputs, e.record, p);
       errors.maxima.assign(e.errors.maxima[p].values.size(), 0);
-      for (const auto& [s, j] : silent) {
+      for (const auto& [s, j] : silent_neurons(e.record, p, population.size)) {
         const std::size_t k = s * population.size + j;
         errors.maxima[k] = coefficient(o, 1, base + k);
         term(errors.maxima[k], e.errors.maxima[p].values[k]);
@@ -197,22 +194,22 @@ double largest_score(const Case& c, const Network<double>& network, const Inputs
 }  // namespace
 
 template <class Real>
-Maxima<Real> maxima(const Case& c, const Network<Real>& network, const Record<Real>& record,
-                    std::size_t population) {
+Maxima<Real> maxima(const Objective& objective, const Network<Real>& network, const Inputs& inputs,
+                    const Record<Real>& record, std::size_t population) {
   const Population& p = network.populations()[population];
-  if (p.model == Model::li) return saltus::maxima(network, c.view(), record, population);
+  if (p.model == Model::li) return saltus::maxima(network, inputs, record, population);
   std::vector<SilentNeuron> silent = silent_neurons(record, population, p.size);
-  if (!c.objective.linear) {  // the labels alone
+  if (!objective.linear) {  // the labels alone
     std::erase_if(silent, [&](const SilentNeuron& n) {
-      return c.objective.labels[n.sample] != static_cast<std::int32_t>(n.neuron);
+      return objective.labels[n.sample] != static_cast<std::int32_t>(n.neuron);
     });
   }
-  return maxima_of(Plan<Real>(network), c.view(), record, population, silent);
+  return maxima_of(Plan<Real>(network), inputs, record, population, silent);
 }
-template Maxima<float> maxima(const Case&, const Network<float>&, const Record<float>&,
-                              std::size_t);
-template Maxima<double> maxima(const Case&, const Network<double>&, const Record<double>&,
-                               std::size_t);
+template Maxima<float> maxima(const Objective&, const Network<float>&, const Inputs&,
+                              const Record<float>&, std::size_t);
+template Maxima<double> maxima(const Objective&, const Network<double>&, const Inputs&,
+                               const Record<double>&, std::size_t);
 
 Case random_case(std::uint64_t seed) {
   Random random(seed, Purpose::gradcheck);

@@ -41,11 +41,10 @@ struct Case {
 
 Case random_case(std::uint64_t seed);
 
-/// The maxima that the objective of a case looks at, in another record of the same spikes: those of
-/// neurons that do not spike, LI and LIF.
+/// The maxima that an objective looks at: those of neurons that do not spike, LI and LIF.
 template <class Real>
-Maxima<Real> maxima(const Case& c, const Network<Real>& network, const Record<Real>& record,
-                    std::size_t population);
+Maxima<Real> maxima(const Objective& objective, const Network<Real>& network, const Inputs& inputs,
+                    const Record<Real>& record, std::size_t population);
 
 /// Errors of the objective for a record, and its value.
 struct Evaluation {

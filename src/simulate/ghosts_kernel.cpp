@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "simulate/ghosts_kernel.hpp"
+#include "simulate/mask-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -16,15 +17,14 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class Real>
-void look(GhostLayer<Real>& layer, const neuron::Decay<Real>& d, bool any,
+void look(GhostLayer<Real>& l, const neuron::Decay<Real>& d, bool any,
           std::vector<std::int32_t>& found) {
   const hn::CappedTag<Real, widest_vector> tag;
   const auto zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
   const auto mem = hn::Set(tag, d.mem), k = hn::Set(tag, d.k), reach = hn::Set(tag, d.reach);
   const auto end_slope = hn::Set(tag, d.end_slope), all = hn::Set(tag, any ? Real(1) : Real(0));
-  const GhostLayer<Real>& l = layer;
   found.clear();
-  for (std::size_t j = 0; j < layer.count(); j += hn::Lanes(tag)) {
+  for (std::size_t j = 0; j < l.count(); j += hn::Lanes(tag)) {
     const auto v = hn::LoadU(tag, l.v + j), i = hn::LoadU(tag, l.i + j);
     const auto bias = hn::LoadU(tag, l.bias + j), above = hn::Sub(v, bias);
     hn::StoreU(hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k)), tag, l.v_end + j);
@@ -40,10 +40,7 @@ void look(GhostLayer<Real>& layer, const neuron::Decay<Real>& d, bool any,
     const auto matters =
         hn::Add(hn::IfThenElse(starts_up, turns, rose), hn::Add(hn::LoadU(tag, l.fresh + j), all));
     const auto closer = hn::And(hn::Gt(top, hn::LoadU(tag, l.bar + j)), hn::Gt(matters, zero));
-    if (HWY_LIKELY(hn::AllFalse(tag, closer))) continue;
-    std::uint64_t bits = 0;
-    hn::StoreMaskBits(tag, closer, reinterpret_cast<std::uint8_t*>(&bits));
-    for (; bits != 0; bits &= bits - 1) {
+    for (std::uint64_t bits = bits_of(tag, closer); bits != 0; bits &= bits - 1) {
       found.push_back(static_cast<std::int32_t>(j) + std::countr_zero(bits));
     }
   }

@@ -9,6 +9,7 @@
 #include <bit>
 
 #include "simulate/highest.hpp"
+#include "simulate/mask-inl.hpp"
 #include "simulate/slots.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -68,9 +69,7 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
         HWY_ALIGN Real v_at[HWY_MAX_BYTES / sizeof(Real)], i_at[HWY_MAX_BYTES / sizeof(Real)];
         hn::Store(v, tag, v_at);
         hn::Store(i, tag, i_at);
-        std::uint64_t left = 0;  // one bit per lane
-        hn::StoreMaskBits(tag, peak, reinterpret_cast<std::uint8_t*>(&left));
-        for (; left != 0; left &= left - 1) {
+        for (std::uint64_t left = bits_of(tag, peak); left != 0; left &= left - 1) {
           const auto l = static_cast<std::size_t>(std::countr_zero(left));
           if (!layout.used(slot + l)) continue;
           Highest<Real>& one = highest[neuron + l];

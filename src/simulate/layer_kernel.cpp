@@ -14,6 +14,7 @@
 
 #include "neuron/lif.hpp"
 #include "simulate/layer.hpp"
+#include "simulate/mask-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -172,7 +173,7 @@ class Kernel {
       if (HWY_UNLIKELY(!hn::AllFalse(tag, may))) {
         hn::Store(v, tag, v_of);
         hn::Store(i, tag, i_of);
-        for (std::uint64_t left = bits_of(may); left != 0; left &= left - 1) {
+        for (std::uint64_t left = bits_of(tag, may); left != 0; left &= left - 1) {
           const auto lane = static_cast<std::size_t>(std::countr_zero(left));
           s.may_v[count] = v_of[lane];
           s.may_i[count] = i_of[lane];
@@ -218,13 +219,6 @@ class Kernel {
     return result;
   }
 
-  // One bit per lane.
-  static HWY_INLINE std::uint64_t bits_of(M mask) {
-    std::uint64_t bits = 0;
-    hn::StoreMaskBits(Tag(), mask, reinterpret_cast<std::uint8_t*>(&bits));
-    return bits;
-  }
-
   // neuron::crossing for the lanes of `wanted`, from x = 1 downwards; -1 where there is none.
   HWY_INLINE V crossing(const Powers<Real>& powers, M wanted, const Gathered& n, V x_end,
                         V v_end) const {
@@ -263,7 +257,7 @@ class Kernel {
     hn::Store(x_end, tag, lane[4]);
     hn::Store(v_end, tag, lane[5]);
     hn::Store(result, tag, lane[6]);
-    for (std::uint64_t left = bits_of(alone); left != 0; left &= left - 1) {
+    for (std::uint64_t left = bits_of(tag, alone); left != 0; left &= left - 1) {
       const auto l = static_cast<std::size_t>(std::countr_zero(left));
       lane[6][l] = neuron::crossing(tc, lane[0][l], lane[1][l], lane[2][l], lane[3][l], lane[4][l],
                                     lane[5][l]);

@@ -24,12 +24,13 @@ namespace {
 
 constexpr std::size_t evaluation_batch = 256;
 
-// Counts spikes of the LIF populations other than the readout, and notes who spiked at all.
+// Counts spikes of the LIF populations other than the readout, spikes that graze the threshold, and
+// in how many samples each neuron spiked.
 template <class Real>
 class Activity {
  public:
   static constexpr double grazing = 0.1;  // tau_mem dV/dt at a spike
-  std::size_t hidden_spikes = 0, grazing_spikes = 0, samples = 0;
+  std::size_t hidden_spikes = 0, grazing_spikes = 0;
   std::vector<std::vector<std::size_t>> spiked;  // [population][neuron] in so many samples
 
   explicit Activity(const Network<Real>& network) {
@@ -38,7 +39,6 @@ class Activity {
     }
   }
   void add(const Network<Real>& network, const Record<Real>& record, std::size_t readout) {
-    samples += record.samples;
     for (std::size_t p = 0; p < spiked.size(); ++p) {
       const Population& population = network.populations()[p];
       const SpikeView spikes = record.populations[p].spikes.view();
@@ -197,8 +197,8 @@ struct Trainer<Real>::Impl {
     const std::size_t samples = std::min<std::size_t>({inputs.samples(), 8, epoch_samples / 1000});
     if (samples == 0) return;
     Inputs some = inputs;
-    for (SpikeView& spikes : some.spikes) spikes.offsets = spikes.offsets.first(samples + 1);
     for (SpikeView& spikes : some.spikes) {
+      spikes.offsets = spikes.offsets.first(samples + 1);
       const auto count = static_cast<std::size_t>(spikes.offsets.back());
       spikes.times = spikes.times.first(count);
       spikes.neurons = spikes.neurons.first(count);

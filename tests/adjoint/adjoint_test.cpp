@@ -338,7 +338,7 @@ TEST(Backward, InFloat32IsNearFloat64) {
       to.samples.assign(from.samples.begin(), from.samples.end());
       to.sample_times = from.sample_times;
       if (!same || from.maxima.empty()) continue;
-      errors.maxima[p] = gradcheck::maxima(c, single, record, p);
+      errors.maxima[p] = gradcheck::maxima(c.objective, single, c.view(), record, p);
       same = errors.maxima[p].places == e.errors.maxima[p].places;
     }
     if (!same || census.flattest_spike < 0.05) {  // rounding decides, or is amplified

@@ -102,7 +102,7 @@ TEST(Ways, GiveTheSameSpikesCurrentsAndGradientsOnEveryGraphThatSeveralCanRun) {
       Errors<double> errors = base.errors;  // a maximum at an arrival is known by its very time
       for (std::size_t p = 0; p < errors.maxima.size(); ++p) {
         if (errors.maxima[p].times.empty()) continue;
-        errors.maxima[p] = gradcheck::maxima(c, c.network, record, p);
+        errors.maxima[p] = gradcheck::maxima(c.objective, c.network, c.view(), record, p);
         ASSERT_EQ(errors.maxima[p].places, base.errors.maxima[p].places) << "network " << seed;
       }
       const auto others = backward(c.network, c.view(), record, errors, {}, options);
