@@ -59,6 +59,11 @@ struct TrainSettings {
   double smooth_decay = 0.8;
   double smooth_end = 0.01;
 
+  /// No step goes further than this many times the distance at which, to first order, the first
+  /// spike of its minibatch appears or vanishes (saltus/margin.hpp). Costs two simulations and two
+  /// searches for near spikes in float64 for each minibatch. 0: no limit.
+  double step_limit = 0;
+
   /// What the optimiser may change: weights, delays and names of neuron parameters.
   std::vector<std::string> trainable = {"weights"};
 };
@@ -96,7 +101,8 @@ struct EpochReport {
   // Of the first gradient, on 1 in 1000 of the samples and at most 8; NaN if that is none:
   double near_peaks_per_sample = nan;  ///< within 0.1 of the threshold
   double believable_step = nan;        ///< Margin::step
-  bool complete = true;                ///< false: stopped in between
+  std::size_t limited_steps = 0;  ///< minibatches whose step TrainSettings::step_limit cut short
+  bool complete = true;           ///< false: stopped in between
 
   static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 };

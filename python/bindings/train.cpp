@@ -47,6 +47,7 @@ nb::dict as_dict(const EpochReport& r) {
   d["grazing_spikes_per_sample"] = r.grazing_spikes_per_sample;
   d["near_peaks_per_sample"] = r.near_peaks_per_sample;
   d["saturated_neurons"] = r.saturated_neurons;
+  d["limited_steps"] = r.limited_steps;
   d["believable_step"] = r.believable_step;
   return d;
 }

@@ -57,12 +57,14 @@ class Epoch:
     ghost_share : float
         The norm of what they add to the gradient, relative to the whole; of the first minibatch.
     grazing_spikes_per_sample : float
-        Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next three are None where
+        Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next four are None where
         the loss is a function of your own: how far the network is from another set of spikes.
     near_peaks_per_sample : float
         Peaks of V within 0.1 of the threshold; NaN in an epoch of fewer than 1000 samples.
     saturated_neurons : int
         LIF neurons that spiked in every sample.
+    limited_steps : int
+        Minibatches whose step `step_limit` cut short.
     believable_step : float
         The largest step along the first gradient before, to first order, a spike appears or
         vanishes; NaN in an epoch of fewer than 1000 samples.
@@ -85,6 +87,7 @@ class Epoch:
     grazing_spikes_per_sample: float | None = None
     near_peaks_per_sample: float | None = None
     saturated_neurons: int | None = None
+    limited_steps: int | None = None
     believable_step: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
@@ -205,6 +208,7 @@ def fit(
     smooth_threshold: float = 0.0,
     smooth_decay: float = 0.8,
     smooth_end: float = 0.01,
+    step_limit: float = 0.0,
     callbacks: Iterable[Callback] = (),
     progress: bool = True,
 ) -> History:
@@ -259,6 +263,10 @@ def fit(
         The factor of that from epoch to epoch; above 0, at most 1.
     smooth_end : float
         Below this it is 0: the exact gradient, to the last bit.
+    step_limit : float
+        No step goes further than this many times the distance at which, to first order, the first
+        spike of its minibatch appears or vanishes. Costs two simulations and two searches for near
+        spikes in float64 for each minibatch. Needs a built-in loss. 0: no limit.
     callbacks : iterable of callable
         Each is called after an epoch with the `Epoch` and the network; True stops. See
         `EarlyStopping`.
@@ -298,6 +306,7 @@ def fit(
         "smooth_threshold": float(smooth_threshold),
         "smooth_decay": float(smooth_decay),
         "smooth_end": float(smooth_end),
+        "step_limit": float(step_limit),
     }
     _core.check_settings(settings)
     _, real = _core_type(dtype)
@@ -310,6 +319,11 @@ def fit(
     loop: Loop
     if isinstance(loss, Loss) and setup.kinds_only:
         loop = NativeLoop(setup)
+    elif step_limit > 0:
+        raise ValueError(
+            f"step_limit is {step_limit}, but with a loss of your own, or names of tensors in"
+            " trainable, there is no limit; expected 0"
+        )
     else:
         loop = PythonLoop(setup, type(optimizer)(**asdict(optimizer)), schedule)  # type: ignore[call-overload]
     return _run(

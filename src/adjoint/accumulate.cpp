@@ -18,8 +18,6 @@
 namespace saltus {
 namespace {
 
-constexpr std::size_t tile_size = 64;  // at most. Fixed: partial sums depend on it
-
 // What one tile adds to arrays that it shares with other tiles.
 struct Partial {
   std::vector<std::vector<double>> delays;  // per incoming projection; empty if not shared
@@ -81,6 +79,11 @@ class Reader {
     }
   }
 
+  bool times_wanted() const {
+    return std::any_of(targets.begin(), targets.end(),
+                       [](const Target<Real>& t) { return t.errors || t.delays; });
+  }
+
   // The maximum of V_j at an arrival moves with it. Several arrivals at one instant share it
   // equally: only one-sided derivatives exist there.
   void read_kink(const Arrivals<Real>& arrivals, std::size_t j, double time, double slope_error) {
@@ -104,13 +107,10 @@ class Reader {
   }
 };
 
-// The free pieces of neuron j, and its ghosts at arrivals, which move with them.
+// Ghosts of neuron j at arrivals move with them.
 template <class Real>
 void read_ghosts(const SampleGhosts<Real>& ghosts, const neuron::Lif<Real>& n,
                  const Arrivals<Real>& arrivals, std::size_t j, Reader<Real>& reader) {
-  for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
-    if (terms::ghost_free_synapses) reader.read(n, piece.segments(), arrivals, j);
-  }
   for (std::size_t k = ghosts.first[j]; k < ghosts.first[j + 1]; ++k) {
     const Ghost<Real>& g = (*ghosts.list)[k];
     if (g.place != Place::arrival || ghosts.errors[k] == 0 || !terms::ghost_kink) continue;
@@ -129,40 +129,42 @@ bool errors_wanted(const Pass<Real>& pass, std::size_t source, std::size_t targe
 }  // namespace
 
 template <class Real>
+void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample) {
+  if (!pass.plan.populations[population].in_step()) return;
+  thread_local Timeline<Real> timeline;
+  const Segments<Real>& segments = pass.segments[sample][population];
+  pass.start(timeline, population, sample);
+  timeline.of(0);
+  if (!pass.in_vectors(population)) return;
+  Arrivals<Real>& arrivals = pass.timelines.at(population, sample).arrivals;
+  if (4 * segments.count() > arrivals.group_count()) arrivals.index();
+  std::span<const FreePiece<Real>> free;
+  if (pass.ghosts && terms::ghost_free_synapses) free = (*pass.ghosts)[sample][population].free;
+  thread_local EntryFinder<Real> finder;
+  finder.find(pass.plan.populations[population].neuron(0).tc, segments, arrivals, free,
+              pass.entries[sample][population]);
+}
+
+template <class Real>
 void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
   const PopulationPlan<Real>& plan = pass.plan.populations[population];
   const auto& projections = pass.plan.network->projections();
   const PopulationErrors<Real>& errors = pass.errors.populations[population];
   const Maxima<Real>& maxima = pass.errors.maxima[population];
   const std::size_t size = pass.plan.size(population);
-  const std::size_t tiles = (size + tile_size - 1) / tile_size;
-  const bool in_vectors = plan.in_step() && !pass.plan.scalar;
-  std::vector<Partial> partials(tiles);
+  const Tiles tiles(size);
+  const bool in_vectors = pass.in_vectors(population);
+  std::vector<Partial> partials(tiles.count);
   std::vector<SpikeView> sources;
   for (const std::size_t k : plan.incoming) {
     sources.push_back(pass.spikes_of(projections[k].source));
   }
-  const auto start = [&](Timeline<Real>& timeline, std::size_t s) {
-    timeline.start(
-        pass.plan, population, pass.inputs.end(s),
-        [&](std::size_t p) { return sample_of(pass.spikes_of(p), s); },
-        &pass.timelines.at(population, s));
-  };
-  if (plan.in_step()) {  // all tiles see the same
-    parallel_for(pass.threads, pass.segments.size(), [&](std::size_t s) {
-      thread_local Timeline<Real> timeline;
-      start(timeline, s);
-      timeline.of(0);
-      Arrivals<Real>& arrivals = pass.timelines.at(population, s).arrivals;
-      if (4 * pass.segments[s][population].count() > arrivals.group_count()) arrivals.index();
-    });
-  }
 
-  parallel_for(pass.threads, tiles, [&](std::size_t tile) {
+  parallel_for(pass.threads, tiles.count, [&](std::size_t tile) {
     Partial& partial = partials[tile];
     partial.delays.resize(plan.incoming.size());
     partial.errors.resize(plan.incoming.size());
-    const std::size_t begin = tile * size / tiles, end = (tile + 1) * size / tiles;
+    const std::size_t begin = tiles.begin(tile), end = tiles.begin(tile + 1);
     Reader<Real> reader;
     reader.post = size;
     reader.first = begin;
@@ -195,23 +197,28 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
     thread_local Timeline<Real> timeline;
     for (std::size_t s = 0; s < pass.segments.size(); ++s) {
       const Segments<Real>& segments = pass.segments[s][population];
-      start(timeline, s);
+      pass.start(timeline, population, s);
       for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
         if (partial.errors[k].empty()) continue;
         reader.targets[plan.incoming[k]].errors = partial.errors[k].data() + sources[k].offsets[s];
       }
       if (in_vectors) {
-        read_arrivals(plan.neuron(0).tc, segments, timeline.of(0), begin, end - begin,
-                      reader.targets);
-        if (!pass.ghosts && errors.maxima.empty()) continue;
+        read_arrivals(plan.neuron(0).tc, pass.entries[s][population].of(tile), timeline.of(0),
+                      begin, end - begin, reader.targets);
+        // What is left moves with arrivals.
+        if (!reader.times_wanted() || (!pass.ghosts && errors.maxima.empty())) continue;
       }
       for (std::size_t j = begin; j < end; ++j) {
         const auto own = segments.of(j);
         const auto& n = plan.neuron(j);
         if (!in_vectors && !own.empty()) reader.read(n, own, timeline.of(j), j);
-        if (pass.ghosts) {
+        if (pass.ghosts && (*pass.ghosts)[s][population].any(j)) {
           const SampleGhosts<Real>& ghosts = (*pass.ghosts)[s][population];
-          if (ghosts.any(j)) read_ghosts(ghosts, n, timeline.of(j), j, reader);
+          for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
+            if (in_vectors || !terms::ghost_free_synapses) break;  // part of the entries
+            reader.read(n, piece.segments(), timeline.of(j), j);
+          }
+          read_ghosts(ghosts, n, timeline.of(j), j, reader);
         }
         const std::size_t at = s * size + j;
         if (terms::kink_time && !errors.maxima.empty() && errors.maxima[at] != 0 &&
@@ -240,6 +247,8 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
   }
 }
 
+template void prepare_tiles(Pass<float>&, std::size_t, std::size_t);
+template void prepare_tiles(Pass<double>&, std::size_t, std::size_t);
 template void accumulate_synapses(Pass<float>&, std::size_t);
 template void accumulate_synapses(Pass<double>&, std::size_t);
 

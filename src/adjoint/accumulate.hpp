@@ -7,8 +7,8 @@
 
 #include <vector>
 
+#include "adjoint/entries.hpp"
 #include "adjoint/ghosts.hpp"
-#include "adjoint/segments.hpp"
 #include "saltus/adjoint.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/timeline.hpp"
@@ -26,6 +26,7 @@ struct Pass {
   int threads;
   Timelines<Real>& timelines;  // of all populations whose neurons see the same
   std::vector<std::vector<Segments<Real>>>& segments;  // [sample][population]
+  std::vector<std::vector<Entries<Real>>>& entries;    // [sample][population]; if in vectors
   std::vector<std::vector<double>>& spike_errors;      // [population]: E_k of each spike
   Gradients<Real>& gradients;
   GhostAdjoint<Real>* ghosts = nullptr;
@@ -35,7 +36,22 @@ struct Pass {
     if (input >= 0) return inputs.spikes[static_cast<std::size_t>(input)];
     return record.populations[population].spikes.view();
   }
+  /// Are lambda of its neurons read side by side?
+  bool in_vectors(std::size_t population) const {
+    return plan.populations[population].in_step() && !plan.scalar;
+  }
+  void start(Timeline<Real>& timeline, std::size_t population, std::size_t sample) const {
+    timeline.start(
+        plan, population, inputs.end(sample),
+        [&](std::size_t p) { return sample_of(spikes_of(p), sample); },
+        &timelines.at(population, sample));
+  }
 };
+
+/// What the tiles of `population` share of a sample: its arrivals, and where the walk back through
+/// them enters segments. adjoint/accumulate.cpp
+template <class Real>
+void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample);
 
 /// Weights, delays and the errors of the sources of all projections that lead to `population`.
 /// adjoint/accumulate.cpp

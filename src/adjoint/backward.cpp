@@ -174,16 +174,16 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
     anew.start(count, inputs.samples());
     timelines = &anew;
   }
-  Pass<Real> pass{plan,       inputs,          record,
-                  errors,     wanted,          threads,
-                  *timelines, memory.segments, memory.spike_errors,
+  Pass<Real> pass{plan,     inputs,     record,          errors,         wanted,
+                  threads,  *timelines, memory.segments, memory.entries, memory.spike_errors,
                   gradients};
   pass.segments.resize(inputs.samples());
+  pass.entries.resize(inputs.samples());
   for (auto& sample : pass.segments) sample.resize(count);
-  GhostAdjoint<Real> ghost_adjoint;
+  for (auto& sample : pass.entries) sample.resize(count);
   if (ghosts && ghosts->count() > 0) {
-    ghost_adjoint = start_ghosts(plan, inputs.samples(), *ghosts);
-    pass.ghosts = &ghost_adjoint;
+    start_ghosts(plan, inputs.samples(), threads, *ghosts, memory.ghosts);
+    pass.ghosts = &memory.ghosts;
   }
   pass.spike_errors.resize(count);
   for (std::size_t p = 0; p < count; ++p) {
@@ -198,12 +198,15 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
     }
     parallel_for(threads, inputs.samples(), [&](std::size_t s) {
       const SampleAdjoint<Real> sample{plan,   inputs, record,
-                                       errors, s,      pass.ghosts ? &ghost_adjoint[s] : nullptr};
+                                       errors, s,      pass.ghosts ? &memory.ghosts[s] : nullptr};
       if (c->way == Way::sweep) {
         const std::size_t population = c->component.populations[0];
         sweep_back(sample, population, pass.spike_errors[population], pass.segments[s][population]);
       } else {
         event_loop_back(sample, c->component, pass.spike_errors, pass.segments[s]);
+      }
+      for (const std::size_t population : c->component.populations) {
+        prepare_tiles(pass, population, s);
       }
     });
     for (const std::size_t population : c->component.populations) {

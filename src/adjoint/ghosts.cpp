@@ -8,10 +8,20 @@
 #include "adjoint/mutations.hpp"
 #include "simulate/free_course.hpp"
 #include "simulate/parallel.hpp"
+#include "simulate/sort_by_time.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
 namespace {
+
+// A would-be spike, and whose.
+struct Probe {
+  double time;
+  std::int32_t owner;
+};
+bool earlier(const Probe& a, const Probe& b) {
+  return a.time != b.time ? a.time < b.time : a.owner < b.owner;
+}
 
 // lambda of a neuron just after t.
 template <class Real>
@@ -137,11 +147,8 @@ void SampleGhosts<Real>::start(std::vector<Ghost<Real>>& ghosts, std::size_t siz
   owners.clear();
   free.clear();
   if (known) return;
-  struct Probe {
-    double time;
-    std::int32_t owner;
-  };
-  std::vector<Probe> probes;
+  thread_local std::vector<Probe> probes;
+  probes.clear();
   for (std::size_t k = 0; k < ghosts.size(); ++k) {
     const auto owner = static_cast<std::int32_t>(k);
     if (ghosts[k].place != Place::end) probes.push_back({ghosts[k].time, owner});
@@ -149,9 +156,7 @@ void SampleGhosts<Real>::start(std::vector<Ghost<Real>>& ghosts, std::size_t siz
       probes.push_back({ghosts[k].later, ~owner});
     }
   }
-  std::sort(probes.begin(), probes.end(), [](const Probe& a, const Probe& b) {
-    return a.time != b.time ? a.time < b.time : a.owner < b.owner;
-  });
+  sort_by_time(probes);
   for (const Probe& probe : probes) {
     times.push_back(probe.time);
     owners.push_back(probe.owner);
@@ -211,14 +216,16 @@ neuron::Adjoint<Real> SampleGhosts<Real>::settle_behind(const neuron::Lif<Real>&
 }
 
 template <class Real>
-GhostAdjoint<Real> start_ghosts(const Plan<Real>& plan, std::size_t samples, Ghosts<Real>& ghosts) {
-  GhostAdjoint<Real> result(samples, std::vector<SampleGhosts<Real>>(plan.populations.size()));
-  for (std::size_t p = 0; p < plan.populations.size(); ++p) {
-    for (std::size_t s = 0; s < ghosts.populations[p].size(); ++s) {
-      result[s][p].start(ghosts.populations[p][s], plan.size(p), ghosts.differences_known);
+void start_ghosts(const Plan<Real>& plan, std::size_t samples, int threads, Ghosts<Real>& ghosts,
+                  GhostAdjoint<Real>& out) {
+  out.resize(samples);
+  parallel_for(threads, samples, [&](std::size_t s) {
+    out[s].resize(plan.populations.size());
+    for (std::size_t p = 0; p < plan.populations.size(); ++p) {
+      if (ghosts.populations[p].empty()) continue;
+      out[s][p].start(ghosts.populations[p][s], plan.size(p), ghosts.differences_known);
     }
-  }
-  return result;
+  });
 }
 
 template <class Real>
@@ -275,10 +282,11 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
   }
 }
 
-#define SALTUS_INSTANTIATE(Real)                                                           \
-  template struct SampleGhosts<Real>;                                                      \
-  template GhostAdjoint<Real> start_ghosts(const Plan<Real>&, std::size_t, Ghosts<Real>&); \
-  template void read_probes(Pass<Real>&, std::size_t);                                     \
+#define SALTUS_INSTANTIATE(Real)                                                 \
+  template struct SampleGhosts<Real>;                                            \
+  template void start_ghosts(const Plan<Real>&, std::size_t, int, Ghosts<Real>&, \
+                             GhostAdjoint<Real>&);                               \
+  template void read_probes(Pass<Real>&, std::size_t);                           \
   template void accumulate_free_pieces(Pass<Real>&, std::size_t);
 SALTUS_INSTANTIATE(float)
 SALTUS_INSTANTIATE(double)

@@ -104,8 +104,10 @@ struct Pass;
 template <class Real>
 using GhostAdjoint = std::vector<std::vector<SampleGhosts<Real>>>;
 
+/// @param out  its memory is kept
 template <class Real>
-GhostAdjoint<Real> start_ghosts(const Plan<Real>& plan, std::size_t samples, Ghosts<Real>& ghosts);
+void start_ghosts(const Plan<Real>& plan, std::size_t samples, int threads, Ghosts<Real>& ghosts,
+                  GhostAdjoint<Real>& out);
 
 /// Reads the probes of `population` off the segments of its targets outside of its component.
 template <class Real>

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "adjoint/segments.hpp"
+#include "adjoint/entries.hpp"
 #include "simulate/arrivals.hpp"
 #include "simulate/slots.hpp"
 
@@ -60,14 +60,13 @@ struct Target {
 };
 
 /// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1
-/// that see the same arrivals: lambda of each is 0 until its first segment, and is read anew where
-/// it enters the next.
+/// that see the same arrivals: lambda of each is 0 until its first entry.
 /// @param width    at least widest_vector, unless the rows are filled up
 /// @param targets  by number of the projection
-void read_arrivals(const neuron::TimeConstants& tc, const Segments<float>& segments,
+void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<float>> entries,
                    const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
                    const std::vector<Target<float>>& targets);
-void read_arrivals(const neuron::TimeConstants& tc, const Segments<double>& segments,
+void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<double>> entries,
                    const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
                    const std::vector<Target<double>>& targets);
 

@@ -70,116 +70,69 @@ HWY_INLINE double dot(const Lambda<Real>& lambda, const Real* row) {
                              ((sum[1] + sum[5]) + (sum[3] + sum[7])));
 }
 
+// gradient += factor lambda_I
 template <class Real>
-class Tile {
- public:
-  void run(const neuron::TimeConstants& tc, const Segments<Real>& segments,
-           const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
-           const std::vector<Target<Real>>& targets) {
-    const std::size_t groups = enter(segments, arrivals, first, width);
-    if (groups == 0) return;
-    lambda_.start(width);
-    const std::size_t stride = lambda_.slots.layout().count();
-    for (std::size_t g = groups; g-- > 0;) {
-      if (g >= ahead) prefetch(arrivals.group(g - ahead), targets);
-      flow(lambda_, tc, arrivals.decays[g + 1]);
-      for (std::int32_t e = head_[g]; e >= 0; e = entries_[static_cast<std::size_t>(e)].next) {
-        const Entry& entry = entries_[static_cast<std::size_t>(e)];
-        lambda_.set(entry.neuron, entry.segment->read(tc, arrivals.times[g]),
-                    entry.segment->source);
-      }
-      for (const auto& arrival : arrivals.group(g)) {
-        const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        add(target.weights + static_cast<std::size_t>(arrival.pre) * stride,
-            static_cast<Real>(-tc.tau_syn));
-        if (!target.errors && !target.delays) continue;
-        const double moved = dot(lambda_, arrival.row + first);
-        if (target.errors) target.errors[arrival.spike] += moved;
-        if (target.delays) {
-          const auto pre = static_cast<std::size_t>(arrival.pre);
-          target.delays[target.projection->delay.index(pre, 0, 1)] += moved;
-        }
-      }
-    }
+HWY_INLINE void add(const Lambda<Real>& lambda, Real factor, Real* gradient) {
+  const Tag<Real> tag;
+  const auto times = hn::Set(tag, factor);
+  const std::size_t count = lambda.slots.layout().count();
+  const Real* const i_of = lambda.slots[1];
+  for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
+    const auto change = hn::Mul(times, hn::Load(tag, i_of + s));
+    hn::Store(hn::Add(hn::Load(tag, gradient + s), change), tag, gradient + s);
   }
+}
 
- private:
-  struct Entry {
-    std::int32_t next;  // entry at the same group; -1: none
-    std::uint32_t neuron;
-    const Segment<Real>* segment;
-  };
-
-  // Sorts the segments by the arrival at which they are read first. Returns how many groups of
-  // arrivals see any.
-  std::size_t enter(const Segments<Real>& segments, const Arrivals<Real>& arrivals,
-                    std::size_t first, std::size_t width) {
-    entries_.clear();
-    head_.assign(arrivals.group_count(), -1);
-    std::size_t groups = 0;
-    for (std::size_t l = 0; l < width; ++l) {
-      const auto own = segments.of(first + l);
-      for (std::size_t k = 0; k < own.size(); ++k) {
-        const std::size_t below = arrivals.count_before(own[k].from);
-        // A segment without an arrival in it is never read.
-        if (below == 0 || (k + 1 < own.size() && own[k + 1].from > arrivals.times[below - 1])) {
-          continue;
-        }
-        entries_.push_back({head_[below - 1], static_cast<std::uint32_t>(l), &own[k]});
-        head_[below - 1] = static_cast<std::int32_t>(entries_.size()) - 1;
-        groups = std::max(groups, below);
-      }
-    }
-    return groups;
-  }
-
-  // gradient += factor lambda_I
-  HWY_INLINE void add(Real* gradient, Real factor) const {
-    const Tag<Real> tag;
-    const auto times = hn::Set(tag, factor);
-    const std::size_t count = lambda_.slots.layout().count();
-    const Real* const i_of = lambda_.slots[1];
-    for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
-      const auto change = hn::Mul(times, hn::Load(tag, i_of + s));
-      hn::Store(hn::Add(hn::Load(tag, gradient + s), change), tag, gradient + s);
-    }
-  }
-
-  // Rows come in no order that the machine could guess.
-  static constexpr std::size_t ahead = 4;
-  HWY_INLINE void prefetch(std::span<const Arrival<Real>> group,
-                           const std::vector<Target<Real>>& targets) const {
-    const std::size_t count = lambda_.slots.layout().count();
-    for (const auto& arrival : group) {
-      const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-      const Real* const row = target.weights + static_cast<std::size_t>(arrival.pre) * count;
-      constexpr std::size_t line = 64 / sizeof(Real);
-      for (std::size_t s = 0; s < count; s += line) hwy::Prefetch(row + s);
-    }
-  }
-
-  Lambda<Real> lambda_;
-  std::vector<Entry> entries_;
-  std::vector<std::int32_t> head_;  // [group]; -1: none
-};
+// Rows come in no order that the machine could guess.
+constexpr std::size_t rows_ahead = 4;
 
 template <class Real>
-void read(const neuron::TimeConstants& tc, const Segments<Real>& segments,
+HWY_INLINE void prefetch_rows(const Arrivals<Real>& arrivals, std::size_t group,
+                              const std::vector<Target<Real>>& targets, std::size_t stride) {
+  for (const auto& arrival : arrivals.group(group)) {
+    const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
+    const Real* const row = target.weights + static_cast<std::size_t>(arrival.pre) * stride;
+    constexpr std::size_t line = 64 / sizeof(Real);
+    for (std::size_t s = 0; s < stride; s += line) hwy::Prefetch(row + s);
+  }
+}
+
+template <class Real>
+void read(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
           const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
           const std::vector<Target<Real>>& targets) {
-  thread_local Tile<Real> tile;
-  tile.run(tc, segments, arrivals, first, width, targets);
+  if (entries.empty()) return;
+  thread_local Lambda<Real> lambda;
+  lambda.start(width);
+  const std::size_t stride = lambda.slots.layout().count();
+  auto entry = entries.begin();
+  for (std::size_t g = entry->group + 1; g-- > 0;) {
+    if (g >= rows_ahead) prefetch_rows(arrivals, g - rows_ahead, targets, stride);
+    flow(lambda, tc, arrivals.decays[g + 1]);
+    for (; entry != entries.end() && entry->group == g; ++entry) {
+      lambda.set(entry->neuron, entry->lambda, entry->source);
+    }
+    for (const auto& arrival : arrivals.group(g)) {
+      const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
+      const auto pre = static_cast<std::size_t>(arrival.pre);
+      add(lambda, static_cast<Real>(-tc.tau_syn), target.weights + pre * stride);
+      if (!target.errors && !target.delays) continue;
+      const double moved = dot(lambda, arrival.row + first);
+      if (target.errors) target.errors[arrival.spike] += moved;
+      if (target.delays) target.delays[target.projection->delay.index(pre, 0, 1)] += moved;
+    }
+  }
 }
 
-void read_float(const neuron::TimeConstants& tc, const Segments<float>& segments,
+void read_float(const neuron::TimeConstants& tc, std::span<const Entry<float>> entries,
                 const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
                 const std::vector<Target<float>>& targets) {
-  read(tc, segments, arrivals, first, width, targets);
+  read(tc, entries, arrivals, first, width, targets);
 }
-void read_double(const neuron::TimeConstants& tc, const Segments<double>& segments,
+void read_double(const neuron::TimeConstants& tc, std::span<const Entry<double>> entries,
                  const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
                  const std::vector<Target<double>>& targets) {
-  read(tc, segments, arrivals, first, width, targets);
+  read(tc, entries, arrivals, first, width, targets);
 }
 void flow_float(Lambda<float>& lambda, const neuron::TimeConstants& tc,
                 const neuron::Decay<float>& d) {
@@ -207,15 +160,15 @@ HWY_EXPORT(flow_double);
 HWY_EXPORT(dot_float);
 HWY_EXPORT(dot_double);
 
-void read_arrivals(const neuron::TimeConstants& tc, const Segments<float>& segments,
+void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<float>> entries,
                    const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
                    const std::vector<Target<float>>& targets) {
-  HWY_DYNAMIC_DISPATCH(read_float)(tc, segments, arrivals, first, width, targets);
+  HWY_DYNAMIC_DISPATCH(read_float)(tc, entries, arrivals, first, width, targets);
 }
-void read_arrivals(const neuron::TimeConstants& tc, const Segments<double>& segments,
+void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<double>> entries,
                    const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
                    const std::vector<Target<double>>& targets) {
-  HWY_DYNAMIC_DISPATCH(read_double)(tc, segments, arrivals, first, width, targets);
+  HWY_DYNAMIC_DISPATCH(read_double)(tc, entries, arrivals, first, width, targets);
 }
 void flow_back(Lambda<float>& lambda, const neuron::TimeConstants& tc,
                const neuron::Decay<float>& d) {

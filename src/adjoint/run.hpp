@@ -2,7 +2,7 @@
 // The backward pass on a plan that the caller keeps, without checks (see simulate/run.hpp).
 #pragma once
 
-#include "adjoint/segments.hpp"
+#include "adjoint/entries.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/ghosts.hpp"
 #include "simulate/plan.hpp"
@@ -14,7 +14,9 @@ namespace saltus {
 template <class Real>
 struct BackwardMemory {
   std::vector<std::vector<Segments<Real>>> segments;  // [sample][population]
+  std::vector<std::vector<Entries<Real>>> entries;    // [sample][population]; if in vectors
   std::vector<std::vector<double>> spike_errors;      // [population]: E_k of each spike
+  GhostAdjoint<Real> ghosts;
 };
 
 /// @param timelines  what populations saw in the forward pass; null: to be found out anew

@@ -4,6 +4,7 @@
 // All else (weights, delays, the errors of sources) is read off the segments afterwards.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -45,7 +46,8 @@ class Segments {
 
   void start(std::size_t size) {
     jumps.assign(size, {});
-    unsorted_.clear();
+    list_.clear();
+    neurons_.clear();
     used_.assign(size, false);
   }
 
@@ -54,19 +56,24 @@ class Segments {
   void add(std::size_t neuron, const Segment<Real>& s) {
     if (!used_[neuron] && s.is_zero()) return;
     used_[neuron] = true;
-    unsorted_.push_back({neuron, s});
+    list_.push_back(s);
+    neurons_.push_back(static_cast<std::uint32_t>(neuron));
   }
 
+  /// Sorts them by neuron.
   void finish() {
     first_.assign(jumps.size() + 1, 0);
-    for (const auto& [neuron, s] : unsorted_) ++first_[neuron + 1];
+    for (const std::uint32_t neuron : neurons_) ++first_[neuron + 1];
     for (std::size_t j = 0; j < jumps.size(); ++j) first_[j + 1] += first_[j];
-    list_.resize(unsorted_.size());
-    cursor_.assign(first_.begin(), first_.end() - 1);
-    for (const auto& [neuron, s] : unsorted_) list_[cursor_[neuron]++] = s;
-    unsorted_.clear();
+    if (std::is_sorted(neurons_.begin(), neurons_.end())) return;
+    thread_local std::vector<Segment<Real>> unsorted;
+    thread_local std::vector<std::size_t> next;
+    unsorted.assign(list_.begin(), list_.end());
+    next.assign(first_.begin(), first_.end() - 1);
+    for (std::size_t k = 0; k < unsorted.size(); ++k) list_[next[neurons_[k]]++] = unsorted[k];
   }
 
+  std::size_t neurons() const { return jumps.size(); }
   std::size_t count() const { return list_.size(); }
 
   /// The segments of a neuron, latest first; empty if no error ever reaches it.
@@ -75,14 +82,10 @@ class Segments {
   }
 
  private:
-  struct Entry {
-    std::size_t neuron;
-    Segment<Real> segment;
-  };
-  std::vector<Entry> unsorted_;
-  std::vector<bool> used_;
-  std::vector<std::size_t> first_, cursor_;
   std::vector<Segment<Real>> list_;
+  std::vector<std::uint32_t> neurons_;  // [segment], as added
+  std::vector<bool> used_;
+  std::vector<std::size_t> first_;
 };
 
 }  // namespace saltus

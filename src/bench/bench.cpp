@@ -144,7 +144,7 @@ Report run(const Task& task, Kernel kernel) {
       LossResult<Real> loss{0, 0, 0, {}, Errors<Real>(0)};
       const auto pass = [&](bool one_by_one) {
         const Plan<Real> plan(network, {}, one_by_one);
-        record = simulate(plan, inputs, threads, &memory);
+        simulate(plan, inputs, threads, memory, record);
         loss = evaluate(s.loss, plan, inputs, record, readout, batch.labels, threads,
                         &memory.timelines);
       };

@@ -177,6 +177,11 @@ void add_options(CLI::App& app, Options& o) {
   option<double>(app, o, "--smooth-end", "below this it is 0 (default 0.01)", [](S& s, auto v) {
     s.train.smooth_end = v;
   })->group(optimiser);
+  option<double>(app, o, "--step-limit",
+                 "longest step, in units of the distance at which the first spike of the minibatch "
+                 "appears or vanishes; 0: no limit",
+                 [](S& s, auto v) { s.train.step_limit = v; })
+      ->group(optimiser);
   option<std::vector<std::string>>(app, o, "--trainable",
                                    "what to train: weights, delays, tau_mem, v_threshold, ...",
                                    [](S& s, auto v) { s.train.trainable = v; })
@@ -227,6 +232,7 @@ json epoch_line(const EpochReport& r, const std::optional<Evaluation>& validatio
                {"grazing_spikes_per_sample", r.grazing_spikes_per_sample},
                {"near_peaks_per_sample", r.near_peaks_per_sample},
                {"saturated_neurons", r.saturated_neurons},
+               {"limited_steps", r.limited_steps},
                {"believable_step",
                 std::isinf(r.believable_step) ? json("infinite") : json(r.believable_step)},
                {"complete", r.complete}};

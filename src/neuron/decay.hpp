@@ -13,6 +13,8 @@
 #include <cmath>
 #include <limits>
 
+#include "neuron/exponential.hpp"
+
 namespace saltus::neuron {
 
 /// x^n by squaring, n >= 0.
@@ -80,8 +82,9 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt) {
   if (std::isinf(dt)) {
     return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(tc.end_slope_at_infinity())};
   }
-  const double mem = std::exp(-dt / tc.tau_mem);
-  const double syn = tc.integer_p ? integer_power(mem, tc.integer_p) : std::exp(-dt / tc.tau_syn);
+  const double mem = exponential(-dt / tc.tau_mem);
+  const double syn =
+      tc.integer_p ? integer_power(mem, tc.integer_p) : exponential(-dt / tc.tau_syn);
   const double q = tc.p - 1;
   double k;
   if (std::fabs(q) > 0.5) {

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "neuron/decay.hpp"
+#include "neuron/decay_kernel.hpp"
 #include "saltus/network.hpp"
 #include "saltus/spikes.hpp"
 #include "simulate/plan.hpp"
@@ -137,12 +137,14 @@ class Arrivals {
 
   /// Computes the decays from `t` through every group to `end`.
   void decay_through(const neuron::TimeConstants& tc, double t, double end) {
-    decays.clear();
-    for (const double next : times) {
-      decays.push_back(neuron::decay<Real>(tc, next - t));
-      t = next;
+    gaps_.resize(times.size() + 1);
+    for (std::size_t g = 0; g < times.size(); ++g) {
+      gaps_[g] = times[g] - t;
+      t = times[g];
     }
-    decays.push_back(neuron::decay<Real>(tc, end - t));
+    gaps_.back() = end - t;
+    decays.resize(gaps_.size());
+    neuron::decays(tc, gaps_, decays.data());
   }
 
  private:
@@ -151,6 +153,7 @@ class Arrivals {
                     times.size() - 1);
   }
 
+  std::vector<double> gaps_;         // between groups; scratch
   std::vector<std::int32_t> cells_;  // [cell + 1] its first group; empty without an index
   double cell_scale_ = 0;            // cells per second
   int sources_ = 0;

@@ -11,9 +11,9 @@
 
 #include <algorithm>
 
-#include "neuron/maximum.hpp"
 #include "saltus/error.hpp"
 #include "simulate/free_course.hpp"
+#include "simulate/free_peaks.hpp"
 #include "simulate/ghosts_kernel.hpp"
 #include "simulate/parallel.hpp"
 #include "simulate/threshold_noise.hpp"
@@ -21,67 +21,13 @@
 namespace saltus {
 namespace {
 
-// dV/dt at both ends of a piece, by sign (see neuron::rises_throughout).
-template <class Real>
-bool rises_at_start(const neuron::Lif<Real>& n, const Piece<Real>& p) {
-  return p.i + n.bias > p.v;
-}
-template <class Real>
-bool rises_at_end(const neuron::Lif<Real>& n, const Piece<Real>& p) {
-  return p.v - n.bias < p.i * p.decay.end_slope;
-}
-
-template <class Real>
-struct LocalMaximum {
-  double time = infinity;
-  Place place = Place::interior;
-  Real height = 0, current = 0;
-
-  bool found() const { return time < infinity; }
-};
-
-// Looks at a trajectory piece by piece for its local maxima; each piece has one at most, at its
-// start or inside.
-template <class Real>
-class LocalMaxima {
- public:
-  bool rising = false;  // at the end of the last piece
-  Real current = 0;     // I there
-
-  LocalMaximum<Real> in(const neuron::Lif<Real>& n, const Piece<Real>& p) {
-    LocalMaximum<Real> result;
-    const bool starts_up = rises_at_start(n, p), ends_up = rises_at_end(n, p);
-    if (rising && !starts_up) {
-      result = {p.t0, Place::arrival, p.v, current};
-    } else if (starts_up && !ends_up) {
-      const auto peak = neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem);
-      if (peak.x > 0) {
-        const double after = -n.tc.tau_mem * std::log(static_cast<double>(peak.x));
-        result = {p.t0 + after, Place::interior, peak.value, peak.value - n.bias};
-      }
-    }
-    rising = ends_up;
-    current = p.i * p.decay.syn;
-    return result;
-  }
-};
-
-// When V first reaches `level`, from below, in a piece that starts below it or falls from it.
-template <class Real>
-double first_rise_to(const neuron::Lif<Real>& n, const Piece<Real>& p, Real level) {
-  if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach < level) return infinity;
-  const Real x = neuron::crossing(n.tc, p.v, p.i, n.bias, level, p.decay.mem, p.v_end);
-  if (x < 0) return infinity;
-  return std::min(p.t1, p.t0 - n.tc.tau_mem * std::log(static_cast<double>(x)));
-}
-
 // Visits the replay of one neuron in one sample.
 template <class Real>
 class Finder : public ReplayVisitor {
  public:
   Finder(const neuron::Lif<Real>& n, const ThresholdNoise& noise, const Smoothing& smoothing,
-         const Arrivals<Real>& arrivals, std::size_t j, double end, std::span<const double> times,
-         std::span<const Real> thresholds, std::vector<Ghost<Real>>& out)
+         const Arrivals<Real>& arrivals, std::size_t j, double end, const Spiked<Real>& spiked,
+         const FreePeaks<Real>* peaks, std::vector<Ghost<Real>>& out)
       : n_(n),
         noise_(noise),
         sampled_(smoothing.thresholds == ThresholdReading::sampled),
@@ -90,8 +36,8 @@ class Finder : public ReplayVisitor {
         arrivals_(arrivals),
         j_(j),
         end_(end),
-        times_(times),
-        thresholds_(thresholds),
+        spiked_(spiked),
+        peaks_(peaks),
         out_(out),
         first_(out.size()) {}
 
@@ -117,14 +63,18 @@ class Finder : public ReplayVisitor {
     }
   }
 
-  void spike(std::size_t k, Real current) {
+  void spike(std::size_t k, Real) {
     at_end_ = {};
-    const double time = times_[k];
-    const Real threshold = thresholds_.empty() ? n_.theta : thresholds_[k];
+    const double time = spiked_.spikes.times[k];
+    const Real threshold = spiked_.threshold(k, n_);
     if (pending_ != none) out_[pending_].later = time;  // but for rounding it was met before
     pending_ = none;
     for (std::size_t g = first_; g < out_.size(); ++g) felt_after_spike(out_[g], time, threshold);
-    if (!sampled_) free_peak(k, time, threshold, current);
+    if (!sampled_) {
+      note_behind(k, peaks_ ? peaks_->of(k)
+                            : free_peak(n_, arrivals_, j_, time, threshold, spiked_.currents[k],
+                                        highest_allowed_, end_));
+    }
     first_ = out_.size();
     ++segment_;
     fresh_ = true;
@@ -158,8 +108,8 @@ class Finder : public ReplayVisitor {
   const Arrivals<Real>& arrivals_;
   std::size_t j_;
   double end_;
-  std::span<const double> times_;
-  std::span<const Real> thresholds_;
+  const Spiked<Real>& spiked_;
+  const FreePeaks<Real>* peaks_;  // of all spikes, if known
   std::vector<Ghost<Real>>& out_;
   std::size_t first_;           // of this segment, in out_
   std::size_t pending_ = none;  // the last peak, while V has not been as high again
@@ -220,33 +170,11 @@ class Finder : public ReplayVisitor {
     g.effect = n_.v_reset - at_release;
   }
 
-  void free_peak(std::size_t k, double time, Real threshold, Real current) {
-    FreeCourse<Real> free = course(time, threshold, current);
-    LocalMaxima<Real> maxima;
-    maxima.rising = true;
-    maxima.current = current;
-    LocalMaximum<Real> m;
-    bool far = false;
-    while (!free.done() && !m.found() && !far) {
-      free.step(infinity, [&](const Piece<Real>& p) {
-        m = maxima.in(n_, p);
-        if (m.found()) return;
-        far = p.v_end > highest_allowed_;
-        if (!far && p.t1 >= end_ && p.t1 < infinity) {
-          m = {p.t1, Place::end, p.v_end, maxima.current};
-        }
-      });
-    }
-    if (!m.found() || m.height > highest_allowed_) return;
-    Ghost<Real> g = ghost(m);
+  void note_behind(std::size_t k, const FreePeak<Real>& free) {
+    if (!free.peak.found()) return;
+    Ghost<Real> g = ghost(free.peak);
     g.behind = static_cast<std::int64_t>(k);
-    FreeCourse<Real> on = course(m.time, m.height, m.current);
-    while (!on.done() && g.later == infinity) {
-      on.step(infinity, [&](const Piece<Real>& p) {
-        if (p.t0 == m.time && !(p.i < 0)) return;  // falls from the peak
-        g.later = first_rise_to(n_, p, m.height);
-      });
-    }
+    g.later = free.later;
     if (g.later < infinity) {
       felt_after_spike(g, g.later, g.height);
     } else {
@@ -269,9 +197,13 @@ template <class Real>
 class SideBySide {
  public:
   void find(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, std::size_t size,
-            double end, SampleSpikes spikes, std::span<const Real> thresholds, const OwnSpikes& own,
+            double end, const Spiked<Real>& spiked, const OwnSpikes& own,
             const ThresholdNoise& noise, const Smoothing& smoothing,
             std::vector<Ghost<Real>>& out) {
+    const SampleSpikes& spikes = spiked.spikes;
+    if (smoothing.thresholds == ThresholdReading::fixed) {
+      peaks_.find(plan, arrivals, end, spiked, static_cast<Real>(smoothing.range()));
+    }
     lists_.resize(std::max(lists_.size(), size));
     std::vector<Finder<Real>> finders;
     finders.reserve(size);
@@ -282,8 +214,7 @@ class SideBySide {
     for (std::size_t j = 0; j < size; ++j) {
       const auto& n = plan.neuron(j);
       lists_[j].clear();
-      finders.emplace_back(n, noise, smoothing, arrivals, j, end, spikes.times, thresholds,
-                           lists_[j]);
+      finders.emplace_back(n, noise, smoothing, arrivals, j, end, spiked, &peaks_, lists_[j]);
       l.v[j] = n.v_initial;
       l.i[j] = l.i_before[j] = n.i_initial;
       l.bias[j] = n.bias;
@@ -343,9 +274,7 @@ class SideBySide {
       for (const auto& [j, current] : late_) l.i[j] = l.i_before[j] = current;
       late_.clear();
       if (last) break;
-      for (const auto& arrival : arrivals.group(g)) {
-        for (std::size_t j = 0; j < size; ++j) l.i[j] += arrival.row[j];
-      }
+      for (const auto& arrival : arrivals.group(g)) arrive(l, arrival.row, size);
       t = to;
     }
     for (std::size_t j = 0; j < size; ++j) {
@@ -361,6 +290,7 @@ class SideBySide {
   std::vector<std::size_t> next_own_, next_group_;
   std::vector<std::int32_t> look_;
   GhostLayer<Real> layer_;
+  FreePeaks<Real> peaks_;
   std::vector<std::pair<std::size_t, Real>> late_;
 };
 
@@ -387,17 +317,13 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
     for (std::size_t p = 0; p < plan.populations.size(); ++p) {
       if (ghosts.populations[p].empty()) continue;
       std::vector<Ghost<Real>>& list = ghosts.populations[p][s];
-      const SpikeRecord<Real>& spikes = record.populations[p];
-      std::span<const Real> thresholds = spikes.thresholds;
-      if (!thresholds.empty()) {
-        thresholds = thresholds.subspan(static_cast<std::size_t>(spikes.spikes.offsets[s]));
-      }
+      const Spiked<Real> spiked(record.populations[p], s);
       const PopulationPlan<Real>& population = plan.populations[p];
       if (plan.side_by_side(p)) {
         thread_local SideBySide<Real> side_by_side;
-        const SampleSpikes own = start_timeline(plan, inputs, record, p, s, timeline, timelines)(p);
-        own_spikes.sort(own, plan.size(p));
-        side_by_side.find(population, timeline.of(0), plan.size(p), inputs.end(s), own, thresholds,
+        start_timeline(plan, inputs, record, p, s, timeline, timelines);
+        own_spikes.sort(spiked.spikes, plan.size(p));
+        side_by_side.find(population, timeline.of(0), plan.size(p), inputs.end(s), spiked,
                           own_spikes, noise, smoothing, list);
         continue;
       }
@@ -405,8 +331,8 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         const auto first = static_cast<std::ptrdiff_t>(list.size());
                         const auto& n = plan.populations[p].neuron(j);
-                        Finder<Real> finder(n, noise, smoothing, arrivals, j, inputs.end(s), times,
-                                            thresholds, list);
+                        Finder<Real> finder(n, noise, smoothing, arrivals, j, inputs.end(s), spiked,
+                                            nullptr, list);
                         replay(n, arrivals, j, own, times, inputs.end(s), finder);
                         finder.finish();
                         sort_by_time(list.begin() + first, list.end());

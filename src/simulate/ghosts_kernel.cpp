@@ -58,6 +58,17 @@ void end(GhostLayer<Real>& layer, const neuron::Decay<Real>& d) {
   }
 }
 
+template <class Real>
+void add_row(GhostLayer<Real>& layer, const Real* row, std::size_t size) {
+  const hn::CappedTag<Real, widest_vector> tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  std::size_t j = 0;
+  for (; j + lanes <= size; j += lanes) {
+    hn::StoreU(hn::Add(hn::LoadU(tag, layer.i + j), hn::LoadU(tag, row + j)), tag, layer.i + j);
+  }
+  for (; j < size; ++j) layer.i[j] += row[j];
+}
+
 void look_float(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool any,
                 std::vector<std::int32_t>& found) {
   look(layer, d, any, found);
@@ -65,6 +76,12 @@ void look_float(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool an
 void look_double(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
                  std::vector<std::int32_t>& found) {
   look(layer, d, any, found);
+}
+void add_float(GhostLayer<float>& layer, const float* row, std::size_t size) {
+  add_row(layer, row, size);
+}
+void add_double(GhostLayer<double>& layer, const double* row, std::size_t size) {
+  add_row(layer, row, size);
 }
 void end_float(GhostLayer<float>& layer, const neuron::Decay<float>& d) { end(layer, d); }
 void end_double(GhostLayer<double>& layer, const neuron::Decay<double>& d) { end(layer, d); }
@@ -79,6 +96,8 @@ namespace saltus {
 
 HWY_EXPORT(look_float);
 HWY_EXPORT(look_double);
+HWY_EXPORT(add_float);
+HWY_EXPORT(add_double);
 HWY_EXPORT(end_float);
 HWY_EXPORT(end_double);
 
@@ -89,6 +108,12 @@ void look_closer(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool a
 void look_closer(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
                  std::vector<std::int32_t>& look) {
   HWY_DYNAMIC_DISPATCH(look_double)(layer, d, any, look);
+}
+void arrive(GhostLayer<float>& layer, const float* row, std::size_t size) {
+  HWY_DYNAMIC_DISPATCH(add_float)(layer, row, size);
+}
+void arrive(GhostLayer<double>& layer, const double* row, std::size_t size) {
+  HWY_DYNAMIC_DISPATCH(add_double)(layer, row, size);
 }
 void to_the_end(GhostLayer<float>& layer, const neuron::Decay<float>& d) {
   HWY_DYNAMIC_DISPATCH(end_float)(layer, d);

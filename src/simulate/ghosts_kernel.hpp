@@ -52,6 +52,10 @@ void look_closer(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool a
 void look_closer(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
                  std::vector<std::int32_t>& look);
 
+/// Adds the weights that arrive to I.
+void arrive(GhostLayer<float>& layer, const float* row, std::size_t size);
+void arrive(GhostLayer<double>& layer, const double* row, std::size_t size);
+
 /// Then takes all to the end of the interval.
 void to_the_end(GhostLayer<float>& layer, const neuron::Decay<float>& d);
 void to_the_end(GhostLayer<double>& layer, const neuron::Decay<double>& d);

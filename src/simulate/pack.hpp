@@ -13,9 +13,9 @@ namespace saltus {
 template <class Real>
 using SampleRecords = std::vector<std::vector<SampleRecord<Real>>>;  // [sample][population]
 
+/// @param record  overwritten; its memory is kept
 template <class Real>
-Record<Real> pack(const Plan<Real>& plan, const SampleRecords<Real>& samples) {
-  Record<Real> record;
+void pack(const Plan<Real>& plan, const SampleRecords<Real>& samples, Record<Real>& record) {
   record.samples = samples.size();
   record.populations.resize(plan.populations.size());
   for (std::size_t p = 0; p < plan.populations.size(); ++p) {
@@ -30,7 +30,8 @@ Record<Real> pack(const Plan<Real>& plan, const SampleRecords<Real>& samples) {
     out.spikes.times.resize(count);
     out.spikes.neurons.resize(count);
     out.currents.resize(count);
-    if (refractory) out.release_currents.resize(count);
+    out.release_currents.resize(refractory ? count : 0);
+    out.thresholds.clear();
     for (std::size_t s = 0; s < samples.size(); ++s) {
       const SampleRecord<Real>& in = samples[s][p];
       const auto at = out.spikes.offsets[s];
@@ -43,7 +44,6 @@ Record<Real> pack(const Plan<Real>& plan, const SampleRecords<Real>& samples) {
       }
     }
   }
-  return record;
 }
 
 }  // namespace saltus

@@ -21,10 +21,12 @@ struct ForwardMemory {
   SampleRecords<Real> samples;
 };
 
-/// @param memory  null: of its own, and no timelines
+/// @param out  overwritten; its memory is kept
 template <class Real>
-Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
-                      ForwardMemory<Real>* memory);
+void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
+              ForwardMemory<Real>& memory, Record<Real>& out);
+template <class Real>
+Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads);
 
 template <class Real>
 Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,

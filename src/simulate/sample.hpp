@@ -29,6 +29,20 @@ struct SampleRecord {
 
   SampleSpikes spikes() const { return {times, neurons}; }
   std::size_t size() const { return times.size(); }
+  void append(std::span<const RecordedSpike<Real>> spikes) {
+    std::size_t at = size();
+    const std::size_t count = at + spikes.size();
+    times.resize(count);
+    neurons.resize(count);
+    currents.resize(count);
+    release_currents.resize(count);
+    for (const RecordedSpike<Real>& s : spikes) {
+      times[at] = s.time;
+      neurons[at] = s.neuron;
+      currents[at] = s.current;
+      release_currents[at++] = s.release_current;
+    }
+  }
   void append(const RecordedSpike<Real>& s) {
     times.push_back(s.time);
     neurons.push_back(s.neuron);
@@ -47,57 +61,6 @@ struct SampleRecord {
 template <class Real>
 inline bool earlier(const RecordedSpike<Real>& a, const RecordedSpike<Real>& b) {
   return a.time != b.time ? a.time < b.time : a.neuron < b.neuron;
-}
-
-/// Sorts by insertion; gives up after `limit` moves. @return in order?
-template <class Real>
-bool insert_in_order(std::span<RecordedSpike<Real>> spikes, std::size_t limit) {
-  for (std::size_t k = 1; k < spikes.size(); ++k) {
-    if (!earlier(spikes[k], spikes[k - 1])) continue;
-    const RecordedSpike<Real> spike = spikes[k];
-    std::size_t at = k;
-    do {
-      spikes[at] = spikes[at - 1];
-    } while (--at > 0 && earlier(spike, spikes[at - 1]));
-    spikes[at] = spike;
-    if (k - at > limit) return false;
-    limit -= k - at;
-  }
-  return true;
-}
-
-/// Puts spikes into order of time. Those that came out interval by interval are nearly in order:
-/// insertion. Those that came out neuron by neuron: into buckets of equal width, then insertion
-/// within the neighbourhood. About ten times faster than std::sort here.
-template <class Real>
-void sort_by_time(std::vector<RecordedSpike<Real>>& spikes, std::size_t first,
-                  std::vector<RecordedSpike<Real>>& scratch, std::vector<std::int32_t>& buckets) {
-  const std::span<RecordedSpike<Real>> all = std::span(spikes).subspan(first);
-  const std::size_t count = all.size();
-  if (insert_in_order(all, 6 * count)) return;
-  const auto [low, high] = std::minmax_element(
-      all.begin(), all.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
-  const double start = low->time, scale = static_cast<double>(count) / (high->time - start);
-  std::int32_t largest = 0;
-  if (std::isfinite(scale)) {
-    const auto bucket_of = [&](double time) {
-      return std::min(static_cast<std::size_t>((time - start) * scale), count - 1);
-    };
-    buckets.assign(count + 1, 0);
-    for (const auto& s : all) ++buckets[bucket_of(s.time) + 1];
-    for (std::size_t b = 0; b < count; ++b) {
-      largest = std::max(largest, buckets[b + 1]);
-      buckets[b + 1] += buckets[b];
-    }
-    scratch.assign(all.begin(), all.end());
-    for (const auto& s : scratch) all[static_cast<std::size_t>(buckets[bucket_of(s.time)]++)] = s;
-  }
-  // Almost in order now, unless a bucket holds very many.
-  if (std::isfinite(scale) && largest <= 64) {
-    insert_in_order(all, 64 * count);
-  } else {
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return earlier(a, b); });
-  }
 }
 
 }  // namespace saltus

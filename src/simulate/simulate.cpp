@@ -25,15 +25,9 @@ void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
   }
 }
 
-}  // namespace
-
 template <class Real>
-Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
-                      ForwardMemory<Real>* memory) {
-  ForwardMemory<Real> own;
-  SampleRecords<Real>& samples = memory ? memory->samples : own.samples;
-  Timelines<Real>* const timelines = memory ? &memory->timelines : nullptr;
-  if (timelines) timelines->start(plan.populations.size(), inputs.samples());
+void run_samples(const Plan<Real>& plan, const Inputs& inputs, int threads,
+                 SampleRecords<Real>& samples, Timelines<Real>* timelines) {
   samples.resize(inputs.samples());
   parallel_for(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
@@ -42,7 +36,25 @@ Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
     SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
   });
-  return pack(plan, samples);
+}
+
+}  // namespace
+
+template <class Real>
+void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
+              ForwardMemory<Real>& memory, Record<Real>& out) {
+  memory.timelines.start(plan.populations.size(), inputs.samples());
+  run_samples(plan, inputs, threads, memory.samples, &memory.timelines);
+  pack(plan, memory.samples, out);
+}
+
+template <class Real>
+Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads) {
+  SampleRecords<Real> samples;
+  run_samples<Real>(plan, inputs, threads, samples, nullptr);
+  Record<Real> record;
+  pack(plan, samples, record);
+  return record;
 }
 
 template <class Real>
@@ -50,11 +62,15 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const 
   network.check();
   const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
   check(plan, inputs);
-  return simulate<Real>(plan, inputs, options.threads, nullptr);
+  return simulate<Real>(plan, inputs, options.threads);
 }
 
-template Record<float> simulate(const Plan<float>&, const Inputs&, int, ForwardMemory<float>*);
-template Record<double> simulate(const Plan<double>&, const Inputs&, int, ForwardMemory<double>*);
+template void simulate(const Plan<float>&, const Inputs&, int, ForwardMemory<float>&,
+                       Record<float>&);
+template void simulate(const Plan<double>&, const Inputs&, int, ForwardMemory<double>&,
+                       Record<double>&);
+template Record<float> simulate(const Plan<float>&, const Inputs&, int);
+template Record<double> simulate(const Plan<double>&, const Inputs&, int);
 template Record<float> simulate(const Network<float>&, const Inputs&, const Options&);
 template Record<double> simulate(const Network<double>&, const Inputs&, const Options&);
 

@@ -10,6 +10,7 @@
 // Where all neurons see the same arrivals and decay alike they go side by side, in vectors:
 // simulate/layer_kernel.cpp.
 #include "neuron/lif.hpp"
+#include "simulate/sort_by_time.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {
@@ -60,8 +61,8 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
       sweep_neuron(plan.neuron(j), ws.timeline.of(j), j, end, ws.spikes);
     }
   }
-  sort_by_time(ws.spikes, 0, ws.scratch, ws.buckets);
-  for (const auto& spike : ws.spikes) run.record[population].append(spike);
+  sort_by_time(ws.spikes);
+  run.record[population].append(ws.spikes);
 }
 
 template void run_sweep(SampleRun<float>&, std::size_t);

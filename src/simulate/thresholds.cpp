@@ -79,7 +79,8 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs,
       if (!readout) run_event_loop(run, c.component);
     }
   });
-  Record<Real> record = pack(plan, samples);
+  Record<Real> record;
+  pack(plan, samples, record);
   for (std::size_t p = 0; p < plan.populations.size(); ++p) {
     record.populations[p].thresholds.resize(record.populations[p].currents.size());
     for (std::size_t s = 0; s < samples.size(); ++s) {

@@ -20,8 +20,7 @@ struct Workspace {
   Timeline<Real> timeline;
   Arrivals<Real> window;
   LayerState<Real> layer;
-  std::vector<RecordedSpike<Real>> spikes, scratch;
-  std::vector<std::int32_t> buckets;
+  std::vector<RecordedSpike<Real>> spikes;
 };
 
 /// One sample on its way through the network.

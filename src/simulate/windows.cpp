@@ -5,6 +5,7 @@
 // the last ended.
 #include "neuron/lif.hpp"
 #include "simulate/pending.hpp"
+#include "simulate/sort_by_time.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {
@@ -95,7 +96,7 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
         }
         neuron::advance(n, layer.states[j], t, to, arrivals.decays.back(), sink);
       }
-      sort_by_time(ws.spikes, 0, ws.scratch, ws.buckets);
+      sort_by_time(ws.spikes);
       for (const auto& spike : ws.spikes) {
         const auto number = static_cast<std::int32_t>(record.size());
         layer.last_spike[static_cast<std::size_t>(spike.neuron)] = number;

@@ -72,6 +72,7 @@ void for_each_field(Settings& s, Visit&& visit) {
   visit("smooth_threshold", s.train.smooth_threshold);
   visit("smooth_decay", s.train.smooth_decay);
   visit("smooth_end", s.train.smooth_end);
+  visit("step_limit", s.train.step_limit);
   visit("trainable", s.train.trainable);
 }
 

@@ -72,6 +72,8 @@ void check(const TrainSettings& s) {
           "a number in (0, 1]");
   require(s.smooth_end >= 0 && std::isfinite(s.smooth_end), "smooth_end", s.smooth_end,
           "a finite number of at least 0");
+  require(s.step_limit >= 0 && std::isfinite(s.step_limit), "step_limit", s.step_limit,
+          "a finite number of at least 0 (0: no limit)");
   for (const auto& name : s.trainable) {
     bool known = name == "weights" || name == "delays";
     std::string all = "weights, delays";

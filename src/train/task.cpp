@@ -67,7 +67,7 @@ void calibrate(const RunSettings& s, const data::LabelledSpikes& train, Network<
       for (std::size_t i = 0; i < drawn.size(); ++i) projection.weight[i] = factor * drawn[i];
       const Plan<Real> plan(network);
       check(plan, inputs);
-      const auto record = simulate<Real>(plan, inputs, s.train.threads, nullptr);
+      const auto record = simulate<Real>(plan, inputs, s.train.threads);
       return static_cast<double>(record.populations[projection.target].spikes.times.size()) /
              static_cast<double>(target.size * samples.size());
     };

@@ -21,8 +21,9 @@ inline Wanted wanted_for(const std::vector<std::string>& trainable) {
 }
 
 /// Calls visit(values, gradient) for each tensor that is trained, always in the same order.
-template <class Real, class Visit>
-void for_each_trainable(Network<Real>& network, const Gradients<Real>& gradients,
+/// @param gradients  Gradients<Real>, or const
+template <class Real, class Gradients, class Visit>
+void for_each_trainable(Network<Real>& network, Gradients& gradients,
                         const std::vector<std::string>& trainable, Visit&& visit) {
   const auto trained = [&](std::string_view name) {
     return std::find(trainable.begin(), trainable.end(), name) != trainable.end();
@@ -30,13 +31,13 @@ void for_each_trainable(Network<Real>& network, const Gradients<Real>& gradients
   for (std::size_t k = 0; k < network.projections().size(); ++k) {
     auto& projection = network.projections()[k];
     if (trained("weights")) {
-      visit(std::span(projection.weight), std::span<const Real>(gradients.weights[k]));
+      visit(std::span(projection.weight), std::span(gradients.weights[k]));
     }
     if (trained("delays") && !projection.delay.values.empty()) {
-      visit(std::span(projection.delay.values), std::span<const double>(gradients.delays[k]));
+      visit(std::span(projection.delay.values), std::span(gradients.delays[k]));
     }
   }
-  using Neurons = typename Gradients<Real>::Neurons;
+  using Neurons = typename Gradients::Neurons;
   static constexpr std::vector<double> Neurons::*fields[] = {
       &Neurons::tau_mem, &Neurons::tau_syn, &Neurons::v_threshold, &Neurons::v_reset,
       &Neurons::bias,    &Neurons::tau_ref, &Neurons::v_initial,   &Neurons::i_initial};
@@ -45,9 +46,9 @@ void for_each_trainable(Network<Real>& network, const Gradients<Real>& gradients
     if (population.model == Model::input) continue;
     std::size_t field = 0;
     for (const auto& [name, member, lif_only] : neuron_parameters) {
-      const auto& gradient = gradients.neurons[p].*fields[field++];
+      auto& gradient = gradients.neurons[p].*fields[field++];
       if (trained(name) && !gradient.empty()) {
-        visit(std::span((population.*member).values()), std::span<const double>(gradient));
+        visit(std::span((population.*member).values()), std::span(gradient));
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <tuple>
 
 #include "adjoint/run.hpp"
@@ -119,6 +120,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
   Activity<Real> activity(network);
   Minibatch batch;
   ForwardMemory<Real> memory;
+  Record<Real> record;
   std::vector<std::uint32_t> samples;
   Evaluation result;
   std::size_t correct = 0;
@@ -128,7 +130,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
     batch.gather(data, samples);
     const Inputs inputs{{batch.spikes.view()}, ends};
     if (first == 0) check(plan, inputs);
-    const Record<Real> record = simulate(plan, inputs, threads, &memory);
+    simulate(plan, inputs, threads, memory, record);
     const auto part =
         evaluate(loss, plan, inputs, record, readout, batch.labels, threads, &memory.timelines);
     result.loss += part.value * static_cast<double>(samples.size());
@@ -159,6 +161,7 @@ struct Trainer<Real>::Impl {
   int epochs = 0;
   Minibatch batch;
   ForwardMemory<Real> forward_memory;
+  Record<Real> record;
   BackwardMemory<Real> backward_memory;
 
   double gradient_norm() {
@@ -170,8 +173,7 @@ struct Trainer<Real>::Impl {
   }
 
   // What ghosts have added to `gradients`, by a backward pass without them.
-  double ghost_share(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
-                     const Errors<Real>& errors) {
+  double ghost_share(const Plan<Real>& plan, const Inputs& inputs, const Errors<Real>& errors) {
     const double whole = gradient_norm();
     Gradients<Real> exact;
     backward(plan, inputs, record, errors, wanted, settings.threads, &forward_memory.timelines,
@@ -210,7 +212,10 @@ struct Trainer<Real>::Impl {
     report.believable_step = m.step;
   }
 
-  void step(double lr, double norm) {
+  // @return was it cut short?
+  bool step(double lr, double norm, const Inputs& inputs) {
+    std::optional<Network<Real>> before;
+    if (settings.step_limit > 0) before = network;
     const double scale =
         settings.clip_norm > 0 && norm > settings.clip_norm ? settings.clip_norm / norm : 1.0;
     ++steps;
@@ -224,13 +229,42 @@ struct Trainer<Real>::Impl {
     for (auto& projection : network.projections()) {
       for (double& d : projection.delay.values) d = std::max(d, 0.0);
     }
-    if (!wanted.neurons) return;
+    const bool limited = before && hold_back(*before, inputs);
+    if (!wanted.neurons) return limited;
     try {
       network.check();
     } catch (const InvalidInput& e) {
       throw InvalidInput(
           fmt::format("{}, but a step of training led there; try a smaller lr", e.what()));
     }
+    return limited;
+  }
+
+  // Back towards `before`, if the step went further than the limit allows.
+  bool hold_back(Network<Real>& before, const Inputs& inputs) {
+    std::vector<std::vector<double>> old;
+    for_each_trainable(before, gradients, settings.trainable,
+                       [&](auto values, auto) { old.emplace_back(values.begin(), values.end()); });
+    const auto visit = [&](auto&& change) {
+      std::size_t tensor = 0;
+      for_each_trainable(network, gradients, settings.trainable, [&](auto values, auto gradient) {
+        const auto& from = old[tensor++];
+        for (std::size_t k = 0; k < from.size(); ++k) change(values[k], gradient[k], from[k]);
+      });
+    };
+    visit([](auto& value, auto& gradient, double from) {
+      gradient = static_cast<std::remove_reference_t<decltype(gradient)>>(from - value);
+    });
+    Options options;
+    options.threads = settings.threads;
+    constexpr double everywhere = 1e6;  // the range of V in which peaks are looked at
+    const Margin m = margin(before, inputs, gradients, settings.trainable, everywhere, options);
+    const double share = settings.step_limit * m.step;
+    if (!(share < 1)) return false;
+    visit([share](auto& value, auto&, double from) {
+      value = static_cast<std::remove_reference_t<decltype(value)>>(from + share * (value - from));
+    });
+    return true;
   }
 
   // As small as the steps have become: a neuron that wakes late must not shake what has settled.
@@ -271,6 +305,7 @@ Trainer<Real>::Trainer(Network<Real> network, std::size_t readout, const LossSet
                                         {},
                                         0,
                                         0,
+                                        {},
                                         {},
                                         {},
                                         {}})) {
@@ -322,14 +357,15 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     const Inputs inputs{{m.batch.spikes.view()}, ends};
     const Plan<Real> plan(m.network, {}, s.kernel == Kernel::scalar);
     if (first == 0) check(plan, inputs);
-    const Record<Real> record = simulate(plan, inputs, s.threads, &m.forward_memory);
+    simulate(plan, inputs, s.threads, m.forward_memory, m.record);
+    const Record<Real>& record = m.record;
     const auto result = saltus::evaluate(m.loss, plan, inputs, record, m.readout, m.batch.labels,
                                          s.threads, &m.forward_memory.timelines);
     smoother.backward(plan, inputs, record, m.loss, m.readout, m.batch.labels, result.errors,
                       m.wanted, s.threads, m.forward_memory.timelines, m.backward_memory,
                       m.gradients);
     if (first == 0 && smoother.on()) {
-      report.ghost_share = m.ghost_share(plan, inputs, record, result.errors);
+      report.ghost_share = m.ghost_share(plan, inputs, result.errors);
     }
     if (first == 0) m.look_ahead(inputs, order.size(), report);
     const double norm = m.gradient_norm();
@@ -339,7 +375,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
           "clip_norm",
           report.epoch, first, result.value, norm));
     }
-    m.step(report.lr, norm);
+    report.limited_steps += m.step(report.lr, norm, inputs);
 
     report.loss += result.value * static_cast<double>(samples.size());
     report.gradient_norm += norm;

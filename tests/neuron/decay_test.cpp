@@ -6,6 +6,7 @@
 #include "neuron/decay.hpp"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "neuron/adjoint.hpp"
+#include "neuron/decay_kernel.hpp"
 
 namespace saltus::neuron {
 namespace {
@@ -129,6 +131,54 @@ TEST(Decay, IsAccurateForEveryRatioAndIntervalAcrossEqualTimeConstants) {
   EXPECT_LE(worst_syn, 1);
   EXPECT_LE(worst_k, 1);
   EXPECT_LE(worst_k_near, 1);
+}
+
+TEST(Exponential, IsWithinOneUnitInTheLastPlace) {
+  std::mt19937_64 generator(3);
+  double worst = 0;
+  for (int k = 0; k < 300000; ++k) {
+    // From 1e-18 to 708, as many in each decade.
+    const double x = -std::exp(std::uniform_real_distribution<double>(-41, 6.5623)(generator));
+    const double found = exponential(x);
+    const Wide exact = std::exp(static_cast<Wide>(x));
+    const double unit = std::nextafter(found, 2.0) - found;
+    worst = std::max(worst, static_cast<double>(std::fabs(found - exact)) / unit);
+  }
+  std::printf("worst: %.3f units in the last place\n", worst);
+  EXPECT_LE(worst, 1);
+  EXPECT_EQ(exponential(0.0), 1);
+  EXPECT_EQ(exponential(-0.0), 1);
+  for (const double x : {-708.001, -745.0, -1e10, -infinity}) EXPECT_EQ(exponential(x), 0);
+}
+
+template <class Real>
+void compare_decays() {
+  std::mt19937_64 generator(4);
+  std::vector<double> dt = {0, infinity, 1e-300, 14.15, 14.17, 1e5};  // 708 tau_mem = 14.16 s
+  for (int k = 0; k < 1000; ++k) {
+    dt.push_back(std::exp(std::uniform_real_distribution<double>(-30, 4)(generator)));
+  }
+  for (const TimeConstants& tc : time_constants()) {
+    for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
+      std::vector<Decay<Real>> found(dt.size());
+      hwy::SetSupportedTargetsForTest(left & -left);
+      decays(tc, dt, found.data());
+      hwy::SetSupportedTargetsForTest(0);
+      for (std::size_t k = 0; k < dt.size(); ++k) {
+        const Decay<Real> d = decay<Real>(tc, dt[k]);
+        ASSERT_EQ(found[k].mem, d.mem) << tc.p << " " << dt[k];
+        ASSERT_EQ(found[k].syn, d.syn) << tc.p << " " << dt[k];
+        ASSERT_EQ(found[k].k, d.k) << tc.p << " " << dt[k];
+        ASSERT_EQ(found[k].reach, d.reach) << tc.p << " " << dt[k];
+        ASSERT_EQ(found[k].end_slope, d.end_slope) << tc.p << " " << dt[k];
+      }
+    }
+  }
+}
+
+TEST(Decays, HaveTheSameBitsOneByOneAndOnEveryInstructionSet) {
+  compare_decays<float>();
+  compare_decays<double>();
 }
 
 TEST(Decay, LeavesNothingAfterAnInfiniteIntervalButTheReach) {

@@ -335,6 +335,12 @@ def test_dropout_and_revive_in_the_written_loop():
         ({"t_end": "long"}, TypeError, "t_end: expected a number"),
         ({"optimizer": "adam"}, TypeError, "optimizer: expected a saltus.Optimizer; got str"),
         ({"clip_norm": -1.0}, ValueError, "clip_norm is -1"),
+        ({"step_limit": -1.0}, ValueError, "step_limit is -1"),
+        (
+            {"step_limit": 1.0, "loss": lambda r, y: 1.0},
+            ValueError,
+            "step_limit is 1.0, but with a loss of your own",
+        ),
         ({"dtype": np.int32}, ValueError, "dtype is int32"),
         ({"data": saltus.data.yin_yang(n=3)[:0]}, ValueError, "data holds no samples"),
         ({"data": (1, 2, 3)}, TypeError, "data: expected a saltus.data.LabelledSpikes; got tuple"),

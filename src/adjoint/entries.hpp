@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Neurons in step walk back through their arrivals side by side, a tile of them at a time
+// (adjoint/lambda.hpp). lambda of each is carried from arrival to arrival, and read anew where the
+// walk enters its next segment: those values, in the order in which the walk meets them. They are
+// found while the sample is at hand; what is left for the tiles is a short list each.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "adjoint/ghosts.hpp"
+#include "adjoint/segments.hpp"
+#include "neuron/decay_kernel.hpp"
+#include "simulate/arrivals.hpp"
+
+namespace saltus {
+
+/// The neurons of a population in tiles of at most 64. Fixed: partial sums depend on it.
+struct Tiles {
+  std::size_t size, count;
+
+  explicit Tiles(std::size_t neurons) : size(neurons), count((neurons + 63) / 64) {}
+  std::size_t begin(std::size_t tile) const { return tile * size / count; }
+  std::size_t width(std::size_t tile) const { return begin(tile + 1) - begin(tile); }
+};
+
+template <class Real>
+struct Entry {
+  std::uint32_t group, neuron;  // of arrivals; within the tile
+  neuron::Adjoint<Real> lambda;
+  Real source;
+};
+
+/// Of one sample of a population: for each tile, latest group first.
+template <class Real>
+class Entries {
+ public:
+  std::span<const Entry<Real>> of(std::size_t tile) const {
+    return {list_.data() + first_[tile], first_[tile + 1] - first_[tile]};
+  }
+
+ private:
+  template <class>
+  friend class EntryFinder;
+  std::vector<Entry<Real>> list_;
+  std::vector<std::size_t> first_;  // [tile + 1]
+};
+
+/// Memory is kept from sample to sample.
+template <class Real>
+class EntryFinder {
+ public:
+  /// @param segments, arrivals  of one sample of a population in step
+  /// @param free  pieces behind spikes, by neuron. What is read off lambda is linear in it: they
+  /// are
+  ///              added to the lambda of their neurons
+  void find(const neuron::TimeConstants& tc, const Segments<Real>& segments,
+            const Arrivals<Real>& arrivals, std::span<const FreePiece<Real>> free,
+            Entries<Real>& out) {
+    const Tiles tiles(segments.neurons());
+    found_.clear();
+    parts_.clear();
+    gaps_.clear();
+    out.first_.assign(1, 0);
+    auto piece = free.begin();
+    for (std::size_t tile = 0; tile < tiles.count; ++tile) {
+      for (std::size_t l = 0; l < tiles.width(tile); ++l) {
+        const std::size_t j = tiles.begin(tile) + l;
+        const auto begin = piece;
+        while (piece != free.end() && piece->neuron == j) ++piece;
+        if (begin == piece) {
+          enter(arrivals, l, segments.of(j));
+        } else {
+          enter(arrivals, l, segments.of(j), {begin, piece});
+        }
+      }
+      out.first_.push_back(found_.size());
+    }
+    decays_.resize(gaps_.size());
+    neuron::decays(tc, gaps_, decays_.data());
+    for (std::size_t k = 0; k < parts_.size(); ++k) {
+      const auto lambda = neuron::flow_back(tc, parts_[k].at, parts_[k].source, decays_[k]);
+      Entry<Real>& entry = found_[parts_[k].entry];
+      entry.lambda.v += lambda.v;
+      entry.lambda.i += lambda.i;
+      entry.source += parts_[k].source;
+    }
+    out.list_.resize(found_.size());
+    for (std::size_t tile = 0; tile < tiles.count; ++tile) {
+      sort(arrivals.group_count(), out.first_[tile], out.first_[tile + 1], out.list_);
+    }
+  }
+
+ private:
+  struct Part {
+    std::size_t entry;  // that it is added to
+    neuron::Adjoint<Real> at;
+    Real source;
+  };
+  std::vector<Entry<Real>> found_;  // neuron by neuron
+  std::vector<Part> parts_;
+  std::vector<double> gaps_;  // of each part, from the arrival to where it is known
+  std::vector<neuron::Decay<Real>> decays_;
+  std::vector<std::size_t> groups_, next_;
+
+  void add_entry(std::size_t group, std::size_t l) {
+    found_.push_back({static_cast<std::uint32_t>(group), static_cast<std::uint32_t>(l), {}, 0});
+  }
+  void add_part(double gap, neuron::Adjoint<Real> at, Real source) {
+    gaps_.push_back(gap);
+    parts_.push_back({found_.size() - 1, at, source});
+  }
+
+  void enter(const Arrivals<Real>& arrivals, std::size_t l, std::span<const Segment<Real>> own) {
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      const std::size_t below = arrivals.count_before(own[k].from);
+      // A segment without an arrival in it is never read.
+      if (below == 0 || (k + 1 < own.size() && own[k + 1].from > arrivals.times[below - 1])) {
+        continue;
+      }
+      add_entry(below - 1, l);
+      add_part(own[k].from - arrivals.times[below - 1], own[k].at, own[k].source);
+    }
+  }
+
+  // Wherever a segment or a free piece begins or ends: the sum of all that hold there.
+  void enter(const Arrivals<Real>& arrivals, std::size_t l, std::span<const Segment<Real>> own,
+             std::span<const FreePiece<Real>> free) {
+    groups_.clear();
+    const auto last_before = [&](double time) {
+      const std::size_t below = arrivals.count_before(time);
+      if (below > 0) groups_.push_back(below - 1);
+    };
+    for (const auto& segment : own) last_before(segment.from);
+    for (const auto& piece : free) {
+      last_before(piece.to);
+      last_before(piece.from);
+    }
+    std::sort(groups_.begin(), groups_.end(), std::greater<>());
+    groups_.erase(std::unique(groups_.begin(), groups_.end()), groups_.end());
+    std::size_t held = 0;  // so many segments begin later
+    for (const std::size_t g : groups_) {
+      const double t = arrivals.times[g];
+      add_entry(g, l);
+      while (held < own.size() && own[held].from > t) ++held;
+      if (held > 0) add_part(own[held - 1].from - t, own[held - 1].at, own[held - 1].source);
+      for (const auto& piece : free) {
+        if (piece.from <= t && t < piece.to) add_part(piece.to - t, piece.at, 0);
+      }
+    }
+  }
+
+  void sort(std::size_t groups, std::size_t first, std::size_t last,
+            std::vector<Entry<Real>>& out) {
+    next_.assign(groups, 0);
+    for (std::size_t k = first; k < last; ++k) ++next_[found_[k].group];
+    for (std::size_t g = groups, at = first; g-- > 0;) at += std::exchange(next_[g], at);
+    for (std::size_t k = first; k < last; ++k) out[next_[found_[k].group]++] = found_[k];
+  }
+};
+
+}  // namespace saltus
