@@ -16,6 +16,7 @@ namespace saltus::bench {
 struct Task {
   RunSettings settings;
   data::LabelledSpikes train;
+  std::size_t measured = 1024;  // samples that forward and backward are measured on, at most
 };
 
 /// @param name  yinyang or mnist (as published), recurrent or synthetic (made here)

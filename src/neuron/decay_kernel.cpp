@@ -51,11 +51,11 @@ void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Deca
   const auto t_peak = hn::Set(tag, tc.t_peak), k_peak = hn::Set(tag, tc.k_peak);
   const auto smallest = hn::Set(tag, std::numeric_limits<double>::min());
   const auto at_infinity = hn::Set(tag, tc.end_slope_at_infinity());
-  HWY_ALIGN double in[most_lanes] = {}, of[5][most_lanes];
+  HWY_ALIGN double rest[most_lanes] = {}, of[5][most_lanes];
   for (std::size_t at = 0; at < dt.size(); at += lanes) {
     const std::size_t count = std::min(lanes, dt.size() - at);
-    std::copy_n(dt.data() + at, count, in);
-    const auto t = hn::Load(tag, in);
+    if (HWY_UNLIKELY(count < lanes)) std::copy_n(dt.data() + at, count, rest);
+    const auto t = hn::LoadU(tag, count < lanes ? rest : dt.data() + at);
     const auto mem = exponential(hn::Neg(hn::Div(t, tau_mem)));
     const auto square = hn::Mul(mem, mem);
     auto syn = tc.integer_p == 4 ? hn::Mul(square, square) : one;  // integer_power(mem, p)
