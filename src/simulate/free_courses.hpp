@@ -4,6 +4,7 @@
 // something happen in the interval before it is listed, and left to the caller.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -25,7 +26,12 @@ class FreeCourses {
   std::vector<std::size_t> id;
 
   std::size_t count() const { return id.size(); }
-  void clear() { resize(0); }
+  /// Before another population: the lanes of a vector that hold no course read the row of weights
+  /// too, at a number that must be one of its own.
+  void clear() {
+    resize(0);
+    std::fill(neuron.begin(), neuron.end(), 0);
+  }
   void add(std::size_t number, std::size_t of_neuron, Real b, Real v_now, Real i_now, Real l) {
     const std::size_t at = count();
     resize(at + 1);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "simulate/parallel.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/sample.hpp"
 
@@ -15,7 +16,8 @@ using SampleRecords = std::vector<std::vector<SampleRecord<Real>>>;  // [sample]
 
 /// @param record  overwritten; its memory is kept
 template <class Real>
-void pack(const Plan<Real>& plan, const SampleRecords<Real>& samples, Record<Real>& record) {
+void pack(const Plan<Real>& plan, const SampleRecords<Real>& samples, int threads,
+          Record<Real>& record) {
   record.samples = samples.size();
   record.populations.resize(plan.populations.size());
   for (std::size_t p = 0; p < plan.populations.size(); ++p) {
@@ -32,7 +34,7 @@ void pack(const Plan<Real>& plan, const SampleRecords<Real>& samples, Record<Rea
     out.currents.resize(count);
     out.release_currents.resize(refractory ? count : 0);
     out.thresholds.clear();
-    for (std::size_t s = 0; s < samples.size(); ++s) {
+    parallel_for(threads, samples.size(), [&](std::size_t s) {
       const SampleRecord<Real>& in = samples[s][p];
       const auto at = out.spikes.offsets[s];
       std::copy(in.times.begin(), in.times.end(), out.spikes.times.begin() + at);
@@ -42,7 +44,7 @@ void pack(const Plan<Real>& plan, const SampleRecords<Real>& samples, Record<Rea
         std::copy(in.release_currents.begin(), in.release_currents.end(),
                   out.release_currents.begin() + at);
       }
-    }
+    });
   }
 }
 

@@ -45,7 +45,7 @@ void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
               ForwardMemory<Real>& memory, Record<Real>& out) {
   memory.timelines.start(plan.populations.size(), inputs.samples());
   run_samples(plan, inputs, threads, memory.samples, &memory.timelines);
-  pack(plan, memory.samples, out);
+  pack(plan, memory.samples, threads, out);
 }
 
 template <class Real>
@@ -53,7 +53,7 @@ Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads)
   SampleRecords<Real> samples;
   run_samples<Real>(plan, inputs, threads, samples, nullptr);
   Record<Real> record;
-  pack(plan, samples, record);
+  pack(plan, samples, threads, record);
   return record;
 }
 

@@ -80,7 +80,7 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs,
     }
   });
   Record<Real> record;
-  pack(plan, samples, record);
+  pack(plan, samples, options.threads, record);
   for (std::size_t p = 0; p < plan.populations.size(); ++p) {
     record.populations[p].thresholds.resize(record.populations[p].currents.size());
     for (std::size_t s = 0; s < samples.size(); ++s) {

@@ -2,15 +2,33 @@
 // Optimisers, one tensor at a time.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "saltus/train.hpp"
+#include "simulate/parallel.hpp"
 #include "train/optimizer_kernel.hpp"
 
 namespace saltus {
+
+/// A tensor is worked on in pieces, by any number of threads. Fixed: partial sums depend on it.
+inline constexpr std::size_t piece = std::size_t{1} << 15;
+inline std::size_t pieces(std::size_t size) { return (size + piece - 1) / piece; }
+
+template <class T>
+double sum_of_squares(std::span<T> values, int threads) {
+  std::vector<double> sums(pieces(values.size()));
+  parallel_for(threads, sums.size(), [&](std::size_t k) {
+    const std::size_t at = k * piece;
+    sums[k] = sum_of_squares(std::min(piece, values.size() - at), values.data() + at);
+  });
+  double sum = 0;
+  for (const double s : sums) sum += s;
+  return sum;
+}
 
 /// The state that an optimiser keeps for one tensor.
 template <class T>
@@ -36,7 +54,11 @@ class Optimizer {
     const AdamStep<T> adam{static_cast<T>(scale),          static_cast<T>(s.beta_1),
                            static_cast<T>(s.beta_2),       static_cast<T>(lr * c2 / c1),
                            static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
-    adam_step(adam, values.size(), values.data(), gradient.data(), first_.data(), second_.data());
+    parallel_for(s.threads, pieces(values.size()), [&](std::size_t k) {
+      const std::size_t at = k * piece, size = std::min(piece, values.size() - at);
+      adam_step(adam, size, values.data() + at, gradient.data() + at, first_.data() + at,
+                second_.data() + at);
+    });
   }
 
  private:

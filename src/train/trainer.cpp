@@ -167,7 +167,7 @@ struct Trainer<Real>::Impl {
   double gradient_norm() {
     double sum = 0;
     for_each_trainable(network, gradients, settings.trainable, [&](auto, auto gradient) {
-      sum += sum_of_squares(gradient.size(), gradient.data());
+      sum += sum_of_squares(gradient, settings.threads);
     });
     return std::sqrt(sum);
   }
