@@ -54,7 +54,10 @@ Command add_bench(CLI::App& app) {
   add_value<int>(app, "--threads", "0: all cores (default 1)",
                  [o](auto v) { o->settings.train.threads = v; });
   add_value<std::size_t>(app, "--batch", "samples of a minibatch (default 256, yinyang 32)",
-                         [o](auto v) { o->settings.train.batch = v; });
+                         [o](auto v) {
+                           if (v == 0) throw InvalidInput("--batch is 0; expected at least 1");
+                           o->settings.train.batch = v;
+                         });
   add_value<std::string>(app, "--precision", "float32 (default) or float64",
                          [o](auto v) { o->settings.precision = v; });
   add_value<std::vector<std::size_t>>(app, "--hidden", "neurons of each hidden layer",

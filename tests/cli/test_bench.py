@@ -50,6 +50,7 @@ def test_a_table_for_people(saltus):
         (("synthetic", "--stretch", "0.5"), ["--stretch", "0.5"]),
         (("yinyang", "--precision", "float16"), ["precision", "float16"]),
         (("recurrent", "--delay", "nan"), ["recurrent_delay", "nan"]),
+        (("recurrent", "--batch", "0"), ["--batch is 0"]),
     ],
 )
 def test_wrong_arguments(saltus, arguments, says):
