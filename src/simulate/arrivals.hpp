@@ -103,14 +103,11 @@ class Arrivals {
   void clear() {
     list.clear();
     cells_.clear();
-    sources_ = 0;
-    sorted_ = true;
   }
 
-  /// Adds the spikes of one projection, as seen by `column`.
+  /// Adds the spikes of one projection, as seen by `column`, and keeps the list in order.
   void add(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
            std::size_t post, SampleSpikes spikes, std::size_t column) {
-    sorted_ = sorted_ && ++sources_ == 1 && projection.delay.kind <= Delay::Kind::common;
     const std::size_t first = list.size();
     list.resize(first + spikes.times.size());
     for (std::size_t k = 0; k < spikes.times.size(); ++k) {
@@ -119,11 +116,13 @@ class Arrivals {
                          rows[static_cast<std::size_t>(pre)], pre, number,
                          static_cast<std::int32_t>(k)};
     }
+    const auto added = list.begin() + static_cast<std::ptrdiff_t>(first);
+    if (projection.delay.kind > Delay::Kind::common) std::sort(added, list.end(), in_order);
+    if (first > 0) std::inplace_merge(list.begin(), added, list.end(), in_order);
   }
 
-  /// Puts the list in order, drops what arrives at `end` or later, finds the groups.
+  /// Drops what arrives at `end` or later, finds the groups.
   void finish(double end) {
-    if (!sorted_) std::sort(list.begin(), list.end(), earlier<Real>);
     while (!list.empty() && list.back().time >= end) list.pop_back();
     groups.clear();
     times.clear();
@@ -156,8 +155,9 @@ class Arrivals {
   std::vector<double> gaps_;         // between groups; scratch
   std::vector<std::int32_t> cells_;  // [cell + 1] its first group; empty without an index
   double cell_scale_ = 0;            // cells per second
-  int sources_ = 0;
-  bool sorted_ = true;
+  static constexpr auto in_order = [](const Arrival<Real>& a, const Arrival<Real>& b) {
+    return earlier(a, b);
+  };
 };
 
 }  // namespace saltus
