@@ -214,9 +214,10 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         if (!in_vectors && !own.empty()) reader.read(n, own, timeline.of(j), j);
         if (pass.ghosts && (*pass.ghosts)[s][population].any(j)) {
           const SampleGhosts<Real>& ghosts = (*pass.ghosts)[s][population];
-          for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
-            if (in_vectors || !terms::ghost_free_synapses) break;  // part of the entries
-            reader.read(n, piece.segments(), timeline.of(j), j);
+          if (!in_vectors && terms::ghost_free_synapses) {  // in vectors: part of the entries
+            for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
+              reader.read(n, piece.segments(), timeline.of(j), j);
+            }
           }
           read_ghosts(ghosts, n, timeline.of(j), j, reader);
         }

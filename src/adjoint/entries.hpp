@@ -55,9 +55,8 @@ template <class Real>
 class EntryFinder {
  public:
   /// @param segments, arrivals  of one sample of a population in step
-  /// @param free  pieces behind spikes, by neuron. What is read off lambda is linear in it: they
-  /// are
-  ///              added to the lambda of their neurons
+  /// @param free  pieces behind spikes, by neuron; they are added to the lambda of their neurons:
+  ///              what is read off lambda is linear in it
   void find(const neuron::TimeConstants& tc, const Segments<Real>& segments,
             const Arrivals<Real>& arrivals, std::span<const FreePiece<Real>> free,
             Entries<Real>& out) {

@@ -14,6 +14,13 @@
 
 namespace saltus {
 
+/// V and I of several neurons over an interval, in arrays filled up to whole vectors.
+template <class Real>
+struct Stretch {
+  Real *v, *i, *v_end, *i_before;
+  std::size_t count;
+};
+
 template <class Real>
 class FreeCourses {
  public:
@@ -26,6 +33,7 @@ class FreeCourses {
   std::vector<std::size_t> id;
 
   std::size_t count() const { return id.size(); }
+  Stretch<Real> stretch() { return {v.data(), i.data(), v_end.data(), i_before.data(), count()}; }
   /// Before another population: the lanes of a vector that hold no course read the row of weights
   /// too, at a number that must be one of its own.
   void clear() {
@@ -80,8 +88,8 @@ void await(FreeCourses<float>& courses, const neuron::Decay<float>& d,
 void await(FreeCourses<double>& courses, const neuron::Decay<double>& d,
            std::vector<std::int32_t>& found);
 
-/// Then takes all to the end of the interval.
-void to_the_end(FreeCourses<float>& courses, const neuron::Decay<float>& d);
-void to_the_end(FreeCourses<double>& courses, const neuron::Decay<double>& d);
+/// Then takes all to the end of the interval: V is known there.
+void to_the_end(const Stretch<float>& stretch, const neuron::Decay<float>& d);
+void to_the_end(const Stretch<double>& stretch, const neuron::Decay<double>& d);
 
 }  // namespace saltus

@@ -66,17 +66,14 @@ void look(FreeCourses<Real>& c, const neuron::Decay<Real>& d, std::vector<std::i
 }
 
 template <class Real>
-void end(FreeCourses<Real>& c, const neuron::Decay<Real>& d) {
+void end(const Stretch<Real>& s, const neuron::Decay<Real>& d) {
   const Tag<Real> tag;
   const auto syn = hn::Set(tag, d.syn);
-  Real *const v_of = c.v.data(), *const i_of = c.i.data(), *const before_of = c.i_before.data();
-  const Real* const end_of = c.v_end.data();
-  const std::size_t lanes = hn::Lanes(tag), count = c.count();
-  for (std::size_t at = 0; at < count; at += lanes) {
-    hn::StoreU(hn::LoadU(tag, end_of + at), tag, v_of + at);
-    const auto i = hn::Mul(hn::LoadU(tag, i_of + at), syn);
-    hn::StoreU(i, tag, i_of + at);
-    hn::StoreU(i, tag, before_of + at);
+  for (std::size_t at = 0; at < s.count; at += hn::Lanes(tag)) {
+    const auto i = hn::Mul(hn::LoadU(tag, s.i + at), syn);
+    hn::StoreU(hn::LoadU(tag, s.v_end + at), tag, s.v + at);
+    hn::StoreU(i, tag, s.i + at);
+    hn::StoreU(i, tag, s.i_before + at);
   }
 }
 
@@ -98,8 +95,8 @@ void await_double(FreeCourses<double>& c, const neuron::Decay<double>& d,
                   std::vector<std::int32_t>& found) {
   look<false>(c, d, found);
 }
-void end_float(FreeCourses<float>& c, const neuron::Decay<float>& d) { end(c, d); }
-void end_double(FreeCourses<double>& c, const neuron::Decay<double>& d) { end(c, d); }
+void end_float(const Stretch<float>& s, const neuron::Decay<float>& d) { end(s, d); }
+void end_double(const Stretch<double>& s, const neuron::Decay<double>& d) { end(s, d); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -140,11 +137,11 @@ void await(FreeCourses<double>& courses, const neuron::Decay<double>& d,
            std::vector<std::int32_t>& found) {
   HWY_DYNAMIC_DISPATCH(await_double)(courses, d, found);
 }
-void to_the_end(FreeCourses<float>& courses, const neuron::Decay<float>& d) {
-  HWY_DYNAMIC_DISPATCH(end_float)(courses, d);
+void to_the_end(const Stretch<float>& stretch, const neuron::Decay<float>& d) {
+  HWY_DYNAMIC_DISPATCH(end_float)(stretch, d);
 }
-void to_the_end(FreeCourses<double>& courses, const neuron::Decay<double>& d) {
-  HWY_DYNAMIC_DISPATCH(end_double)(courses, d);
+void to_the_end(const Stretch<double>& stretch, const neuron::Decay<double>& d) {
+  HWY_DYNAMIC_DISPATCH(end_double)(stretch, d);
 }
 
 }  // namespace saltus

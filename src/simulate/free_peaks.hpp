@@ -58,6 +58,15 @@ double rise_after(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, st
   return later;
 }
 
+/// The peak of a climb in this piece; at the end of the sample V may still rise.
+template <class Real>
+LocalMaximum<Real> peak_in(const neuron::Lif<Real>& n, const Piece<Real>& p,
+                           LocalMaxima<Real>& maxima, double end) {
+  const LocalMaximum<Real> m = maxima.in(n, p);
+  if (m.found() || p.t1 < end || p.t1 == infinity) return m;
+  return {p.t1, Place::end, p.v_end, maxima.current};
+}
+
 /// @param highest  peaks above this do not matter
 template <class Real>
 FreePeak<Real> free_peak(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::size_t j,
@@ -65,14 +74,8 @@ FreePeak<Real> free_peak(const neuron::Lif<Real>& n, const Arrivals<Real>& arriv
   FreeCourse<Real> free(n, arrivals, j, spike, threshold, current, end);
   LocalMaxima<Real> maxima{true, current};
   LocalMaximum<Real> m;
-  bool far = false;
-  while (!free.done() && !m.found() && !far) {
-    free.step(infinity, [&](const Piece<Real>& p) {
-      m = maxima.in(n, p);
-      if (m.found()) return;
-      far = p.v_end > highest;
-      if (!far && p.t1 >= end && p.t1 < infinity) m = {p.t1, Place::end, p.v_end, maxima.current};
-    });
+  while (!free.done() && !m.found() && !(free.v() > highest)) {
+    free.step(infinity, [&](const Piece<Real>& p) { m = peak_in(n, p, maxima, end); });
   }
   if (!m.found() || m.height > highest) return {};
   return {m, rise_after(n, arrivals, j, m, end)};
@@ -146,7 +149,7 @@ class FreePeaks {
       peaks_[waiting_.id[at]].later = later;
       waiting_.remove(at);
     }
-    to_the_end(waiting_, in.decay);
+    to_the_end(waiting_.stretch(), in.decay);
   }
 
   void climb(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, const Interval& in,
@@ -164,14 +167,10 @@ class FreePeaks {
       const Piece<Real> p = piece(climbing_, at, in);
       const Real highest = climbing_.level[at];
       LocalMaxima<Real> maxima{true, climbing_.i_before[at]};
-      if (!look(n, arrivals, j, spike, p, maxima, highest, end) && !in.last) {
-        // Flat but for rounding: no peak was found where V no longer rises.
-        peaks_[spike] = free_peak(n, arrivals, j, spiked.spikes.times[spike],
-                                  spiked.threshold(spike, n), spiked.currents[spike], highest, end);
-      }
+      look(n, arrivals, j, spiked, spike, p, maxima, highest, end);
       climbing_.remove(at);
     }
-    to_the_end(climbing_, in.decay);
+    to_the_end(climbing_.stretch(), in.decay);
   }
 
   // The course behind a spike in this interval, to its end.
@@ -189,26 +188,24 @@ class FreePeaks {
     const auto d = neuron::decay<Real>(n.tc, in.to - time);
     const Piece<Real> p{time, in.to, v, i, false, d, neuron::membrane_after(n, v, i, d)};
     LocalMaxima<Real> maxima{true, i};
-    if (look(n, arrivals, j, spike, p, maxima, highest, end) || in.last) return;
-    if (!maxima.rising) {
-      peaks_[spike] = free_peak(n, arrivals, j, time, v, i, highest, end);
-      return;
-    }
+    if (look(n, arrivals, j, spiked, spike, p, maxima, highest, end) || in.last) return;
     climbing_.add(spike, j, n.bias, p.v_end, i * d.syn, highest);
   }
 
   // Does the climb end in this piece, at a peak or above all that matters?
   bool look(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::size_t j,
-            std::size_t spike, const Piece<Real>& p, LocalMaxima<Real>& maxima, Real highest,
-            double end) {
-    LocalMaximum<Real> m = maxima.in(n, p);
-    if (!m.found()) {
-      if (p.v_end > highest) return true;
-      if (!(p.t1 >= end && p.t1 < infinity)) return false;
-      m = {p.t1, Place::end, p.v_end, maxima.current};
-    }
-    if (m.height > highest) return true;
+            const Spiked<Real>& spiked, std::size_t spike, const Piece<Real>& p,
+            LocalMaxima<Real>& maxima, Real highest, double end) {
+    const LocalMaximum<Real> m = peak_in(n, p, maxima, end);
+    if ((m.found() ? m.height : p.v_end) > highest) return true;
     FreePeak<Real>& found = peaks_[spike];
+    if (!m.found()) {
+      if (maxima.rising) return false;
+      // Flat but for rounding: no peak was found where V no longer rises.
+      found = free_peak(n, arrivals, j, spiked.spikes.times[spike], spiked.threshold(spike, n),
+                        spiked.currents[spike], highest, end);
+      return true;
+    }
     found.peak = m;
     if (p.t1 >= end || m.time >= p.t1) {
       found.later = rise_after(n, arrivals, j, m, end);

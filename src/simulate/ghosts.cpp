@@ -270,7 +270,7 @@ class SideBySide {
         l.fresh[j] = finder.fresh();
         l.rises[j] = finder.rising();
       }
-      to_the_end(l, d);
+      to_the_end(l.stretch(), d);
       for (const auto& [j, current] : late_) l.i[j] = l.i_before[j] = current;
       late_.clear();
       if (last) break;

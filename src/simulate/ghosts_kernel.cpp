@@ -47,18 +47,6 @@ void look(GhostLayer<Real>& l, const neuron::Decay<Real>& d, bool any,
 }
 
 template <class Real>
-void end(GhostLayer<Real>& layer, const neuron::Decay<Real>& d) {
-  const hn::CappedTag<Real, widest_vector> tag;
-  const auto syn = hn::Set(tag, d.syn);
-  for (std::size_t j = 0; j < layer.count(); j += hn::Lanes(tag)) {
-    const auto i = hn::Mul(hn::LoadU(tag, layer.i + j), syn);
-    hn::StoreU(hn::LoadU(tag, layer.v_end + j), tag, layer.v + j);
-    hn::StoreU(i, tag, layer.i + j);
-    hn::StoreU(i, tag, layer.i_before + j);
-  }
-}
-
-template <class Real>
 void add_row(GhostLayer<Real>& layer, const Real* row, std::size_t size) {
   const hn::CappedTag<Real, widest_vector> tag;
   const std::size_t lanes = hn::Lanes(tag);
@@ -83,8 +71,6 @@ void add_float(GhostLayer<float>& layer, const float* row, std::size_t size) {
 void add_double(GhostLayer<double>& layer, const double* row, std::size_t size) {
   add_row(layer, row, size);
 }
-void end_float(GhostLayer<float>& layer, const neuron::Decay<float>& d) { end(layer, d); }
-void end_double(GhostLayer<double>& layer, const neuron::Decay<double>& d) { end(layer, d); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -98,8 +84,6 @@ HWY_EXPORT(look_float);
 HWY_EXPORT(look_double);
 HWY_EXPORT(add_float);
 HWY_EXPORT(add_double);
-HWY_EXPORT(end_float);
-HWY_EXPORT(end_double);
 
 void look_closer(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool any,
                  std::vector<std::int32_t>& look) {
@@ -114,12 +98,6 @@ void arrive(GhostLayer<float>& layer, const float* row, std::size_t size) {
 }
 void arrive(GhostLayer<double>& layer, const double* row, std::size_t size) {
   HWY_DYNAMIC_DISPATCH(add_double)(layer, row, size);
-}
-void to_the_end(GhostLayer<float>& layer, const neuron::Decay<float>& d) {
-  HWY_DYNAMIC_DISPATCH(end_float)(layer, d);
-}
-void to_the_end(GhostLayer<double>& layer, const neuron::Decay<double>& d) {
-  HWY_DYNAMIC_DISPATCH(end_double)(layer, d);
 }
 
 }  // namespace saltus

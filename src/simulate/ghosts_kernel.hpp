@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "neuron/decay.hpp"
+#include "simulate/free_courses.hpp"
 #include "simulate/plan.hpp"
 
 namespace saltus {
@@ -37,6 +38,7 @@ class GhostLayer {
     std::fill(bar + size, bar + stride, std::numeric_limits<Real>::infinity());
   }
   std::size_t count() const { return count_; }
+  Stretch<Real> stretch() const { return {v, i, v_end, i_before, count_}; }
 
  private:
   std::vector<Real> memory_;
@@ -55,9 +57,5 @@ void look_closer(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool
 /// Adds the weights that arrive to I.
 void arrive(GhostLayer<float>& layer, const float* row, std::size_t size);
 void arrive(GhostLayer<double>& layer, const double* row, std::size_t size);
-
-/// Then takes all to the end of the interval.
-void to_the_end(GhostLayer<float>& layer, const neuron::Decay<float>& d);
-void to_the_end(GhostLayer<double>& layer, const neuron::Decay<double>& d);
 
 }  // namespace saltus
