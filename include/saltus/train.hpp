@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "saltus/data.hpp"
+#include "saltus/ghosts.hpp"
 #include "saltus/loss.hpp"
 #include "saltus/network.hpp"
 #include "saltus/simulate.hpp"
@@ -26,6 +27,8 @@ OptimizerKind optimizer_kind(std::string_view name);
 ScheduleKind schedule_kind(std::string_view name);
 std::string_view to_string(OptimizerKind kind);
 std::string_view to_string(ScheduleKind kind);
+ThresholdReading threshold_reading(std::string_view name);  ///< @throws InvalidInput  likewise
+std::string_view to_string(ThresholdReading reading);
 
 struct TrainSettings {
   int epochs = 100;
@@ -58,6 +61,9 @@ struct TrainSettings {
   double smooth_threshold = 0;
   double smooth_decay = 0.8;
   double smooth_end = 0.01;
+  /// Fixed: the gradient thinks of the noise, the forward pass does not. Sampled: every neuron of
+  /// every sample draws its threshold, anew after each of its spikes and in each minibatch.
+  ThresholdReading smooth_reading = ThresholdReading::fixed;
 
   /// No step goes further than this many times the distance at which, to first order, the first
   /// spike of its minibatch appears or vanishes (saltus/margin.hpp). Costs two simulations and two

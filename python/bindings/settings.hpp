@@ -74,6 +74,9 @@ inline TrainSettings train_settings(const nb::dict& given) {
   read(given, "smooth_threshold", s.smooth_threshold);
   read(given, "smooth_decay", s.smooth_decay);
   read(given, "smooth_end", s.smooth_end);
+  if (given.contains("smooth_reading")) {
+    s.smooth_reading = threshold_reading(nb::cast<std::string>(given["smooth_reading"]));
+  }
   read(given, "step_limit", s.step_limit);
   read(given, "trainable", s.trainable);
   return s;

@@ -19,6 +19,7 @@ from ._network import Network
 from ._optim import Adam, Exponential, Optimizer, Schedule
 from ._progress import Progress
 from ._record import _core_type
+from ._smoothing import Thresholds
 from ._threads import thread_count
 from .data._labelled import LabelledSpikes
 
@@ -208,6 +209,7 @@ def fit(
     smooth_threshold: float = 0.0,
     smooth_decay: float = 0.8,
     smooth_end: float = 0.01,
+    smooth_reading: Thresholds = "fixed",
     step_limit: float = 0.0,
     callbacks: Iterable[Callback] = (),
     progress: bool = True,
@@ -257,12 +259,15 @@ def fit(
         0: off.
     smooth_threshold : float
         Standard deviation of noise that thresholds are thought to have in the first epoch, in units
-        of V: the gradient then sees spikes appear and vanish (`Smoothing`, docs/ghosts.md; fixed
-        thresholds, differences of the first order). 0: off.
+        of V: the gradient then sees spikes appear and vanish (`Smoothing`, docs/ghosts.md;
+        differences of the first order). 0: off.
     smooth_decay : float
         The factor of that from epoch to epoch; above 0, at most 1.
     smooth_end : float
         Below this it is 0: the exact gradient, to the last bit.
+    smooth_reading : {"fixed", "sampled"}
+        While training, neurons spike at their mean thresholds; or at thresholds that each draws
+        from the noise, anew after each of its spikes and in each minibatch.
     step_limit : float
         No step goes further than this many times the distance at which, to first order, the first
         spike of its minibatch appears or vanishes. Costs two simulations and two searches for near
@@ -306,6 +311,7 @@ def fit(
         "smooth_threshold": float(smooth_threshold),
         "smooth_decay": float(smooth_decay),
         "smooth_end": float(smooth_end),
+        "smooth_reading": smooth_reading,
         "step_limit": float(step_limit),
     }
     _core.check_settings(settings)

@@ -249,8 +249,9 @@ class PythonLoop:
         for first in range(0, len(order), settings["batch"]):
             part = data[order[first : first + settings["batch"]]]
             part = _drop(part, settings["input_dropout"], rng)
-            record, result = self._forward(part)
-            ghosts = self._find_ghosts(record, part.labels, sigma) if sigma > 0 else None
+            smoothing = self._smoothing(sigma, rng) if sigma > 0 else None
+            record, result = self._forward(part, smoothing)
+            ghosts = self._find_ghosts(record, part.labels, smoothing) if smoothing else None
             gradients = self._gradients(record, result, ghosts)
             norm = _norm(gradients)
             if ghosts is not None:
@@ -297,12 +298,20 @@ class PythonLoop:
     def sync(self) -> None:
         """Do nothing: the loop works on the user's network."""
 
-    def _forward(self, part: LabelledSpikes) -> tuple[Record, LossResult]:
+    def _smoothing(self, sigma: float, rng: np.random.Generator) -> Smoothing:
+        if self._setup.settings["smooth_reading"] == "fixed":
+            return Smoothing(sigma)
+        return Smoothing(sigma, thresholds="sampled", seed=int(rng.integers(2**31)))
+
+    def _forward(
+        self, part: LabelledSpikes, smoothing: Smoothing | None = None
+    ) -> tuple[Record, LossResult]:
         setup = self._setup
         record = simulate(
             setup.network,
             {setup.input: part.spikes},
             setup.t_end,
+            smoothing=smoothing,
             dtype=setup.dtype,
             threads=setup.settings["threads"],
         )
@@ -322,12 +331,14 @@ class PythonLoop:
         )
         return {name: gradients[name] for name in setup.trained}
 
-    def _find_ghosts(self, record: Record, labels: NDArray[np.int32], sigma: float) -> Ghosts:
+    def _find_ghosts(
+        self, record: Record, labels: NDArray[np.int32], smoothing: Smoothing
+    ) -> Ghosts:
         setup = self._setup
         return find_ghosts(
             setup.network,
             record,
-            Smoothing(sigma),
+            smoothing,
             loss=setup.loss,
             labels=labels,
             threads=setup.settings["threads"],

@@ -177,6 +177,11 @@ void add_options(CLI::App& app, Options& o) {
   option<double>(app, o, "--smooth-end", "below this it is 0 (default 0.01)", [](S& s, auto v) {
     s.train.smooth_end = v;
   })->group(optimiser);
+  option<std::string>(app, o, "--smooth-reading",
+                      "fixed (default): neurons spike at their mean thresholds; sampled: at "
+                      "thresholds drawn from the noise",
+                      [](S& s, auto v) { s.train.smooth_reading = threshold_reading(v); })
+      ->group(optimiser);
   option<double>(app, o, "--step-limit",
                  "longest step, in units of the distance at which the first spike of the minibatch "
                  "appears or vanishes; 0: no limit",

@@ -9,6 +9,7 @@
 #include "saltus/simulate.hpp"
 #include "simulate/pack.hpp"
 #include "simulate/plan.hpp"
+#include "simulate/thresholds.hpp"
 #include "simulate/timeline.hpp"
 
 namespace saltus {
@@ -25,6 +26,10 @@ struct ForwardMemory {
 template <class Real>
 void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
               ForwardMemory<Real>& memory, Record<Real>& out);
+/// At thresholds of its own for each neuron, sample and spike; the record then holds them.
+template <class Real>
+void simulate(const Plan<Real>& plan, const Inputs& inputs, const Thresholds& thresholds,
+              int threads, ForwardMemory<Real>& memory, Record<Real>& out);
 template <class Real>
 Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads);
 

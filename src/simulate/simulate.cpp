@@ -17,7 +17,7 @@ void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
   if (run.plan.network->populations()[plan.component.populations[0]].model == Model::li) return;
   if (plan.way == Way::sweep) {
     run_sweep(run, plan.component.populations[0]);
-  } else if (plan.way == Way::windows &&
+  } else if (plan.way == Way::windows && !run.thresholds &&
              (run.end() / plan.component.shortest_delay < most_windows || !plan.component.cyclic)) {
     run_windows(run, plan.component);
   } else {
@@ -26,14 +26,14 @@ void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
 }
 
 template <class Real>
-void run_samples(const Plan<Real>& plan, const Inputs& inputs, int threads,
-                 SampleRecords<Real>& samples, Timelines<Real>* timelines) {
+void run_samples(const Plan<Real>& plan, const Inputs& inputs, const Thresholds* thresholds,
+                 int threads, SampleRecords<Real>& samples, Timelines<Real>* timelines) {
   samples.resize(inputs.samples());
   parallel_for(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
     samples[s].resize(plan.populations.size());
     for (SampleRecord<Real>& record : samples[s]) record.clear();
-    SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines};
+    SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines, thresholds};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
   });
 }
@@ -44,14 +44,23 @@ template <class Real>
 void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
               ForwardMemory<Real>& memory, Record<Real>& out) {
   memory.timelines.start(plan.populations.size(), inputs.samples());
-  run_samples(plan, inputs, threads, memory.samples, &memory.timelines);
+  run_samples(plan, inputs, nullptr, threads, memory.samples, &memory.timelines);
   pack(plan, memory.samples, threads, out);
+}
+
+template <class Real>
+void simulate(const Plan<Real>& plan, const Inputs& inputs, const Thresholds& thresholds,
+              int threads, ForwardMemory<Real>& memory, Record<Real>& out) {
+  memory.timelines.start(plan.populations.size(), inputs.samples());
+  run_samples(plan, inputs, &thresholds, threads, memory.samples, &memory.timelines);
+  pack(plan, memory.samples, threads, out);
+  note_thresholds(plan, thresholds, out);
 }
 
 template <class Real>
 Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads) {
   SampleRecords<Real> samples;
-  run_samples<Real>(plan, inputs, threads, samples, nullptr);
+  run_samples<Real>(plan, inputs, nullptr, threads, samples, nullptr);
   Record<Real> record;
   pack(plan, samples, threads, record);
   return record;
@@ -69,6 +78,10 @@ template void simulate(const Plan<float>&, const Inputs&, int, ForwardMemory<flo
                        Record<float>&);
 template void simulate(const Plan<double>&, const Inputs&, int, ForwardMemory<double>&,
                        Record<double>&);
+template void simulate(const Plan<float>&, const Inputs&, const Thresholds&, int,
+                       ForwardMemory<float>&, Record<float>&);
+template void simulate(const Plan<double>&, const Inputs&, const Thresholds&, int,
+                       ForwardMemory<double>&, Record<double>&);
 template Record<float> simulate(const Plan<float>&, const Inputs&, int);
 template Record<double> simulate(const Plan<double>&, const Inputs&, int);
 template Record<float> simulate(const Network<float>&, const Inputs&, const Options&);

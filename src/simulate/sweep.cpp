@@ -9,6 +9,8 @@
 //
 // Where all neurons see the same arrivals and decay alike they go side by side, in vectors:
 // simulate/layer_kernel.cpp.
+#include <optional>
+
 #include "neuron/lif.hpp"
 #include "simulate/sort_by_time.hpp"
 #include "simulate/ways.hpp"
@@ -20,15 +22,21 @@ template <class Real>
 struct Sink {
   std::vector<RecordedSpike<Real>>& spikes;
   std::int32_t neuron;
+  AtThresholds<Real>* at_thresholds;  // null: at its mean
 
-  void spike(double time, Real current) { spikes.push_back({time, neuron, current}); }
+  void spike(double time, Real current) {
+    spikes.push_back({time, neuron, current});
+    // `advance` goes on with the neuron that this changes.
+    if (at_thresholds) at_thresholds->next(static_cast<std::size_t>(neuron));
+  }
   void release(Real current) { spikes.back().release_current = current; }
 };
 
 template <class Real>
 void sweep_neuron(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::size_t j,
-                  double end, std::vector<RecordedSpike<Real>>& spikes) {
-  Sink<Real> sink{spikes, static_cast<std::int32_t>(j)};
+                  double end, AtThresholds<Real>* at_thresholds,
+                  std::vector<RecordedSpike<Real>>& spikes) {
+  Sink<Real> sink{spikes, static_cast<std::int32_t>(j), at_thresholds};
   neuron::State<Real> state{n.v_initial, n.i_initial};
   double t = 0;
   const std::size_t groups = arrivals.group_count();
@@ -53,12 +61,18 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
       run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); },
       run.timelines ? &run.timelines->at(population, run.sample) : nullptr);
   ws.spikes.clear();
-  if (run.plan.side_by_side(population)) {
+  std::optional<AtThresholds<Real>> own;
+  if (run.thresholds) {
+    own.emplace(*run.thresholds, population, run.sample, size,
+                [&](std::size_t j) { return plan.neuron(j); });
+  }
+  if (run.plan.side_by_side(population) && !own) {
     ws.layer.start(plan, size);
     sweep_in_vectors(plan, ws.layer, ws.timeline.of(0), 0, end, ws.spikes);
   } else {
     for (std::size_t j = 0; j < size; ++j) {
-      sweep_neuron(plan.neuron(j), ws.timeline.of(j), j, end, ws.spikes);
+      const neuron::Lif<Real>& n = own ? (*own)[j] : plan.neuron(j);
+      sweep_neuron(n, ws.timeline.of(j), j, end, own ? &*own : nullptr, ws.spikes);
     }
   }
   sort_by_time(ws.spikes);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "neuron/lif.hpp"
+#include "simulate/plan.hpp"
 #include "simulate/threshold_noise.hpp"
 
 namespace saltus {
@@ -52,7 +53,7 @@ class AtThresholds {
     for (std::size_t j = 0; j < size; ++j) set(j);
   }
   const neuron::Lif<Real>& operator[](std::size_t j) const { return neurons_[j]; }
-  /// Neuron j has spiked.
+  /// Neuron j has spiked: (*this)[j] changes in place.
   void next(std::size_t j) {
     ++segments_[j];
     set(j);
@@ -72,5 +73,13 @@ class AtThresholds {
     neurons_[j].just_below_theta = std::nextafter(theta, -std::numeric_limits<Real>::infinity());
   }
 };
+
+/// @throws InvalidInput  a draw could lie below V(0) or V_reset
+template <class Real>
+void check_room(const Network<Real>& network, const Smoothing& smoothing);
+
+/// Leaves in the record at which threshold each spike was fired.
+template <class Real>
+void note_thresholds(const Plan<Real>& plan, const Thresholds& thresholds, Record<Real>& record);
 
 }  // namespace saltus

@@ -72,6 +72,7 @@ void for_each_field(Settings& s, Visit&& visit) {
   visit("smooth_threshold", s.train.smooth_threshold);
   visit("smooth_decay", s.train.smooth_decay);
   visit("smooth_end", s.train.smooth_end);
+  visit("smooth_reading", s.train.smooth_reading);
   visit("step_limit", s.train.step_limit);
   visit("trainable", s.train.trainable);
 }
@@ -90,6 +91,7 @@ struct Writer {
   void operator()(const char* name, LossKind kind) { out[name] = to_string(kind); }
   void operator()(const char* name, OptimizerKind kind) { out[name] = to_string(kind); }
   void operator()(const char* name, ScheduleKind kind) { out[name] = to_string(kind); }
+  void operator()(const char* name, ThresholdReading reading) { out[name] = to_string(reading); }
   template <class T>
   void operator()(const char* name, const T& value) {
     out[name] = value;
@@ -158,6 +160,9 @@ struct Reader {
   static LossKind kind(const std::string& name, LossKind) { return loss_kind(name); }
   static OptimizerKind kind(const std::string& name, OptimizerKind) { return optimizer_kind(name); }
   static ScheduleKind kind(const std::string& name, ScheduleKind) { return schedule_kind(name); }
+  static ThresholdReading kind(const std::string& name, ThresholdReading) {
+    return threshold_reading(name);
+  }
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ constexpr Name<OptimizerKind> optimizers[] = {
 constexpr Name<ScheduleKind> schedules[] = {{ScheduleKind::constant, "constant"},
                                             {ScheduleKind::exponential, "exponential"},
                                             {ScheduleKind::cosine, "cosine"}};
+constexpr Name<ThresholdReading> readings[] = {{ThresholdReading::fixed, "fixed"},
+                                               {ThresholdReading::sampled, "sampled"}};
 
 template <class Kind, std::size_t N>
 Kind find(const Name<Kind> (&names)[N], std::string_view what, std::string_view wanted) {
@@ -92,6 +94,10 @@ OptimizerKind optimizer_kind(std::string_view name) { return find(optimizers, "o
 ScheduleKind schedule_kind(std::string_view name) { return find(schedules, "schedule", name); }
 std::string_view to_string(OptimizerKind kind) { return find(optimizers, kind); }
 std::string_view to_string(ScheduleKind kind) { return find(schedules, kind); }
+ThresholdReading threshold_reading(std::string_view name) {
+  return find(readings, "reading of thresholds", name);
+}
+std::string_view to_string(ThresholdReading reading) { return find(readings, reading); }
 
 double smoothing_sigma(const TrainSettings& s, int epoch) {
   const double sigma = s.smooth_threshold * std::pow(s.smooth_decay, epoch);

@@ -5,8 +5,10 @@
 
 #include "adjoint/run.hpp"
 #include "loss/run.hpp"
+#include "random/random.hpp"
 #include "saltus/train.hpp"
 #include "simulate/ghosts.hpp"
+#include "simulate/run.hpp"
 
 namespace saltus {
 
@@ -14,12 +16,27 @@ template <class Real>
 class Smoother {
  public:
   /// @param epoch  counted from 0
-  Smoother(const TrainSettings& settings, int epoch) {
+  Smoother(const TrainSettings& settings, int epoch)
+      : seeds_(settings.seed, Purpose::thresholds, static_cast<std::uint32_t>(epoch)) {
     ghosts_.smoothing.sigma = smoothing_sigma(settings, epoch);
+    ghosts_.smoothing.thresholds = settings.smooth_reading;
   }
   bool on() const { return ghosts_.smoothing.sigma > 0; }
   double sigma() const { return ghosts_.smoothing.sigma; }
   std::size_t count() const { return count_; }
+
+  /// simulate(), at thresholds drawn anew for this minibatch if they are to be sampled.
+  void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
+                ForwardMemory<Real>& memory, Record<Real>& record) {
+    Smoothing& smoothing = ghosts_.smoothing;
+    if (!on() || smoothing.thresholds == ThresholdReading::fixed) {
+      saltus::simulate(plan, inputs, threads, memory, record);
+      return;
+    }
+    check_room(*plan.network, smoothing);
+    smoothing.seed = seeds_.bits() | std::uint64_t{seeds_.bits()} << 32;
+    saltus::simulate(plan, inputs, Thresholds(smoothing, {}), threads, memory, record);
+  }
 
   /// backward(), of the smoothed loss if smoothing is on.
   void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
@@ -40,6 +57,7 @@ class Smoother {
   }
 
  private:
+  Random seeds_;  // of the draws, minibatch by minibatch
   Ghosts<Real> ghosts_;
   std::size_t count_ = 0;
 };

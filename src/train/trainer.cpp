@@ -42,7 +42,8 @@ class Activity {
   void add(const Network<Real>& network, const Record<Real>& record, std::size_t readout) {
     for (std::size_t p = 0; p < spiked.size(); ++p) {
       const Population& population = network.populations()[p];
-      const SpikeView spikes = record.populations[p].spikes.view();
+      const SpikeRecord<Real>& r = record.populations[p];
+      const SpikeView spikes = r.spikes.view();
       if (p != readout) hidden_spikes += spikes.neurons.size();
       last_.assign(spiked[p].size(), -1);
       for (std::size_t s = 0; s < record.samples; ++s) {
@@ -52,9 +53,10 @@ class Activity {
           const auto n = static_cast<std::size_t>(spikes.neurons[at]);
           spiked[p][n] += last_[n] != sample;
           last_[n] = sample;
-          grazing_spikes += static_cast<double>(record.populations[p].currents[at]) +
-                                population.bias[n] - population.v_threshold[n] <
-                            grazing;
+          const double threshold = r.thresholds.empty() ? population.v_threshold[n]
+                                                        : static_cast<double>(r.thresholds[at]);
+          grazing_spikes +=
+              static_cast<double>(r.currents[at]) + population.bias[n] - threshold < grazing;
         }
       }
     }
@@ -357,7 +359,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     const Inputs inputs{{m.batch.spikes.view()}, ends};
     const Plan<Real> plan(m.network, {}, s.kernel == Kernel::scalar);
     if (first == 0) check(plan, inputs);
-    simulate(plan, inputs, s.threads, m.forward_memory, m.record);
+    smoother.simulate(plan, inputs, s.threads, m.forward_memory, m.record);
     const Record<Real>& record = m.record;
     const auto result = saltus::evaluate(m.loss, plan, inputs, record, m.readout, m.batch.labels,
                                          s.threads, &m.forward_memory.timelines);

@@ -199,6 +199,26 @@ TEST(Thresholds, of_a_record_are_those_that_were_drawn) {
   }
 }
 
+TEST(Thresholds, are_met_at_the_same_times_by_the_sweep_and_the_event_loop) {
+  const Layers<double> l;
+  const auto smoothing = smoothing_of(0.1, ThresholdReading::sampled);
+  Options loop;
+  loop.way = Way::event_loop;
+  const auto a = simulate(l.network, l.inputs(), smoothing);
+  const auto b = simulate(l.network, l.inputs(), smoothing, {}, loop);
+  std::size_t spikes = 0;
+  for (std::size_t p = 0; p < a.populations.size(); ++p) {
+    const auto &one = a.populations[p], &other = b.populations[p];
+    ASSERT_EQ(one.spikes.neurons, other.spikes.neurons);
+    EXPECT_EQ(one.thresholds, other.thresholds);
+    for (std::size_t k = 0; k < one.spikes.times.size(); ++k) {
+      EXPECT_NEAR(one.spikes.times[k], other.spikes.times[k], 1e-12);
+      ++spikes;
+    }
+  }
+  EXPECT_GT(spikes, 200u);
+}
+
 TEST(Thresholds, have_the_noise_that_was_asked_for) {
   const Smoothing smoothing = smoothing_of(0.2);
   const ThresholdNoise noise(smoothing);

@@ -181,6 +181,20 @@ def fit(net, loss, **options):
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["C++", "Python"])
+def test_a_training_at_sampled_thresholds_is_another_and_repeats(native):
+    loss = saltus.FirstSpike()
+    given = loss if native else loss.__call__
+    options = {"smooth_threshold": 0.2, "epochs": 2}
+    losses = []
+    for reading, seed in [("fixed", 1), ("sampled", 1), ("sampled", 1), ("sampled", 2)]:
+        history = fit(quiet_net(), given, smooth_reading=reading, seed=seed, **options)
+        assert history["ghosts_per_sample"][0] > 1
+        losses.append(history["loss"])
+    assert losses[1] == losses[2]
+    assert losses[0] != losses[1] != losses[3]
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["C++", "Python"])
 def test_a_smoothed_training_counts_ghosts_in_and_ends_in_the_exact_gradient(native):
     loss = saltus.FirstSpike()
     given = loss if native else loss.__call__
@@ -263,6 +277,8 @@ def test_what_does_not_fit_together_is_refused():
         (ValueError, "'out' is LI; expected a LIF population",
          lambda: saltus.find_ghosts(net, record, fixed)["out"]),
         (ValueError, "smooth_threshold", lambda: fit(quiet_net(), loss, smooth_threshold=-1)),
+        (ValueError, "no reading of thresholds is called 'drawn'; there are: fixed, sampled",
+         lambda: fit(quiet_net(), loss, smooth_reading="drawn")),
     ]:  # fmt: skip
         with pytest.raises(error, match=message):
             call()

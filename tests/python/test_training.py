@@ -205,7 +205,14 @@ def test_delays_stay_at_least_0_and_input_times_are_left_out():
 # --- fit -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("smooth", [{}, {"smooth_threshold": 0.2, "smooth_decay": 0.5}])
+@pytest.mark.parametrize(
+    "smooth",
+    [
+        {},
+        {"smooth_threshold": 0.2, "smooth_decay": 0.5},
+        {"smooth_threshold": 0.2, "smooth_reading": "sampled"},
+    ],
+)
 def test_fit_has_the_same_bits_as_the_command_line(tmp_path, smooth):
     program = os.environ.get("SALTUS")
     if not program:
