@@ -135,7 +135,7 @@ void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample)
   const Segments<Real>& segments = pass.segments[sample][population];
   pass.start(timeline, population, sample);
   timeline.of(0);
-  if (!pass.in_vectors(population)) return;
+  if (!pass.plan.in_vectors(population)) return;
   Arrivals<Real>& arrivals = pass.timelines.at(population, sample).arrivals;
   if (4 * segments.count() > arrivals.group_count()) arrivals.index();
   std::span<const FreePiece<Real>> free;
@@ -153,7 +153,7 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
   const Maxima<Real>& maxima = pass.errors.maxima[population];
   const std::size_t size = pass.plan.size(population);
   const Tiles tiles(size);
-  const bool in_vectors = pass.in_vectors(population);
+  const bool in_vectors = pass.plan.in_vectors(population);
   std::vector<Partial> partials(tiles.count);
   std::vector<SpikeView> sources;
   for (const std::size_t k : plan.incoming) {
@@ -233,7 +233,7 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
       const Real* from = reader.targets[k].weights;
       auto& all = pass.gradients.weights[k];
       for (std::size_t row = begin; row < all.size(); row += size, from += reader.layout.count()) {
-        for (std::size_t l = 0; l < end - begin; ++l) all[row + l] = from[reader.layout.slot_of(l)];
+        reader.layout.unpack(from, all.data() + row);
       }
     }
   });

@@ -36,10 +36,6 @@ struct Pass {
     if (input >= 0) return inputs.spikes[static_cast<std::size_t>(input)];
     return record.populations[population].spikes.view();
   }
-  /// Are lambda of its neurons read side by side?
-  bool in_vectors(std::size_t population) const {
-    return plan.populations[population].in_step() && !plan.scalar;
-  }
   void start(Timeline<Real>& timeline, std::size_t population, std::size_t sample) const {
     timeline.start(
         plan, population, inputs.end(sample),

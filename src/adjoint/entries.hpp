@@ -66,19 +66,23 @@ class EntryFinder {
     gaps_.clear();
     out.first_.assign(1, 0);
     auto piece = free.begin();
-    for (std::size_t tile = 0; tile < tiles.count; ++tile) {
-      for (std::size_t l = 0; l < tiles.width(tile); ++l) {
-        const std::size_t j = tiles.begin(tile) + l;
-        const auto begin = piece;
-        while (piece != free.end() && piece->neuron == j) ++piece;
-        if (begin == piece) {
-          enter(arrivals, l, segments.of(j));
-        } else {
-          enter(arrivals, l, segments.of(j), {begin, piece});
-        }
+    const auto next = [&](std::size_t j) {
+      const std::size_t with_segments = segments.next(j);
+      return piece == free.end() ? with_segments : std::min(with_segments, piece->neuron);
+    };
+    std::size_t tile = 0;
+    for (std::size_t j = next(0); j < segments.neurons(); j = next(j + 1)) {
+      for (; j >= tiles.begin(tile + 1); ++tile) out.first_.push_back(found_.size());
+      const std::size_t l = j - tiles.begin(tile);
+      const auto begin = piece;
+      while (piece != free.end() && piece->neuron == j) ++piece;
+      if (begin == piece) {
+        enter(arrivals, l, segments.of(j));
+      } else {
+        enter(arrivals, l, segments.of(j), {begin, piece});
       }
-      out.first_.push_back(found_.size());
     }
+    out.first_.resize(tiles.count + 1, found_.size());
     decays_.resize(gaps_.size());
     neuron::decays(tc, gaps_, decays_.data());
     for (std::size_t k = 0; k < parts_.size(); ++k) {
@@ -89,7 +93,7 @@ class EntryFinder {
       entry.source += parts_[k].source;
     }
     out.list_.resize(found_.size());
-    for (std::size_t tile = 0; tile < tiles.count; ++tile) {
+    for (tile = 0; tile < tiles.count; ++tile) {
       sort(arrivals.group_count(), out.first_[tile], out.first_[tile + 1], out.list_);
     }
   }

@@ -128,7 +128,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
                       {},
                       false};
     if (layer.p.ghosts) layer.behind.resize(layer.p.size);
-    layer.side_by_side = layer.p.plan.in_step() && !sample.plan.scalar;
+    layer.side_by_side = sample.plan.in_vectors(population);
     layer.lambda.start(layer.p.size);
     layer.segments.start(layer.p.size);
     layer.held.assign(layer.p.size, false);

@@ -80,6 +80,11 @@ class Segments {
   std::span<const Segment<Real>> of(std::size_t neuron) const {
     return {list_.data() + first_[neuron], first_[neuron + 1] - first_[neuron]};
   }
+  /// The first neuron from j on that has segments; the number of neurons if there is none.
+  std::size_t next(std::size_t j) const {
+    while (j + 1 < first_.size() && first_[j] == first_[j + 1]) ++j;
+    return j;
+  }
 
  private:
   std::vector<Segment<Real>> list_;

@@ -58,9 +58,10 @@ void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
   segments.start(p.size);
   const bool v_counts = !p.errors.samples.empty() || !p.errors.maxima.empty() ||
                         !p.errors.integrals.empty() || p.ghosts;
-  for (std::size_t j = 0; j < p.size; ++j) {
+  // Where V does not count no error reaches a silent neuron: lambda is 0.
+  const auto next = [&](std::size_t j) { return v_counts ? j : own_spikes.next(j); };
+  for (std::size_t j = next(0); j < p.size; j = next(j + 1)) {
     const auto own = own_spikes.of(j);
-    if (own.empty() && !v_counts) continue;  // no error can reach it: lambda is 0
     const neuron::Lif<Real>& n = p.plan.neuron(j);
     const bool has_ghosts = p.ghosts && p.ghosts->any(j);
     behind.clear();

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "neuron/decay_kernel.hpp"
+#include "neuron/power-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus::neuron {
@@ -57,13 +58,7 @@ void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Deca
     if (HWY_UNLIKELY(count < lanes)) std::copy_n(dt.data() + at, count, rest);
     const auto t = hn::LoadU(tag, count < lanes ? rest : dt.data() + at);
     const auto mem = exponential(hn::Neg(hn::Div(t, tau_mem)));
-    const auto square = hn::Mul(mem, mem);
-    auto syn = tc.integer_p == 4 ? hn::Mul(square, square) : one;  // integer_power(mem, p)
-    auto power = mem;
-    for (int n = tc.integer_p == 4 ? 0 : tc.integer_p; n > 0; n >>= 1) {
-      if (n & 1) syn = hn::Mul(syn, power);
-      power = hn::Mul(power, power);
-    }
+    const auto syn = saltus::HWY_NAMESPACE::integer_power(mem, tc.integer_p);
     const auto k = hn::Div(hn::Sub(mem, syn), q);
     const auto slope = hn::Sub(one, hn::Div(hn::Mul(p, k), mem));
     hn::Store(mem, tag, of[0]);

@@ -13,6 +13,7 @@
 #include <bit>
 
 #include "neuron/lif.hpp"
+#include "neuron/power-inl.hpp"
 #include "simulate/layer.hpp"
 #include "simulate/mask-inl.hpp"
 
@@ -35,21 +36,10 @@ class Powers {
         one_(hn::Set(Tag(), Real(1))),
         per_q_(hn::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
 
-  HWY_INLINE V h(V x) const { return hn::Mul(hn::Sub(power(x, p_ - 1), one_), per_q_); }
-  HWY_INLINE V synaptic(V x) const { return power(x, p_); }
+  HWY_INLINE V h(V x) const { return hn::Mul(hn::Sub(integer_power(x, p_ - 1), one_), per_q_); }
+  HWY_INLINE V synaptic(V x) const { return integer_power(x, p_); }
 
  private:
-  // The products of neuron::integer_power. Short cuts for the usual p = 4.
-  HWY_INLINE V power(V x, int n) const {
-    if (n == 3) return hn::Mul(x, hn::Mul(x, x));
-    if (n == 4) return hn::Mul(hn::Mul(x, x), hn::Mul(x, x));
-    V result = one_;
-    for (; n > 0; n >>= 1, x = hn::Mul(x, x)) {
-      if (n & 1) result = hn::Mul(result, x);
-    }
-    return result;
-  }
-
   int p_;
   V one_, per_q_;
 };

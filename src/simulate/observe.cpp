@@ -116,7 +116,7 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
     thread_local std::vector<Highest<Real>> highest;
     highest.clear();
     for (std::size_t j = 0; j < size; ++j) highest.emplace_back(neurons.neuron(j), end);
-    if (plan.scalar || !neurons.in_step()) {
+    if (!plan.in_vectors(population)) {
       for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);

@@ -28,6 +28,11 @@ class OwnSpikes {
   std::span<const std::size_t> of(std::size_t j) const {
     return {order_.data() + first_[j], first_[j + 1] - first_[j]};
   }
+  /// The first neuron from j on that has spikes; the number of neurons if there is none.
+  std::size_t next(std::size_t j) const {
+    while (j + 1 < first_.size() && first_[j] == first_[j + 1]) ++j;
+    return j;
+  }
 
  private:
   std::vector<std::size_t> first_, order_, cursor_;

@@ -64,9 +64,13 @@ struct Plan {
   explicit Plan(const Network<Real>& network, std::optional<Way> force = {}, bool scalar = false);
 
   std::size_t size(std::size_t population) const { return network->populations()[population].size; }
-  /// May its neurons be run in vectors? (simulate/layer.hpp)
+  /// Are its neurons taken together, in vectors?
+  bool in_vectors(std::size_t population) const {
+    return !scalar && populations[population].in_step();
+  }
+  /// Also forwards, through their spikes? (simulate/layer.hpp)
   bool side_by_side(std::size_t population) const {
-    return !scalar && populations[population].in_step() && !populations[population].refractory;
+    return in_vectors(population) && !populations[population].refractory;
   }
   Rows<Real> rows(std::size_t projection) const {
     if (!padded[projection].empty()) return {padded[projection].data(), widest_vector};

@@ -4,6 +4,7 @@
 // smaller than a block leaves slots unused.) The layout is the same on every machine.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -38,6 +39,12 @@ class SlotLayout {
   /// Where vectors of so many lanes end that hold any neuron.
   std::size_t end(std::size_t lanes) const {
     return last_ + (size_ - last_ + overlap_ + lanes - 1) / lanes * lanes;
+  }
+  /// From slots to one number per neuron.
+  template <class Real>
+  void unpack(const Real* slots, Real* numbers) const {
+    std::copy(slots, slots + last_, numbers);
+    std::copy(slots + last_ + overlap_, slots + size_ + overlap_, numbers + last_);
   }
 
  private:

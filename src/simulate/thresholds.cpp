@@ -30,7 +30,8 @@ void check_room(const Network<Real>& network, const Smoothing& smoothing) {
       const double lowest = p.v_threshold[j] - smoothing.range();
       if (lowest > std::max(p.v_reset[j], p.v_initial[j])) continue;
       throw InvalidInput(fmt::format(
-          "sampled thresholds of {}[{}] reach down to {}, where V may start ({} after a spike, {} "
+          "sampled thresholds of {}[{}] reach down to {:.6g}, where V may start ({} after a spike, "
+          "{} "
           "at 0); expected a smaller sigma ({}) or reach ({})",
           p.name, j, lowest, p.v_reset[j], p.v_initial[j], smoothing.sigma, smoothing.reach));
     }
