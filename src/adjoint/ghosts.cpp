@@ -6,7 +6,7 @@
 
 #include "adjoint/accumulate.hpp"
 #include "adjoint/mutations.hpp"
-#include "simulate/free_course.hpp"
+#include "simulate/free_peaks.hpp"
 #include "simulate/parallel.hpp"
 #include "simulate/sort_by_time.hpp"
 #include "simulate/timeline.hpp"
@@ -255,15 +255,13 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
     const auto& free = (*pass.ghosts)[s][population].free;
     if (free.empty()) continue;
     start_timeline(pass.plan, pass.inputs, pass.record, population, s, timeline);
-    const SpikeRecord<Real>& record = pass.record.populations[population];
-    const auto offset = static_cast<std::size_t>(record.spikes.offsets[s]);
+    const Spiked<Real> spiked(pass.record.populations[population], s);
     for (const FreePiece<Real>& piece : free) {
       const auto& n = plan.neuron(piece.neuron);
-      const std::size_t spike = offset + piece.spike;
-      const Real threshold = record.thresholds.empty() ? n.theta : record.thresholds[spike];
       neuron::ParameterIntegrals sum;
-      FreeCourse<Real> course(n, timeline.of(piece.neuron), piece.neuron, piece.from, threshold,
-                              record.currents[spike], pass.inputs.end(s));
+      FreeCourse<Real> course(n, timeline.of(piece.neuron), piece.neuron, piece.from,
+                              spiked.threshold(piece.spike, n), spiked.currents[piece.spike],
+                              pass.inputs.end(s));
       while (course.time() < piece.to) {
         course.step(piece.to, [&](const Piece<Real>& p) {
           const auto lambda = piece.read(n.tc, p.t1);

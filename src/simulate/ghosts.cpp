@@ -184,11 +184,6 @@ class Finder : public ReplayVisitor {
   }
 };
 
-template <class Iterator>
-void sort_by_time(Iterator begin, Iterator end) {
-  std::sort(begin, end, [](const auto& a, const auto& b) { return a.time < b.time; });
-}
-
 // All neurons of a population in one sample, side by side: they see the same arrivals, decay alike
 // and are not refractory. Looked at are only pieces with a spike and those that can rise above the
 // bar, by the bound of docs/theory.md, section 2, and where it matters: V has a local maximum
@@ -280,7 +275,7 @@ class SideBySide {
     for (std::size_t j = 0; j < size; ++j) {
       if (next_group_[j] != arrivals.group_count() + 1) finders[j].skipped(false, 0);
       finders[j].finish();
-      sort_by_time(lists_[j].begin(), lists_[j].end());
+      std::ranges::sort(lists_[j], {}, &Ghost<Real>::time);
       out.insert(out.end(), lists_[j].begin(), lists_[j].end());
     }
   }
@@ -335,7 +330,7 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
                                             nullptr, list);
                         replay(n, arrivals, j, own, times, inputs.end(s), finder);
                         finder.finish();
-                        sort_by_time(list.begin() + first, list.end());
+                        std::ranges::sort(list.begin() + first, list.end(), {}, &Ghost<Real>::time);
                       });
     }
   });
