@@ -27,16 +27,15 @@ bool insert_in_order(std::span<Item> items, std::size_t limit) {
   return true;
 }
 
-/// Puts them into order: earlier(a, b). Those that came out interval by interval are nearly in
-/// order: insertion. Those that came out neuron by neuron: into buckets of equal width, then
-/// insertion within the neighbourhood. About ten times faster than std::sort here.
+/// Puts them into order: earlier(a, b). Few, or nearly in order: insertion. Else into buckets of
+/// equal width, then insertion within the neighbourhood. About ten times faster than std::sort here.
 template <class Item>
 void sort_by_time(std::vector<Item>& items) {
   thread_local std::vector<Item> scratch;
   thread_local std::vector<std::int32_t> buckets;
   const std::span<Item> all(items);
   const std::size_t count = all.size();
-  if (insert_in_order(all, 6 * count)) return;
+  if (insert_in_order(all, count)) return;
   const auto [low, high] = std::minmax_element(
       all.begin(), all.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
   const double start = low->time, scale = static_cast<double>(count) / (high->time - start);

@@ -77,6 +77,7 @@ class File {
     const Handle space = good(H5Dget_space(data.id()), H5Sclose, name);
     const hssize_t count = H5Sget_simple_extent_npoints(space.id());
     if (count < 0) fail(fmt::format("data set {} has no size", name));
+    check_room(data, static_cast<hsize_t>(count), name);
     std::vector<T> values(static_cast<std::size_t>(count));
     if (H5Dread(data.id(), native<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
       fail(fmt::format("cannot read {}", name));
@@ -125,6 +126,18 @@ class File {
   }
 
  private:
+  // Before memory is asked for: a damaged size may be any number.
+  void check_room(const Handle& data, hsize_t count, const char* name) const {
+    const Handle layout = good(H5Dget_create_plist(data.id()), H5Pclose, name);
+    if (H5Pget_layout(layout.id()) != H5D_CONTIGUOUS) return;  // repacked by someone else
+    const Handle type = good(H5Dget_type(data.id()), H5Tclose, name);
+    const hsize_t size = H5Tget_size(type.id());
+    const hsize_t room = size > 0 ? H5Dget_storage_size(data.id()) / size : 0;
+    if (count > room) {
+      fail(fmt::format("data set {} claims {} numbers, but the file has room for {}: damaged", name,
+                       count, room));
+    }
+  }
   // An attribute is read into room for one value.
   void check_one(const Handle& attribute, const char* name) const {
     const Handle space = good(H5Aget_space(attribute.id()), H5Sclose, name);

@@ -192,6 +192,24 @@ TEST(LoadNetwork, OfATruncatedFileIsAFileErrorWhereverItWasCut) {
 
 // A flipped bit may hit a number, which nothing can tell; else it is an error of ours, and never
 // anything worse. In a process of its own: on its way out HDF5 complains about what it gave up.
+TEST(LoadNetwork, OfADamagedSizeAsksForNoMemory) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "model.h5";
+  const auto network = everything<float>();
+  store::save_network(network, file);
+  std::string bytes = read_bytes(file);
+  const Projection<float>& p = network.projections()[0];
+  const std::uint64_t shape[] = {network.populations()[p.source].size,
+                                 network.populations()[p.target].size};
+  const std::string pattern(reinterpret_cast<const char*>(shape), sizeof shape);
+  const std::size_t at = bytes.find(pattern);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 4] = 1;  // 2^32 rows more
+  write_bytes(file, bytes);
+  EXPECT_THAT(refusal<FileError>([&] { store::load_network<float>(file); }),
+              HasSubstr("but the file has room for"));
+}
+
 TEST(LoadNetworkDeathTest, OfACorruptedFileIsAnErrorOfOursOrAValidNetwork) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "HDF5 1.10 itself reads past its buffers where the metadata of a file are wrong";
