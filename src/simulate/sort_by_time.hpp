@@ -28,7 +28,8 @@ bool insert_in_order(std::span<Item> items, std::size_t limit) {
 }
 
 /// Puts them into order: earlier(a, b). Few, or nearly in order: insertion. Else into buckets of
-/// equal width, then insertion within the neighbourhood. About ten times faster than std::sort here.
+/// equal width, then insertion within the neighbourhood. About ten times faster than std::sort
+/// here.
 template <class Item>
 void sort_by_time(std::vector<Item>& items) {
   thread_local std::vector<Item> scratch;
