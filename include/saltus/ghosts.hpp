@@ -38,6 +38,7 @@ struct Smoothing {
   std::uint64_t seed = 0;  ///< of sampled thresholds
 
   double range() const { return sigma * reach; }
+  bool draws() const { return sigma > 0 && thresholds == ThresholdReading::sampled; }
 };
 
 /// @throws InvalidInput  sigma negative or not finite, reach not above 0

@@ -25,7 +25,6 @@ struct Tiles {
 
   explicit Tiles(std::size_t neurons) : size(neurons), count((neurons + 63) / 64) {}
   std::size_t begin(std::size_t tile) const { return tile * size / count; }
-  std::size_t width(std::size_t tile) const { return begin(tile + 1) - begin(tile); }
 };
 
 template <class Real>

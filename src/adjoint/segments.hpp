@@ -11,6 +11,7 @@
 
 #include "neuron/adjoint.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/own_spikes.hpp"
 
 namespace saltus {
 
@@ -81,10 +82,7 @@ class Segments {
     return {list_.data() + first_[neuron], first_[neuron + 1] - first_[neuron]};
   }
   /// The first neuron from j on that has segments; the number of neurons if there is none.
-  std::size_t next(std::size_t j) const {
-    while (j + 1 < first_.size() && first_[j] == first_[j + 1]) ++j;
-    return j;
-  }
+  std::size_t next(std::size_t j) const { return next_with_any(first_, j); }
 
  private:
   std::vector<Segment<Real>> list_;

@@ -59,10 +59,7 @@ class Layer {
         last_spike(run.plan.size(p), 0),
         side_by_side_(run.plan.side_by_side(p) && !run.thresholds) {
     const Plan<Real>& network = run.plan;
-    if (run.thresholds) {
-      at_thresholds_.emplace(*run.thresholds, p, run.sample, network.size(p),
-                             [&](std::size_t j) { return plan.neuron(j); });
-    }
+    if (run.thresholds) at_thresholds_.emplace(*run.thresholds, network, p, run.sample);
     if (side_by_side_) {
       together_.start(plan, network.size(p));
       return;

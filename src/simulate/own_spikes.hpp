@@ -10,6 +10,12 @@
 
 namespace saltus {
 
+/// The first neuron from j on that has anything, by offsets [neuron + 1]; their number if none has.
+inline std::size_t next_with_any(const std::vector<std::size_t>& first, std::size_t j) {
+  while (j + 1 < first.size() && first[j] == first[j + 1]) ++j;
+  return j;
+}
+
 class OwnSpikes {
  public:
   /// @param size  neurons of the population
@@ -29,10 +35,7 @@ class OwnSpikes {
     return {order_.data() + first_[j], first_[j + 1] - first_[j]};
   }
   /// The first neuron from j on that has spikes; the number of neurons if there is none.
-  std::size_t next(std::size_t j) const {
-    while (j + 1 < first_.size() && first_[j] == first_[j + 1]) ++j;
-    return j;
-  }
+  std::size_t next(std::size_t j) const { return next_with_any(first_, j); }
 
  private:
   std::vector<std::size_t> first_, order_, cursor_;

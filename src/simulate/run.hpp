@@ -23,13 +23,12 @@ struct ForwardMemory {
 };
 
 /// @param out  overwritten; its memory is kept
+/// @param thresholds  of each neuron, sample and spike, which the record then holds; null: the
+/// means
 template <class Real>
 void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
-              ForwardMemory<Real>& memory, Record<Real>& out);
-/// At thresholds of its own for each neuron, sample and spike; the record then holds them.
-template <class Real>
-void simulate(const Plan<Real>& plan, const Inputs& inputs, const Thresholds& thresholds,
-              int threads, ForwardMemory<Real>& memory, Record<Real>& out);
+              ForwardMemory<Real>& memory, Record<Real>& out,
+              const Thresholds* thresholds = nullptr);
 template <class Real>
 Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads);
 

@@ -42,19 +42,11 @@ void run_samples(const Plan<Real>& plan, const Inputs& inputs, const Thresholds*
 
 template <class Real>
 void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
-              ForwardMemory<Real>& memory, Record<Real>& out) {
+              ForwardMemory<Real>& memory, Record<Real>& out, const Thresholds* thresholds) {
   memory.timelines.start(plan.populations.size(), inputs.samples());
-  run_samples(plan, inputs, nullptr, threads, memory.samples, &memory.timelines);
+  run_samples(plan, inputs, thresholds, threads, memory.samples, &memory.timelines);
   pack(plan, memory.samples, threads, out);
-}
-
-template <class Real>
-void simulate(const Plan<Real>& plan, const Inputs& inputs, const Thresholds& thresholds,
-              int threads, ForwardMemory<Real>& memory, Record<Real>& out) {
-  memory.timelines.start(plan.populations.size(), inputs.samples());
-  run_samples(plan, inputs, &thresholds, threads, memory.samples, &memory.timelines);
-  pack(plan, memory.samples, threads, out);
-  note_thresholds(plan, thresholds, out);
+  if (thresholds) note_thresholds(plan, *thresholds, out);
 }
 
 template <class Real>
@@ -75,13 +67,9 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const 
 }
 
 template void simulate(const Plan<float>&, const Inputs&, int, ForwardMemory<float>&,
-                       Record<float>&);
+                       Record<float>&, const Thresholds*);
 template void simulate(const Plan<double>&, const Inputs&, int, ForwardMemory<double>&,
-                       Record<double>&);
-template void simulate(const Plan<float>&, const Inputs&, const Thresholds&, int,
-                       ForwardMemory<float>&, Record<float>&);
-template void simulate(const Plan<double>&, const Inputs&, const Thresholds&, int,
-                       ForwardMemory<double>&, Record<double>&);
+                       Record<double>&, const Thresholds*);
 template Record<float> simulate(const Plan<float>&, const Inputs&, int);
 template Record<double> simulate(const Plan<double>&, const Inputs&, int);
 template Record<float> simulate(const Network<float>&, const Inputs&, const Options&);

@@ -63,8 +63,7 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
   ws.spikes.clear();
   std::optional<AtThresholds<Real>> own;
   if (run.thresholds) {
-    own.emplace(*run.thresholds, population, run.sample, size,
-                [&](std::size_t j) { return plan.neuron(j); });
+    own.emplace(*run.thresholds, run.plan, population, run.sample);
   }
   if (run.plan.side_by_side(population) && !own) {
     ws.layer.start(plan, size);

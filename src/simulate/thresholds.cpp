@@ -31,8 +31,7 @@ void check_room(const Network<Real>& network, const Smoothing& smoothing) {
       if (lowest > std::max(p.v_reset[j], p.v_initial[j])) continue;
       throw InvalidInput(fmt::format(
           "sampled thresholds of {}[{}] reach down to {:.6g}, where V may start ({} after a spike, "
-          "{} "
-          "at 0); expected a smaller sigma ({}) or reach ({})",
+          "{} at 0); expected a smaller sigma ({}) or reach ({})",
           p.name, j, lowest, p.v_reset[j], p.v_initial[j], smoothing.sigma, smoothing.reach));
     }
   }
@@ -61,15 +60,15 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs,
                       const Smoothing& smoothing, std::span<const ThresholdOverride> overrides,
                       const Options& options) {
   check(smoothing);
-  const bool sampled = smoothing.sigma > 0 && smoothing.thresholds == ThresholdReading::sampled;
-  if (!sampled && overrides.empty()) return simulate(network, inputs, options);
+  if (!smoothing.draws() && overrides.empty()) return simulate(network, inputs, options);
   network.check();
-  if (sampled) check_room(network, smoothing);
+  if (smoothing.draws()) check_room(network, smoothing);
   const Plan<Real> plan(network, options.way);
   check(plan, inputs);
   ForwardMemory<Real> memory;
   Record<Real> record;
-  simulate(plan, inputs, Thresholds(smoothing, overrides), options.threads, memory, record);
+  const Thresholds thresholds(smoothing, overrides);
+  simulate(plan, inputs, options.threads, memory, record, &thresholds);
   return record;
 }
 

@@ -26,8 +26,8 @@ class Thresholds {
         return o.threshold;
       }
     }
-    const bool draws = smoothing_.sigma > 0 && smoothing_.thresholds == ThresholdReading::sampled;
-    return draws ? mean + noise_.draw(smoothing_.seed, population, sample, neuron, segment) : mean;
+    if (!smoothing_.draws()) return mean;
+    return mean + noise_.draw(smoothing_.seed, population, sample, neuron, segment);
   }
 
  private:
@@ -40,13 +40,12 @@ class Thresholds {
 template <class Real>
 class AtThresholds {
  public:
-  /// @param mean  (neuron) -> neuron::Lif at its mean threshold
-  template <class Mean>
-  AtThresholds(const Thresholds& thresholds, std::size_t population, std::size_t sample,
-               std::size_t size, Mean&& mean)
+  AtThresholds(const Thresholds& thresholds, const Plan<Real>& plan, std::size_t population,
+               std::size_t sample)
       : thresholds_(&thresholds), population_(population), sample_(sample) {
+    const std::size_t size = plan.size(population);
     for (std::size_t j = 0; j < size; ++j) {
-      neurons_.push_back(mean(j));
+      neurons_.push_back(plan.populations[population].neuron(j));
       means_.push_back(neurons_[j].theta);
     }
     segments_.assign(size, 0);

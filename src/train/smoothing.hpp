@@ -29,13 +29,14 @@ class Smoother {
   void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
                 ForwardMemory<Real>& memory, Record<Real>& record) {
     Smoothing& smoothing = ghosts_.smoothing;
-    if (!on() || smoothing.thresholds == ThresholdReading::fixed) {
+    if (!smoothing.draws()) {
       saltus::simulate(plan, inputs, threads, memory, record);
       return;
     }
     check_room(*plan.network, smoothing);
     smoothing.seed = seeds_.bits() | std::uint64_t{seeds_.bits()} << 32;
-    saltus::simulate(plan, inputs, Thresholds(smoothing, {}), threads, memory, record);
+    const Thresholds thresholds(smoothing, {});
+    saltus::simulate(plan, inputs, threads, memory, record, &thresholds);
   }
 
   /// backward(), of the smoothed loss if smoothing is on.

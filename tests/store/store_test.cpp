@@ -190,8 +190,6 @@ TEST(LoadNetwork, OfATruncatedFileIsAFileErrorWhereverItWasCut) {
   EXPECT_GT(cuts, 100u);
 }
 
-// A flipped bit may hit a number, which nothing can tell; else it is an error of ours, and never
-// anything worse. In a process of its own: on its way out HDF5 complains about what it gave up.
 TEST(LoadNetwork, OfADamagedSizeAsksForNoMemory) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "model.h5";
@@ -210,6 +208,8 @@ TEST(LoadNetwork, OfADamagedSizeAsksForNoMemory) {
               HasSubstr("but the file has room for"));
 }
 
+// A flipped bit may hit a number, which nothing can tell; else it is an error of ours, and never
+// anything worse. In a process of its own: on its way out HDF5 complains about what it gave up.
 TEST(LoadNetworkDeathTest, OfACorruptedFileIsAnErrorOfOursOrAValidNetwork) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "HDF5 1.10 itself reads past its buffers where the metadata of a file are wrong";
