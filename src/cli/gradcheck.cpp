@@ -28,11 +28,21 @@ void print(const gradcheck::Report& r) {
       r.compared_absolutely, r.differences.error, gradcheck::difference_bar,
       verdict(r.differences.error <= gradcheck::difference_bar), r.differences.where);
   fmt::print(
-      "independent oracle    {:>9} compared\n"
+      "independent oracle    {:>9} compared, {} networks void: a maximum elsewhere on a flat V\n"
       "                      largest error {:.2e}, bar {:.0e}  {}   {}\n",
-      r.oracle_parameters, r.oracle.error, gradcheck::oracle_bar,
+      r.oracle_parameters, r.oracle_void, r.oracle.error, gradcheck::oracle_bar,
       verdict(r.oracle.error <= gradcheck::oracle_bar), r.oracle.where);
-  fmt::print("spike times           largest difference {:.2e} tau_mem\n\n", r.spike_times.error);
+  fmt::print("spike times           largest difference {:.2e} tau_mem\n", r.spike_times.error);
+  fmt::print(
+      "relations             {:>9} networks that must say the same: arrivals of weight 0 in every\n"
+      "                      way of running, neurons relabelled, populations split, projections\n"
+      "                      halved, time shifted; {} with a maximum elsewhere on a flat V\n"
+      "                      largest error {:.2e}, bar {:.0e}  {}   {}\n"
+      "                      spike times {:.2e} tau_mem, bar {:.0e}  {}   {}\n\n",
+      r.relations, r.relations_void, r.relation_gradients.error, gradcheck::relation_bar,
+      verdict(r.relation_gradients.error <= gradcheck::relation_bar), r.relation_gradients.where,
+      r.relation_times.error, gradcheck::relation_time_bar,
+      verdict(r.relation_times.error <= gradcheck::relation_time_bar), r.relation_times.where);
   fmt::print(
       "met: {} spikes, {} neurons with several, {} maxima at arrivals, {} inside, {} at the "
       "end,\n     {} of silent LIF neurons, {} arrivals at refractory neurons, {} negative "
@@ -84,6 +94,11 @@ Command add_gradcheck(CLI::App& app) {
                                      {"max_relative_error_fd", r.differences.error},
                                      {"max_relative_error_oracle", r.oracle.error},
                                      {"max_spike_time_error", r.spike_times.error},
+                                     {"oracle_void", r.oracle_void},
+                                     {"relations", r.relations},
+                                     {"relations_void", r.relations_void},
+                                     {"max_relative_error_relations", r.relation_gradients.error},
+                                     {"max_spike_time_error_relations", r.relation_times.error},
                                      {"spikes", r.census.spikes},
                                      {"kink_maxima", r.census.kink_maxima},
                                      {"interior_maxima", r.census.interior_maxima},

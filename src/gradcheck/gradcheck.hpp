@@ -2,6 +2,7 @@
 // Checks the adjoint against two witnesses, in float64, over random networks (docs/theory.md,
 // section 12): Richardson central differences of the library's own forward pass, and an independent
 // oracle (tests/oracle) that differentiates forward in time and shares no code with the library.
+// And against itself: relations that hold whatever the code does inside (relations.cpp).
 #pragma once
 
 #include <atomic>
@@ -15,8 +16,10 @@ namespace saltus::gradcheck {
 
 inline constexpr double difference_bar = 1e-6;
 inline constexpr double oracle_bar = 1e-9;
-inline constexpr double void_bar = 0.1;            // share of the differences that may be void
-inline constexpr std::size_t void_networks = 100;  // from so many on: few may well be void
+inline constexpr double relation_bar = 1e-9;        // of gradients
+inline constexpr double relation_time_bar = 1e-10;  // of spikes, in units of tau_mem
+inline constexpr double void_bar = 0.1;             // share of the differences that may be void
+inline constexpr std::size_t void_networks = 100;   // from so many on: few may well be void
 
 /// A spike that starts flatter than this (tau_mem dV/dt) or a loss this steep in it amplifies
 /// rounding beyond the oracle's bar: the network is void for both comparisons, and counted.
@@ -35,8 +38,11 @@ struct Report {
   std::size_t void_unresolved = 0;      // the step could not be made small enough
   std::size_t compared_absolutely = 0;  // the tensor is below what rounding can tell
   std::size_t oracle_parameters = 0;    // derivatives compared with the oracle
+  std::size_t oracle_void = 0;          // networks left out: a maximum elsewhere on a flat V
   std::size_t grazing_networks = 0;     // left out, see grazing_slope
-  Worst differences, oracle, spike_times;
+  std::size_t relations = 0;            // networks that must say the same, tried
+  std::size_t relations_void = 0;       // gradients not compared: a maximum moved along a flat V
+  Worst differences, oracle, spike_times, relation_gradients, relation_times;
   Census census;
 
   std::size_t voided() const { return void_order + void_unresolved; }
@@ -50,6 +56,7 @@ struct Settings {
   int threads = 1;
   bool with_differences = true;
   bool with_oracle = true;
+  bool with_relations = true;
   std::function<void(std::size_t)> progress;  // called with the number of networks done
   const std::atomic<bool>* stop = nullptr;
 };
@@ -62,5 +69,8 @@ void compare_with_differences(const Case& c, const Evaluation& base, std::uint64
                               Report& report);
 void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<double>& gradients,
                          const std::string& label, Report& report);
+/// What must change neither spikes nor gradients. @param seed  of what is drawn
+void check_relations(const Case& c, const Evaluation& base, std::uint64_t seed,
+                     const std::string& label, Report& report);
 
 }  // namespace saltus::gradcheck

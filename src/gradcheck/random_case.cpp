@@ -25,8 +25,18 @@ Parameter sometimes(Random& random, double probability, std::size_t size, double
   return random.chance(probability) ? parameter(random, size, low, high) : Parameter(0.0);
 }
 
-void time_constants(Random& random, Population& p) {
-  switch (random.below(5)) {
+double logarithmic(Random& random, double low, double high) {
+  return std::exp(random.uniform(std::log(low), std::log(high)));
+}
+
+// Ratios of time constants to draw from where they may be far apart.
+struct Ratios {
+  double lowest, highest;
+  double often = 1.0 / 6;  // are they?
+};
+
+void time_constants(Random& random, Population& p, const Ratios* ratios) {
+  switch (ratios && random.chance(ratios->often) ? 5 : random.below(5)) {
     case 0:
       break;  // 20 ms and 5 ms: the paper's
     case 1:   // equal
@@ -42,23 +52,29 @@ void time_constants(Random& random, Population& p) {
       p.tau_syn = random.uniform(5e-3, 10e-3);
       p.tau_mem = 2 * p.tau_syn[0];
       break;
+    case 5:  // far apart: NMDA and GABA_B, or a membrane that hardly leaks
+      p.tau_mem = logarithmic(random, 3e-3, 20e-3);
+      p.tau_syn = p.tau_mem[0] / logarithmic(random, ratios->lowest, ratios->highest);
+      break;
     default:
       p.tau_mem = parameter(random, p.size, 6e-3, 25e-3);
       p.tau_syn = parameter(random, p.size, 3e-3, 15e-3);
   }
 }
 
-Population neurons(Random& random, std::string name, Model model, std::size_t size) {
+Population neurons(Random& random, std::string name, Model model, std::size_t size,
+                   const Ratios* ratios, bool tonic = false) {
   Population p;
   p.name = std::move(name);
   p.model = model;
   p.size = size;
-  time_constants(random, p);
+  time_constants(random, p, ratios);
   p.bias = sometimes(random, 0.4, size, -0.2, 0.3);
   p.v_initial = sometimes(random, 0.3, size, -0.5, 0.5);
   p.i_initial = sometimes(random, 0.3, size, -0.5, 1.0);
   if (model == Model::lif) {
     if (random.chance(0.5)) p.v_threshold = parameter(random, size, 0.7, 1.3);
+    if (tonic) p.bias = parameter(random, size, 1.35, 2.2);  // spikes by itself
     p.v_reset = sometimes(random, 0.5, size, -0.6, 0.4);
     p.tau_ref = sometimes(random, 0.35, size, 0.5e-3, 4e-3);
   }
@@ -92,13 +108,14 @@ std::vector<double> weights(Random& random, std::size_t pre, std::size_t post, d
 
 // Weights inside a cycle: excitation is bounded, or a network may run away (its rate then grows
 // exponentially, and nothing caps the number of spikes).
-std::vector<double> cycle_weights(Random& random, std::size_t pre, std::size_t post) {
+std::vector<double> cycle_weights(Random& random, std::size_t pre, std::size_t post, double most) {
   std::vector<double> w = weights(random, pre, post, -0.1, 0.5);
-  for (double& v : w) v = std::min(v, 0.4 / static_cast<double>(pre));
+  for (double& v : w) v = std::min(v, most / static_cast<double>(pre));
   return w;
 }
 
-Spikes input_spikes(Random& random, std::size_t samples, std::size_t channels) {
+// @param silence  no arrival for so long, once in each sample, s; 0: none
+Spikes input_spikes(Random& random, std::size_t samples, std::size_t channels, double silence) {
   Spikes spikes;
   for (std::size_t s = 0; s < samples; ++s) {
     std::vector<std::pair<double, std::int32_t>> sample;
@@ -107,6 +124,7 @@ Spikes input_spikes(Random& random, std::size_t samples, std::size_t channels) {
       sample.emplace_back(
           random.uniform(0.5e-3, 25e-3),
           static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(channels))));
+      if (sample.back().first > 15e-3) sample.back().first += silence;
     }
     std::sort(sample.begin(), sample.end());
     for (const auto& [time, channel] : sample) {
@@ -188,7 +206,10 @@ double largest_score(const Case& c, const Network<double>& network, const Inputs
                                  : maxima(network, inputs, record, o.readout).values;
   double largest = 0;
   for (const double s : scores) largest = std::max(largest, std::fabs(s));
-  return 1 + (integrated ? largest / o.loss.tau_integral : largest);
+  if (!integrated) return 1 + largest;
+  // A unit of bias adds the whole sample to an integral.
+  for (const double t : c.t_end) largest = std::max(largest, std::isinf(t) ? 0 : t);
+  return 1 + largest / o.loss.tau_integral;
 }
 
 }  // namespace
@@ -211,27 +232,61 @@ template Maxima<float> maxima(const Objective&, const Network<float>&, const Inp
 template Maxima<double> maxima(const Objective&, const Network<double>&, const Inputs&,
                                const Record<double>&, std::size_t);
 
-Case random_case(std::uint64_t seed) {
+double fastest(const Network<double>& network) {
+  double result = infinity;
+  for (const Population& p : network.populations()) {
+    for (std::size_t j = 0; p.model != Model::input && j < p.size; ++j) {
+      result = std::min({result, p.tau_mem[j], p.tau_syn[j]});
+    }
+  }
+  return result;
+}
+
+double rounding(const Case& c) {
+  double latest = 0;
+  for (const double t : c.inputs[0].times) latest = std::max(latest, t);
+  return std::numeric_limits<double>::epsilon() * (16 + latest / fastest(c.network));
+}
+
+Case random_case(std::uint64_t seed, bool wide) {
   Random random(seed, Purpose::gradcheck);
   Case c;
   const std::size_t samples = 1 + random.below(2), layers = 1 + random.below(3);
   const std::size_t channels = 2 + random.below(4);
   const bool recurrent = random.chance(0.5), readout = random.chance(0.75);
+  const bool long_gaps = wide && random.chance(0.5);
+  const bool may_be_tonic = wide && !recurrent && !long_gaps && random.chance(0.5);
+  const double excitation = long_gaps ? 0 : 0.4;  // in a cycle
+  bool tonic = false;
   c.network.add_input("in", channels);
   std::string below = "in";
   std::size_t below_size = channels;
   for (std::size_t l = 0; l < layers; ++l) {
     const std::string name = fmt::format("layer{}", l + 1);
     const std::size_t size = 1 + random.below(5);
-    c.network.add_population(neurons(random, name, Model::lif, size));
+    const bool this_one = may_be_tonic && random.chance(0.6);
+    tonic = tonic || this_one;
+    // A slow synapse makes long trains of spikes: only once; in a cycle they would have no end.
+    // Through long silences times know fewer digits of a fast one. What else outlives a silence?
+    const Ratios ratios = long_gaps && l == 0 && !recurrent ? Ratios{0.003, 0.1, 0.6}
+                          : long_gaps || recurrent          ? Ratios{0.4, 10}
+                                                            : Ratios{l == 0 ? 0.02 : 0.4, 300};
+    Population layer = neurons(random, name, Model::lif, size, wide ? &ratios : nullptr, this_one);
+    // Currents that stay add up.
+    const double p = layer.tau_mem[0] / layer.tau_syn[0];
+    const double strength = wide && p < 0.05 ? 0.2 : wide && p < 0.3 ? 0.3 : 1;
+    c.network.add_population(std::move(layer));
     const double pre = static_cast<double>(below_size);
-    c.network.connect(below, name, weights(random, below_size, size, 3 / std::sqrt(pre), 1.8),
-                      delay(random, below_size, size));
+    c.network.connect(
+        below, name,
+        weights(random, below_size, size, strength * 3 / std::sqrt(pre), strength * 1.8),
+        delay(random, below_size, size));
     if (recurrent && random.chance(0.7)) {  // to itself, diagonal included
-      c.network.connect(name, name, cycle_weights(random, size, size), delay(random, size, size));
+      c.network.connect(name, name, cycle_weights(random, size, size, excitation),
+                        delay(random, size, size));
     }
     if (recurrent && l > 0 && random.chance(0.5)) {  // back to the layer below
-      c.network.connect(name, below, cycle_weights(random, size, below_size),
+      c.network.connect(name, below, cycle_weights(random, size, below_size, excitation),
                         delay(random, size, below_size));
     }
     if (l > 0 && random.chance(0.25)) {  // past a layer
@@ -245,7 +300,9 @@ Case random_case(std::uint64_t seed) {
   c.objective.readout = c.network.index(below);
   if (readout) {
     outputs = 1 + random.below(3);
-    c.objective.readout = c.network.add_population(neurons(random, "out", Model::li, outputs));
+    const Ratios ratios{0.003, long_gaps ? 1.0 : 300.0};
+    c.objective.readout = c.network.add_population(
+        neurons(random, "out", Model::li, outputs, wide ? &ratios : nullptr));
     c.network.connect(below, "out", weights(random, below_size, outputs, 0.1, 0.9),
                       delay(random, below_size, outputs));
     if (random.chance(0.5)) {
@@ -253,13 +310,19 @@ Case random_case(std::uint64_t seed) {
                         delay(random, channels, outputs));
     }
   }
-  c.inputs.push_back(input_spikes(random, samples, channels));
+  // Times are float64: a thousand time constants later they know 13 digits of one.
+  const double silence =
+      long_gaps ? c.network.populations()[1].tau_mem[0] * logarithmic(random, 80, 2000) : 0;
+  c.inputs.push_back(input_spikes(random, samples, channels, silence));
+  double last = 0;
+  for (const double t : c.inputs[0].times) last = std::max(last, t);
 
   bool cyclic = false;
   for (const auto& p : c.network.projections()) cyclic = cyclic || p.source >= p.target;
-  const bool endless = !cyclic && random.chance(0.4);
+  const bool endless = !cyclic && !tonic && random.chance(0.4);
   for (std::size_t s = 0; s < samples; ++s) {
-    c.t_end.push_back(endless ? infinity : random.uniform(20e-3, 45e-3));
+    const double end = random.uniform(20e-3, 45e-3);
+    c.t_end.push_back(endless ? infinity : long_gaps ? last + end : end);
   }
 
   Objective& o = c.objective;
@@ -270,14 +333,16 @@ Case random_case(std::uint64_t seed) {
   o.integrals = random.chance(0.4);
   o.samples = random.chance(0.4);
   if (!(o.spikes || o.maxima || o.integrals || o.samples)) o.spikes = o.maxima = true;
-  for (int k = 0; k < 3; ++k) o.sample_times.push_back(random.uniform(0, 20e-3));
+  const double sampled = long_gaps ? last : 20e-3;
+  for (int k = 0; k < 3; ++k) o.sample_times.push_back(random.uniform(0, sampled));
   std::sort(o.sample_times.begin(), o.sample_times.end());
   if (!o.linear) {
     o.loss.kind = !readout             ? LossKind::first_spike
                   : random.chance(0.5) ? LossKind::maximum_voltage
                                        : LossKind::integrated_voltage;
-    o.loss.tau_0 = 5e-3;
-    o.loss.t_missing = 0.05;
+    o.loss.tau_0 = long_gaps ? last / 5 : 5e-3;
+    if (long_gaps) o.loss.tau_1 = last;
+    o.loss.t_missing = long_gaps ? 1.2 * last : 0.05;
     o.loss.silent_pull = 3;
     for (std::size_t s = 0; s < samples; ++s) {
       o.labels.push_back(

@@ -39,7 +39,15 @@ struct Case {
   }
 };
 
-Case random_case(std::uint64_t seed);
+/// @param wide  also time constants far apart, biases above the threshold, long silences
+Case random_case(std::uint64_t seed, bool wide = false);
+
+/// The smallest time constant of a network, s.
+double fastest(const Network<double>& network);
+
+/// What rounding leaves of a term, relative to it: of its own operations, and of the times, which
+/// are float64 and known to so many digits of a time constant.
+double rounding(const Case& c);
 
 /// The maxima that an objective looks at: those of neurons that do not spike, LI and LIF.
 template <class Real>

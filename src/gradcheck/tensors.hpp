@@ -2,6 +2,9 @@
 // The parameters of a network and their gradients side by side, tensor by tensor.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -34,8 +37,8 @@ inline std::vector<Tensor> tensors(Network<double>& network, const Gradients<dou
                          double typical, bool bounded = false) {
       result.push_back({p.name + "." + name, &values.values(), &gradient, typical, bounded});
     };
-    add("tau_mem", p.tau_mem, n.tau_mem, 10e-3);
-    add("tau_syn", p.tau_syn, n.tau_syn, 5e-3);
+    add("tau_mem", p.tau_mem, n.tau_mem, 10e-3, true);
+    add("tau_syn", p.tau_syn, n.tau_syn, 5e-3, true);
     add("bias", p.bias, n.bias, 1.0);
     add("v_initial", p.v_initial, n.v_initial, 1.0);
     add("i_initial", p.i_initial, n.i_initial, 1.0);
@@ -45,6 +48,44 @@ inline std::vector<Tensor> tensors(Network<double>& network, const Gradients<dou
     add("tau_ref", p.tau_ref, n.tau_ref, 5e-3, true);
   }
   return result;
+}
+
+/// The largest difference of two gradients, relative to the largest entry of its tensor. Where a
+/// whole tensor cancels, what is left is rounding of the largest terms anywhere: not less than that
+/// counts.
+inline double largest_difference(Network<double> network, const Gradients<double>& a,
+                                 const Gradients<double>& b, double bar, double magnitude = 0,
+                                 std::string* where = nullptr,
+                                 double rounding = 16 * std::numeric_limits<double>::epsilon()) {
+  const auto x = gradcheck::tensors(network, a), y = gradcheck::tensors(network, b);
+  double terms = magnitude, worst = 0;
+  for (const auto& tensor : x) {
+    for (const double v : *tensor.gradient) {
+      if (std::isfinite(v)) terms = std::max(terms, std::fabs(v) * tensor.typical);
+    }
+  }
+  const auto compare = [&](const std::vector<double>& p, const std::vector<double>& q,
+                           double typical, const std::string& name) {
+    double scale = rounding * terms / typical / bar;
+    for (const double v : q) {
+      if (std::isfinite(v)) scale = std::max(scale, std::fabs(v));
+    }
+    for (std::size_t k = 0; k < q.size(); ++k) {
+      const bool equal = p[k] == q[k] || (!std::isfinite(p[k]) && !std::isfinite(q[k]));
+      const double error = equal ? 0 : std::fabs(p[k] - q[k]) / scale;
+      if (error > worst || std::isnan(error)) {
+        worst = std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+        if (where) *where = name;
+      }
+    }
+  };
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    compare(*x[k].gradient, *y[k].gradient, x[k].typical, x[k].name);
+  }
+  for (std::size_t p = 0; p < a.times.size(); ++p) {
+    compare(a.times[p], b.times[p], 1e-3, "input times");
+  }
+  return worst;
 }
 
 }  // namespace saltus::gradcheck

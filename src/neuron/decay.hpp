@@ -10,6 +10,7 @@
 //     h(x)).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -45,6 +46,9 @@ struct TimeConstants {
     k_peak = x_peak / p;
   }
   bool operator==(const TimeConstants&) const = default;
+
+  /// I outlives V: x runs out of digits before I does, and neuron/slow_course.hpp takes over.
+  bool slow_synapse() const { return p < 1; }
 
   /// h(x) as above.
   template <class Real>
@@ -97,20 +101,32 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt) {
   const double reach = dt < tc.t_peak ? k : tc.k_peak;
   const double end_slope =
       mem >= std::numeric_limits<double>::min() ? 1 - tc.p * k / mem : tc.end_slope_at_infinity();
+  constexpr double lowest = std::numeric_limits<Real>::lowest();  // times I = 0 it is 0
   return {static_cast<Real>(mem), static_cast<Real>(syn), static_cast<Real>(k),
-          static_cast<Real>(reach), static_cast<Real>(end_slope)};
+          static_cast<Real>(reach), static_cast<Real>(std::max(end_slope, lowest))};
 }
 
 /// What is left of an interval after a spike inside it, in the precision of the loops: from the
-/// decay of V alone, so that no time is needed. Here K = -x h(x).
+/// decay of V alone, so that no time is needed. Here K = -x h(x). Only as long as x has all its
+/// digits and tells of I too: see rest_of_interval.
 template <class Real>
 inline Decay<Real> decay_at(const TimeConstants& tc, Real mem) {
-  if (!(mem >= std::numeric_limits<Real>::min())) {
-    return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(tc.end_slope_at_infinity())};
-  }
   const Real h = tc.h(mem), k = -mem * h;
   const Real reach = mem > static_cast<Real>(tc.x_peak) ? k : static_cast<Real>(tc.k_peak);
   return {mem, tc.synaptic(mem), k, reach, 1 + static_cast<Real>(tc.p) * h};
+}
+
+/// May decays be derived from x alone where V decays by `mem`? Neither below the smallest normal
+/// number, nor where I outlives V.
+template <class Real>
+inline bool x_tells(const TimeConstants& tc, Real mem) {
+  return mem >= std::numeric_limits<Real>::min() && !tc.slow_synapse();
+}
+
+/// What is left of an interval with decay `mem` of V, at a time when V had decayed by x in it.
+template <class Real>
+inline Decay<Real> rest_of_interval(const TimeConstants& tc, Real mem, Real x, double dt) {
+  return x_tells(tc, mem) ? decay_at<Real>(tc, std::min(Real(1), mem / x)) : decay<Real>(tc, dt);
 }
 
 }  // namespace saltus::neuron

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "neuron/decay.hpp"
+#include "neuron/slow_course.hpp"
 #include "neuron/spike_search.hpp"
 
 namespace saltus::neuron {
@@ -32,24 +33,48 @@ template <class Real>
 struct Crossing {
   double time;   // infinity if there is none
   Real current;  // I at that time
-  Real x = 1;    // exp(-(time - t) / tau_mem)
+  Real x = 1;    // exp(-(time - t) / tau_mem), where x tells
 
   bool found() const { return time < std::numeric_limits<double>::infinity(); }
 };
 
-/// When V has decayed by x since t. A spike is strictly later than the event that opens its
-/// interval and not later than the one that closes it: so the times alone tell the order of events,
-/// and the adjoint can walk it backwards.
-inline double spike_time(const TimeConstants& tc, double x, double t, double t_end) {
-  const double time = t - tc.tau_mem * std::log(x);
+/// A spike is strictly later than the event that opens its interval and not later than the one that
+/// closes it: so the times alone tell the order of events, and the adjoint can walk it backwards.
+inline double within_interval(double time, double t, double t_end) {
   if (time > t && t_end > t) return std::min(time, t_end);
   return std::nextafter(t, std::numeric_limits<double>::infinity());
+}
+
+/// When V has decayed by x since t.
+inline double spike_time(const TimeConstants& tc, double x, double t, double t_end) {
+  return within_interval(t - tc.tau_mem * std::log(x), t, t_end);
 }
 
 /// V after an interval without a spike.
 template <class Real>
 inline Real membrane_after(const Lif<Real>& n, Real v, Real i, const Decay<Real>& d) {
   return n.bias + (v - n.bias) * d.mem + i * d.k;
+}
+
+/// The least current with which V rises from theta, as far as `Real` can tell.
+template <class Real>
+inline Real least_rising_current(const Lif<Real>& n) {
+  constexpr Real up = std::numeric_limits<Real>::infinity();
+  Real i = std::nextafter(n.theta, up) - n.bias;
+  while (!(i + n.bias > n.theta)) i = std::nextafter(i, up);  // one step: i is as coarse as theta
+  return i;
+}
+
+/// The first spike in (t, t_end] where the synapse is slower than the membrane.
+template <class Real>
+inline Crossing<Real> first_slow_crossing(const Lif<Real>& n, Real v, Real i, double t,
+                                          double t_end, Real v_end) {
+  const SlowCourse course(n.tc, v, i, n.bias);
+  const double u = course.crossing(n.theta, (t_end - t) / n.tc.tau_mem, v_end >= n.theta);
+  if (u == SlowCourse::never) return {u, 0};
+  auto current = static_cast<Real>(course.current(u));
+  if (!(current + n.bias > n.theta)) current = least_rising_current(n);  // it does, if slowly
+  return {within_interval(t + u * n.tc.tau_mem, t, t_end), current};
 }
 
 /// The first spike in (t, t_end], of a neuron that is not held, by the state (v, i) at t.
@@ -61,6 +86,7 @@ inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double 
       rises_throughout(v, i, n.bias, n.theta, v_end, d.end_slope)) {
     return none;
   }
+  if (n.tc.slow_synapse()) return first_slow_crossing(n, v, i, t, t_end, v_end);
   const Real x = crossing(n.tc, v, i, n.bias, n.theta, d.mem, v_end);
   if (x < 0) return none;
   const Real current = i * n.tc.synaptic(x);
@@ -97,7 +123,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     sink.spike(spike.time, spike.current);
     s = {n.v_reset, spike.current, spike.time + n.tau_ref};
     t = spike.time;
-    d = decay_at<Real>(n.tc, std::min(Real(1), d.mem / spike.x));
+    d = rest_of_interval<Real>(n.tc, d.mem, spike.x, t_end - t);
   }
   flow(n, s, d);
 }

@@ -31,7 +31,7 @@ struct Highest : ReplayVisitor {
     if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach <= value) return;
     const bool rises_first = p.i + n.bias > p.v;
     const bool falls_last = !(p.v - n.bias < p.i * p.decay.end_slope);
-    if (rises_first && falls_last) peak(p.t0, p.v, p.i, p.decay.mem);
+    if (rises_first && falls_last) peak(p.t0, p.t1, p.v, p.i, p.decay.mem);
     if (p.v_end > value) {
       value = p.v_end;
       time = p.t1;
@@ -41,11 +41,11 @@ struct Highest : ReplayVisitor {
   }
 
   /// A maximum inside an interval that starts with (v, i) at t and in which V decays by `mem`.
-  void peak(double t, Real v, Real i, Real mem) {
-    const auto found = neuron::interior_peak(n.tc, v, i, n.bias, mem);
-    if (!(found.x > 0 && found.value > value)) return;
+  void peak(double t, double t_end, Real v, Real i, Real mem) {
+    const auto found = neuron::interior_peak(n.tc, v, i, n.bias, mem, t_end - t);
+    if (!(found.found() && found.value > value)) return;
     value = found.value;
-    time = t - n.tc.tau_mem * std::log(static_cast<double>(found.x));
+    time = t + found.after;
     place = Place::interior;
     current = value - n.bias;  // dV/dt = 0
   }

@@ -65,7 +65,7 @@ class Kernel {
       const neuron::Decay<Real>& d = arrivals.decays[g];
       if (g < groups) prefetch(arrivals.group(g));
       const std::size_t count = arrived.empty() ? pass<false>(d, arrived) : pass<true>(d, arrived);
-      if (count > 0 && plan_.neurons[0].tc.integer_p) {
+      if (count > 0 && plan_.neurons[0].tc.integer_p && (x_tells(d) || std::isinf(next))) {
         search(count, t, next, d);
       } else if (count > 0) {
         search_one_by_one(count, t, next, d);
@@ -113,6 +113,11 @@ class Kernel {
   }
 
  private:
+  // What is left of the interval after a spike follows from x; endless ones end with nothing.
+  bool x_tells(const neuron::Decay<Real>& d) const {
+    return neuron::x_tells(plan_.neurons[0].tc, d.mem);
+  }
+
   void keep_earliest(std::size_t slot, double time, Real current) {
     if (!spikes_.empty() && time > spikes_[0].time) return;
     if (!spikes_.empty() && time < spikes_[0].time) spikes_.clear();
@@ -329,7 +334,7 @@ class Kernel {
     }
   }
 
-  // The same with any ratio of time constants.
+  // The same with any ratio of time constants, and in any interval.
   void search_one_by_one(std::size_t count, double t, double next, const neuron::Decay<Real>& d) {
     struct Sink {
       Kernel& kernel;

@@ -43,10 +43,9 @@ class LocalMaxima {
     if (rising && !starts_up) {
       result = {p.t0, Place::arrival, p.v, current};
     } else if (starts_up && !ends_up) {
-      const auto peak = neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem);
-      if (peak.x > 0) {
-        const double after = -n.tc.tau_mem * std::log(static_cast<double>(peak.x));
-        result = {p.t0 + after, Place::interior, peak.value, peak.value - n.bias};
+      const auto peak = neuron::interior_peak(n.tc, p.v, p.i, n.bias, p.decay.mem, p.t1 - p.t0);
+      if (peak.found()) {
+        result = {p.t0 + peak.after, Place::interior, peak.value, peak.value - n.bias};
       }
     }
     rising = ends_up;
@@ -59,6 +58,11 @@ class LocalMaxima {
 template <class Real>
 inline double first_rise_to(const neuron::Lif<Real>& n, const Piece<Real>& p, Real level) {
   if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach < level) return infinity;
+  if (n.tc.slow_synapse()) {
+    const double u = neuron::SlowCourse(n.tc, p.v, p.i, n.bias)
+                         .crossing(level, (p.t1 - p.t0) / n.tc.tau_mem, p.v_end >= level);
+    return std::min(p.t1, p.t0 + u * n.tc.tau_mem);
+  }
   const Real x = neuron::crossing(n.tc, p.v, p.i, n.bias, level, p.decay.mem, p.v_end);
   if (x < 0) return infinity;
   return std::min(p.t1, p.t0 - n.tc.tau_mem * std::log(static_cast<double>(x)));

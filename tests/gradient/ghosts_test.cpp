@@ -295,7 +295,11 @@ std::uint64_t branch_of(const gradcheck::Evaluation& e) {
     if (!p.spikes.neurons.empty()) mix(999);
   }
   for (const auto& m : e.errors.maxima) {
-    for (const auto place : m.places) mix(static_cast<std::uint64_t>(place));
+    for (std::size_t k = 0; k < m.places.size(); ++k) {
+      mix(static_cast<std::uint64_t>(m.places[k]));
+      // Where V has settled every arrival is as high as the next: which one, to a millisecond.
+      if (m.places[k] == Place::arrival) mix(static_cast<std::uint64_t>(m.times[k] * 1e3));
+    }
   }
   return hash;
 }

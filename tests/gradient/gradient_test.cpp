@@ -35,12 +35,14 @@ TEST(Gradient, matches_the_independent_oracle) {
   Settings settings;
   settings.networks = scaled(500);
   settings.with_differences = false;
+  settings.with_relations = false;
   const Report r = run(settings);
   tell(r);
   EXPECT_LE(r.oracle.error, oracle_bar) << r.oracle.where;
   EXPECT_LE(r.spike_times.error, 1e-10) << r.spike_times.where;  // in units of tau_mem
   EXPECT_GT(r.oracle_parameters, 60 * r.networks);
   EXPECT_LE(r.grazing_networks, r.networks / 10);
+  EXPECT_LE(r.oracle_void, r.networks / 50);
   // A check that does not meet these proves little.
   EXPECT_GT(r.census.multi_spike_neurons, r.networks);
   EXPECT_GT(r.census.kink_maxima, r.networks / 10);
@@ -57,12 +59,31 @@ TEST(Gradient, matches_central_differences) {
   settings.networks = scaled(60);
   settings.seed = 2;
   settings.with_oracle = false;
+  settings.with_relations = false;
   const Report r = run(settings);
   tell(r);
   EXPECT_LE(r.differences.error, difference_bar) << r.differences.where;
   EXPECT_GT(r.parameters, 50 * r.networks);
   EXPECT_LE(static_cast<double>(r.voided()), void_bar * static_cast<double>(r.parameters));
   EXPECT_LE(r.compared_absolutely, r.parameters / 3);
+}
+
+// Blind to how the code works: arrivals of weight 0, in every way of running, neurons relabelled,
+// populations split, projections halved, time shifted.
+TEST(Gradient, does_not_change_where_nothing_changes) {
+  Settings settings;
+  settings.networks = scaled(300);
+  settings.seed = 3;
+  settings.with_differences = settings.with_oracle = false;
+  const Report r = run(settings);
+  std::cout << r.relations << " networks that must say the same (" << r.relations_void
+            << " with a maximum elsewhere on a flat V): gradients " << r.relation_gradients.error
+            << " in " << r.relation_gradients.where << ", spike times " << r.relation_times.error
+            << " tau_mem in " << r.relation_times.where << "\n";
+  EXPECT_LE(r.relation_gradients.error, relation_bar) << r.relation_gradients.where;
+  EXPECT_LE(r.relation_times.error, relation_time_bar) << r.relation_times.where;
+  EXPECT_GT(r.relations, 7 * r.networks);
+  EXPECT_LT(r.relations_void, r.relations / 20);
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-// Ratios from 0.3 to 20: integers, exactly 1, 1 +- 1e-1..1e-15, ratios in common use, and any.
+// Ratios from 0.003 to 300: integers, exactly 1, 1 +- 1e-1..1e-15, ratios in common use, and any.
 void draw_time_constants(Random& random, Case& c) {
   const double kind = random.unit();
   // Few bits: an integer times it is exact.
@@ -115,7 +115,7 @@ void draw_time_constants(Random& random, Case& c) {
                                                     {6e-3, 12e-3}, {20e-3, 8e-3}, {1e-3, 3e-3}};
     std::tie(c.tau_mem, c.tau_syn) = common[random.integer(0, 5)];
   } else {
-    c.tau_mem = c.tau_syn * random.logarithmic(0.3, 20);
+    c.tau_mem = c.tau_syn * random.logarithmic(0.003, 300);
   }
 }
 
@@ -124,7 +124,7 @@ double draw_interval(Random& random, double tau_mem, bool may_be_endless) {
   const double kind = random.unit();
   if (may_be_endless && kind < 0.25) return infinity;
   if (kind < 0.35) return tau_mem * random.logarithmic(1e-12, 1e-2);
-  if (kind < 0.4) return tau_mem * random.logarithmic(30, 1e6);
+  if (kind < 0.5) return tau_mem * random.logarithmic(30, 1e6);
   return tau_mem * random.logarithmic(1e-2, 30);
 }
 

@@ -2,8 +2,6 @@
 // What the tests of several rooms need: messages of refusals, spikes by hand, comparison by bits.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -81,41 +79,6 @@ bool same_bits(const Gradients<Real>& a, const Gradients<Real>& b) {
   return same;
 }
 
-/// The largest difference of two gradients, relative to the largest entry of its tensor. Where a
-/// whole tensor cancels, what is left is rounding of the largest terms anywhere: not less than that
-/// counts.
-inline double largest_difference(Network<double> network, const Gradients<double>& a,
-                                 const Gradients<double>& b, double bar, double magnitude = 0,
-                                 std::string* where = nullptr) {
-  const auto x = gradcheck::tensors(network, a), y = gradcheck::tensors(network, b);
-  double terms = magnitude, worst = 0;
-  for (const auto& tensor : x) {
-    for (const double v : *tensor.gradient) {
-      if (std::isfinite(v)) terms = std::max(terms, std::fabs(v) * tensor.typical);
-    }
-  }
-  const auto compare = [&](const std::vector<double>& p, const std::vector<double>& q,
-                           double typical, const std::string& name) {
-    double scale = 16 * std::numeric_limits<double>::epsilon() * terms / typical / bar;
-    for (const double v : q) {
-      if (std::isfinite(v)) scale = std::max(scale, std::fabs(v));
-    }
-    for (std::size_t k = 0; k < q.size(); ++k) {
-      const bool equal = p[k] == q[k] || (!std::isfinite(p[k]) && !std::isfinite(q[k]));
-      const double error = equal ? 0 : std::fabs(p[k] - q[k]) / scale;
-      if (error > worst || std::isnan(error)) {
-        worst = std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
-        if (where) *where = name;
-      }
-    }
-  };
-  for (std::size_t k = 0; k < x.size(); ++k) {
-    compare(*x[k].gradient, *y[k].gradient, x[k].typical, x[k].name);
-  }
-  for (std::size_t p = 0; p < a.times.size(); ++p) {
-    compare(a.times[p], b.times[p], 1e-3, "input times");
-  }
-  return worst;
-}
+using gradcheck::largest_difference;
 
 }  // namespace saltus::test

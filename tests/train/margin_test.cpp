@@ -42,7 +42,7 @@ double largest_move(const Record<double>& a, const Record<double>& b) {
 
 TEST(Margin, IsWhereTheFirstSpikeAppearsOrVanishes) {
   std::size_t appear = 0, vanish = 0;
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 600; ++seed) {
     auto c = gradcheck::random_case(seed);
     auto& network = c.network;
     const Inputs inputs = c.view();
