@@ -8,7 +8,8 @@ import pytest
 KEYS = {
     "networks", "parameters", "max_relative_error_fd", "max_relative_error_oracle", "kink_maxima",
     "multi_spike_neurons", "negative_weights", "refractory_arrivals", "zero_delay_cycles", "void",
-    "passed",
+    "passed", "relations", "max_relative_error_relations", "max_spike_time_error_relations",
+    "oracle_void", "relations_void",
 }  # fmt: skip
 
 
@@ -19,7 +20,15 @@ def test_gradcheck_passes(saltus):
     assert found["networks"] == 10
     assert found["max_relative_error_fd"] <= 1e-6
     assert found["max_relative_error_oracle"] <= 1e-9
-    for key in ("parameters", "multi_spike_neurons", "negative_weights", "refractory_arrivals"):
+    assert found["max_relative_error_relations"] <= 1e-9
+    assert found["max_spike_time_error_relations"] <= 1e-10
+    for key in (
+        "relations",
+        "parameters",
+        "multi_spike_neurons",
+        "negative_weights",
+        "refractory_arrivals",
+    ):
         assert found[key] > 0
 
 
