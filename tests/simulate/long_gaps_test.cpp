@@ -8,10 +8,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "../oracle/oracle.hpp"
 #include "random/random.hpp"
+#include "saltus/adjoint.hpp"
 #include "saltus/simulate.hpp"
 #include "support/support.hpp"
 
@@ -319,6 +323,105 @@ TYPED_TEST(LongGaps, have_the_spikes_and_maxima_of_the_oracle) {
   EXPECT_GT(tally.compared, 5 * tally.cases);
   EXPECT_GT(tally.after_long_gap, tally.cases / 3);
   EXPECT_LT(tally.gave_up, tally.cases / 10);
+}
+
+// Gradients of all spike times, and of the maximum of a readout, by everything. What rounding does
+// to them grows with each flat spike: short trains of steep ones.
+TYPED_TEST(LongGaps, have_the_gradients_of_the_oracle) {
+  using Real = TypeParam;
+  std::size_t compared = 0, long_ones = 0, slow = 0;
+  double worst = 0;
+  for (std::uint32_t k = 0; compared < 400; ++k) {
+    Random random(k, Purpose::gradcheck, 78);
+    const Case c = draw(random);
+    saltus_oracle::Network oracle{static_cast<int>(c.inputs.size()), {c.neuron, c.neuron}, {}};
+    oracle.neurons[1].spikes = false;
+    std::vector<saltus_oracle::InputSpike> oracle_inputs;
+    std::vector<std::pair<double, int>> inputs;
+    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+      const auto& [t, w] = c.inputs[i];
+      for (int j : {0, 1}) oracle.synapses.push_back({true, static_cast<int>(i), j, w, 0});
+      oracle_inputs.push_back({t, static_cast<int>(i)});
+      inputs.emplace_back(t, static_cast<int>(i));
+    }
+    const auto truth = saltus_oracle::simulate(oracle, oracle_inputs, c.end);
+    const auto& trains = truth.spikes[0];
+    if (trains.empty() || trains.size() > 40) continue;
+    double flattest = infinity, longest = 0, scale = 1;
+    for (std::size_t s = 0; s < trains.size(); ++s) {
+      flattest = std::min(
+          flattest, static_cast<double>(trains[s].current) + c.neuron.bias - c.neuron.v_threshold);
+    }
+    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+      if (i > 0) longest = std::max(longest, c.inputs[i].first - c.inputs[i - 1].first);
+      scale = std::max(scale, std::fabs(c.inputs[i].second));
+    }
+    if (flattest < 0.2) continue;
+
+    const auto spikes = spikes_of({inputs});
+    const double end[] = {c.end};
+    const auto net = network_of<Real>(c, 1);
+    const Inputs in{{spikes.view()}, end};
+    const auto record = simulate(net, in);
+    if (record.populations[1].spikes.times.size() != trains.size()) continue;  // in float32
+    Errors<Real> errors(3);
+    errors.populations[1].spikes.assign(trains.size(), 1);
+    errors.populations[2].maxima.assign(1, 1);
+    errors.maxima[2] = maxima(net, in, record, 2);
+    const auto time = static_cast<double>(truth.maxima[1].time);
+    if (errors.maxima[2].times[0] != time &&
+        !(std::fabs(errors.maxima[2].times[0] - time) < 0.01 * c.neuron.tau_mem)) {
+      continue;  // V is flat
+    }
+    const auto g = backward(net, in, record, errors);
+    saltus_oracle::Errors theirs;
+    theirs.spike = {std::vector<double>(trains.size(), 1), {}};
+    theirs.maximum = {0, 1};
+    const auto expected = saltus_oracle::gradient(oracle, oracle_inputs, c.end, theirs);
+
+    const double p = c.neuron.tau_mem / c.neuron.tau_syn;
+    const double fastest = std::min(c.neuron.tau_mem, c.neuron.tau_syn);
+    const double tolerance =
+        20 * scale *
+        (std::numeric_limits<Real>::epsilon() * std::max(1.0, p) +
+         std::numeric_limits<double>::epsilon() * c.inputs.back().first / fastest);
+    if (tolerance > 0.05) continue;
+    ++compared;
+    long_ones += longest > 1000 * c.neuron.tau_mem;
+    slow += p < 1;
+    const auto compare = [&](const char* name, const std::vector<double>& ours,
+                             const std::vector<double>& wanted, double unit) {
+      double largest = unit;  // a tensor of zeros is compared with what it could be
+      for (const double w : wanted) largest = std::max(largest, std::fabs(w));
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const double error = std::fabs(ours[i] - wanted[i]) / largest / tolerance;
+        worst = std::max(worst, error);
+        EXPECT_LE(error, 1) << name << " " << i << ": " << ours[i] << ", " << wanted[i] << "\n"
+                            << c.text();
+      }
+    };
+    for (const std::size_t q : {0u, 1u}) {
+      std::vector<double> ours(g.weights[q].begin(), g.weights[q].end() - 1), wanted;
+      for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+        wanted.push_back(static_cast<double>(expected.weight[2 * i + q]));
+      }
+      const double unit = q ? 1 : c.neuron.tau_mem;
+      compare("weight", ours, wanted, unit);
+      const auto& n = g.neurons[1 + q];
+      const auto of = [&](const std::vector<saltus_oracle::Scalar>& values) {
+        return std::vector<double>{static_cast<double>(values[q])};
+      };
+      compare("tau_mem", n.tau_mem, of(expected.tau_mem), unit / c.neuron.tau_mem);
+      compare("tau_syn", n.tau_syn, of(expected.tau_syn), unit / c.neuron.tau_syn);
+      compare("bias", n.bias, of(expected.bias), unit);
+    }
+  }
+  std::printf(
+      "%zu cases (%zu with a slow synapse, %zu silent for more than 1000 tau_mem), worst "
+      "%.3f of the tolerance\n",
+      compared, slow, long_ones, worst);
+  EXPECT_GT(slow, compared / 10);
+  EXPECT_GT(long_ones, compared / 10);
 }
 
 // The sum of many intervals between spikes, each known to some digits, inside one silence.
