@@ -48,8 +48,6 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
   for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
     const neuron::Decay<Real>& d = arrivals.decays[g];
     const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
-    const double from = g > 0 ? arrivals.times[g - 1] : 0;
-    const double to = g < arrivals.group_count() ? arrivals.times[g] : end;
     const V mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
     const V reach = hn::Set(tag, d.reach), end_slope = hn::Set(tag, d.end_slope);
     for (std::size_t slot = 0; slot < layout.end(lanes); slot += lanes) {
@@ -76,7 +74,8 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
           if (!layout.used(slot + l)) continue;
           Highest<Real>& one = highest[neuron + l];
           one.value = best_of[slot + l];
-          one.peak(from, to, v_at[l], i_at[l], d.mem);
+          one.peak(g > 0 ? arrivals.times[g - 1] : 0,
+                   g < arrivals.group_count() ? arrivals.times[g] : end, v_at[l], i_at[l], d.mem);
           if (!(one.value > best_of[slot + l])) continue;
           best_of[slot + l] = one.value;
           group_of[slot + l] = as_it_was;
