@@ -180,6 +180,25 @@ Network<Real> network_of(const Case& c, std::size_t size) {
   return net;
 }
 
+// The case for the oracle, a LIF neuron and an LI one; and its spikes for the library.
+struct Both {
+  saltus_oracle::Network oracle;
+  std::vector<saltus_oracle::InputSpike> oracle_inputs;
+  std::vector<std::pair<double, int>> inputs;
+};
+Both both(const Case& c) {
+  Both result{{static_cast<int>(c.inputs.size()), {c.neuron, c.neuron}, {}}, {}, {}};
+  result.oracle.neurons[1].spikes = false;
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+    const auto channel = static_cast<int>(i);
+    const auto& [t, w] = c.inputs[i];
+    for (int j : {0, 1}) result.oracle.synapses.push_back({true, channel, j, w, 0});
+    result.oracle_inputs.push_back({t, channel});
+    result.inputs.emplace_back(t, channel);
+  }
+  return result;
+}
+
 struct Tally {
   std::size_t cases = 0, spikes = 0, compared = 0, after_long_gap = 0, slow = 0, tonic = 0,
               refractory = 0, endless = 0, gave_up = 0, maxima = 0;
@@ -271,16 +290,7 @@ TYPED_TEST(LongGaps, have_the_spikes_and_maxima_of_the_oracle) {
   for (std::size_t k = 0; k < cases; ++k) {
     Random random(k, Purpose::gradcheck, 77);
     const Case c = draw(random);
-    saltus_oracle::Network oracle{static_cast<int>(c.inputs.size()), {c.neuron, c.neuron}, {}};
-    oracle.neurons[1].spikes = false;
-    std::vector<saltus_oracle::InputSpike> oracle_inputs;
-    std::vector<std::pair<double, int>> inputs;
-    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
-      const auto& [t, w] = c.inputs[i];
-      for (int j : {0, 1}) oracle.synapses.push_back({true, static_cast<int>(i), j, w, 0});
-      oracle_inputs.push_back({t, static_cast<int>(i)});
-      inputs.emplace_back(t, static_cast<int>(i));
-    }
+    const auto [oracle, oracle_inputs, inputs] = both(c);
     const auto truth = saltus_oracle::simulate(oracle, oracle_inputs, c.end);
     const auto spikes = spikes_of({inputs});
     const double end[] = {c.end};
@@ -334,16 +344,7 @@ TYPED_TEST(LongGaps, have_the_gradients_of_the_oracle) {
   for (std::uint32_t k = 0; compared < 400; ++k) {
     Random random(k, Purpose::gradcheck, 78);
     const Case c = draw(random);
-    saltus_oracle::Network oracle{static_cast<int>(c.inputs.size()), {c.neuron, c.neuron}, {}};
-    oracle.neurons[1].spikes = false;
-    std::vector<saltus_oracle::InputSpike> oracle_inputs;
-    std::vector<std::pair<double, int>> inputs;
-    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
-      const auto& [t, w] = c.inputs[i];
-      for (int j : {0, 1}) oracle.synapses.push_back({true, static_cast<int>(i), j, w, 0});
-      oracle_inputs.push_back({t, static_cast<int>(i)});
-      inputs.emplace_back(t, static_cast<int>(i));
-    }
+    const auto [oracle, oracle_inputs, inputs] = both(c);
     const auto truth = saltus_oracle::simulate(oracle, oracle_inputs, c.end);
     const auto& trains = truth.spikes[0];
     if (trains.empty() || trains.size() > 40) continue;
