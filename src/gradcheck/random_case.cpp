@@ -212,44 +212,9 @@ double largest_score(const Case& c, const Network<double>& network, const Inputs
   return 1 + largest / o.loss.tau_integral;
 }
 
-}  // namespace
+constexpr std::size_t most_spikes = 2000;  // a case of more takes minutes and shows nothing more
 
-template <class Real>
-Maxima<Real> maxima(const Objective& objective, const Network<Real>& network, const Inputs& inputs,
-                    const Record<Real>& record, std::size_t population) {
-  const Population& p = network.populations()[population];
-  if (p.model == Model::li) return saltus::maxima(network, inputs, record, population);
-  std::vector<SilentNeuron> silent = silent_neurons(record, population, p.size);
-  if (!objective.linear) {  // the labels alone
-    std::erase_if(silent, [&](const SilentNeuron& n) {
-      return objective.labels[n.sample] != static_cast<std::int32_t>(n.neuron);
-    });
-  }
-  return maxima_of(Plan<Real>(network), inputs, record, population, silent);
-}
-template Maxima<float> maxima(const Objective&, const Network<float>&, const Inputs&,
-                              const Record<float>&, std::size_t);
-template Maxima<double> maxima(const Objective&, const Network<double>&, const Inputs&,
-                               const Record<double>&, std::size_t);
-
-double fastest(const Network<double>& network) {
-  double result = infinity;
-  for (const Population& p : network.populations()) {
-    for (std::size_t j = 0; p.model != Model::input && j < p.size; ++j) {
-      result = std::min({result, p.tau_mem[j], p.tau_syn[j]});
-    }
-  }
-  return result;
-}
-
-double rounding(const Case& c) {
-  double latest = 0;
-  for (const double t : c.inputs[0].times) latest = std::max(latest, t);
-  return std::numeric_limits<double>::epsilon() * (16 + latest / fastest(c.network));
-}
-
-Case random_case(std::uint64_t seed, bool wide) {
-  Random random(seed, Purpose::gradcheck);
+Case draw(Random random, std::uint64_t seed, bool wide) {
   Case c;
   const std::size_t samples = 1 + random.below(2), layers = 1 + random.below(3);
   const std::size_t channels = 2 + random.below(4);
@@ -268,7 +233,7 @@ Case random_case(std::uint64_t seed, bool wide) {
     tonic = tonic || this_one;
     // A slow synapse makes long trains of spikes: only once; in a cycle they would have no end.
     // Through long silences times know fewer digits of a fast one. What else outlives a silence?
-    const Ratios ratios = long_gaps && l == 0 && !recurrent ? Ratios{0.003, 0.1, 0.6}
+    const Ratios ratios = long_gaps && l == 0 && !recurrent ? Ratios{0.003, 0.03, 0.9}
                           : long_gaps || recurrent          ? Ratios{0.4, 10}
                                                             : Ratios{l == 0 ? 0.02 : 0.4, 300};
     Population layer = neurons(random, name, Model::lif, size, wide ? &ratios : nullptr, this_one);
@@ -310,9 +275,12 @@ Case random_case(std::uint64_t seed, bool wide) {
                         delay(random, channels, outputs));
     }
   }
-  // Times are float64: a thousand time constants later they know 13 digits of one.
+  // Times are float64: a thousand time constants later they know 13 digits of one. A cycle runs
+  // in windows of its shortest delay, silent or not.
   const double silence =
-      long_gaps ? c.network.populations()[1].tau_mem[0] * logarithmic(random, 80, 2000) : 0;
+      !long_gaps ? 0
+                 : c.network.populations()[1].tau_mem[0] *
+                       (recurrent ? logarithmic(random, 10, 60) : logarithmic(random, 200, 2000));
   c.inputs.push_back(input_spikes(random, samples, channels, silence));
   double last = 0;
   for (const double t : c.inputs[0].times) last = std::max(last, t);
@@ -353,6 +321,51 @@ Case random_case(std::uint64_t seed, bool wide) {
     for (auto& p : c.network.populations()) p.bias = 0.0;  // or the integral has no limit
   }
   return c;
+}
+
+}  // namespace
+
+template <class Real>
+Maxima<Real> maxima(const Objective& objective, const Network<Real>& network, const Inputs& inputs,
+                    const Record<Real>& record, std::size_t population) {
+  const Population& p = network.populations()[population];
+  if (p.model == Model::li) return saltus::maxima(network, inputs, record, population);
+  std::vector<SilentNeuron> silent = silent_neurons(record, population, p.size);
+  if (!objective.linear) {  // the labels alone
+    std::erase_if(silent, [&](const SilentNeuron& n) {
+      return objective.labels[n.sample] != static_cast<std::int32_t>(n.neuron);
+    });
+  }
+  return maxima_of(Plan<Real>(network), inputs, record, population, silent);
+}
+template Maxima<float> maxima(const Objective&, const Network<float>&, const Inputs&,
+                              const Record<float>&, std::size_t);
+template Maxima<double> maxima(const Objective&, const Network<double>&, const Inputs&,
+                               const Record<double>&, std::size_t);
+
+double fastest(const Network<double>& network) {
+  double result = infinity;
+  for (const Population& p : network.populations()) {
+    for (std::size_t j = 0; p.model != Model::input && j < p.size; ++j) {
+      result = std::min({result, p.tau_mem[j], p.tau_syn[j]});
+    }
+  }
+  return result;
+}
+
+double rounding(const Case& c) {
+  double latest = 0;
+  for (const double t : c.inputs[0].times) latest = std::max(latest, t);
+  return std::numeric_limits<double>::epsilon() * (16 + latest / fastest(c.network));
+}
+
+Case random_case(std::uint64_t seed, bool wide) {
+  for (std::uint32_t attempt = 0;; ++attempt) {
+    Case c = draw(Random(seed, Purpose::gradcheck, attempt << 16), seed, wide);
+    std::size_t spikes = 0;
+    for (const auto& p : simulate(c.network, c.view()).populations) spikes += p.spikes.times.size();
+    if (!wide || spikes <= most_spikes) return c;
+  }
 }
 
 Evaluation evaluate(const Case& c, const Network<double>& network,
