@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # With any one term of the adjoint deleted, the gradient test must fail.
-# mutation.sh [NAME...]: all switches of src/adjoint/mutations.hpp, or those named.
+# mutation.sh [NAME...]: all switches of src/neuron/terms.hpp, or those named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 names=("$@")
 if ((!$#)); then
-  mapfile -t names < <(sed -n 's/^#ifndef SALTUS_MUTATION_\([A-Z0-9_]*\).*/\1/p' src/adjoint/mutations.hpp)
+  mapfile -t names < <(sed -n 's/^#ifndef SALTUS_MUTATION_\([A-Z0-9_]*\).*/\1/p' src/neuron/terms.hpp)
 fi
-((${#names[@]})) || { echo "no SALTUS_MUTATION_<NAME> in src/adjoint/mutations.hpp"; exit 1; }
+((${#names[@]})) || { echo "no SALTUS_MUTATION_<NAME> in src/neuron/terms.hpp"; exit 1; }
 
 scripts/build.sh release --target gradient_test "${names[@]/#/gradient_test_}"
 

@@ -5,30 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "saltus/ghosts.hpp"
 #include "saltus/network.hpp"
+#include "saltus/observe.hpp"
 #include "saltus/simulate.hpp"
 
 namespace saltus {
-
-/// What a loss says about one population; empty where it says nothing.
-template <class Real>
-struct PopulationErrors {
-  std::vector<Real> spikes;     ///< [spikes] dL/dt_k, in the order of the record
-  std::vector<Real> maxima;     ///< [sample, neuron] dL/d(maximum of V); 0 for neurons that spike
-  std::vector<Real> integrals;  ///< [sample, neuron] dL/d(integral of V)
-  std::vector<double> sample_times;  ///< [time] seconds, ascending
-  std::vector<Real> samples;         ///< [sample, time, neuron] dL/dV(time)
-};
-
-/// What a loss returns and the adjoint eats.
-template <class Real>
-struct Errors {
-  std::vector<PopulationErrors<Real>> populations;  ///< as Network::populations()
-  /// Where the maxima sit, for each population that has errors of maxima (others stay empty).
-  std::vector<Maxima<Real>> maxima;
-
-  explicit Errors(std::size_t count) : populations(count), maxima(count) {}
-};
 
 /// The same shapes as the network's parameters, summed over the batch.
 template <class Real>
@@ -59,5 +41,30 @@ template <class Real>
 Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Errors<Real>& errors,
                          const Wanted& wanted = {}, const Options& = {});
+
+/// The gradient of the loss averaged over noisy thresholds: the exact gradient of the record plus,
+/// for each ghost, density * grad V_peak * (L(with the spike) - L(without)) (docs/theory.md,
+/// section 10). Without ghosts: to the last bit what backward() without them returns.
+/// @param ghosts  those of this record; unless their differences are known they are filled in
+/// @throws InvalidInput  as backward() without them; ghosts of another network or batch
+template <class Real>
+Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
+                         const Record<Real>& record, const Errors<Real>& errors,
+                         Ghosts<Real>& ghosts, const Wanted& wanted = {}, const Options& = {});
+
+/// lambda_V and lambda_I, each [sample, time, neuron].
+template <class Real>
+struct AdjointTraces {
+  std::vector<Real> v, i;
+};
+
+/// The adjoint variables at chosen times (docs/theory.md, section 5): dL/dV(t) = -tau_mem lambda_V,
+/// dL/dI(t) = -tau_syn lambda_I. At the very time of a jump they are those just after it.
+/// @throws InvalidInput  as currents() and backward()
+template <class Real>
+AdjointTraces<Real> adjoint_traces(const Network<Real>& network, const Inputs& inputs,
+                                   const Record<Real>& record, const Errors<Real>& errors,
+                                   std::size_t population, std::span<const double> at,
+                                   const Options& = {});
 
 }  // namespace saltus

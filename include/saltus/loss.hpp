@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "saltus/adjoint.hpp"
 #include "saltus/network.hpp"
+#include "saltus/observe.hpp"
 #include "saltus/simulate.hpp"
 
 namespace saltus {

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "bind.hpp"
-#include "loss/run.hpp"
+#include "loss/evaluate.hpp"
+#include "plan/plan.hpp"
 #include "record.hpp"
 #include "settings.hpp"
-#include "simulate/plan.hpp"
 
 namespace saltus::python {
 namespace {

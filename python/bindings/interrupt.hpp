@@ -7,7 +7,7 @@
 #include <chrono>
 #include <utility>
 
-#include "simulate/parallel.hpp"
+#include "machine/parallel.hpp"
 
 namespace saltus::python {
 

@@ -21,11 +21,11 @@
 #include <vector>
 
 #include "bind.hpp"
+#include "observe/observe.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/ghosts.hpp"
-#include "saltus/trace.hpp"
 #include "settings.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 
 namespace saltus::python {
 namespace {

@@ -12,8 +12,8 @@
 
 #include "adjoint/accumulate.hpp"
 #include "adjoint/lambda.hpp"
-#include "simulate/parallel.hpp"
-#include "simulate/timeline.hpp"
+#include "machine/parallel.hpp"
+#include "plan/timeline.hpp"
 
 namespace saltus {
 namespace {

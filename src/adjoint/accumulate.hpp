@@ -9,9 +9,9 @@
 
 #include "adjoint/entries.hpp"
 #include "adjoint/ghosts.hpp"
+#include "plan/plan.hpp"
+#include "plan/timeline.hpp"
 #include "saltus/adjoint.hpp"
-#include "simulate/plan.hpp"
-#include "simulate/timeline.hpp"
 
 namespace saltus {
 

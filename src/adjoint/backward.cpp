@@ -8,12 +8,12 @@
 #include <cmath>
 
 #include "adjoint/accumulate.hpp"
+#include "adjoint/backward.hpp"
 #include "adjoint/dynamics.hpp"
-#include "adjoint/run.hpp"
+#include "machine/parallel.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
 #include "saltus/ghosts.hpp"
-#include "simulate/parallel.hpp"
 
 namespace saltus {
 namespace {

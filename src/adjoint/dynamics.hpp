@@ -10,8 +10,8 @@
 #include "adjoint/ghosts.hpp"
 #include "adjoint/segments.hpp"
 #include "network/graph.hpp"
+#include "plan/plan.hpp"
 #include "saltus/adjoint.hpp"
-#include "simulate/plan.hpp"
 
 namespace saltus {
 

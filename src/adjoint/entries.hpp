@@ -15,7 +15,7 @@
 #include "adjoint/ghosts.hpp"
 #include "adjoint/segments.hpp"
 #include "neuron/decay_kernel.hpp"
-#include "simulate/arrivals.hpp"
+#include "plan/arrivals.hpp"
 
 namespace saltus {
 

@@ -13,7 +13,7 @@
 
 #include "adjoint/dynamics.hpp"
 #include "adjoint/lambda.hpp"
-#include "simulate/arrivals.hpp"
+#include "plan/arrivals.hpp"
 
 namespace saltus {
 namespace {

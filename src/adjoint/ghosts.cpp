@@ -5,11 +5,11 @@
 #include <numeric>
 
 #include "adjoint/accumulate.hpp"
-#include "adjoint/mutations.hpp"
-#include "simulate/free_peaks.hpp"
-#include "simulate/parallel.hpp"
-#include "simulate/sort_by_time.hpp"
-#include "simulate/timeline.hpp"
+#include "ghosts/free_peaks.hpp"
+#include "machine/parallel.hpp"
+#include "machine/sort_by_time.hpp"
+#include "neuron/terms.hpp"
+#include "plan/timeline.hpp"
 
 namespace saltus {
 namespace {

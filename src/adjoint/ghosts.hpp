@@ -22,9 +22,9 @@
 #include <vector>
 
 #include "adjoint/segments.hpp"
+#include "plan/arrivals.hpp"
+#include "plan/plan.hpp"
 #include "saltus/ghosts.hpp"
-#include "simulate/arrivals.hpp"
-#include "simulate/plan.hpp"
 
 namespace saltus {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "adjoint/entries.hpp"
-#include "simulate/arrivals.hpp"
-#include "simulate/slots.hpp"
+#include "machine/slots.hpp"
+#include "plan/arrivals.hpp"
 
 namespace saltus {
 

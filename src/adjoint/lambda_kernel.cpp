@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "adjoint/lambda.hpp"
-#include "adjoint/mutations.hpp"
+#include "neuron/terms.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {

@@ -2,8 +2,8 @@
 // The gradients of neuron parameters (docs/theory.md, section 6): at the spikes (booked by the
 // dynamics), of the initial state, and as integrals over the course of V and I, which is replayed.
 #include "adjoint/accumulate.hpp"
-#include "simulate/parallel.hpp"
-#include "simulate/replay.hpp"
+#include "machine/parallel.hpp"
+#include "observe/replay.hpp"
 
 namespace saltus {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "neuron/adjoint.hpp"
-#include "saltus/simulate.hpp"
-#include "simulate/own_spikes.hpp"
+#include "saltus/observe.hpp"
+#include "spikes/own_spikes.hpp"
 
 namespace saltus {
 

@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "adjoint/dynamics.hpp"
-#include "simulate/own_spikes.hpp"
+#include "spikes/own_spikes.hpp"
 
 namespace saltus {
 namespace {

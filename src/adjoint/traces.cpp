@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // lambda at chosen times, read off the segments of a backward pass.
-#include "adjoint/run.hpp"
-#include "saltus/trace.hpp"
-#include "simulate/run.hpp"
-#include "simulate/trace_times.hpp"
+#include "adjoint/backward.hpp"
+#include "observe/trace_times.hpp"
+#include "saltus/adjoint.hpp"
+#include "simulate/forward.hpp"
 
 namespace saltus {
 

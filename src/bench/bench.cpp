@@ -8,11 +8,11 @@
 #include <chrono>
 #include <numeric>
 
-#include "adjoint/run.hpp"
-#include "loss/run.hpp"
+#include "adjoint/backward.hpp"
+#include "loss/evaluate.hpp"
 #include "random/random.hpp"
 #include "saltus/error.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 #include "train/minibatch.hpp"
 
 namespace saltus::bench {

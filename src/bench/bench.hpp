@@ -5,9 +5,9 @@
 
 #include <string>
 
+#include "plan/plan.hpp"
 #include "saltus/simulate.hpp"
 #include "saltus/task.hpp"
-#include "simulate/plan.hpp"
 
 namespace saltus::bench {
 

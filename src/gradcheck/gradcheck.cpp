@@ -6,8 +6,8 @@
 #include <cmath>
 #include <mutex>
 
+#include "machine/parallel.hpp"
 #include "random/random.hpp"
-#include "simulate/parallel.hpp"
 
 namespace saltus::gradcheck {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "gradcheck/gradcheck.hpp"
 #include "gradcheck/tensors.hpp"
-#include "simulate/arrivals.hpp"
+#include "plan/arrivals.hpp"
 
 namespace saltus::gradcheck {
 namespace {

@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "observe/observe.hpp"
+#include "plan/arrivals.hpp"
 #include "random/random.hpp"
-#include "simulate/arrivals.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 
 namespace saltus::gradcheck {
 namespace {

@@ -9,8 +9,9 @@
 
 #include "gradcheck/gradcheck.hpp"
 #include "gradcheck/tensors.hpp"
+#include "observe/observe.hpp"
 #include "random/random.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 
 namespace saltus::gradcheck {
 namespace {

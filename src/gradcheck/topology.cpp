@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "network/graph.hpp"
-#include "simulate/arrivals.hpp"
+#include "plan/arrivals.hpp"
 
 namespace saltus::gradcheck {
 namespace {

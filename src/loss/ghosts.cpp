@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "loss/cross_entropy.hpp"
-#include "loss/run.hpp"
+#include "loss/evaluate.hpp"
 
 namespace saltus {
 namespace {

@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include "loss/cross_entropy.hpp"
-#include "loss/run.hpp"
+#include "loss/evaluate.hpp"
+#include "observe/observe.hpp"
 #include "saltus/error.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 
 namespace saltus {
 namespace {

@@ -7,9 +7,9 @@
 
 #include <cmath>
 
-#include "adjoint/mutations.hpp"
 #include "neuron/decay.hpp"
 #include "neuron/lif.hpp"
+#include "neuron/terms.hpp"
 
 namespace saltus::neuron {
 

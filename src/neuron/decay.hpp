@@ -14,20 +14,10 @@
 #include <cmath>
 #include <limits>
 
-#include "neuron/exponential.hpp"
+#include "machine/exponential.hpp"
+#include "machine/power.hpp"
 
 namespace saltus::neuron {
-
-/// x^n by squaring, n >= 0.
-template <class Real>
-inline Real integer_power(Real x, int n) {
-  if (n == 4) return (x * x) * (x * x);  // 20 ms and 5 ms: what most people use
-  Real result = 1;
-  for (; n > 0; n >>= 1, x *= x) {
-    if (n & 1) result *= x;
-  }
-  return result;
-}
 
 struct TimeConstants {
   double tau_mem, tau_syn;

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
+#include "machine/power-inl.hpp"
 #include "neuron/decay_kernel.hpp"
-#include "neuron/power-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus::neuron {
@@ -16,7 +16,7 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// neuron::exponential
+// saltus::exponential
 template <class V>
 HWY_INLINE V exponential(V x) {
   using E = Exponential;

@@ -16,8 +16,8 @@
 #include <cmath>
 #include <limits>
 
+#include "machine/exponential.hpp"
 #include "neuron/decay.hpp"
-#include "neuron/exponential.hpp"
 
 namespace saltus::neuron {
 

@@ -7,10 +7,10 @@
 #include <limits>
 #include <vector>
 
-#include "simulate/arrivals.hpp"
-#include "simulate/plan.hpp"
+#include "machine/slots.hpp"
+#include "plan/arrivals.hpp"
+#include "plan/plan.hpp"
 #include "simulate/sample.hpp"
-#include "simulate/slots.hpp"
 
 namespace saltus {
 

@@ -12,10 +12,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "machine/mask-inl.hpp"
+#include "machine/power-inl.hpp"
 #include "neuron/lif.hpp"
-#include "neuron/power-inl.hpp"
 #include "simulate/layer.hpp"
-#include "simulate/mask-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {

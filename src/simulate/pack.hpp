@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "simulate/parallel.hpp"
-#include "simulate/plan.hpp"
+#include "machine/parallel.hpp"
+#include "plan/plan.hpp"
+#include "saltus/simulate.hpp"
 #include "simulate/sample.hpp"
 
 namespace saltus {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "simulate/arrivals.hpp"
+#include "plan/arrivals.hpp"
 
 namespace saltus {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "saltus/simulate.hpp"
 
+#include "machine/parallel.hpp"
+#include "simulate/forward.hpp"
 #include "simulate/pack.hpp"
-#include "simulate/parallel.hpp"
-#include "simulate/run.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {

@@ -11,8 +11,8 @@
 // simulate/layer_kernel.cpp.
 #include <optional>
 
+#include "machine/sort_by_time.hpp"
 #include "neuron/lif.hpp"
-#include "simulate/sort_by_time.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {

@@ -5,12 +5,12 @@
 
 #include <vector>
 
+#include "plan/plan.hpp"
+#include "plan/timeline.hpp"
 #include "saltus/simulate.hpp"
 #include "simulate/layer.hpp"
-#include "simulate/plan.hpp"
 #include "simulate/sample.hpp"
-#include "simulate/thresholds.hpp"
-#include "simulate/timeline.hpp"
+#include "thresholds/thresholds.hpp"
 
 namespace saltus {
 

@@ -3,9 +3,9 @@
 // window arrives in a later one, so within a window all arrivals are known and every neuron is
 // independent (the scheme of NEST: Morrison et al. 2005). Each window is a sweep that starts where
 // the last ended.
+#include "machine/sort_by_time.hpp"
 #include "neuron/lif.hpp"
 #include "simulate/pending.hpp"
-#include "simulate/sort_by_time.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {

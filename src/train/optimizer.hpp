@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "machine/parallel.hpp"
 #include "saltus/train.hpp"
-#include "simulate/parallel.hpp"
 #include "train/optimizer_kernel.hpp"
 
 namespace saltus {

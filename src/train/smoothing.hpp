@@ -3,12 +3,12 @@
 // of its minibatches add up to (docs/ghosts.md).
 #pragma once
 
-#include "adjoint/run.hpp"
-#include "loss/run.hpp"
+#include "adjoint/backward.hpp"
+#include "ghosts/find.hpp"
+#include "loss/evaluate.hpp"
 #include "random/random.hpp"
 #include "saltus/train.hpp"
-#include "simulate/ghosts.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 
 namespace saltus {
 

@@ -13,7 +13,7 @@
 
 #include "random/random.hpp"
 #include "saltus/error.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 #include "train/minibatch.hpp"
 
 namespace saltus {

@@ -9,12 +9,13 @@
 #include <optional>
 #include <tuple>
 
-#include "adjoint/run.hpp"
-#include "loss/run.hpp"
+#include "adjoint/backward.hpp"
+#include "loss/evaluate.hpp"
+#include "observe/observe.hpp"
 #include "saltus/error.hpp"
 #include "saltus/margin.hpp"
 #include "saltus/train.hpp"
-#include "simulate/run.hpp"
+#include "simulate/forward.hpp"
 #include "train/minibatch.hpp"
 #include "train/optimizer.hpp"
 #include "train/smoothing.hpp"

@@ -13,7 +13,7 @@
 #include "gradcheck/tensors.hpp"
 #include "random/random.hpp"
 #include "saltus/ghosts.hpp"
-#include "simulate/threshold_noise.hpp"
+#include "thresholds/noise.hpp"
 
 namespace saltus {
 namespace {

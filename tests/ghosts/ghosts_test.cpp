@@ -9,8 +9,8 @@
 #include <cmath>
 
 #include "random/random.hpp"
-#include "simulate/threshold_noise.hpp"
 #include "support/support.hpp"
+#include "thresholds/noise.hpp"
 
 namespace saltus {
 namespace {

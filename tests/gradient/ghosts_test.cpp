@@ -10,9 +10,9 @@
 
 #include "gradcheck/random_case.hpp"
 #include "gradcheck/tensors.hpp"
+#include "observe/replay.hpp"
 #include "random/random.hpp"
 #include "saltus/ghosts.hpp"
-#include "simulate/replay.hpp"
 
 namespace saltus {
 namespace {

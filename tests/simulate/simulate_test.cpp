@@ -10,10 +10,10 @@
 #include <cstdio>
 #include <functional>
 
+#include "machine/sort_by_time.hpp"
 #include "random/random.hpp"
 #include "saltus/adjoint.hpp"
 #include "simulate/sample.hpp"
-#include "simulate/sort_by_time.hpp"
 #include "support/support.hpp"
 
 namespace saltus {

@@ -10,10 +10,10 @@
 #include <map>
 
 #include "gradcheck/gradcheck.hpp"
+#include "plan/plan.hpp"
 #include "random/random.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/simulate.hpp"
-#include "simulate/plan.hpp"
 #include "support/support.hpp"
 
 namespace saltus {

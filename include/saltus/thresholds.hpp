@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Thresholds with noise (docs/ghosts.md; docs/theory.md, section 10), or set by hand.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace saltus {
+
+/// At which thresholds a network runs whose expected loss over noisy thresholds is wanted.
+enum class ThresholdReading {
+  fixed,    ///< at their means: deterministic; the mean over the noise is not taken
+  sampled,  ///< drawn for each neuron and sample, anew after each of its spikes: unbiased
+};
+
+/// Noise of the thresholds: Gaussian, cut off at `reach` standard deviations and normalised.
+struct Smoothing {
+  double sigma = 0;  ///< standard deviation before the cut, in units of V; 0: nothing is done
+  double reach = 3;  ///< peaks further from the threshold than reach * sigma have no part
+  ThresholdReading thresholds = ThresholdReading::fixed;
+  std::uint64_t seed = 0;  ///< of sampled thresholds
+
+  double range() const { return sigma * reach; }
+  bool draws() const { return sigma > 0 && thresholds == ThresholdReading::sampled; }
+};
+
+/// @throws InvalidInput  sigma negative or not finite, reach not above 0
+void check(const Smoothing& smoothing);
+
+/// One threshold that is set by hand: that of a neuron in one sample, after `segment` spikes.
+struct ThresholdOverride {
+  std::size_t population = 0, sample = 0, neuron = 0, segment = 0;
+  double threshold = 0;
+};
+
+}  // namespace saltus

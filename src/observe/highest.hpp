@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The largest V of a readout: at the start, inside an interval, at an arrival or at the end
+// (docs/theory.md, section 7).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "neuron/maximum.hpp"
+#include "observe/replay.hpp"
+#include "saltus/observe.hpp"
+
+namespace saltus {
+
+/// Keeps the largest V seen so far, of one neuron.
+template <class Real>
+struct Highest : ReplayVisitor {
+  const neuron::Lif<Real>& n;
+  double end;
+  Real value;
+  double time = 0;
+  Place place = Place::start;
+  Real current;
+
+  Highest(const neuron::Lif<Real>& neuron, double t_end)
+      : n(neuron), end(t_end), value(neuron.v_initial), current(neuron.i_initial) {}
+
+  void piece(const Piece<Real>& p) {
+    // A bound that costs two operations: most pieces cannot hold a new maximum.
+    if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach <= value) return;
+    const bool rises_first = p.i + n.bias > p.v;
+    const bool falls_last = !(p.v - n.bias < p.i * p.decay.end_slope);
+    if (rises_first && falls_last) peak(p.t0, p.t1, p.v, p.i, p.decay.mem);
+    if (p.v_end > value) {
+      value = p.v_end;
+      time = p.t1;
+      place = p.t1 >= end ? Place::end : Place::arrival;
+      current = p.i * p.decay.syn;
+    }
+  }
+
+  /// A maximum inside an interval that starts with (v, i) at t and in which V decays by `mem`.
+  void peak(double t, double t_end, Real v, Real i, Real mem) {
+    const auto found = neuron::interior_peak(n.tc, v, i, n.bias, mem, t_end - t);
+    if (!(found.found() && found.value > value)) return;
+    value = found.value;
+    time = t + found.after;
+    place = Place::interior;
+    current = value - n.bias;  // dV/dt = 0
+  }
+};
+
+/// The same for all neurons of a population, side by side. They must see the same arrivals, decay
+/// alike and have no threshold.
+/// @param highest  one per neuron, as they were made
+void highest_in_vectors(const Arrivals<float>& arrivals, double end,
+                        std::vector<Highest<float>>& highest);
+void highest_in_vectors(const Arrivals<double>& arrivals, double end,
+                        std::vector<Highest<double>>& highest);
+
+}  // namespace saltus

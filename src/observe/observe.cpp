@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be read off a record: maxima, integrals and samples of V.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "machine/parallel.hpp"
+#include "observe/highest.hpp"
+#include "observe/observe.hpp"
+#include "observe/replay.hpp"
+#include "observe/trace_times.hpp"
+#include "saltus/error.hpp"
+#include "saltus/simulate.hpp"
+#include "simulate/forward.hpp"
+
+namespace saltus {
+namespace {
+
+template <class Real>
+const Population& neurons_of(const Network<Real>& network, std::size_t population,
+                             std::string_view what) {
+  network.check();
+  const Population& p = network.populations().at(population);
+  if (p.model == Model::input) {
+    throw InvalidInput(fmt::format("'{}' is an input: it has no {}", p.name, what));
+  }
+  return p;
+}
+
+template <class Real>
+struct Integral : ReplayVisitor {
+  const neuron::Lif<Real>& n;
+  double sum = 0;
+
+  explicit Integral(const neuron::Lif<Real>& neuron) : n(neuron) {}
+
+  void piece(const Piece<Real>& p) {
+    const double dt = p.t1 - p.t0;
+    if (dt == 0) return;
+    if (p.held) {
+      sum += static_cast<double>(n.v_reset) * dt;
+      return;
+    }
+    const auto d = neuron::decay<double>(n.tc, dt);
+    const double b = n.bias;
+    sum += (b == 0 ? 0 : b * dt) + (p.v - b) * n.tc.tau_mem * (1 - d.mem) +
+           p.i * (n.tc.tau_syn * (1 - d.syn) - n.tc.tau_mem * d.k);
+  }
+};
+
+template <class Real>
+struct Samples : ReplayVisitor {
+  const neuron::Lif<Real>& n;
+  std::span<const double> at;
+  Real* out;           // [time, neuron], this neuron's column
+  std::size_t stride;  // neurons
+  std::size_t next = 0;
+
+  Samples(const neuron::Lif<Real>& neuron, std::span<const double> times, Real* o, std::size_t s)
+      : n(neuron), at(times), out(o), stride(s) {
+    while (next < at.size() && at[next] <= 0) out[stride * next++] = n.v_initial;
+  }
+
+  void piece(const Piece<Real>& p) {
+    for (; next < at.size() && at[next] <= p.t1; ++next) {
+      out[stride * next] =
+          p.held ? n.v_reset
+                 : neuron::membrane_after(n, p.v, p.i, neuron::decay<Real>(n.tc, at[next] - p.t0));
+    }
+  }
+};
+
+template <class Real>
+Maxima<Real> nothing_found(std::size_t count) {
+  Maxima<Real> result;
+  result.values.resize(count);
+  result.times.resize(count);
+  result.places.resize(count);
+  result.currents.resize(count);
+  return result;
+}
+
+template <class Real>
+void note(Maxima<Real>& maxima, std::size_t at, const Highest<Real>& highest) {
+  maxima.values[at] = highest.value;
+  maxima.times[at] = highest.time;
+  maxima.places[at] = highest.place;
+  maxima.currents[at] = highest.current;
+}
+
+}  // namespace
+
+template <class Real>
+Maxima<Real> maxima(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
+                    std::size_t population, const Options& options) {
+  const Population& p = neurons_of(network, population, "membrane voltage");
+  if (p.model != Model::li) {
+    throw InvalidInput(fmt::format(
+        "'{}' is a LIF population, whose voltage is limited by its threshold; expected LI",
+        p.name));
+  }
+  const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
+  return maxima<Real>(plan, inputs, record, population, options.threads, nullptr);
+}
+
+template <class Real>
+Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                    std::size_t population, int threads, Timelines<Real>* timelines) {
+  const std::size_t size = plan.size(population);
+  const std::size_t samples = inputs.samples();
+  Maxima<Real> result = nothing_found<Real>(samples * size);
+  const PopulationPlan<Real>& neurons = plan.populations[population];
+  parallel_for(threads, samples, [&](std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    thread_local OwnSpikes own_spikes;
+    const double end = inputs.end(s);
+    thread_local std::vector<Highest<Real>> highest;
+    highest.clear();
+    for (std::size_t j = 0; j < size; ++j) highest.emplace_back(neurons.neuron(j), end);
+    if (!plan.in_vectors(population)) {
+      for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
+                      [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                        replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);
+                      });
+    } else {
+      start_timeline(plan, inputs, record, population, s, timeline, timelines);
+      highest_in_vectors(timeline.of(0), end, highest);
+    }
+    for (std::size_t j = 0; j < size; ++j) note(result, s * size + j, highest[j]);
+  });
+  return result;
+}
+
+template <class Real>
+Maxima<Real> maxima_of(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                       std::size_t population, const std::vector<SilentNeuron>& silent) {
+  const std::size_t size = plan.size(population);
+  Maxima<Real> result = nothing_found<Real>(inputs.samples() * size);
+  Timeline<Real> timeline;
+  for (const auto& [s, j] : silent) {
+    start_timeline(plan, inputs, record, population, s, timeline);
+    const auto& n = plan.populations[population].neuron(j);
+    Highest<Real> highest(n, inputs.end(s));
+    replay(n, timeline.of(j), j, std::span<const std::size_t>(), std::span<const double>(),
+           inputs.end(s), highest);
+    note(result, s * size + j, highest);
+  }
+  return result;
+}
+
+template <class Real>
+std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
+                            const Record<Real>& record, std::size_t population,
+                            const Options& options) {
+  const Population& p = neurons_of(network, population, "integral");
+  for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
+    if (!std::isinf(inputs.t_end[s])) continue;
+    for (std::size_t j = 0; j < p.size; ++j) {
+      if (p.bias[j] != 0) {
+        throw InvalidInput(fmt::format(
+            "t_end[{}] is infinite and {}.bias[{}] = {}: the integral of V has no limit; give a "
+            "finite end or a bias of 0",
+            s, p.name, j, p.bias[j]));
+      }
+    }
+  }
+  return integrals(Plan<Real>(network), inputs, record, population, options.threads);
+}
+
+template <class Real>
+std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
+                            const Record<Real>& record, std::size_t population, int threads) {
+  const std::size_t size = plan.size(population);
+  std::vector<Real> result(inputs.samples() * size);
+  parallel_for(threads, inputs.samples(), [&](std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    thread_local OwnSpikes own_spikes;
+    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
+                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                      const auto& n = plan.populations[population].neuron(j);
+                      Integral<Real> integral(n);
+                      replay(n, arrivals, j, own, times, inputs.end(s), integral);
+                      result[s * size + j] = static_cast<Real>(integral.sum);
+                    });
+  });
+  return result;
+}
+
+template <class Real>
+std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
+                           const Record<Real>& record, std::size_t population,
+                           std::span<const double> at, const Options& options) {
+  network.check();
+  check_trace(network, inputs, population, at, "membrane voltage");
+  return read_trace<Samples<Real>>(network, inputs, record, population, at, options);
+}
+
+#define SALTUS_INSTANTIATE(Real)                                                                   \
+  template Maxima<Real> maxima(const Plan<Real>&, const Inputs&, const Record<Real>&, std::size_t, \
+                               int, Timelines<Real>*);                                             \
+  template Maxima<Real> maxima_of(const Plan<Real>&, const Inputs&, const Record<Real>&,           \
+                                  std::size_t, const std::vector<SilentNeuron>&);                  \
+  template std::vector<Real> integrals(const Plan<Real>&, const Inputs&, const Record<Real>&,      \
+                                       std::size_t, int);                                          \
+  template Maxima<Real> maxima(const Network<Real>&, const Inputs&, const Record<Real>&,           \
+                               std::size_t, const Options&);                                       \
+  template std::vector<Real> integrals(const Network<Real>&, const Inputs&, const Record<Real>&,   \
+                                       std::size_t, const Options&);                               \
+  template std::vector<Real> voltages(const Network<Real>&, const Inputs&, const Record<Real>&,    \
+                                      std::size_t, std::span<const double>, const Options&);
+SALTUS_INSTANTIATE(float)
+SALTUS_INSTANTIATE(double)
+#undef SALTUS_INSTANTIATE
+
+}  // namespace saltus

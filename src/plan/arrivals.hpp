@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// What reaches a population, in order of time. Three kinds: without delay or with one per
+// projection all neurons see the same list (shared); with a delay per source neuron also, shifted
+// and merged; with a delay per synapse each target neuron has an order of its own (per column).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neuron/decay_kernel.hpp"
+#include "plan/plan.hpp"
+#include "saltus/network.hpp"
+#include "spikes/sample_spikes.hpp"
+
+namespace saltus {
+
+/// One spike on its way into a population.
+template <class Real>
+struct Arrival {
+  double time;
+  const Real* row;          // weights of the source neuron, [post]
+  std::int32_t pre;         // source neuron
+  std::int32_t projection;  // number in the network
+  std::int32_t spike;       // number within the source's sample
+};
+
+template <class Real>
+inline bool earlier(const Arrival<Real>& a, const Arrival<Real>& b) {
+  if (a.time != b.time) return a.time < b.time;
+  if (a.projection != b.projection) return a.projection < b.projection;
+  return a.spike < b.spike;
+}
+
+inline constexpr std::size_t any_column = static_cast<std::size_t>(-1);
+
+/// When spike `neuron` of a projection, sent at `time`, reaches `column` (any_column: all at once).
+template <class Real>
+inline double arrival_time(const Projection<Real>& p, double time, std::int32_t neuron,
+                           std::size_t column, std::size_t post) {
+  return p.delay.kind == Delay::Kind::none
+             ? time
+             : time + p.delay(static_cast<std::size_t>(neuron), column == any_column ? 0 : column,
+                              post);
+}
+
+/// A list of arrivals in groups of equal time, and the decays of the intervals that they close.
+template <class Real>
+class Arrivals {
+ public:
+  std::vector<Arrival<Real>> list;
+  std::vector<std::int32_t> groups;         // [group + 1] first entry in list
+  std::vector<double> times;                // [group]
+  std::vector<neuron::Decay<Real>> decays;  // [group + 1]; the last one reaches to the end
+
+  std::size_t group_count() const { return times.size(); }
+
+  /// How many groups arrive before `time`. Fast after index().
+  std::size_t count_before(double time) const {
+    if (times.empty() || time <= times.front()) return 0;
+    if (time > times.back()) return times.size();
+    auto low = times.begin(), high = times.end();
+    if (!cells_.empty()) {
+      const std::size_t cell = cell_of(time);
+      low += cells_[cell];
+      high = times.begin() + cells_[cell + 1];
+    }
+    return static_cast<std::size_t>(std::lower_bound(low, high, time) - times.begin());
+  }
+
+  /// Cuts the time from the first to the last group into as many cells as there are groups.
+  void index() {
+    cells_.clear();
+    if (times.size() < 8) return;
+    const std::size_t count = times.size();
+    cell_scale_ = static_cast<double>(count) / (times.back() - times.front());
+    if (!std::isfinite(cell_scale_)) return;
+    std::size_t group = 0;
+    for (std::size_t cell = 0; cell < count; ++cell) {
+      while (cell_of(times[group]) < cell) ++group;  // the last group is in the last cell
+      cells_.push_back(static_cast<std::int32_t>(group));
+    }
+    cells_.push_back(static_cast<std::int32_t>(count));
+  }
+  std::span<const Arrival<Real>> group(std::size_t g) const {
+    return {list.data() + groups[g], static_cast<std::size_t>(groups[g + 1] - groups[g])};
+  }
+
+  void clear() {
+    list.clear();
+    cells_.clear();
+  }
+
+  /// Adds the spikes of one projection, as seen by `column`, and keeps the list in order.
+  void add(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
+           std::size_t post, SampleSpikes spikes, std::size_t column) {
+    const std::size_t first = list.size();
+    list.resize(first + spikes.times.size());
+    for (std::size_t k = 0; k < spikes.times.size(); ++k) {
+      const std::int32_t pre = spikes.neurons[k];
+      list[first + k] = {arrival_time(projection, spikes.times[k], pre, column, post),
+                         rows[static_cast<std::size_t>(pre)], pre, number,
+                         static_cast<std::int32_t>(k)};
+    }
+    const auto added = list.begin() + static_cast<std::ptrdiff_t>(first);
+    if (projection.delay.kind > Delay::Kind::common) std::sort(added, list.end(), in_order);
+    if (first > 0) std::inplace_merge(list.begin(), added, list.end(), in_order);
+  }
+
+  /// Drops what arrives at `end` or later, finds the groups.
+  void finish(double end) {
+    while (!list.empty() && list.back().time >= end) list.pop_back();
+    groups.clear();
+    times.clear();
+    for (std::size_t k = 0; k < list.size(); ++k) {
+      if (k > 0 && list[k].time == times.back()) continue;
+      groups.push_back(static_cast<std::int32_t>(k));
+      times.push_back(list[k].time);
+    }
+    groups.push_back(static_cast<std::int32_t>(list.size()));
+  }
+
+  /// Computes the decays from `t` through every group to `end`.
+  void decay_through(const neuron::TimeConstants& tc, double t, double end) {
+    gaps_.resize(times.size() + 1);
+    for (std::size_t g = 0; g < times.size(); ++g) {
+      gaps_[g] = times[g] - t;
+      t = times[g];
+    }
+    gaps_.back() = end - t;
+    decays.resize(gaps_.size());
+    neuron::decays(tc, gaps_, decays.data());
+  }
+
+ private:
+  std::size_t cell_of(double time) const {
+    return std::min(static_cast<std::size_t>((time - times.front()) * cell_scale_),
+                    times.size() - 1);
+  }
+
+  std::vector<double> gaps_;         // between groups; scratch
+  std::vector<std::int32_t> cells_;  // [cell + 1] its first group; empty without an index
+  double cell_scale_ = 0;            // cells per second
+  static constexpr auto in_order = [](const Arrival<Real>& a, const Arrival<Real>& b) {
+    return earlier(a, b);
+  };
+};
+
+}  // namespace saltus

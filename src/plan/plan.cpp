@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "saltus/error.hpp"
+
+namespace saltus {
+
+template <class Real>
+Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vectors)
+    : network(&net),
+      populations(net.populations().size()),
+      component_of(populations.size(), -1),
+      input_number(populations.size(), -1),
+      scalar(no_vectors) {
+  int inputs = 0;
+  for (std::size_t i = 0; i < populations.size(); ++i) {
+    const Population& p = net.populations()[i];
+    if (p.model == Model::input) {
+      input_number[i] = inputs++;
+      continue;
+    }
+    PopulationPlan<Real>& plan = populations[i];
+    const bool lif = p.model == Model::lif;
+    bool all_shared = true;
+    for (const auto& [name, member, lif_only] : neuron_parameters) {
+      all_shared = all_shared && (p.*member).shared();
+    }
+    plan.same_time_constants = p.tau_mem.shared() && p.tau_syn.shared();
+    for (std::size_t j = 0; j < (all_shared ? 1 : p.size); ++j) {
+      plan.neurons.push_back(
+          {neuron::TimeConstants(p.tau_mem[j], p.tau_syn[j]), static_cast<Real>(p.bias[j]),
+           lif ? static_cast<Real>(p.v_threshold[j]) : std::numeric_limits<Real>::infinity(),
+           static_cast<Real>(lif ? p.v_reset[j] : 0), lif ? p.tau_ref[j] : 0,
+           static_cast<Real>(p.v_initial[j]), static_cast<Real>(p.i_initial[j])});
+      plan.refractory = plan.refractory || plan.neurons.back().tau_ref > 0;
+    }
+  }
+  for (std::size_t k = 0; k < net.projections().size(); ++k) {
+    const auto& projection = net.projections()[k];
+    PopulationPlan<Real>& target = populations[projection.target];
+    target.incoming.push_back(k);
+    target.per_column = target.per_column || projection.delay.kind == Delay::Kind::per_synapse;
+    padded.emplace_back();
+    const std::size_t post = size(projection.target);
+    if (post >= widest_vector) continue;
+    padded[k].resize(projection.weight.size() / post * widest_vector, Real(0));
+    for (std::size_t from = 0, to = 0; from < projection.weight.size(); from += post) {
+      std::copy_n(projection.weight.data() + from, post, padded[k].data() + to);
+      to += widest_vector;
+    }
+  }
+  for (auto& component : saltus::components(net)) {
+    for (const std::size_t p : component.populations) {
+      component_of[p] = static_cast<int>(components.size());
+    }
+    cyclic = cyclic || component.cyclic;
+    Way way = !component.cyclic              ? Way::sweep
+              : component.shortest_delay > 0 ? Way::windows
+                                             : Way::event_loop;
+    const bool readout = net.populations()[component.populations[0]].model == Model::li;
+    if (force && !readout) {
+      const bool can = *force == Way::event_loop ||
+                       (*force == Way::windows && component.shortest_delay > 0) ||
+                       (*force == Way::sweep && !component.cyclic);
+      if (can) way = *force;
+    }
+    components.push_back({std::move(component), way});
+  }
+}
+
+template <class Real>
+void check(const Plan<Real>& plan, const Inputs& inputs) {
+  const auto numbers = plan.network->inputs();
+  const auto& populations = plan.network->populations();
+  if (inputs.spikes.size() != numbers.size()) {
+    throw InvalidInput(fmt::format("spikes for {} inputs given; the network has {}",
+                                   inputs.spikes.size(), numbers.size()));
+  }
+  const std::size_t samples = inputs.samples();
+  for (std::size_t k = 0; k < numbers.size(); ++k) {
+    const Population& p = populations[numbers[k]];
+    validate(inputs.spikes[k], p.size, p.name);
+    if (inputs.spikes[k].samples() != samples) {
+      throw InvalidInput(fmt::format("input '{}' has {} samples; the others have {}", p.name,
+                                     inputs.spikes[k].samples(), samples));
+    }
+  }
+  if (inputs.t_end.size() != 1 && inputs.t_end.size() != samples) {
+    throw InvalidInput(
+        fmt::format("t_end has {} values; expected one number or {} (one per sample)",
+                    inputs.t_end.size(), samples));
+  }
+  for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
+    const double end = inputs.t_end[s];
+    if (!(end >= 0)) {
+      throw InvalidInput(
+          fmt::format("t_end[{}] is {}; expected a time of at least 0, in seconds", s, end));
+    }
+    if (!std::isinf(end)) continue;
+    if (plan.cyclic) {
+      throw InvalidInput(
+          fmt::format("t_end[{}] is infinite, but the network has a cycle: it may spike for ever; "
+                      "give a finite "
+                      "end",
+                      s));
+    }
+    for (const Population& p : populations) {
+      if (p.model != Model::lif) continue;
+      for (std::size_t j = 0; j < p.size; ++j) {
+        if (p.bias[j] > p.v_threshold[j]) {
+          throw InvalidInput(fmt::format(
+              "t_end[{}] is infinite, but {}.bias[{}] = {} is above v_threshold = {}: the neuron "
+              "spikes for ever; give a finite end",
+              s, p.name, j, p.bias[j], p.v_threshold[j]));
+        }
+      }
+    }
+  }
+}
+
+template struct Plan<float>;
+template struct Plan<double>;
+template void check(const Plan<float>&, const Inputs&);
+template void check(const Plan<double>&, const Inputs&);
+
+}  // namespace saltus

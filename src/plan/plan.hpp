@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network made ready to run: its components in order, each with its way of running, and the
+// parameters of its neurons in the form that the loops use.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "machine/lanes.hpp"
+#include "network/graph.hpp"
+#include "neuron/lif.hpp"
+#include "saltus/inputs.hpp"
+#include "saltus/network.hpp"
+
+namespace saltus {
+
+/// The weights of a projection as the loops read them: one row per source neuron.
+template <class Real>
+struct Rows {
+  const Real* data;
+  std::size_t stride;
+
+  const Real* operator[](std::size_t pre) const { return data + pre * stride; }
+};
+
+template <class Real>
+struct PopulationPlan {
+  std::vector<neuron::Lif<Real>> neurons;  // one for all, or one per neuron
+  std::vector<std::size_t> incoming;       // projections
+  bool same_time_constants = true;         // decays of an interval are the same for all neurons
+  bool per_column = false;  // a delay per synapse: each neuron has arrivals of its own
+  bool refractory = false;
+
+  /// All neurons see the same arrivals and decay alike: they can go through a sample side by side.
+  bool in_step() const { return !per_column && same_time_constants; }
+
+  const neuron::Lif<Real>& neuron(std::size_t j) const {
+    return neurons[neurons.size() == 1 ? 0 : j];
+  }
+};
+
+struct ComponentPlan {
+  Component component;
+  Way way = Way::sweep;
+};
+
+template <class Real>
+struct Plan {
+  const Network<Real>* network = nullptr;
+  std::vector<PopulationPlan<Real>> populations;
+  std::vector<ComponentPlan> components;
+  std::vector<int> component_of;          // per population; -1: input
+  std::vector<int> input_number;          // per population, its place in Inputs; -1: not an input
+  std::vector<std::vector<Real>> padded;  // per projection: its rows, where they are filled up
+  bool cyclic = false;
+  bool scalar = false;  // no vectors
+
+  /// @param force   a way for every component that can be run so
+  /// @param scalar  one neuron after the other, without vectors
+  explicit Plan(const Network<Real>& network, std::optional<Way> force = {}, bool scalar = false);
+
+  std::size_t size(std::size_t population) const { return network->populations()[population].size; }
+  /// Are its neurons taken together, in vectors?
+  bool in_vectors(std::size_t population) const {
+    return !scalar && populations[population].in_step();
+  }
+  /// Also forwards, through their spikes? (simulate/layer.hpp)
+  bool side_by_side(std::size_t population) const {
+    return in_vectors(population) && !populations[population].refractory;
+  }
+  Rows<Real> rows(std::size_t projection) const {
+    if (!padded[projection].empty()) return {padded[projection].data(), widest_vector};
+    const Projection<Real>& p = network->projections()[projection];
+    return {p.weight.data(), size(p.target)};
+  }
+};
+
+/// Checks what goes in against the network, which has been checked before it was planned.
+/// @throws InvalidInput
+template <class Real>
+void check(const Plan<Real>& plan, const Inputs& inputs);
+
+}  // namespace saltus

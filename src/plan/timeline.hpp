@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The arrivals and decays of one sample as one neuron of a population sees them: computed once for
+// all neurons where they are the same, anew for each where they are not.
+#pragma once
+
+#include "plan/arrivals.hpp"
+#include "plan/plan.hpp"
+#include "saltus/inputs.hpp"
+
+namespace saltus {
+
+/// What the neurons of every population see in every sample of a batch, where all of a population
+/// see the same: found out in the forward pass, used again by the loss and the backward pass.
+template <class Real>
+class Timelines {
+ public:
+  struct Kept {
+    Arrivals<Real> arrivals;
+    bool ready = false;
+  };
+
+  /// Forgets what it holds, but not the memory.
+  void start(std::size_t populations, std::size_t samples) {
+    kept_.resize(populations);
+    for (auto& population : kept_) {
+      if (population.size() < samples) population.resize(samples);
+      for (Kept& k : population) k.ready = false;
+    }
+  }
+  Kept& at(std::size_t population, std::size_t sample) { return kept_[population][sample]; }
+
+ private:
+  std::vector<std::vector<Kept>> kept_;  // [population][sample]
+};
+
+template <class Real>
+class Timeline {
+ public:
+  /// @param spikes_of  (population) -> SampleSpikes: the input, or the record so far
+  /// @param take  which projections to take, by number
+  /// @param kept  where to look first, and to leave what is found out; null: nowhere
+  template <class SpikesOf, class Take>
+  void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
+             typename Timelines<Real>::Kept* kept, Take&& take) {
+    population_ = &plan.populations[population];
+    kept_ = population_->in_step() ? kept : nullptr;
+    arrivals_ = kept_ ? &kept_->arrivals : &own_;
+    fresh_ = kept_ && kept_->ready;
+    if (fresh_) return;
+    end_ = end;
+    post_ = plan.size(population);
+    sources_.clear();
+    for (const std::size_t k : population_->incoming) {
+      if (!take(k)) continue;
+      const Projection<Real>& p = plan.network->projections()[k];
+      sources_.push_back({&p, plan.rows(k), static_cast<std::int32_t>(k), spikes_of(p.source)});
+    }
+  }
+
+  template <class SpikesOf>
+  void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
+             typename Timelines<Real>::Kept* kept = nullptr) {
+    start(plan, population, end, spikes_of, kept, [](std::size_t) { return true; });
+  }
+
+  /// What neuron j sees. Valid until the next call.
+  const Arrivals<Real>& of(std::size_t j) {
+    if (!fresh_ || population_->per_column) {
+      arrivals_->clear();
+      for (const Source& s : sources_) {
+        arrivals_->add(*s.projection, s.rows, s.number, post_, s.spikes,
+                       population_->per_column ? j : any_column);
+      }
+      arrivals_->finish(end_);
+    }
+    if (!fresh_ || !population_->in_step()) {
+      arrivals_->decay_through(population_->neuron(j).tc, 0, end_);
+    }
+    fresh_ = true;
+    if (kept_) kept_->ready = true;
+    return *arrivals_;
+  }
+
+ private:
+  struct Source {
+    const Projection<Real>* projection;
+    Rows<Real> rows;
+    std::int32_t number;
+    SampleSpikes spikes;
+  };
+  const PopulationPlan<Real>* population_ = nullptr;
+  std::vector<Source> sources_;
+  std::size_t post_ = 0;
+  double end_ = 0;
+  bool fresh_ = false;
+  Arrivals<Real> own_;
+  Arrivals<Real>* arrivals_ = &own_;
+  typename Timelines<Real>::Kept* kept_ = nullptr;
+};
+
+}  // namespace saltus

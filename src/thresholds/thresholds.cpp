@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "thresholds/thresholds.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "saltus/error.hpp"
+
+namespace saltus {
+
+void check(const Smoothing& s) {
+  if (!(std::isfinite(s.sigma) && s.sigma >= 0)) {
+    throw InvalidInput(fmt::format("sigma is {}; expected a finite number of at least 0", s.sigma));
+  }
+  if (!(std::isfinite(s.reach) && s.reach > 0)) {
+    throw InvalidInput(fmt::format("reach is {}; expected a finite number above 0", s.reach));
+  }
+}
+
+template <class Real>
+void check_room(const Network<Real>& network, const Smoothing& smoothing) {
+  for (const Population& p : network.populations()) {
+    if (p.model != Model::lif) continue;
+    for (std::size_t j = 0; j < p.size; ++j) {
+      const double lowest = p.v_threshold[j] - smoothing.range();
+      if (lowest > std::max(p.v_reset[j], p.v_initial[j])) continue;
+      throw InvalidInput(fmt::format(
+          "sampled thresholds of {}[{}] reach down to {:.6g}, where V may start ({} after a spike, "
+          "{} at 0); expected a smaller sigma ({}) or reach ({})",
+          p.name, j, lowest, p.v_reset[j], p.v_initial[j], smoothing.sigma, smoothing.reach));
+    }
+  }
+}
+
+template void check_room(const Network<float>&, const Smoothing&);
+template void check_room(const Network<double>&, const Smoothing&);
+
+}  // namespace saltus
