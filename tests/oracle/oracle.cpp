@@ -101,6 +101,87 @@ struct Course {  // the voltage from one instant on, as long as nothing arrives
   }
 };
 
+// The distance y = V - theta_0 - lift exp(-g t) of such a course from a threshold that adapts, lift
+// = beta a at its start and g = 1/tau_adapt. It may cross 0 while V falls. The zeros of a function
+// lie between those of its derivative, also after a factor exp(rate t), and
+//     (d/dt + a) y' = g (a - g) lift exp(-g t) - a c I0 exp(-c t)
+// has at most one zero, found by hand: y' has at most two, and y at most three monotone pieces.
+// None of the forms divides by a difference of rates, so that equal ones need no care.
+struct AdaptiveCourse {
+  Course course;
+  Scalar theta, lift, g;
+
+  Scalar distance(Scalar t) const { return course.voltage(t) - theta - lift * std::exp(-g * t); }
+  Scalar speed(Scalar t) const {
+    return course.slope(t, course.voltage(t)) + g * lift * std::exp(-g * t);
+  }
+
+  // Where (d/dt + a) y' changes its sign; infinity if nowhere at a t > 0.
+  Scalar bend() const {
+    const Scalar ratio = g * lift * (course.a - g) / (course.a * course.c * course.i0);
+    if (!(ratio > 0) || std::isinf(ratio) || g == course.c) return infinity;
+    const Scalar t = std::log(ratio) / (g - course.c);
+    return t > 0 ? t : infinity;
+  }
+
+  // After this time no term can lift y over 0, if its limit b - theta is below 0: K(t) <= a t
+  // exp(-m t) with m the slower of a and c, which falls from 1/m on.
+  Scalar horizon() const {
+    const Scalar slower = std::min(course.a, course.c);
+    const auto bound = [&](Scalar t) {
+      return std::fabs(course.v0 - course.b) * std::exp(-course.a * t) +
+             std::fabs(course.i0) * course.a * t * std::exp(-slower * t) +
+             std::fabs(lift) * std::exp(-g * t);
+    };
+    Scalar t = 1 / slower;
+    while (bound(t) >= theta - course.b) t *= 2;
+    return t;
+  }
+
+  // The first t in (0, limit] at which y reaches 0 from below.
+  Scalar crossing(Scalar limit) const {
+    if (distance(0) >= 0) return 0;
+    if (std::isinf(limit)) limit = horizon();
+    std::vector<Scalar> cuts;  // the extrema of y in ascending order, then the end
+    const Scalar middle = bend();
+    Scalar low = 0;
+    for (const Scalar high : {std::min(middle, limit), limit}) {
+      if (high > low && (speed(low) < 0) != (speed(high) < 0)) cuts.push_back(turn(low, high));
+      low = high;
+    }
+    cuts.push_back(limit);
+    low = 0;
+    for (const Scalar high : cuts) {
+      if (distance(high) >= 0) return bisect(low, high);
+      low = high;
+    }
+    return infinity;
+  }
+
+  Scalar turn(Scalar low, Scalar high) const {
+    const bool falls = speed(low) < 0;
+    for (int step = 0; step < 100; ++step) {
+      const Scalar t = (low + high) / 2;
+      ((speed(t) < 0) == falls ? low : high) = t;
+    }
+    return low;
+  }
+
+  Scalar bisect(Scalar low, Scalar high) const {
+    Scalar t = (low + high) / 2;
+    for (int step = 0; step < 300; ++step) {
+      const Scalar y = distance(t);
+      (y < 0 ? low : high) = t;
+      // Newton's point if it stays inside the bracket, otherwise the middle.
+      Scalar next = t - y / speed(t);
+      if (step < 6 || !(next > low && next < high)) next = (low + high) / 2;
+      if (std::fabs(next - t) <= std::numeric_limits<Scalar>::epsilon() * t) return next;
+      t = next;
+    }
+    return t;
+  }
+};
+
 // ------------------------------------------------------------------------------------------------------------------
 // A number with its derivatives for all parameters (none if only values are wanted).
 struct Dual {
@@ -128,6 +209,9 @@ enum Parameter : size_t {
   tau_ref,
   v_initial,
   i_initial,
+  beta,
+  tau_adapt,
+  a_initial,
   parameters
 };
 
@@ -145,11 +229,12 @@ struct State {
   bool clamped = false;  // V = v_reset until `release`
   Dual release;
   Scalar next_spike = infinity;
+  Dual adapted_at, a;  // the adaptation, at the start or the last spike; it decays from there
   Dual integral;
   Dual maximum;
   Maximum place;
   std::vector<Dual> spikes, samples;
-  std::vector<Scalar> currents;
+  std::vector<Scalar> currents, adaptations;
   std::vector<Event> log;
 };
 
@@ -183,7 +268,8 @@ class Simulation {
     for (const State& state : states_) {
       out.spikes.emplace_back();
       for (size_t k = 0; k < state.spikes.size(); ++k)
-        out.spikes.back().push_back({state.spikes[k].value, state.currents[k]});
+        out.spikes.back().push_back(
+            {state.spikes[k].value, state.currents[k], state.adaptations[k]});
       out.maxima.push_back(state.place);
       out.integrals.push_back(state.integral.value);
       out.samples.emplace_back();
@@ -232,8 +318,9 @@ class Simulation {
     g.weight = slice(0, synapses);
     g.delay = slice(synapses, synapses);
     g.input_time = slice(2 * synapses, inputs_.size());
-    std::vector<Scalar>* const fields[] = {&g.tau_mem, &g.tau_syn, &g.v_threshold, &g.v_reset,
-                                           &g.bias,    &g.tau_ref, &g.v_initial,   &g.i_initial};
+    std::vector<Scalar>* const fields[] = {&g.tau_mem, &g.tau_syn,   &g.v_threshold, &g.v_reset,
+                                           &g.bias,    &g.tau_ref,   &g.v_initial,   &g.i_initial,
+                                           &g.beta,    &g.tau_adapt, &g.a_initial};
     for (size_t n = 0; n < states_.size(); ++n)
       for (size_t p = 0; p < parameters; ++p) fields[p]->push_back(sum[parameter(n, Parameter(p))]);
     return g;
@@ -255,10 +342,15 @@ class Simulation {
     require(end_ > 0, "t_end must be positive");
     for (const Neuron& n : network_.neurons) {
       require(n.tau_mem > 0 && n.tau_syn > 0 && n.tau_ref >= 0, "time constants must be positive");
-      require(!n.spikes || (n.v_reset < n.v_threshold && n.v_initial < n.v_threshold),
+      require(n.tau_adapt > 0 && std::isfinite(n.beta) && std::isfinite(n.a_initial),
+              "the adaptation needs a positive time constant and finite values");
+      require(!n.spikes ||
+                  (n.v_reset < n.v_threshold && n.v_initial < n.v_threshold + n.beta * n.a_initial),
               "the reset and the initial voltage must lie below the threshold");
       require(!n.spikes || std::isfinite(end_) || n.bias <= n.v_threshold,
               "an infinite sample needs biases up to the threshold");
+      require(!n.spikes || std::isfinite(end_) || n.beta == 0 || n.bias < n.v_threshold,
+              "an infinite sample needs biases below a threshold that adapts");
     }
     for (const Synapse& s : network_.synapses) {
       require(s.source >= 0 && s.source < (s.from_input ? network_.inputs : neurons),
@@ -296,9 +388,10 @@ class Simulation {
   void run() {
     for (size_t n = 0; n < states_.size(); ++n) {
       State& s = states_[n];
-      s.time = s.integral = constant(0);
+      s.time = s.integral = s.adapted_at = constant(0);
       s.v = s.maximum = variable(network_.neurons[n].v_initial, parameter(n, v_initial));
       s.i = variable(network_.neurons[n].i_initial, parameter(n, i_initial));
+      s.a = variable(network_.neurons[n].a_initial, parameter(n, a_initial));
       s.place.value = s.v.value;
       predict(n);
     }
@@ -348,7 +441,17 @@ class Simulation {
       start = s.release.value;
     }
     if (start >= end_) return;
-    const Scalar dt = from.crossing(p.v_threshold, end_ - start);
+    Scalar dt;
+    if (p.beta == 0) {
+      dt = from.crossing(p.v_threshold, end_ - start);
+    } else {
+      if (s.clamped) from.v0 = p.v_reset;
+      const Scalar lift = p.beta * adaptation(n, start);
+      if (s.clamped && p.v_reset >= p.v_threshold + lift)
+        throw std::runtime_error("a neuron is released at or above its adapted threshold");
+      dt =
+          AdaptiveCourse{from, p.v_threshold, lift, 1 / Scalar(p.tau_adapt)}.crossing(end_ - start);
+    }
     if (std::isfinite(dt)) s.next_spike = std::min(start + dt, end_);
   }
 
@@ -386,6 +489,42 @@ class Simulation {
     i.chain(c * i.value, s.time);
     i.chain(c * c * t * i.value, parameter(n, tau_syn));
     return i;
+  }
+
+  Scalar adaptation(size_t n, Scalar time) const {
+    const State& s = states_[n];
+    return s.a.value *
+           std::exp(-(time - s.adapted_at.value) / Scalar(network_.neurons[n].tau_adapt));
+  }
+
+  // The threshold, from the last spike on, at a moment that may move.
+  Dual threshold_at(size_t n, const Dual& time) const {
+    const State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
+    const Scalar g = 1 / Scalar(p.tau_adapt), t = time.value - s.adapted_at.value;
+    const Scalar a = adaptation(n, time.value), lift = p.beta * a;
+    Dual theta = variable(p.v_threshold + lift, parameter(n, v_threshold));
+    theta.chain(p.beta * std::exp(-g * t), s.a);
+    theta.chain(-g * lift, time);
+    theta.chain(g * lift, s.adapted_at);
+    theta.chain(a, parameter(n, beta));
+    theta.chain(g * g * t * lift, parameter(n, tau_adapt));
+    return theta;
+  }
+
+  // A spike at a moment that moves adds 1 to what the adaptation has decayed to.
+  void adapt(size_t n, const Dual& time) {
+    State& s = states_[n];
+    const Scalar g = 1 / Scalar(network_.neurons[n].tau_adapt);
+    const Scalar t = time.value - s.adapted_at.value;
+    Dual a = constant(adaptation(n, time.value));
+    a.chain(std::exp(-g * t), s.a);
+    a.chain(-g * a.value, time);
+    a.chain(g * a.value, s.adapted_at);
+    a.chain(g * g * t * a.value, parameter(n, tau_adapt));
+    a.value += 1;
+    s.a = std::move(a);
+    s.adapted_at = time;
   }
 
   // Carries the state to a moment at which V is already known. Both ODEs integrated once give the
@@ -461,7 +600,7 @@ class Simulation {
     move(n, time, std::move(v));
   }
 
-  // The neuron reaches its threshold at t. Implicit function theorem on V(t_k) = theta.
+  // The neuron reaches its threshold at t. Implicit function theorem on V(t_k) = theta(t_k).
   void fire(size_t n, Scalar t) {
     settle(n, t);
     State& s = states_[n];
@@ -469,13 +608,17 @@ class Simulation {
     Dual time = constant(t);
     const Dual v = voltage_at(n, time);  // at a fixed time
     const Scalar current = course(n).i0 * std::exp(-course(n).c * (t - s.time.value));
-    const Scalar slope = (current + p.bias - p.v_threshold) / p.tau_mem;
-    time.chain(-1 / slope, v);
-    time.chain(1 / slope, parameter(n, v_threshold));
-    move(n, time, variable(p.v_threshold, parameter(n, v_threshold)));
+    const Dual theta = threshold_at(n, time);
+    const Scalar a = adaptation(n, t);
+    const Scalar speed = (current + p.bias - theta.value) / p.tau_mem + p.beta * a / p.tau_adapt;
+    time.chain(-1 / speed, v);
+    time.chain(1 / speed, theta);
+    move(n, time, threshold_at(n, time));
+    adapt(n, time);
 
     s.spikes.push_back(time);
     s.currents.push_back(current);
+    s.adaptations.push_back(a);
     s.log.push_back({Event::Kind::spike, -1, int(s.spikes.size()) - 1, t});
     s.v = variable(p.v_reset, parameter(n, v_reset));
     s.clamped = true;  // also for tau_ref = 0: released at once, but with a moving release
@@ -503,7 +646,8 @@ class Simulation {
     // the arrivals.
     settle(n, when);
     const Neuron& p = network_.neurons[n];
-    if (p.spikes && !s.clamped && course(n).voltage(when - s.time.value) >= p.v_threshold)
+    if (p.spikes && !s.clamped &&
+        course(n).voltage(when - s.time.value) >= p.v_threshold + p.beta * adaptation(n, when))
       fire(n, when);
 
     // The event moves as the mean of its arrivals (this matters to a maximum that sits here, and to

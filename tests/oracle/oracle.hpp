@@ -4,7 +4,10 @@
 // arbitrary graph of point neurons is simulated event by event in long double, and every state,
 // arrival time and spike time carries its derivatives with respect to every parameter FORWARD in
 // time (sensitivity equations), so that nothing here resembles the adjoint equations under test.
-// The model is that of docs/theory.md sections 1, 3, 7 and 8.
+// The model is that of docs/theory.md sections 1, 3, 7 and 8, and beyond it a threshold that
+// adapts:
+//     theta(t) = v_threshold + beta a(t),   tau_adapt da/dt = -a,   a <- a + 1 at a spike,
+// where a goes on decaying while V is held in the refractory time.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +17,13 @@ namespace saltus_oracle {
 
 using Scalar = long double;
 
-// A LIF neuron (spikes) or an LI readout (does not spike: threshold, reset and tau_ref mean nothing
-// to it).
+// A LIF neuron (spikes; ALIF if beta is not 0) or an LI readout (does not spike: threshold, reset,
+// tau_ref and the adaptation mean nothing to it).
 struct Neuron {
   bool spikes = true;
   double tau_mem = 0.02, tau_syn = 0.005, v_threshold = 1, v_reset = 0, bias = 0, tau_ref = 0,
          v_initial = 0, i_initial = 0;
+  double beta = 0, tau_adapt = 0.1, a_initial = 0;
 };
 
 struct Synapse {
@@ -56,7 +60,8 @@ struct Event {
 
 struct Spike {
   Scalar time;
-  Scalar current;  // I just before the spike (and before any arrival at that instant)
+  Scalar current;         // I just before the spike (and before any arrival at that instant)
+  Scalar adaptation = 0;  // a just before the spike
 };
 
 struct Maximum {
@@ -94,15 +99,15 @@ struct Errors {
 struct Gradient {
   std::vector<Scalar> weight, delay;  // per synapse
   std::vector<Scalar> input_time;     // per input spike, in the order given
-  std::vector<Scalar> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial,
-      i_initial;  // per neuron
+  std::vector<Scalar> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial,
+      beta, tau_adapt, a_initial;  // per neuron
 };
 
 // Both throw std::invalid_argument for a network, input or functional that has no meaning, and
-// std::runtime_error after 100,000 events (a runaway of mutual excitation). t_end may be infinite.
-// At a tau_ref or delay of exactly 0 the derivative is the one-sided one, towards larger values.
-// With t_end infinite and an integral asked for, the derivative for that neuron's own bias is truly
-// infinite, and returned so.
+// std::runtime_error after 100,000 events (a runaway of mutual excitation) and for a neuron
+// released at or above its own adapted threshold. t_end may be infinite. At a tau_ref or delay of
+// exactly 0 the derivative is the one-sided one, towards larger values. With t_end infinite and an
+// integral asked for, the derivative for that neuron's own bias is truly infinite, and returned so.
 Outcome simulate(const Network& network, const std::vector<InputSpike>& inputs, double t_end,
                  const std::vector<double>& sample_times = {});
 Gradient gradient(const Network& network, const std::vector<InputSpike>& inputs, double t_end,

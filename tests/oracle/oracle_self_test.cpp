@@ -65,7 +65,18 @@ bool has_zero_delay_cycle(const Network& network) {
   return false;
 }
 
-std::optional<Case> draw(Random& random) {
+// Thresholds that adapt, in both directions and at time constants equal or nearly equal to the
+// others'.
+void adapt(Neuron& p, Random& random) {
+  p.beta = random.chance(0.3) ? random.uniform(-0.3, 0) : random.uniform(0, 1);
+  p.tau_adapt = random.uniform(0.003, 0.1);
+  if (random.chance(0.1)) p.tau_adapt = p.tau_mem;
+  if (random.chance(0.1)) p.tau_adapt = p.tau_syn;
+  if (random.chance(0.1)) p.tau_adapt *= 1 + std::ldexp(1, -random.integer(8, 20));
+  p.a_initial = random.chance(0.5) ? 0 : random.uniform(-0.5, 1.5);
+}
+
+std::optional<Case> draw(Random& random, bool adaptive) {
   Case c;
   const bool infinite = random.chance(0.12);
   if (infinite) c.t_end = std::numeric_limits<double>::infinity();
@@ -87,6 +98,7 @@ std::optional<Case> draw(Random& random) {
     // A readout that nothing lifts above a rest at 0 has one-sided derivatives for its initial
     // state: few of those.
     if (!p.spikes && p.i_initial == 0 && p.bias == 0 && random.chance(0.9)) p.i_initial = 0.125;
+    if (adaptive && p.spikes && random.chance(0.85)) adapt(p, random);
     c.network.neurons.push_back(p);
   }
   // One zero delay per pair at most: two would tie, and a difference across a tie is void.
@@ -112,7 +124,10 @@ std::optional<Case> draw(Random& random) {
   Outcome outcome;
   try {
     outcome = simulate(c.network, c.inputs, c.t_end, c.errors.sample_times);
-  } catch (const std::runtime_error&) {  // a runaway of mutual excitation
+  } catch (const std::runtime_error&) {  // a runaway, or a release above the adapted threshold
+    return std::nullopt;
+  } catch (const std::invalid_argument&) {  // only an adapted threshold starts below V
+    if (!adaptive) throw;
     return std::nullopt;
   }
   if (outcome.arrivals > 200) return std::nullopt;
@@ -133,14 +148,49 @@ std::optional<Case> draw(Random& random) {
 
 Case random_case(unsigned seed) {
   for (Random random(seed);;)
-    if (auto c = draw(random)) return *std::move(c);
+    if (auto c = draw(random, false)) return *std::move(c);
+}
+
+Case adaptive_case(unsigned seed) {
+  for (Random random(seed);;)
+    if (auto c = draw(random, true)) return *std::move(c);
+}
+
+// One neuron left to itself, from an extreme state: what a network seldom brings to the search for
+// the next spike.
+Case lone_case(unsigned seed) {
+  for (Random random(seed);;) {
+    Case c;
+    Neuron p;
+    p.tau_mem = std::exp(random.uniform(-7, -2.5));
+    p.tau_syn = random.chance(0.2) ? p.tau_mem : std::exp(random.uniform(-7, -2.5));
+    p.bias = random.uniform(-1, 2);
+    p.v_initial = random.uniform(-2, 2);
+    p.i_initial = random.uniform(-8, 8);
+    p.tau_ref = random.uniform(0, 0.01);
+    p.v_reset = random.uniform(-1, 0.6);
+    adapt(p, random);
+    if (random.chance(0.5)) p.tau_adapt = std::exp(random.uniform(-7, -2.5));
+    p.a_initial = random.uniform(-3, 3);
+    c.network.neurons.push_back(p);
+    try {
+      if (simulate(c.network, c.inputs, c.t_end).spikes[0].size() <= 100) return c;
+    } catch (const std::runtime_error&) {
+    } catch (const std::invalid_argument&) {
+    }
+  }
+}
+
+// A crossing that the threshold brings about, falling faster than V.
+bool voltage_falls(const Neuron& p, const Spike& s) {
+  return s.current + p.bias < p.v_threshold + p.beta * s.adaptation;
 }
 
 // ------------------------------------------------------------------------------------------------------------------
 
-const char* const kinds[] = {"weight",  "delay",       "input_time", "tau_mem",
-                             "tau_syn", "v_threshold", "v_reset",    "bias",
-                             "tau_ref", "v_initial",   "i_initial"};
+const char* const kinds[] = {"weight",      "delay",   "input_time", "tau_mem",  "tau_syn",
+                             "v_threshold", "v_reset", "bias",       "tau_ref",  "v_initial",
+                             "i_initial",   "beta",    "tau_adapt",  "a_initial"};
 
 struct Handle {  // one parameter of a case, and what the oracle says of it
   std::size_t kind;
@@ -150,7 +200,7 @@ struct Handle {  // one parameter of a case, and what the oracle says of it
   Scalar step;
 };
 
-std::vector<Handle> handles(Case& c, const Gradient& g) {
+std::vector<Handle> handles(Case& c, const Gradient& g, bool adaptive) {
   std::vector<Handle> all;
   const Scalar unit = std::ldexp(Scalar(1), -17), time = std::ldexp(Scalar(1), -24);
   for (std::size_t s = 0; s < c.network.synapses.size(); ++s) {
@@ -172,6 +222,10 @@ std::vector<Handle> handles(Case& c, const Gradient& g) {
     all.push_back({8, &p.tau_ref, g.tau_ref[n], p.tau_ref == 0, time});
     all.push_back({9, &p.v_initial, g.v_initial[n], false, unit});
     all.push_back({10, &p.i_initial, g.i_initial[n], false, unit});
+    if (!adaptive || !p.spikes) continue;
+    all.push_back({11, &p.beta, g.beta[n], false, unit});
+    all.push_back({12, &p.tau_adapt, g.tau_adapt[n], false, time});
+    all.push_back({13, &p.a_initial, g.a_initial[n], false, unit});
   }
   return all;
 }
@@ -223,19 +277,19 @@ Estimate difference(const Case& c, const Handle& handle, const Outcome& base, Sc
   return {true, row.back(), moved};
 }
 
-TEST(OracleSelfTest, DerivativesMatchRichardsonDifferences) {
+void derivatives_match_richardson_differences(unsigned cases, bool adaptive) {
   constexpr Scalar bar = 1e-8L;
-  constexpr int cases = 300;
+  const std::size_t shown = adaptive ? std::size(kinds) : std::size(kinds) - 3;
   std::size_t spikes = 0, multi = 0, kinks = 0, interior = 0, refractory = 0, cycles = 0, loops = 0,
               negative = 0;
   std::size_t endless = 0, one_sided = 0, entries = 0, voids = 0, absolute = 0, arrivals = 0,
-              shrunk = 0, unresolved = 0;
+              shrunk = 0, unresolved = 0, falling = 0, lowered = 0;
   std::vector<Scalar> worst(std::size(kinds), 0), largest(std::size(kinds), 0);
   for (unsigned seed = 1; seed <= cases; ++seed) {
-    Case c = random_case(seed);
+    Case c = adaptive ? adaptive_case(seed) : random_case(seed);
     Outcome base;
     const Gradient g = gradient(c.network, c.inputs, c.t_end, c.errors, &base);
-    std::vector<Handle> all = handles(c, g);
+    std::vector<Handle> all = handles(c, g, adaptive);
     std::vector<Scalar> scale(std::size(kinds), 0);
     for (const Handle& h : all) scale[h.kind] = std::max(scale[h.kind], std::fabs(h.expected));
 
@@ -283,6 +337,8 @@ TEST(OracleSelfTest, DerivativesMatchRichardsonDifferences) {
     for (std::size_t n = 0; n < c.network.neurons.size(); ++n) {
       spikes += base.spikes[n].size();
       multi += base.spikes[n].size() > 1;
+      lowered += c.network.neurons[n].beta < 0 && base.spikes[n].size() > 1;
+      for (const Spike& s : base.spikes[n]) falling += voltage_falls(c.network.neurons[n], s);
       if (!base.spikes[n].empty()) continue;
       kinks += base.maxima[n].place == Maximum::Place::arrival;
       interior += base.maxima[n].place == Maximum::Place::interior;
@@ -298,7 +354,7 @@ TEST(OracleSelfTest, DerivativesMatchRichardsonDifferences) {
     endless += std::isinf(c.t_end);
   }
   std::printf(
-      "networks %d, void %zu, too steep %zu, with a zero-delay cycle %zu, with infinite T %zu\n",
+      "networks %u, void %zu, too steep %zu, with a zero-delay cycle %zu, with infinite T %zu\n",
       cases, voids, unresolved, cycles, endless);
   std::printf("entries %zu, one-sided %zu, compared absolutely %zu, steps shrunk %zu\n", entries,
               one_sided, absolute, shrunk);
@@ -306,28 +362,45 @@ TEST(OracleSelfTest, DerivativesMatchRichardsonDifferences) {
               spikes, multi, arrivals, refractory);
   std::printf("maxima at kinks %zu, inside %zu; negative weights %zu, self-connections %zu\n",
               kinks, interior, negative, loops);
-  for (std::size_t k = 0; k < std::size(kinds); ++k)
+  std::printf("spikes while V falls %zu, multi-spike neurons with beta < 0 %zu\n", falling,
+              lowered);
+  for (std::size_t k = 0; k < shown; ++k)
     std::printf("  %-12s worst relative error %.1Le, largest entry %.1Le\n", kinds[k], worst[k],
                 largest[k]);
-  EXPECT_LT((voids + unresolved) * 100, std::size_t(cases) * 15);
-  EXPECT_GT(multi, 100u);
-  EXPECT_GT(kinks, 50u);
-  EXPECT_GT(interior, 50u);
-  EXPECT_GT(refractory, 100u);
-  EXPECT_GT(cycles, 20u);
-  EXPECT_GT(loops, 50u);
-  EXPECT_GT(endless, 10u);
-  for (const Scalar entry : largest) EXPECT_GT(entry, 0.1L);
+  EXPECT_LT((voids + unresolved) * 100, cases * 15);
+  EXPECT_GT(multi, cases / 3);
+  EXPECT_GT(kinks, cases / 6);
+  EXPECT_GT(interior, cases / 6);
+  EXPECT_GT(refractory, cases / 3);
+  EXPECT_GT(cycles, cases / 15);
+  EXPECT_GT(loops, cases / 6);
+  EXPECT_GT(endless, cases / 30);
+  for (std::size_t k = 0; k < shown; ++k) EXPECT_GT(largest[k], 0.1L) << kinds[k];
+  if (!adaptive) return;
+  EXPECT_GT(falling, cases / 10);
+  EXPECT_GT(lowered, cases / 10);
+}
+
+TEST(OracleSelfTest, DerivativesMatchRichardsonDifferences) {
+  derivatives_match_richardson_differences(300, false);
+}
+
+TEST(OracleSelfTest, DerivativesOfAdaptiveThresholdsMatchRichardsonDifferences) {
+  derivatives_match_richardson_differences(40, true);
 }
 
 // The oracle's spike trains, given as arrivals to each neuron in turn, integrated with small
 // Runge-Kutta steps: the voltage must stay below threshold except at the spikes (none lost), and
 // reach it there (none invented).
-TEST(OracleSelfTest, ForwardRunMatchesRungeKutta) {
+struct Met {
+  std::size_t spikes = 0, falling = 0;  // falling: spikes at which V falls
+};
+
+Met forward_run_matches_runge_kutta(Case (*make)(unsigned), unsigned cases) {
   Scalar worst_spike = 0, worst_overshoot = 0, worst_value = 0;
-  std::size_t spikes = 0;
-  for (unsigned seed = 1; seed <= 60; ++seed) {
-    Case c = random_case(seed);
+  std::size_t spikes = 0, falling = 0;
+  for (unsigned seed = 1; seed <= cases; ++seed) {
+    Case c = make(seed);
     if (std::isinf(c.t_end)) continue;
     const std::vector<double>& at = c.errors.sample_times;
     const Outcome out = simulate(c.network, c.inputs, c.t_end, at);
@@ -353,7 +426,7 @@ TEST(OracleSelfTest, ForwardRunMatchesRungeKutta) {
         }
       }
       marks.insert({{c.t_end, finish}, 0});
-      Scalar t = 0, v = p.v_initial, i = p.i_initial, integral = 0, maximum = v;
+      Scalar t = 0, v = p.v_initial, i = p.i_initial, a = p.a_initial, integral = 0, maximum = v;
       bool clamped = false;
       std::size_t reads = 0;
       for (const auto& [mark, weight] : marks) {
@@ -364,6 +437,7 @@ TEST(OracleSelfTest, ForwardRunMatchesRungeKutta) {
           return clamped ? 0 : (p.bias + y - x) / p.tau_mem;
         };
         const auto di = [&](Scalar y) { return -y / p.tau_syn; };
+        const Scalar ha = h / p.tau_adapt;
         for (int k = 0; k < steps; ++k) {
           const Scalar v1 = dv(v, i), i1 = di(i);
           const Scalar v2 = dv(v + h / 2 * v1, i + h / 2 * i1), i2 = di(i + h / 2 * i1);
@@ -372,15 +446,19 @@ TEST(OracleSelfTest, ForwardRunMatchesRungeKutta) {
           integral += h * (v + h / 6 * (v1 + v2 + v3));  // the same scheme for its own equation
           v += h / 6 * (v1 + 2 * v2 + 2 * v3 + v4);
           i += h / 6 * (i1 + 2 * i2 + 2 * i3 + i4);
+          a *= 1 - ha * (1 - ha / 2 * (1 - ha / 3 * (1 - ha / 4)));
           maximum = std::max(maximum, v);
-          if (p.spikes) worst_overshoot = std::max(worst_overshoot, v - p.v_threshold);
+          if (p.spikes && !clamped)
+            worst_overshoot = std::max(worst_overshoot, v - p.v_threshold - p.beta * a);
         }
         t = mark.first;
         if (mark.second == release) clamped = false;
         if (mark.second == sample)
           worst_value = std::max(worst_value, std::fabs(v - out.samples[n].at(reads++)));
         if (mark.second == spike) {
-          worst_spike = std::max(worst_spike, std::fabs(v - p.v_threshold));
+          worst_spike = std::max(worst_spike, std::fabs(v - p.v_threshold - p.beta * a));
+          falling += (p.bias + i) < v;
+          a += 1;
           v = p.v_reset;
           clamped = p.tau_ref > 0;
           ++spikes;
@@ -399,10 +477,24 @@ TEST(OracleSelfTest, ForwardRunMatchesRungeKutta) {
       "spikes %zu: V - threshold off by %.1Le at spikes, above 0 by %.1Le between; values off by "
       "%.1Le\n",
       spikes, worst_spike, worst_overshoot, worst_value);
-  EXPECT_GT(spikes, 500u);
   EXPECT_LT(worst_spike, 1e-8L);
   EXPECT_LT(worst_overshoot, 1e-8L);
   EXPECT_LT(worst_value, 1e-8L);
+  return {spikes, falling};
+}
+
+TEST(OracleSelfTest, ForwardRunMatchesRungeKutta) {
+  EXPECT_GT(forward_run_matches_runge_kutta(random_case, 60).spikes, 500u);
+}
+
+TEST(OracleSelfTest, AdaptiveForwardRunMatchesRungeKutta) {
+  const Met networks = forward_run_matches_runge_kutta(adaptive_case, 60);
+  const Met lone = forward_run_matches_runge_kutta(lone_case, 400);
+  std::printf("spikes while V falls: %zu in networks, %zu of lone neurons\n", networks.falling,
+              lone.falling);
+  EXPECT_GT(networks.spikes, 400u);
+  EXPECT_GT(lone.spikes, 400u);
+  EXPECT_GT(networks.falling + lone.falling, 100u);
 }
 
 // ------------------------------------------------------------------------------------------------------------------
@@ -509,6 +601,48 @@ TEST(OracleSelfTest, OrderAtOneInstant) {
   EXPECT_EQ(simulate(network, {}, 0.3).refractory_arrivals, 2u);
 }
 
+TEST(OracleSelfTest, AdaptiveSpikesAreContinuousAcrossEqualTimeConstants) {
+  Neuron p;
+  p.tau_mem = p.tau_syn = p.tau_adapt = 0.5;
+  p.i_initial = 6;
+  p.beta = 0.25;
+  p.a_initial = 0.5;
+  const Network equal{0, {p}, {}};
+  const std::vector<Spike> spikes = simulate(equal, {}, 4).spikes[0];
+  ASSERT_GT(spikes.size(), 1u);
+  // By hand, with x = t / tau: (6 x + (0.25 * 0.5) * -1) exp(-x) = 1.
+  const Scalar x = spikes[0].time / 0.5L;
+  EXPECT_NEAR(double((6 * x - 0.125L) * std::exp(-x)), 1, 1e-16);
+  for (int power = 8; power < 53; ++power)
+    for (double Neuron::*tau : {&Neuron::tau_mem, &Neuron::tau_syn, &Neuron::tau_adapt}) {
+      Network near = equal;
+      near.neurons[0].*tau += std::ldexp(1, -power);
+      const std::vector<Spike> moved = simulate(near, {}, 4).spikes[0];
+      ASSERT_EQ(moved.size(), spikes.size());
+      for (std::size_t k = 0; k < spikes.size(); ++k)
+        EXPECT_NEAR(double(moved[k].time - spikes[k].time), 0, 20 * std::ldexp(1, -power) + 1e-16);
+    }
+}
+
+TEST(OracleSelfTest, AFallingThresholdFindsAFallingVoltage) {
+  // V = 2 exp(-t / 0.5) is overtaken by theta = 0.5 + 2 exp(-t / 0.1).
+  Neuron p;
+  p.tau_mem = 0.5;
+  p.tau_adapt = 0.1;
+  p.v_threshold = 0.5;
+  p.v_initial = 2;
+  p.beta = 1;
+  p.a_initial = 2;
+  const Scalar infinity = std::numeric_limits<Scalar>::infinity();
+  for (const double t_end : {8.0, double(infinity)}) {
+    const std::vector<Spike> spikes = simulate({0, {p}, {}}, {}, t_end).spikes[0];
+    ASSERT_EQ(spikes.size(), 1u);
+    const Scalar t = spikes[0].time;
+    EXPECT_NEAR(double(2 * std::exp(-2 * t) - 0.5L - 2 * std::exp(-10 * t)), 0, 1e-16);
+    EXPECT_TRUE(voltage_falls(p, spikes[0]));
+  }
+}
+
 TEST(OracleSelfTest, RefusesNonsense) {
   Network network{1, {Neuron{}}, {{true, 0, 0, 1.0, 0.0}}};
   EXPECT_THROW(simulate(network, {{0.01, 1}}, 1), std::invalid_argument);
@@ -520,6 +654,10 @@ TEST(OracleSelfTest, RefusesNonsense) {
   EXPECT_THROW(gradient(network, {}, 1, {{{1.0}}, {}, {}, {}, {}}), std::invalid_argument);
   network.neurons[0].v_reset = 1;
   EXPECT_THROW(simulate(network, {}, 1), std::invalid_argument);
+  firing.neurons[0].beta = -1.5;  // after a spike the threshold lies below the reset
+  EXPECT_THROW(simulate(firing, {{0.01, 0}}, 1), std::runtime_error);
+  firing.neurons[0].a_initial = 1;  // and here from the start
+  EXPECT_THROW(simulate(firing, {}, 1), std::invalid_argument);
 }
 
 TEST(OracleSelfTest, Speed) {
