@@ -141,6 +141,9 @@ struct AdaptiveCourse {
   // The first t in (0, limit] at which y reaches 0 from below.
   Scalar crossing(Scalar limit) const {
     if (distance(0) >= 0) return 0;
+    // Far below: K stays below 1, and the threshold between its ends.
+    const Scalar top = std::max(course.v0, course.b) + std::max<Scalar>(course.i0, 0);
+    if (top < theta + std::min(lift, lift * std::exp(-g * limit))) return infinity;
     if (std::isinf(limit)) limit = horizon();
     std::vector<Scalar> cuts;  // the extrema of y in ascending order, then the end
     const Scalar middle = bend();
@@ -158,13 +161,22 @@ struct AdaptiveCourse {
     return infinity;
   }
 
+  // The zero of y' between low and high. y is flat there: 15 digits of it are 30 of y.
   Scalar turn(Scalar low, Scalar high) const {
     const bool falls = speed(low) < 0;
+    Scalar t = (low + high) / 2;
     for (int step = 0; step < 100; ++step) {
-      const Scalar t = (low + high) / 2;
-      ((speed(t) < 0) == falls ? low : high) = t;
+      const Scalar s = speed(t);
+      ((s < 0) == falls ? low : high) = t;
+      const Scalar change = course.a * (-course.c * course.i0 * std::exp(-course.c * t) -
+                                        course.slope(t, course.voltage(t))) -
+                            g * g * lift * std::exp(-g * t);
+      Scalar next = t - s / change;
+      if (!(next > low && next < high)) next = (low + high) / 2;
+      if (std::fabs(next - t) <= 1e-15L * t) return next;
+      t = next;
     }
-    return low;
+    return t;
   }
 
   Scalar bisect(Scalar low, Scalar high) const {
