@@ -30,6 +30,7 @@ ORDER = """
 """
 # Public headers that are no room's own door.
 DOORS = {
+    "model": "network",
     "error": "machine",
     "version": "machine",
     "inputs": "plan",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "saltus/ghosts.hpp"
@@ -12,15 +13,26 @@
 
 namespace saltus {
 
+/// Of the parameters of a population, as Population::parameters; empty if not wanted.
+struct NeuronGradients {
+  Model model = Model::input;
+  std::vector<std::vector<double>> parameters;  ///< each as Parameter::values
+
+  /// By name. @throws InvalidInput  the model has no such parameter
+  std::vector<double>& operator[](std::string_view parameter) {
+    return parameters.at(model->index(parameter));
+  }
+  const std::vector<double>& operator[](std::string_view parameter) const {
+    return parameters.at(model->index(parameter));
+  }
+};
+
 /// The same shapes as the network's parameters, summed over the batch.
 template <class Real>
 struct Gradients {
-  struct Neurons {
-    std::vector<double> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial;
-  };
   std::vector<std::vector<Real>> weights;   ///< per projection, [pre, post]
   std::vector<std::vector<double>> delays;  ///< per projection, as Delay::values
-  std::vector<Neurons> neurons;             ///< per population; each as Parameter::values
+  std::vector<NeuronGradients> neurons;     ///< per population
   std::vector<std::vector<double>> times;   ///< per population: dL/dt of each input spike
 };
 

@@ -9,14 +9,9 @@
 #include <string_view>
 #include <vector>
 
-namespace saltus {
+#include "saltus/model.hpp"
 
-/// What a population is made of.
-enum class Model {
-  input,  ///< spikes that come from outside
-  lif,    ///< leaky integrate-and-fire with an exponential synapse
-  li,     ///< the same without a spike: a readout
-};
+namespace saltus {
 
 /// A neuron parameter: one number for the whole population, or one per neuron.
 class Parameter {
@@ -34,46 +29,36 @@ class Parameter {
   std::vector<double> values_;
 };
 
-/// Neurons of one kind. Equations (docs/theory.md, section 1; Wunderlich & Pehle 2021, eq. 1 and
-/// 2):
+/// Neurons of one kind. Of LIF and LI (docs/theory.md, section 1; Wunderlich & Pehle 2021, eq. 1
+/// and 2):
 ///
 ///     tau_mem dV/dt = -V + I + bias      tau_syn dI/dt = -I
 ///     V reaches v_threshold from below: a spike, V <- v_reset, held there for tau_ref
 ///
-/// Times in seconds; voltages and currents without dimension. LI uses neither threshold, reset nor
-/// refractory time; an input uses none of the parameters.
+/// Times in seconds; voltages and currents without dimension. Which parameters there are, their
+/// usual values and what they mean: Model::parameters.
 struct Population {
   std::string name;
   Model model = Model::lif;
   std::size_t size = 0;
-  Parameter tau_mem = 20e-3;    ///< membrane time constant, s
-  Parameter tau_syn = 5e-3;     ///< synaptic time constant, s
-  Parameter v_threshold = 1.0;  ///< a spike is a crossing of this from below
-  Parameter v_reset = 0.0;      ///< V just after a spike
-  Parameter bias = 0.0;         ///< constant current b
-  Parameter tau_ref = 0.0;      ///< absolute refractory time, s
-  Parameter v_initial = 0.0;    ///< V(0)
-  Parameter i_initial = 0.0;    ///< I(0)
+
+  /// A parameter of the model by its name; its usual value unless it was set.
+  /// @throws InvalidInput  the model has no such parameter
+  Parameter& operator[](std::string_view parameter);
+  const Parameter& operator[](std::string_view parameter) const;
+
+  /// Makes it one of another model; what both have stays, the rest gets its usual values.
+  void become(Model other);
+
+  /// All of them, in the order of the model's table: once set, or after Network::add_population.
+  std::vector<Parameter> parameters;
 
   bool operator==(const Population&) const = default;
 };
 
-/// The neuron parameters of a population, for code that walks over all of them.
-struct NeuronParameter {
-  std::string_view name;
-  Parameter Population::*member;
-  bool lif_only;
-};
-inline constexpr NeuronParameter neuron_parameters[] = {
-    {"tau_mem", &Population::tau_mem, false},
-    {"tau_syn", &Population::tau_syn, false},
-    {"v_threshold", &Population::v_threshold, true},
-    {"v_reset", &Population::v_reset, true},
-    {"bias", &Population::bias, false},
-    {"tau_ref", &Population::tau_ref, true},
-    {"v_initial", &Population::v_initial, false},
-    {"i_initial", &Population::i_initial, false},
-};
+/// V starts and restarts below the threshold, or there is no crossing from below to wait for.
+/// @throws InvalidInput  v_reset or v_initial not below v_threshold
+void check_below_threshold(const Population& population);
 
 /// The time that a spike takes to arrive, in seconds.
 struct Delay {

@@ -34,12 +34,10 @@ void add_population(Net& network, std::string name, const std::string& model, st
                     const nb::dict& parameters) {
   Population population;
   population.name = std::move(name);
-  population.model = model == "LI" ? Model::li : Model::lif;
+  population.model = Model::named(model);
   population.size = size;
-  for (const auto& [key, member, lif_only] : neuron_parameters) {
-    const nb::str name_of_it(key.data(), key.size());
-    if (!parameters.contains(name_of_it)) continue;
-    population.*member = Parameter(vector_of(nb::cast<In<double>>(parameters[name_of_it])));
+  for (const auto& [key, value] : parameters) {
+    population[nb::cast<std::string>(key)] = Parameter(vector_of(nb::cast<In<double>>(value)));
   }
   network.add_population(std::move(population));
 }
@@ -70,11 +68,7 @@ nb::ndarray<nb::numpy, double, nb::ndim<1>> values(nb::handle self, const std::s
       return whole(parameter == "weight" ? projection.weight : projection.delay.values);
     }
   }
-  for (const auto& [name, member, lif_only] : neuron_parameters) {
-    if (name != parameter) continue;
-    return whole((network.populations()[network.index(owner)].*member).values());
-  }
-  throw InvalidInput("no parameter is called '" + owner + "." + parameter + "'");
+  return whole(network.populations()[network.index(owner)][parameter].values());
 }
 
 // What Python keeps beside the network: name, model and size of each population; name, source,
@@ -86,8 +80,7 @@ std::tuple<Populations, Projections> structure(const Net& network) {
   std::tuple<Populations, Projections> result;
   const auto& populations = network.populations();
   for (const Population& p : populations) {
-    const char* model = p.model == Model::input ? "input" : p.model == Model::lif ? "LIF" : "LI";
-    std::get<0>(result).emplace_back(p.name, model, p.size);
+    std::get<0>(result).emplace_back(p.name, p.model->name, p.size);
   }
   for (const auto& p : network.projections()) {
     const int dimensions = p.delay.kind == Delay::Kind::none         ? -1

@@ -136,15 +136,10 @@ nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
   const auto& populations = network.populations();
   for (std::size_t p = 0; p < populations.size(); ++p) {
     const std::string& name = populations[p].name;
-    auto& n = gradients.neurons[p];
-    put(name, "tau_mem", n.tau_mem);
-    put(name, "tau_syn", n.tau_syn);
-    put(name, "v_threshold", n.v_threshold);
-    put(name, "v_reset", n.v_reset);
-    put(name, "bias", n.bias);
-    put(name, "tau_ref", n.tau_ref);
-    put(name, "v_initial", n.v_initial);
-    put(name, "i_initial", n.i_initial);
+    auto& parameters = gradients.neurons[p].parameters;  // none if not wanted
+    for (std::size_t k = 0; k < parameters.size(); ++k) {
+      put(name, populations[p].model->parameters[k].name, parameters[k]);
+    }
     put(name, "times", gradients.times[p]);
   }
   for (std::size_t k = 0; k < network.projections().size(); ++k) {

@@ -108,9 +108,10 @@ void copy_values(const Trainer<Real>& trainer, Net& to) {
     std::copy(p.delay.values.begin(), p.delay.values.end(), q.delay.values.begin());
   }
   for (std::size_t k = 0; k < from.populations().size(); ++k) {
-    for (const auto& [name, member, lif_only] : neuron_parameters) {
-      const auto& values = (from.populations()[k].*member).values();
-      std::copy(values.begin(), values.end(), (to.populations()[k].*member).values().begin());
+    const auto& parameters = from.populations()[k].parameters;
+    for (std::size_t q = 0; q < parameters.size(); ++q) {
+      const auto& values = parameters[q].values();
+      std::copy(values.begin(), values.end(), to.populations()[k].parameters[q].values().begin());
     }
   }
 }

@@ -91,10 +91,10 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
     for (const double end : inputs.t_end) {
       if (!std::isinf(end)) continue;
       for (std::size_t j = 0; j < populations[p].size; ++j) {
-        if (populations[p].bias[j] != 0) {
+        if (populations[p]["bias"][j] != 0) {
           throw InvalidInput(
               fmt::format("t_end is infinite and {}.bias[{}] = {}: the integral of V has no limit",
-                          name, j, populations[p].bias[j]));
+                          name, j, populations[p]["bias"][j]));
         }
       }
     }
@@ -142,20 +142,11 @@ void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<R
   g.times.resize(network.populations().size());
   for (std::size_t p = 0; wanted.neurons && p < network.populations().size(); ++p) {
     const Population& population = network.populations()[p];
-    if (population.model == Model::input) continue;
-    auto& n = g.neurons[p];
-    const auto zeros = [](const Parameter& parameter) {
-      return std::vector<double>(parameter.values().size(), 0.0);
-    };
-    n.tau_mem = zeros(population.tau_mem);
-    n.tau_syn = zeros(population.tau_syn);
-    n.bias = zeros(population.bias);
-    n.v_initial = zeros(population.v_initial);
-    n.i_initial = zeros(population.i_initial);
-    if (population.model == Model::li) continue;
-    n.v_threshold = zeros(population.v_threshold);
-    n.v_reset = zeros(population.v_reset);
-    n.tau_ref = zeros(population.tau_ref);
+    g.neurons[p].model = population.model;
+    g.neurons[p].parameters.clear();
+    for (const Parameter& parameter : population.parameters) {
+      g.neurons[p].parameters.emplace_back(parameter.values().size(), 0.0);
+    }
   }
 }
 

@@ -248,7 +248,7 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
   auto& out = pass.gradients.neurons[population];
   const PopulationPlan<Real>& plan = pass.plan.populations[population];
   const auto add = [](std::vector<double>& gradient, std::size_t j, double value) {
-    if (!gradient.empty()) gradient[gradient.size() == 1 ? 0 : j] += value;
+    gradient[gradient.size() == 1 ? 0 : j] += value;
   };
   Timeline<Real> timeline;
   for (std::size_t s = 0; s < pass.segments.size(); ++s) {
@@ -273,9 +273,9 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
         });
       }
       if (!terms::ghost_free_parameters) continue;
-      add(out.bias, piece.neuron, sum.bias);
-      add(out.tau_mem, piece.neuron, sum.tau_mem);
-      add(out.tau_syn, piece.neuron, sum.tau_syn);
+      add(out["bias"], piece.neuron, sum.bias);
+      add(out["tau_mem"], piece.neuron, sum.tau_mem);
+      add(out["tau_syn"], piece.neuron, sum.tau_syn);
     }
   }
 }

@@ -63,31 +63,33 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
                     });
   });
 
-  typename Gradients<Real>::Neurons& out = pass.gradients.neurons[population];
+  NeuronGradients& out = pass.gradients.neurons[population];
+  auto &bias = out["bias"], &tau_mem = out["tau_mem"], &tau_syn = out["tau_syn"];
+  auto &v_initial = out["v_initial"], &i_initial = out["i_initial"];
   const PopulationErrors<Real>& errors = pass.errors.populations[population];
   for (std::size_t s = 0; s < samples; ++s) {
     const Segments<Real>& segments = pass.segments[s][population];
     for (std::size_t j = 0; j < size; ++j) {
       const auto& tc = plan.neuron(j).tc;
       const std::size_t at = s * size + j;
-      if (terms::bias_integral) add(out.bias, j, integrals[at].bias);
-      if (terms::tau_mem_integral) add(out.tau_mem, j, integrals[at].tau_mem);
-      if (terms::tau_syn_integral) add(out.tau_syn, j, integrals[at].tau_syn);
-      if (!out.v_threshold.empty()) {
-        add(out.v_threshold, j, segments.jumps[j].v_threshold);
-        add(out.v_reset, j, segments.jumps[j].v_reset);
-        add(out.tau_ref, j, segments.jumps[j].tau_ref);
+      if (terms::bias_integral) add(bias, j, integrals[at].bias);
+      if (terms::tau_mem_integral) add(tau_mem, j, integrals[at].tau_mem);
+      if (terms::tau_syn_integral) add(tau_syn, j, integrals[at].tau_syn);
+      if (out.model->spikes) {
+        add(out["v_threshold"], j, segments.jumps[j].v_threshold);
+        add(out["v_reset"], j, segments.jumps[j].v_reset);
+        add(out["tau_ref"], j, segments.jumps[j].tau_ref);
       }
       // A sample that never ends may have its maximum at infinity, where V = b.
       if (terms::maximum_at_infinity && !errors.maxima.empty() &&
           std::isinf(pass.errors.maxima[population].times[at])) {
-        add(out.bias, j, static_cast<double>(errors.maxima[at]));
+        add(bias, j, static_cast<double>(errors.maxima[at]));
       }
       const auto own = segments.of(j);
       if (own.empty() || !terms::initial_state) continue;
       const auto lambda = own.back().read(tc, 0);
-      add(out.v_initial, j, -tc.tau_mem * static_cast<double>(lambda.v));
-      add(out.i_initial, j, -tc.tau_syn * static_cast<double>(lambda.i));
+      add(v_initial, j, -tc.tau_mem * static_cast<double>(lambda.v));
+      add(i_initial, j, -tc.tau_syn * static_cast<double>(lambda.i));
     }
   }
 }

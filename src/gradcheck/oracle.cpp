@@ -2,8 +2,13 @@
 // Hands a case to the independent oracle, neuron by neuron and synapse by synapse, and compares.
 #include "../../tests/oracle/oracle.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
 
 #include "gradcheck/gradcheck.hpp"
 #include "gradcheck/tensors.hpp"
@@ -26,9 +31,20 @@ saltus_oracle::Network translate(const Network<double>& network, Layout& layout)
       continue;
     }
     for (std::size_t j = 0; j < p.size; ++j) {
-      result.neurons.push_back({p.model == Model::lif, p.tau_mem[j], p.tau_syn[j], p.v_threshold[j],
-                                p.v_reset[j], p.bias[j], p.model == Model::lif ? p.tau_ref[j] : 0,
-                                p.v_initial[j], p.i_initial[j]});
+      const auto of = [&](std::string_view parameter) { return p[parameter][j]; };
+      saltus_oracle::Neuron n;
+      n.spikes = p.model->spikes;
+      n.tau_mem = of("tau_mem");
+      n.tau_syn = of("tau_syn");
+      n.bias = of("bias");
+      n.v_initial = of("v_initial");
+      n.i_initial = of("i_initial");
+      if (n.spikes) {
+        n.v_threshold = of("v_threshold");
+        n.v_reset = of("v_reset");
+        n.tau_ref = of("tau_ref");
+      }
+      result.neurons.push_back(n);
     }
   }
   for (const auto& p : network.projections()) {
@@ -45,6 +61,20 @@ saltus_oracle::Network translate(const Network<double>& network, Layout& layout)
     }
   }
   return result;
+}
+
+// The oracle has its own list of parameters, on purpose.
+const std::vector<saltus_oracle::Scalar>& named(const saltus_oracle::Gradient& g,
+                                                std::string_view parameter) {
+  using G = saltus_oracle::Gradient;
+  static constexpr std::pair<std::string_view, std::vector<saltus_oracle::Scalar> G::*> all[] = {
+      {"tau_mem", &G::tau_mem},     {"tau_syn", &G::tau_syn},    {"v_threshold", &G::v_threshold},
+      {"v_reset", &G::v_reset},     {"bias", &G::bias},          {"tau_ref", &G::tau_ref},
+      {"v_initial", &G::v_initial}, {"i_initial", &G::i_initial}};
+  for (const auto& [name, member] : all) {
+    if (name == parameter) return g.*member;
+  }
+  throw std::logic_error("the oracle has no parameter " + std::string(parameter));
 }
 
 // The oracle's gradient of the whole batch, in the shape of the network's parameters.
@@ -65,7 +95,8 @@ void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<
   const saltus_oracle::Network network = translate(c.network, layout);
   const std::size_t samples = c.t_end.size();
   std::vector<std::vector<saltus_oracle::Scalar>> weights, delays;
-  std::vector<std::array<Sum, 8>> neurons(populations.size());
+  std::vector<std::vector<Sum>> neurons;  // [population][parameter]
+  for (const Population& p : populations) neurons.emplace_back(p.parameters.size());
   std::vector<saltus_oracle::Scalar> times;
   bool elsewhere = false;  // a maximum
   for (const auto& g : gradients.weights) weights.emplace_back(g.size(), 0);
@@ -115,7 +146,7 @@ void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<
         const double error =
             count[j] < spikes.size()
                 ? std::fabs(static_cast<double>(spikes[count[j]].time - own.times[k])) /
-                      populations[p].tau_mem[j]
+                      populations[p]["tau_mem"][j]
                 : infinity;
         ++count[j];
         report.spike_times.meet(error, label + " " + populations[p].name);
@@ -136,7 +167,7 @@ void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<
         const double ours = base.errors.maxima[p].times[at];
         const auto theirs = static_cast<double>(outcome.maxima[layout.neuron[p] + j].time);
         if (e.maxima[at] == 0 || ours == theirs) continue;
-        elsewhere |= !(std::fabs(ours - theirs) < 1e-5 * populations[p].tau_mem[j]);
+        elsewhere |= !(std::fabs(ours - theirs) < 1e-5 * populations[p]["tau_mem"][j]);
       }
     }
     times.insert(times.end(), g.input_time.begin(), g.input_time.end());
@@ -153,17 +184,11 @@ void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<
     for (std::size_t p = 0; p < populations.size(); ++p) {
       const Population& population = populations[p];
       if (population.model == Model::input) continue;
-      const std::vector<saltus_oracle::Scalar>* parts[8] = {
-          &g.tau_mem,   &g.tau_syn,     &g.bias,    &g.v_initial,
-          &g.i_initial, &g.v_threshold, &g.v_reset, &g.tau_ref};
-      const Parameter* parameters[8] = {&population.tau_mem,   &population.tau_syn,
-                                        &population.bias,      &population.v_initial,
-                                        &population.i_initial, &population.v_threshold,
-                                        &population.v_reset,   &population.tau_ref};
-      for (int k = 0; k < (population.model == Model::lif ? 8 : 5); ++k) {
+      for (std::size_t k = 0; k < population.parameters.size(); ++k) {
+        const auto& part = named(g, population.model->parameters[k].name);
         for (std::size_t j = 0; j < population.size; ++j) {
-          neurons[p][static_cast<std::size_t>(k)].add(j, (*parts[k])[layout.neuron[p] + j],
-                                                      parameters[k]->values().size());
+          neurons[p][k].add(j, part[layout.neuron[p] + j],
+                            population.parameters[k].values().size());
         }
       }
     }
@@ -207,15 +232,10 @@ void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<
     if (!g.delays[k].empty()) compare(name + ".delay", g.delays[k], delays[k], 5e-3);
   }
   for (std::size_t p = 0; p < populations.size(); ++p) {
-    if (populations[p].model == Model::input) continue;
-    const auto& n = g.neurons[p];
-    const std::vector<double>* ours[8] = {&n.tau_mem,   &n.tau_syn,     &n.bias,    &n.v_initial,
-                                          &n.i_initial, &n.v_threshold, &n.v_reset, &n.tau_ref};
-    const char* names[8] = {"tau_mem",   "tau_syn",     "bias",    "v_initial",
-                            "i_initial", "v_threshold", "v_reset", "tau_ref"};
-    const double typical[8] = {10e-3, 5e-3, 1, 1, 1, 1, 1, 5e-3};
-    for (std::size_t k = 0; k < (populations[p].model == Model::lif ? 8u : 5u); ++k) {
-      compare(populations[p].name + "." + names[k], *ours[k], neurons[p][k].values, typical[k]);
+    for (std::size_t k = 0; k < populations[p].parameters.size(); ++k) {
+      const ParameterRow& row = populations[p].model->parameters[k];
+      compare(fmt::format("{}.{}", populations[p].name, row.name), g.neurons[p].parameters[k],
+              neurons[p][k].values, row.typical);
     }
   }
   compare("in.times", g.times[0], times, 1e-3);

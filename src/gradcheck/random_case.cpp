@@ -41,25 +41,26 @@ void time_constants(Random& random, Population& p, const Ratios* ratios) {
     case 0:
       break;  // 20 ms and 5 ms: the paper's
     case 1:   // equal
-      p.tau_mem = parameter(random, p.size, 5e-3, 20e-3);
-      p.tau_syn = p.tau_mem;
+      p["tau_mem"] = parameter(random, p.size, 5e-3, 20e-3);
+      p["tau_syn"] = p["tau_mem"];
       break;
     case 2: {  // nearly equal
-      p.tau_mem = random.uniform(5e-3, 20e-3);
-      p.tau_syn = p.tau_mem[0] * (1 + random.uniform(-1, 1) * std::pow(10, random.uniform(-9, -2)));
+      p["tau_mem"] = random.uniform(5e-3, 20e-3);
+      p["tau_syn"] =
+          p["tau_mem"][0] * (1 + random.uniform(-1, 1) * std::pow(10, random.uniform(-9, -2)));
       break;
     }
     case 3:  // tau_mem = 2 tau_syn
-      p.tau_syn = random.uniform(5e-3, 10e-3);
-      p.tau_mem = 2 * p.tau_syn[0];
+      p["tau_syn"] = random.uniform(5e-3, 10e-3);
+      p["tau_mem"] = 2 * p["tau_syn"][0];
       break;
     case 5:  // far apart: NMDA and GABA_B, or a membrane that hardly leaks
-      p.tau_mem = logarithmic(random, 3e-3, 20e-3);
-      p.tau_syn = p.tau_mem[0] / logarithmic(random, ratios->lowest, ratios->highest);
+      p["tau_mem"] = logarithmic(random, 3e-3, 20e-3);
+      p["tau_syn"] = p["tau_mem"][0] / logarithmic(random, ratios->lowest, ratios->highest);
       break;
     default:
-      p.tau_mem = parameter(random, p.size, 6e-3, 25e-3);
-      p.tau_syn = parameter(random, p.size, 3e-3, 15e-3);
+      p["tau_mem"] = parameter(random, p.size, 6e-3, 25e-3);
+      p["tau_syn"] = parameter(random, p.size, 3e-3, 15e-3);
   }
 }
 
@@ -70,14 +71,14 @@ Population neurons(Random& random, std::string name, Model model, std::size_t si
   p.model = model;
   p.size = size;
   time_constants(random, p, ratios);
-  p.bias = sometimes(random, 0.4, size, -0.2, 0.3);
-  p.v_initial = sometimes(random, 0.3, size, -0.5, 0.5);
-  p.i_initial = sometimes(random, 0.3, size, -0.5, 1.0);
+  p["bias"] = sometimes(random, 0.4, size, -0.2, 0.3);
+  p["v_initial"] = sometimes(random, 0.3, size, -0.5, 0.5);
+  p["i_initial"] = sometimes(random, 0.3, size, -0.5, 1.0);
   if (model == Model::lif) {
-    if (random.chance(0.5)) p.v_threshold = parameter(random, size, 0.7, 1.3);
-    if (tonic) p.bias = parameter(random, size, 1.35, 2.2);  // spikes by itself
-    p.v_reset = sometimes(random, 0.5, size, -0.6, 0.4);
-    p.tau_ref = sometimes(random, 0.35, size, 0.5e-3, 4e-3);
+    if (random.chance(0.5)) p["v_threshold"] = parameter(random, size, 0.7, 1.3);
+    if (tonic) p["bias"] = parameter(random, size, 1.35, 2.2);  // spikes by itself
+    p["v_reset"] = sometimes(random, 0.5, size, -0.6, 0.4);
+    p["tau_ref"] = sometimes(random, 0.35, size, 0.5e-3, 4e-3);
   }
   return p;
 }
@@ -239,7 +240,7 @@ Case draw(Random random, std::uint64_t seed, bool wide) {
                                                             : Ratios{l == 0 ? 0.02 : 0.4, 300};
     Population layer = neurons(random, name, Model::lif, size, wide ? &ratios : nullptr, this_one);
     // Currents that stay add up.
-    const double p = layer.tau_mem[0] / layer.tau_syn[0];
+    const double p = layer["tau_mem"][0] / layer["tau_syn"][0];
     const double strength = wide && p < 0.05 ? 0.2 : wide && p < 0.3 ? 0.3 : 1;
     c.network.add_population(std::move(layer));
     const double pre = static_cast<double>(below_size);
@@ -280,7 +281,7 @@ Case draw(Random random, std::uint64_t seed, bool wide) {
   // in windows of its shortest delay, silent or not.
   const double silence =
       !long_gaps ? 0
-                 : c.network.populations()[1].tau_mem[0] *
+                 : c.network.populations()[1]["tau_mem"][0] *
                        (recurrent ? logarithmic(random, 10, 60) : logarithmic(random, 200, 2000));
   c.inputs.push_back(input_spikes(random, samples, channels, silence));
   double last = 0;
@@ -319,7 +320,9 @@ Case draw(Random random, std::uint64_t seed, bool wide) {
     }
   }
   if (endless && (o.linear ? o.integrals : o.loss.kind == LossKind::integrated_voltage)) {
-    for (auto& p : c.network.populations()) p.bias = 0.0;  // or the integral has no limit
+    for (auto& p : c.network.populations()) {  // or the integral has no limit
+      if (p.model != Model::input) p["bias"] = 0.0;
+    }
   }
   return c;
 }
@@ -348,7 +351,7 @@ double fastest(const Network<double>& network) {
   double result = infinity;
   for (const Population& p : network.populations()) {
     for (std::size_t j = 0; p.model != Model::input && j < p.size; ++j) {
-      result = std::min({result, p.tau_mem[j], p.tau_syn[j]});
+      result = std::min({result, p["tau_mem"][j], p["tau_syn"][j]});
     }
   }
   return result;

@@ -81,9 +81,7 @@ Other rebuild(const Case& c, std::vector<Part> parts, std::size_t copies = 1) {
     Population population = populations[part.population];
     population.name = std::to_string(p);
     population.size = part.neurons.size();
-    for (const NeuronParameter& q : neuron_parameters) {
-      population.*q.member = take(population.*q.member, part.neurons);
-    }
+    for (Parameter& q : population.parameters) q = take(q, part.neurons);
     if (population.model == Model::input) {
       other.network.add_input(population.name, population.size);
       std::vector<std::int32_t> channel(population.size);
@@ -192,11 +190,12 @@ Other later(const Case& c, Random& random) {
 std::optional<Case> at_rest(const Case& c) {
   Case result = c;
   for (Population& p : result.network.populations()) {
+    if (p.model == Model::input) continue;
     for (std::size_t j = 0; p.model == Model::lif && j < p.size; ++j) {
-      if (p.bias[j] >= p.v_threshold[j]) return std::nullopt;
+      if (p["bias"][j] >= p["v_threshold"][j]) return std::nullopt;
     }
-    p.v_initial = p.bias;
-    p.i_initial = 0.0;
+    p["v_initial"] = p["bias"];
+    p["i_initial"] = 0.0;
   }
   return result;
 }
@@ -260,7 +259,7 @@ bool carry_over(const Case& c, const Run& base, const Other& other, Run& run,
         for (std::size_t k = 0; k < own.size(); ++k) {
           const double moved =
               theirs.spikes.times[there[j][k]] - other.shift - ours.spikes.times[own[k]];
-          report.relation_times.meet(std::fabs(moved) / population.tau_mem[part.neurons[j]],
+          report.relation_times.meet(std::fabs(moved) / population["tau_mem"][part.neurons[j]],
                                      label + " " + population.name);
           if (!from.spikes.empty()) to.spikes[there[j][k]] = from.spikes[own[k]];
         }
@@ -297,7 +296,8 @@ bool same_maxima(const Case& c, const Run& base, const Other& other, const Run& 
       const std::size_t size = part.neurons.size(), j = part.neurons[k % size];
       const double here = ours.times[k / size * population.size + j];
       const double there = theirs.times[k] - (theirs.times[k] > 0 ? other.shift : 0);
-      if (here != there && !(std::fabs(here - there) < 1e-6 * population.tau_mem[j])) return false;
+      if (here != there && !(std::fabs(here - there) < 1e-6 * population["tau_mem"][j]))
+        return false;
     }
   }
   return true;
@@ -340,10 +340,7 @@ Gradients<double> carry_back(const Case& c, const Other& other, const Gradients<
     }
   }
   for (auto& n : result.neurons) {
-    for (auto* values : {&n.tau_mem, &n.tau_syn, &n.v_threshold, &n.v_reset, &n.bias, &n.tau_ref,
-                         &n.v_initial, &n.i_initial}) {
-      clear(*values);
-    }
+    for (auto& values : n.parameters) clear(values);
   }
   for (std::size_t p = 0; p < other.parts.size(); ++p) {
     const Part& part = other.parts[p];
@@ -355,14 +352,9 @@ Gradients<double> carry_back(const Case& c, const Other& other, const Gradients<
     };
     auto& to = result.neurons[part.population];
     const auto& from = g.neurons[p];
-    add(to.tau_mem, from.tau_mem);
-    add(to.tau_syn, from.tau_syn);
-    add(to.v_threshold, from.v_threshold);
-    add(to.v_reset, from.v_reset);
-    add(to.bias, from.bias);
-    add(to.tau_ref, from.tau_ref);
-    add(to.v_initial, from.v_initial);
-    add(to.i_initial, from.i_initial);
+    for (std::size_t q = 0; q < from.parameters.size(); ++q) {
+      add(to.parameters[q], from.parameters[q]);
+    }
     if (c.network.populations()[part.population].model == Model::input) {
       result.times[part.population] = g.times[p];
     }
@@ -373,9 +365,11 @@ Gradients<double> carry_back(const Case& c, const Other& other, const Gradients<
 // At rest V(0) = b: what one of them gains from a later start the other loses, and I(0) decays.
 void forget_the_start(Gradients<double>& g) {
   for (auto& n : g.neurons) {
-    for (std::size_t j = 0; j < n.bias.size(); ++j) n.bias[j] += n.v_initial[j];
-    std::fill(n.v_initial.begin(), n.v_initial.end(), 0.0);
-    std::fill(n.i_initial.begin(), n.i_initial.end(), 0.0);
+    if (n.model == Model::input) continue;
+    auto &bias = n["bias"], &v_initial = n["v_initial"], &i_initial = n["i_initial"];
+    for (std::size_t j = 0; j < bias.size(); ++j) bias[j] += v_initial[j];
+    std::fill(v_initial.begin(), v_initial.end(), 0.0);
+    std::fill(i_initial.begin(), i_initial.end(), 0.0);
   }
 }
 

@@ -2,6 +2,8 @@
 // The parameters of a network and their gradients side by side, tensor by tensor.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -31,21 +33,11 @@ inline std::vector<Tensor> tensors(Network<double>& network, const Gradients<dou
   }
   for (std::size_t k = 0; k < network.populations().size(); ++k) {
     auto& p = network.populations()[k];
-    if (p.model == Model::input) continue;
-    const auto& n = g.neurons[k];
-    const auto add = [&](const char* name, Parameter& values, const std::vector<double>& gradient,
-                         double typical, bool bounded = false) {
-      result.push_back({p.name + "." + name, &values.values(), &gradient, typical, bounded});
-    };
-    add("tau_mem", p.tau_mem, n.tau_mem, 10e-3, true);
-    add("tau_syn", p.tau_syn, n.tau_syn, 5e-3, true);
-    add("bias", p.bias, n.bias, 1.0);
-    add("v_initial", p.v_initial, n.v_initial, 1.0);
-    add("i_initial", p.i_initial, n.i_initial, 1.0);
-    if (p.model != Model::lif) continue;
-    add("v_threshold", p.v_threshold, n.v_threshold, 1.0);
-    add("v_reset", p.v_reset, n.v_reset, 1.0);
-    add("tau_ref", p.tau_ref, n.tau_ref, 5e-3, true);
+    for (std::size_t q = 0; q < p.parameters.size(); ++q) {
+      const ParameterRow& row = p.model->parameters[q];
+      result.push_back({fmt::format("{}.{}", p.name, row.name), &p.parameters[q].values(),
+                        &g.neurons[k].parameters[q], row.typical, row.bound != Bound::any});
+    }
   }
   return result;
 }

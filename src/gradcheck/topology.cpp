@@ -72,12 +72,12 @@ std::uint64_t topology(const Case& c, const Network<double>& network,
         for (std::size_t k = 0; k < own.times.size(); ++k) {
           if (static_cast<std::size_t>(own.neurons[k]) != j) continue;
           events.push_back({own.times[k], 2, 0, 0, count});
-          seen.flattest_spike =
-              std::min(seen.flattest_spike, e.record.populations[p].currents[first + k] +
-                                                population.bias[j] - population.v_threshold[j]);
-          held_until = own.times[k] + population.tau_ref[j];
+          seen.flattest_spike = std::min(seen.flattest_spike,
+                                         e.record.populations[p].currents[first + k] +
+                                             population["bias"][j] - population["v_threshold"][j]);
+          held_until = own.times[k] + population["tau_ref"][j];
           clamps.emplace_back(own.times[k], held_until);
-          if (population.tau_ref[j] > 0) events.push_back({held_until, 0, 0, 0, count});
+          if (population["tau_ref"][j] > 0) events.push_back({held_until, 0, 0, 0, count});
           ++count;
         }
         seen.spikes += count;

@@ -14,34 +14,25 @@ namespace {
 
 [[noreturn]] void refuse(std::string message) { throw InvalidInput(std::move(message)); }
 
-void check_parameter(const Population& population, std::string_view name,
+void check_parameter(const Population& population, const ParameterRow& row,
                      const Parameter& parameter) {
   const auto& values = parameter.values();
   if (values.size() != 1 && values.size() != population.size) {
     refuse(fmt::format("{}.{} has {} values; expected one number or {} (one per neuron)",
-                       population.name, name, values.size(), population.size));
+                       population.name, row.name, values.size(), population.size));
   }
-  const bool positive = name == "tau_mem" || name == "tau_syn";
-  const bool not_negative = name == "tau_ref";
   for (std::size_t j = 0; j < values.size(); ++j) {
     const double v = values[j];
-    const bool bad_sign = (positive && !(v > 0)) || (not_negative && !(v >= 0));
-    if (!std::isfinite(v) || bad_sign) {
-      refuse(fmt::format("{}.{}[{}] is {}; expected a finite {}", population.name, name, j, v,
-                         positive       ? "time above 0, in seconds"
-                         : not_negative ? "time of at least 0, in seconds"
-                                        : "number"));
-    }
-  }
-}
-
-// V starts and restarts below the threshold, or there is no crossing from below to wait for.
-void check_below_threshold(const Population& p, std::string_view name, const Parameter& value) {
-  for (std::size_t j = 0; j < (value.shared() && p.v_threshold.shared() ? 1 : p.size); ++j) {
-    if (!(value[j] < p.v_threshold[j])) {
-      refuse(fmt::format("{}.{}[{}] is {}; expected less than v_threshold = {}", p.name, name, j,
-                         value[j], p.v_threshold[j]));
-    }
+    const bool bad_sign = (row.bound == Bound::positive && !(v > 0)) ||
+                          (row.bound == Bound::not_negative && !(v >= 0));
+    if (std::isfinite(v) && !bad_sign) continue;
+    const std::string_view what = row.unit == "s" ? "time" : "number";
+    refuse(fmt::format("{}.{}[{}] is {}; expected a finite {}{}", population.name, row.name, j, v,
+                       what,
+                       row.bound == Bound::any        ? ""
+                       : row.bound == Bound::positive ? " above 0"
+                                                      : " of at least 0") +
+           (row.unit == "s" ? ", in seconds" : ""));
   }
 }
 
@@ -49,13 +40,14 @@ void check_population(const Population& p) {
   if (p.size == 0 || p.size > INT32_MAX) {
     refuse(fmt::format("population '{}' has size {}; expected 1 to {}", p.name, p.size, INT32_MAX));
   }
-  if (p.model == Model::input) return;
-  for (const auto& [name, member, lif_only] : neuron_parameters) {
-    if (!lif_only || p.model == Model::lif) check_parameter(p, name, p.*member);
+  if (p.parameters.size() != p.model->parameters.size()) {
+    refuse(fmt::format("population '{}' has {} parameters; expected the {} of {}", p.name,
+                       p.parameters.size(), p.model->parameters.size(), p.model->name));
   }
-  if (p.model != Model::lif) return;
-  check_below_threshold(p, "v_reset", p.v_reset);
-  check_below_threshold(p, "v_initial", p.v_initial);
+  for (std::size_t k = 0; k < p.parameters.size(); ++k) {
+    check_parameter(p, p.model->parameters[k], p.parameters[k]);
+  }
+  if (p.model->check) p.model->check(p);
 }
 
 template <class Real>
@@ -97,7 +89,46 @@ void check_projection(const Projection<Real>& projection, std::size_t pre, std::
   }
 }
 
+// Those that were not set have their usual values. (A model may be chosen once, before them.)
+std::vector<Parameter> usual(const ModelInfo& model) {
+  std::vector<Parameter> result;
+  for (const ParameterRow& row : model.parameters) result.emplace_back(row.usual);
+  return result;
+}
+
 }  // namespace
+
+Parameter& Population::operator[](std::string_view parameter) {
+  const std::size_t at = model->index(parameter);
+  if (parameters.empty()) parameters = usual(*model);
+  return parameters.at(at);
+}
+
+const Parameter& Population::operator[](std::string_view parameter) const {
+  return parameters.at(model->index(parameter));
+}
+
+void Population::become(Model other) {
+  std::vector<Parameter> result = usual(*other);
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const std::string_view shared = model->parameters[k].name;
+    if (other->has(shared)) result[other->index(shared)] = std::move(parameters[k]);
+  }
+  model = other;
+  parameters = std::move(result);
+}
+
+void check_below_threshold(const Population& p) {
+  const Parameter& v_threshold = p["v_threshold"];
+  for (const std::string_view name : {"v_reset", "v_initial"}) {
+    const Parameter& value = p[name];
+    for (std::size_t j = 0; j < (value.shared() && v_threshold.shared() ? 1 : p.size); ++j) {
+      if (value[j] < v_threshold[j]) continue;
+      refuse(fmt::format("{}.{}[{}] is {}; expected less than v_threshold = {}", p.name, name, j,
+                         value[j], v_threshold[j]));
+    }
+  }
+}
 
 template <class Real>
 std::size_t Network<Real>::add_input(std::string name, std::size_t size) {
@@ -116,6 +147,7 @@ std::size_t Network<Real>::add_population(Population population) {
       refuse(fmt::format("population '{}' exists already; give another name", population.name));
     }
   }
+  if (population.parameters.empty()) population.parameters = usual(*population.model);
   check_population(population);
   populations_.push_back(std::move(population));
   return populations_.size() - 1;
@@ -134,11 +166,11 @@ std::size_t Network<Real>::connect(std::string_view source, std::string_view tar
   }
   const Population& from = populations_[projection.source];
   const Population& to = populations_[projection.target];
-  if (from.model == Model::li) {
+  if (!from.model->spikes) {
     refuse(
-        fmt::format("projection '{}': '{}' is an LI population, which never spikes; expected an "
+        fmt::format("projection '{}': '{}' is an {} population, which never spikes; expected an "
                     "input or LIF as source",
-                    projection.name, from.name));
+                    projection.name, from.name, from.model->name));
   }
   if (to.model == Model::input) {
     refuse(fmt::format("projection '{}': '{}' is an input; expected LIF or LI as target",
@@ -200,7 +232,6 @@ template Network<double> convert(const Network<double>&);
 
 template <class Real>
 std::string describe(const Network<Real>& network) {
-  static constexpr const char* models[] = {"input", "LIF", "LI"};
   static constexpr const char* delays[] = {"none", "common", "per source", "per synapse"};
   const auto show = [](const Parameter& p) {
     const auto [low, high] = std::minmax_element(p.values().begin(), p.values().end());
@@ -208,12 +239,9 @@ std::string describe(const Network<Real>& network) {
   };
   std::string text;
   for (const auto& p : network.populations()) {
-    text += fmt::format("{:<12} {:<6} {:>6}", p.name, models[static_cast<int>(p.model)], p.size);
-    if (p.model != Model::input) {
-      for (const auto& [name, member, lif_only] : neuron_parameters) {
-        if (!lif_only || p.model == Model::lif)
-          text += fmt::format("  {} {}", name, show(p.*member));
-      }
+    text += fmt::format("{:<12} {:<6} {:>6}", p.name, p.model->name, p.size);
+    for (std::size_t k = 0; k < p.parameters.size(); ++k) {
+      text += fmt::format("  {} {}", p.model->parameters[k].name, show(p.parameters[k]));
     }
     text += '\n';
   }

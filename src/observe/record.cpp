@@ -43,13 +43,13 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
         throw InvalidInput(fmt::format("sample {} of '{}': spike {} at {} s is after the end, {} s",
                                        s, p.name, k, time, inputs.end(s)));
       }
-      if (time < free_again[n] || (free_again[n] == time && p.tau_ref[n] == 0)) {
+      if (time < free_again[n] || (free_again[n] == time && p["tau_ref"][n] == 0)) {
         throw InvalidInput(fmt::format(
             "sample {} of '{}': neuron {} spikes at {} s; expected more than tau_ref = {} s after "
             "its last spike",
-            s, p.name, n, time, p.tau_ref[n]));
+            s, p.name, n, time, p["tau_ref"][n]));
       }
-      free_again[n] = time + p.tau_ref[n];
+      free_again[n] = time + p["tau_ref"][n];
     }
   }
 }

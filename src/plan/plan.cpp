@@ -26,17 +26,20 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     }
     PopulationPlan<Real>& plan = populations[i];
     const bool lif = p.model == Model::lif;
-    bool all_shared = true;
-    for (const auto& [name, member, lif_only] : neuron_parameters) {
-      all_shared = all_shared && (p.*member).shared();
-    }
-    plan.same_time_constants = p.tau_mem.shared() && p.tau_syn.shared();
+    const Parameter &tau_mem = p["tau_mem"], &tau_syn = p["tau_syn"], &bias = p["bias"],
+                    &v_initial = p["v_initial"], &i_initial = p["i_initial"];
+    const Parameter never(infinity), none(0);
+    const Parameter& v_threshold = lif ? p["v_threshold"] : never;
+    const Parameter& v_reset = lif ? p["v_reset"] : none;
+    const Parameter& tau_ref = lif ? p["tau_ref"] : none;
+    const bool all_shared = std::all_of(p.parameters.begin(), p.parameters.end(),
+                                        [](const Parameter& q) { return q.shared(); });
+    plan.same_time_constants = tau_mem.shared() && tau_syn.shared();
     for (std::size_t j = 0; j < (all_shared ? 1 : p.size); ++j) {
-      plan.neurons.push_back(
-          {neuron::TimeConstants(p.tau_mem[j], p.tau_syn[j]), static_cast<Real>(p.bias[j]),
-           lif ? static_cast<Real>(p.v_threshold[j]) : std::numeric_limits<Real>::infinity(),
-           static_cast<Real>(lif ? p.v_reset[j] : 0), lif ? p.tau_ref[j] : 0,
-           static_cast<Real>(p.v_initial[j]), static_cast<Real>(p.i_initial[j])});
+      plan.neurons.push_back({neuron::TimeConstants(tau_mem[j], tau_syn[j]),
+                              static_cast<Real>(bias[j]), static_cast<Real>(v_threshold[j]),
+                              static_cast<Real>(v_reset[j]), tau_ref[j],
+                              static_cast<Real>(v_initial[j]), static_cast<Real>(i_initial[j])});
       plan.refractory = plan.refractory || plan.neurons.back().tau_ref > 0;
     }
   }
@@ -72,6 +75,24 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     components.push_back({std::move(component), way});
   }
 }
+
+namespace {
+
+// With b = theta V goes to theta from below; where I outlives V - theta (section 2 of
+// docs/theory.md) it gets there, again and again.
+void check_ends(const Population& p, std::size_t sample) {
+  const Parameter &bias = p["bias"], &v_threshold = p["v_threshold"];
+  for (std::size_t j = 0; j < p.size; ++j) {
+    const bool slow = p["tau_syn"][j] >= p["tau_mem"][j];
+    if (bias[j] < v_threshold[j] || (bias[j] == v_threshold[j] && !slow)) continue;
+    throw InvalidInput(fmt::format(
+        "t_end[{}] is infinite, but {}.bias[{}] = {} is {} v_threshold = {}: the neuron spikes for "
+        "ever; give a finite end",
+        sample, p.name, j, bias[j], bias[j] > v_threshold[j] ? "above" : "at", v_threshold[j]));
+  }
+}
+
+}  // namespace
 
 template <class Real>
 void check(const Plan<Real>& plan, const Inputs& inputs) {
@@ -110,15 +131,7 @@ void check(const Plan<Real>& plan, const Inputs& inputs) {
                       s));
     }
     for (const Population& p : populations) {
-      if (p.model != Model::lif) continue;
-      for (std::size_t j = 0; j < p.size; ++j) {
-        if (p.bias[j] > p.v_threshold[j]) {
-          throw InvalidInput(fmt::format(
-              "t_end[{}] is infinite, but {}.bias[{}] = {} is above v_threshold = {}: the neuron "
-              "spikes for ever; give a finite end",
-              s, p.name, j, p.bias[j], p.v_threshold[j]));
-        }
-      }
+      if (p.model == Model::lif) check_ends(p, s);
     }
   }
 }

@@ -21,7 +21,6 @@ namespace {
 
 using hdf5::Handle;
 
-constexpr const char* models[] = {"input", "LIF", "LI"};
 constexpr std::uint64_t format_version = 1;
 
 template <class T>
@@ -160,12 +159,12 @@ void write(const Network<Real>& network, const File& file, hid_t root) {
     const Population& p = network.populations()[k];
     const Handle group = file.group(populations.id(), std::to_string(k), true);
     file.put(group.id(), "name", p.name);
-    file.put(group.id(), "model", std::string(models[static_cast<int>(p.model)]));
+    file.put(group.id(), "model", std::string(p.model->name));
     file.put(group.id(), "size", p.size);
-    for (const auto& [name, member, lif_only] : neuron_parameters) {
-      if (p.model == Model::input || (lif_only && p.model != Model::lif)) continue;
-      const auto& values = (p.*member).values();
-      file.write(group.id(), std::string(name).c_str(), values, values.size());
+    for (std::size_t q = 0; q < p.parameters.size(); ++q) {
+      const auto& values = p.parameters[q].values();
+      file.write(group.id(), std::string(p.model->parameters[q].name).c_str(), values,
+                 values.size());
     }
   }
   for (std::size_t k = 0; k < network.projections().size(); ++k) {
@@ -215,19 +214,13 @@ Network<Real> read_network(const File& file, hid_t root, const std::filesystem::
     p.name = file.text(group.id(), "name");
     p.size = file.number(group.id(), "size");
     const std::string model = file.text(group.id(), "model");
-    bool known = false;
-    for (int m = 0; m < 3; ++m) {
-      if (model != models[m]) continue;
-      p.model = static_cast<Model>(m);
-      known = true;
+    try {
+      p.model = Model::named(model);
+    } catch (const InvalidInput& e) {
+      throw FileError(fmt::format("{}: population '{}': {}", name.string(), p.name, e.what()));
     }
-    if (!known) {
-      throw FileError(fmt::format("{}: population '{}' is of model '{}'; expected input, LIF or LI",
-                                  name.string(), p.name, model));
-    }
-    for (const auto& [parameter, member, lif_only] : neuron_parameters) {
-      if (p.model == Model::input || (lif_only && p.model != Model::lif)) continue;
-      p.*member = Parameter(file.read<double>(group.id(), std::string(parameter).c_str()));
+    for (const ParameterRow& row : p.model->parameters) {
+      p[row.name] = Parameter(file.read<double>(group.id(), std::string(row.name).c_str()));
     }
     network.add_population(std::move(p));
   }

@@ -19,16 +19,13 @@ Gradients<double> widened(const Gradients<Real>& g) {
   for (const auto& w : g.weights) result.weights.emplace_back(w.begin(), w.end());
   result.delays = g.delays;
   result.times = g.times;
-  for (const auto& n : g.neurons) {
-    result.neurons.push_back({n.tau_mem, n.tau_syn, n.v_threshold, n.v_reset, n.bias, n.tau_ref,
-                              n.v_initial, n.i_initial});
-  }
+  result.neurons = g.neurons;
   return result;
 }
 
 // How far a ghost's peak is from the threshold, on the side where it is.
 double gap(const Population& p, const Ghost<double>& g) {
-  const double below = p.v_threshold[static_cast<std::size_t>(g.neuron)] - g.height;
+  const double below = p["v_threshold"][static_cast<std::size_t>(g.neuron)] - g.height;
   return g.behind < 0 ? below : -below;
 }
 

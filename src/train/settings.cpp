@@ -79,9 +79,11 @@ void check(const TrainSettings& s) {
   for (const auto& name : s.trainable) {
     bool known = name == "weights" || name == "delays";
     std::string all = "weights, delays";
-    for (const auto& parameter : neuron_parameters) {
-      known = known || name == parameter.name;
-      all += fmt::format(", {}", parameter.name);
+    for (const Model model : Model::all()) {
+      for (const ParameterRow& parameter : model->parameters) {
+        known = known || name == parameter.name;
+        if (model == Model::lif) all += fmt::format(", {}", parameter.name);
+      }
     }
     if (!known) throw InvalidInput(fmt::format("cannot train '{}'; there are: {}", name, all));
     if (std::count(s.trainable.begin(), s.trainable.end(), name) > 1) {

@@ -269,36 +269,37 @@ Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& tr
   check_size(s, channels, classes);
   Network<Real> network;
   network.add_input("in", channels);
-  Population p;
-  p.tau_mem = s.tau_mem;
-  p.tau_syn = s.tau_syn;
-  p.v_threshold = s.v_threshold;
-  p.v_reset = s.v_reset;
-  p.tau_ref = s.tau_ref;
+  const auto population = [&s](std::string name, Model model, std::size_t size) {
+    Population p{std::move(name), model, size, {}};
+    p["tau_mem"] = s.tau_mem;
+    p["tau_syn"] = s.tau_syn;
+    if (!model->spikes) return p;
+    p["v_threshold"] = s.v_threshold;
+    p["v_reset"] = s.v_reset;
+    p["tau_ref"] = s.tau_ref;
+    return p;
+  };
   std::string below = "in";
   std::size_t below_size = channels;
   std::uint32_t stream = 0;
   for (std::size_t l = 0; l < s.hidden.size(); ++l) {
-    p.name = s.hidden.size() == 1 ? "hidden" : fmt::format("hidden{}", l + 1);
-    p.size = s.hidden[l];
-    p.model = Model::lif;
-    network.add_population(p);
+    const std::string name = s.hidden.size() == 1 ? "hidden" : fmt::format("hidden{}", l + 1);
+    const std::size_t size = s.hidden[l];
+    network.add_population(population(name, Model::lif, size));
     network.connect(
-        below, p.name,
-        normal_weights<Real>(s, stream++, below_size * p.size, l == 0 ? s.hidden_mean : s.deep_mean,
+        below, name,
+        normal_weights<Real>(s, stream++, below_size * size, l == 0 ? s.hidden_mean : s.deep_mean,
                              l == 0 ? s.hidden_std : s.deep_std));
     if (s.recurrent) {
-      network.connect(p.name, p.name,
-                      normal_weights<Real>(s, 1000 + stream++, p.size * p.size, 0, s.recurrent_std),
+      network.connect(name, name,
+                      normal_weights<Real>(s, 1000 + stream++, size * size, 0, s.recurrent_std),
                       Delay::common(s.recurrent_delay));
     }
-    below = p.name;
-    below_size = p.size;
+    below = name;
+    below_size = size;
   }
-  p.name = "out";
-  p.size = classes;
-  p.model = s.loss.kind == LossKind::first_spike ? Model::lif : Model::li;
-  network.add_population(p);
+  const Model readout = s.loss.kind == LossKind::first_spike ? Model::lif : Model::li;
+  network.add_population(population("out", readout, classes));
   network.connect(
       below, "out",
       normal_weights<Real>(s, stream++, below_size * classes, s.output_mean, s.output_std));

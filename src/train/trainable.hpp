@@ -37,19 +37,12 @@ void for_each_trainable(Network<Real>& network, Gradients& gradients,
       visit(std::span(projection.delay.values), std::span(gradients.delays[k]));
     }
   }
-  using Neurons = typename Gradients::Neurons;
-  static constexpr std::vector<double> Neurons::*fields[] = {
-      &Neurons::tau_mem, &Neurons::tau_syn, &Neurons::v_threshold, &Neurons::v_reset,
-      &Neurons::bias,    &Neurons::tau_ref, &Neurons::v_initial,   &Neurons::i_initial};
   for (std::size_t p = 0; p < network.populations().size(); ++p) {
     Population& population = network.populations()[p];
-    if (population.model == Model::input) continue;
-    std::size_t field = 0;
-    for (const auto& [name, member, lif_only] : neuron_parameters) {
-      auto& gradient = gradients.neurons[p].*fields[field++];
-      if (trained(name) && !gradient.empty()) {
-        visit(std::span((population.*member).values()), std::span(gradient));
-      }
+    for (std::size_t k = 0; k < population.parameters.size(); ++k) {
+      if (!trained(population.model->parameters[k].name)) continue;
+      visit(std::span(population.parameters[k].values()),
+            std::span(gradients.neurons[p].parameters[k]));
     }
   }
 }

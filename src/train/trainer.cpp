@@ -45,6 +45,8 @@ class Activity {
       const Population& population = network.populations()[p];
       const SpikeRecord<Real>& r = record.populations[p];
       const SpikeView spikes = r.spikes.view();
+      if (spiked[p].empty()) continue;
+      const Parameter &bias = population["bias"], &v_threshold = population["v_threshold"];
       if (p != readout) hidden_spikes += spikes.neurons.size();
       last_.assign(spiked[p].size(), -1);
       for (std::size_t s = 0; s < record.samples; ++s) {
@@ -54,10 +56,9 @@ class Activity {
           const auto n = static_cast<std::size_t>(spikes.neurons[at]);
           spiked[p][n] += last_[n] != sample;
           last_[n] = sample;
-          const double threshold = r.thresholds.empty() ? population.v_threshold[n]
-                                                        : static_cast<double>(r.thresholds[at]);
-          grazing_spikes +=
-              static_cast<double>(r.currents[at]) + population.bias[n] - threshold < grazing;
+          const double threshold =
+              r.thresholds.empty() ? v_threshold[n] : static_cast<double>(r.thresholds[at]);
+          grazing_spikes += static_cast<double>(r.currents[at]) + bias[n] - threshold < grazing;
         }
       }
     }

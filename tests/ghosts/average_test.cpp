@@ -45,7 +45,7 @@ struct Problem {
       Population p;
       p.name = "layer" + std::to_string(l + 1);
       p.size = 2;
-      p.bias = 0.05;
+      p["bias"] = 0.05;
       last = network.add_population(p);
       network.connect(below, p.name, draw(pre * 2, l == 0 ? 1.2 : 3.0, l == 0 ? 1.5 : 1.0),
                       delay(pre, 2));
@@ -57,9 +57,9 @@ struct Problem {
     }
     Population o;
     o.name = "out";
-    o.model = Model::li;
+    o.become(Model::li);
     o.size = 2;
-    o.bias = 0.05;  // V is nowhere flat: a maximum on a plateau has one-sided derivatives only
+    o["bias"] = 0.05;  // V is nowhere flat: a maximum on a plateau has one-sided derivatives only
     out = network.add_population(o);
     network.connect(below, "out", draw(4, 0.5, 0.7), delay(2, 2));
     network.connect("in", "out", draw(8, 0.1, 0.2));
@@ -136,17 +136,11 @@ void add(Gradients<double>& sum, const Gradients<double>& part, double factor) {
     all(sum.delays[k], part.delays[k]);
   }
   for (std::size_t p = 0; p < part.neurons.size(); ++p) {
-    auto& x = sum.neurons[p];
-    const auto& y = part.neurons[p];
+    auto& x = sum.neurons[p].parameters;
+    const auto& y = part.neurons[p].parameters;
     all(sum.times[p], part.times[p]);
-    all(x.tau_mem, y.tau_mem);
-    all(x.tau_syn, y.tau_syn);
-    all(x.v_threshold, y.v_threshold);
-    all(x.v_reset, y.v_reset);
-    all(x.bias, y.bias);
-    all(x.tau_ref, y.tau_ref);
-    all(x.v_initial, y.v_initial);
-    all(x.i_initial, y.i_initial);
+    x.resize(y.size());
+    for (std::size_t q = 0; q < y.size(); ++q) all(x[q], y[q]);
   }
 }
 
@@ -201,7 +195,7 @@ class OverOneThreshold {
   }
   Ghosts<double> first_peaks(const Network<double>& net, const Record<double>& record) const {
     auto ghosts = find_ghosts(net, problem_.inputs(), record, smoothing_);
-    const double mean = net.populations()[problem_.last].v_threshold[0];
+    const double mean = net.populations()[problem_.last]["v_threshold"][0];
     for (std::size_t p = 0; p < ghosts.populations.size(); ++p) {
       for (auto& list : ghosts.populations[p]) {
         std::erase_if(list, [&](const auto& g) {
@@ -236,7 +230,7 @@ class OverOneThreshold {
   template <class Visit>
   void over_nodes(const Network<double>& net, Visit&& visit) {
     static const auto nodes = gauss(24);
-    const double mean = net.populations()[problem_.last].v_threshold[0];
+    const double mean = net.populations()[problem_.last]["v_threshold"][0];
     const Record<double> free = at(net, infinity);
     std::vector<double> borders{mean - smoothing_.range(), mean + smoothing_.range()};
     const Ghosts<double> peaks_of_one = first_peaks(net, free);

@@ -84,7 +84,7 @@ Heights heights(const Case& c, const Network<double>& network, const std::vector
         const auto n = static_cast<std::size_t>(g.neuron);
         g.density = coefficient({p, s, n, static_cast<std::uint64_t>(g.segment), 77});
         g.difference = 1;
-        h.value += g.density * (g.height - population.v_threshold[n]);
+        h.value += g.density * (g.height - population["v_threshold"][n]);
         for (const auto v : {n, static_cast<std::size_t>(g.segment),
                              static_cast<std::size_t>(g.place), std::size_t(g.behind >= 0)}) {
           mix(v);
@@ -134,8 +134,10 @@ constexpr double bar = 2e-6;
 void compare(std::uint64_t seed, const Smoothing& smoothing, Met& met) {
   const Case c = gradcheck::random_case(seed);
   for (const Population& p : c.network.populations()) {  // room for the noise
+    if (p.model != Model::lif) continue;
     for (std::size_t j = 0; smoothing.thresholds == ThresholdReading::sampled && j < p.size; ++j) {
-      if (p.v_threshold[j] - smoothing.range() <= std::max(p.v_reset[j], p.v_initial[j])) return;
+      if (p["v_threshold"][j] - smoothing.range() <= std::max(p["v_reset"][j], p["v_initial"][j]))
+        return;
     }
   }
   Case moved = c;
@@ -146,8 +148,8 @@ void compare(std::uint64_t seed, const Smoothing& smoothing, Met& met) {
     for (std::size_t k = 0; k < r.currents.size(); ++k) {
       const auto n = static_cast<std::size_t>(r.spikes.neurons[k]);
       const Population& population = c.network.populations()[p];
-      const double theta = r.thresholds.empty() ? population.v_threshold[n] : r.thresholds[k];
-      if (r.currents[k] + population.bias[n] - theta < 0.05) return;
+      const double theta = r.thresholds.empty() ? population["v_threshold"][n] : r.thresholds[k];
+      if (r.currents[k] + population["bias"][n] - theta < 0.05) return;
     }
   }
   ++met.networks;
@@ -275,7 +277,7 @@ Perturbed perturb(const Case& c, std::size_t population, std::size_t sample, con
     return result;
   }
   const auto& own = c.network.populations()[population];
-  const neuron::TimeConstants tc(own.tau_mem[n], own.tau_syn[n]);
+  const neuron::TimeConstants tc(own["tau_mem"][n], own["tau_syn"][n]);
   const auto d = neuron::decay<double>(tc, moment);
   std::vector<double> weight(2 * own.size, 0.0);
   weight[n] = strength * g.effect / d.k;
@@ -319,7 +321,8 @@ TEST(Ghosts, first_order_difference_is_the_derivative_by_a_small_spike) {
       for (std::size_t k = 0; k < r.currents.size(); ++k) {
         const auto n = static_cast<std::size_t>(r.spikes.neurons[k]);
         const auto& population = c.network.populations()[p];
-        grazing = grazing || r.currents[k] + population.bias[n] - population.v_threshold[n] < 0.05;
+        grazing =
+            grazing || r.currents[k] + population["bias"][n] - population["v_threshold"][n] < 0.05;
       }
     }
     if (grazing) continue;

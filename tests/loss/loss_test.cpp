@@ -189,7 +189,7 @@ TEST(FirstSpike, ASilentLabelIsPulledUpByItsLargestV) {
   const auto with = evaluate(settings, n, inputs, record, 1, labels);
   EXPECT_EQ(with.silent, 2u);
 
-  n.populations()[1].model = Model::li;  // the same V, where there is no spike
+  n.populations()[1].become(Model::li);  // the same V, where there is no spike
   const auto maxima = saltus::maxima(n, inputs, record, 1);
   const double mean = (maxima.values[0] + maxima.values[3]) / 2;
   EXPECT_GT(mean, 0.05);

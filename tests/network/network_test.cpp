@@ -69,32 +69,46 @@ TEST(Network, RefusesAPopulationWithoutNeuronsOrWithMoreThanInt32) {
 }
 
 TEST(Network, RefusesEveryNeuronParameterThatIsNotFiniteAndNamesNeuronAndValue) {
-  for (const auto& [name, member, lif_only] : neuron_parameters) {
-    for (const auto& [value, text] :
-         {std::pair{nan, "nan"}, {infinity, "inf"}, {-infinity, "-inf"}}) {
-      Population p = population("x");
-      std::vector<double> values(3, (p.*member)[0]);
-      values[1] = value;
-      p.*member = Parameter(values);
-      EXPECT_THAT(refused(p),
-                  HasSubstr("x." + std::string(name) + "[1] is " + text + "; expected a finite "));
-      p.*member = Parameter(value);
-      EXPECT_THAT(refused(p), HasSubstr("x." + std::string(name) + "[0] is " + text));
-      // LI uses none of the threshold's parameters, an input none at all.
-      p.model = Model::li;
-      EXPECT_EQ(refused(p).empty(), lif_only) << name;
-      p.model = Model::input;
-      EXPECT_EQ(refused(p), "") << name;
+  for (const Model model : {Model::lif, Model::li}) {
+    for (const ParameterRow& row : model->parameters) {
+      const std::string name(row.name);
+      for (const auto& [value, text] :
+           {std::pair{nan, "nan"}, {infinity, "inf"}, {-infinity, "-inf"}}) {
+        Population p = population("x", model);
+        std::vector<double> values(3, row.usual);
+        values[1] = value;
+        p[name] = Parameter(values);
+        EXPECT_THAT(refused(p), HasSubstr("x." + name + "[1] is " + text + "; expected a finite "));
+        p[name] = Parameter(value);
+        EXPECT_THAT(refused(p), HasSubstr("x." + name + "[0] is " + text));
+      }
     }
   }
 }
 
+TEST(Network, RefusesParametersThatAModelDoesNotHave) {
+  Population p = population("x", Model::li);
+  EXPECT_EQ(refusal([&] { p["v_reset"] = 0.0; }),
+            "LI has no parameter 'v_reset'; expected one of: tau_mem, tau_syn, bias, v_initial, "
+            "i_initial");
+  Population late = population("x");
+  late["v_reset"] = -1.0;
+  late.model = Model::li;
+  EXPECT_EQ(refused(late), "population 'x' has 8 parameters; expected the 5 of LI");
+}
+
+TEST(Models, AreFoundByName) {
+  for (const Model model : Model::all()) EXPECT_EQ(Model::named(model->name), model);
+  EXPECT_EQ(Model::named("LIF"), Model::lif);
+  EXPECT_THAT(refusal([] { Model::named("lif"); }),
+              HasSubstr("no neuron model is called 'lif'; there are: input, LIF, LI"));
+}
+
 TEST(Network, RefusesTimeConstantsThatAreNotPositive) {
-  for (const auto& [name, member] :
-       {std::pair{"tau_mem", &Population::tau_mem}, {"tau_syn", &Population::tau_syn}}) {
+  for (const char* name : {"tau_mem", "tau_syn"}) {
     for (const auto& [value, text] : {std::pair{0.0, "0"}, {-0.0, "-0"}, {-5e-3, "-0.005"}}) {
       Population p = population("x");
-      p.*member = Parameter({1e-3, 1e-3, value});
+      p[name] = Parameter({1e-3, 1e-3, value});
       EXPECT_EQ(refused(p), "x." + std::string(name) + "[2] is " + text +
                                 "; expected a finite time above 0, in seconds");
     }
@@ -103,17 +117,18 @@ TEST(Network, RefusesTimeConstantsThatAreNotPositive) {
 
 TEST(Network, RefusesANegativeRefractoryTimeButNotZero) {
   Population p = population("x");
-  p.tau_ref = -1e-3;
+  p["tau_ref"] = -1e-3;
   EXPECT_EQ(refused(p), "x.tau_ref[0] is -0.001; expected a finite time of at least 0, in seconds");
-  p.tau_ref = 0.0;
+  p["tau_ref"] = 0.0;
   EXPECT_EQ(refused(p), "");
 }
 
 TEST(Network, RefusesParametersOfAWrongLength) {
-  for (const auto& [name, member, lif_only] : neuron_parameters) {
+  for (const ParameterRow& row : Model::lif->parameters) {
+    const std::string_view name = row.name;
     for (const std::size_t length : {0u, 2u, 4u}) {
       Population p = population("x");
-      p.*member = Parameter(std::vector<double>(length, (p.*member)[0]));
+      p[name] = Parameter(std::vector<double>(length, (p[name])[0]));
       EXPECT_EQ(refused(p), "x." + std::string(name) + " has " + std::to_string(length) +
                                 " values; expected one number or 3 (one per neuron)");
     }
@@ -121,23 +136,19 @@ TEST(Network, RefusesParametersOfAWrongLength) {
 }
 
 TEST(Network, RefusesAResetOrAnInitialVoltageThatIsNotBelowTheThreshold) {
-  for (const auto& [name, member] :
-       {std::pair{"v_reset", &Population::v_reset}, {"v_initial", &Population::v_initial}}) {
+  for (const char* name : {"v_reset", "v_initial"}) {
     Population p = population("x");
-    p.*member = Parameter(1.0);
+    p[name] = Parameter(1.0);
     EXPECT_EQ(refused(p),
               "x." + std::string(name) + "[0] is 1; expected less than v_threshold = 1");
-    p.*member = Parameter({0, 0, 1.5});
+    p[name] = Parameter({0, 0, 1.5});
     EXPECT_EQ(refused(p),
               "x." + std::string(name) + "[2] is 1.5; expected less than v_threshold = 1");
-    p.v_threshold = Parameter({1, 0.25, 2});
-    p.*member = Parameter(0.5);
+    p["v_threshold"] = Parameter({1, 0.25, 2});
+    p[name] = Parameter(0.5);
     EXPECT_EQ(refused(p),
               "x." + std::string(name) + "[1] is 0.5; expected less than v_threshold = 0.25");
-    p.*member = Parameter({0.5, 0.2, 1.9});
-    EXPECT_EQ(refused(p), "");
-    p.*member = Parameter(7.0);
-    p.model = Model::li;
+    p[name] = Parameter({0.5, 0.2, 1.9});
     EXPECT_EQ(refused(p), "");
   }
 }
@@ -234,15 +245,15 @@ TEST(Check, FindsEveryParameterThatAStepMovedOutOfItsRange) {
     change(n);
     return refusal([&] { n.check(); });
   };
-  for (const auto& [name, member, lif_only] : neuron_parameters) {
-    EXPECT_THAT(broken([member = member](auto& n) { n.populations()[1].*member = nan; }),
-                HasSubstr("hidden." + std::string(name) + "[0] is nan"));
+  for (const ParameterRow& row : Model::lif->parameters) {
+    EXPECT_THAT(broken([&](auto& n) { n.populations()[1][row.name] = nan; }),
+                HasSubstr("hidden." + std::string(row.name) + "[0] is nan"));
   }
-  EXPECT_EQ(broken([](auto& n) { n.populations()[1].v_reset = 2.0; }),
+  EXPECT_EQ(broken([](auto& n) { n.populations()[1]["v_reset"] = 2.0; }),
             "hidden.v_reset[0] is 2; expected less than v_threshold = 1");
-  EXPECT_EQ(broken([](auto& n) { n.populations()[1].v_threshold = -0.5; }),
+  EXPECT_EQ(broken([](auto& n) { n.populations()[1]["v_threshold"] = -0.5; }),
             "hidden.v_reset[0] is 0; expected less than v_threshold = -0.5");
-  EXPECT_EQ(broken([](auto& n) { n.populations()[2].tau_mem = -1.0; }),
+  EXPECT_EQ(broken([](auto& n) { n.populations()[2]["tau_mem"] = -1.0; }),
             "out.tau_mem[0] is -1; expected a finite time above 0, in seconds");
   EXPECT_EQ(broken([](auto& n) { n.projections()[2].weight[3] = nan; }),
             "hidden->out.weight[1, 1] is nan; expected a finite number");
@@ -290,7 +301,7 @@ TEST(Delay, FindsTheEntryOfASynapse) {
 TEST(Convert, RoundsWeightsToFloatAndKeepsEverythingElse) {
   Network<double> n = good();
   for (std::size_t k = 0; k < 9; ++k) n.projections()[1].weight[k] = 0.1 * static_cast<double>(k);
-  n.populations()[1].tau_mem = Parameter({0.1, 0.2, 0.3});
+  n.populations()[1]["tau_mem"] = Parameter({0.1, 0.2, 0.3});
   const auto f = convert<float>(n);
   EXPECT_EQ(f.populations(), n.populations());
   ASSERT_EQ(f.projections().size(), n.projections().size());
@@ -311,7 +322,7 @@ TEST(Convert, RoundsWeightsToFloatAndKeepsEverythingElse) {
 
 TEST(Describe, ShowsEveryPopulationAndProjectionOnALineOfItsOwn) {
   Network<double> n = good();
-  n.populations()[1].bias = Parameter({0.25, -0.5, 0});
+  n.populations()[1]["bias"] = Parameter({0.25, -0.5, 0});
   EXPECT_EQ(describe(n),
             "in           input       2\n"
             "hidden       LIF         3  tau_mem 0.02  tau_syn 0.005  v_threshold 1  v_reset 0  "

@@ -27,7 +27,7 @@ constexpr double tau_mem = 20e-3, tau_syn = 5e-3;
 Population readout(std::size_t size = 1) {
   Population p;
   p.name = "out";
-  p.model = Model::li;
+  p.become(Model::li);
   p.size = size;
   return p;
 }
@@ -62,8 +62,8 @@ TEST(Maxima, OfOneArrivalIsThePeakOfTheResponse) {
 
 TEST(Maxima, SitAtTheStartWhereVOnlyFalls) {
   Population p = readout();
-  p.v_initial = 0.5;
-  p.i_initial = 0.1;
+  p["v_initial"] = 0.5;
+  p["i_initial"] = 0.1;
   for (const auto& in : {spikes_of({{}}), spikes_of({{{1e-3, 0}}})}) {
     const auto m = highest(p, {-1}, in, 50e-3);
     EXPECT_EQ(m.place, Place::start);
@@ -96,7 +96,7 @@ TEST(Maxima, SitAtTheEndWhereVStillRises) {
 
 TEST(Maxima, OfASampleThatNeverEndsMayBeTheBiasAtInfinity) {
   Population p = readout();
-  p.bias = 0.75;
+  p["bias"] = 0.75;
   const auto m = highest(p, {-2}, spikes_of({{{1e-3, 0}}}), infinity);
   EXPECT_EQ(m.place, Place::end);
   EXPECT_EQ(m.value, 0.75);
@@ -111,7 +111,7 @@ TEST(Maxima, OfASampleThatNeverEndsMayBeTheBiasAtInfinity) {
 TEST(Maxima, KeepTheFirstOfTwoEqualOnes) {
   // V = 0.5 at the start, and again at the end under a bias of the same size: not higher.
   Population p = readout();
-  p.v_initial = p.bias = 0.5;
+  p["v_initial"] = p["bias"] = 0.5;
   const auto m = highest(p, {-1}, spikes_of({{{1e-3, 0}}}), infinity);
   EXPECT_EQ(m.place, Place::start);
 }
@@ -137,9 +137,9 @@ TEST(Integrals, OfARefractoryNeuronCountTheClamp) {
   Population p;
   p.name = "x";
   p.size = 1;
-  p.bias = 2.0;
-  p.v_reset = -0.5;
-  p.tau_ref = 6e-3;
+  p["bias"] = 2.0;
+  p["v_reset"] = -0.5;
+  p["tau_ref"] = 6e-3;
   n.add_population(p);
   const double spike = tau_mem * std::log(2.0);  // from 0 to 1 with b = 2
   for (const double after : {3e-3, 8e-3}) {
@@ -159,10 +159,10 @@ TEST(Voltages, AtASpikeAreThoseBeforeItAndInTheClampTheReset) {
   Population p;
   p.name = "x";
   p.size = 2;
-  p.bias = Parameter({2, 0.5});
-  p.v_reset = -0.5;
-  p.tau_ref = 6e-3;
-  p.v_initial = Parameter({0, 0.25});
+  p["bias"] = Parameter({2, 0.5});
+  p["v_reset"] = -0.5;
+  p["tau_ref"] = 6e-3;
+  p["v_initial"] = Parameter({0, 0.25});
   n.add_population(p);
   const double ends[] = {0.1};
   const Inputs inputs{{}, ends};
@@ -198,10 +198,12 @@ saltus_oracle::Network translate(const Network<double>& n, std::vector<std::size
       continue;
     }
     for (std::size_t j = 0; j < p.size; ++j) {
-      const bool spikes = p.model == Model::lif;
-      result.neurons.push_back({spikes, p.tau_mem[j], p.tau_syn[j], p.v_threshold[j], p.v_reset[j],
-                                p.bias[j], spikes ? p.tau_ref[j] : 0, p.v_initial[j],
-                                p.i_initial[j]});
+      const auto of = [&](std::string_view name, double none = 0) {
+        return p.model->has(name) ? p[name][j] : none;
+      };
+      result.neurons.push_back({p.model == Model::lif, of("tau_mem"), of("tau_syn"),
+                                of("v_threshold", 1), of("v_reset"), of("bias"), of("tau_ref"),
+                                of("v_initial"), of("i_initial")});
     }
   }
   for (const auto& p : n.projections()) {
@@ -262,7 +264,7 @@ TEST(Observe, MaximaIntegralsAndVoltagesOfRandomNetworksAreThoseOfTheOracle) {
         const std::size_t size = populations[p].size;
         const auto v = voltages(c.network, c.view(), e.record, p, at);
         std::vector<double> sums;
-        const bool bounded = !std::isinf(c.t_end[s]) || populations[p].bias == Parameter(0.0);
+        const bool bounded = !std::isinf(c.t_end[s]) || populations[p]["bias"] == Parameter(0.0);
         if (bounded) sums = integrals(c.network, c.view(), e.record, p);
         Maxima<double> m;
         if (populations[p].model == Model::li) m = maxima(c.network, c.view(), e.record, p);
@@ -417,12 +419,12 @@ TEST(Observe, RefusesPopulationsThatHaveNoSuchThing) {
 
 TEST(Observe, RefusesTheIntegralOfASampleThatNeverEndsUnderABias) {
   Small s;
-  s.network.populations()[2].bias = -0.5;
+  s.network.populations()[2]["bias"] = -0.5;
   s.ends = {20e-3, infinity};
   EXPECT_EQ(refusal([&] { integrals(s.network, s.inputs(), s.record, 2); }),
             "t_end[1] is infinite and out.bias[0] = -0.5: the integral of V has no limit; give a "
             "finite end or a bias of 0");
-  s.network.populations()[2].bias = 0.0;
+  s.network.populations()[2]["bias"] = 0.0;
   EXPECT_EQ(refusal([&] { integrals(s.network, s.inputs(), s.record, 2); }), "");
 }
 

@@ -83,8 +83,8 @@ struct Small {
     Population p;
     p.name = "x";
     p.size = 2;
-    p.tau_ref = tau_ref;
-    p.i_initial = Parameter({0, 2});
+    p["tau_ref"] = tau_ref;
+    p["i_initial"] = Parameter({0, 2});
     network.add_population(p);
     network.connect("in", "x", {5, 7, -3, 2});
   }
@@ -194,7 +194,7 @@ TEST(Record, IgnoresWhatIsGivenForInputsAndReadouts) {
   Small s;
   Population p;
   p.name = "out";
-  p.model = Model::li;
+  p.become(Model::li);
   p.size = 1;
   s.network.add_population(p);
   s.network.connect("x", "out", {1, 1});

@@ -38,7 +38,8 @@ double difference_of_spikes(const Network<double>& network, const Record<double>
     const Spikes &x = a.populations[p].spikes, &y = b.populations[p].spikes;
     if (x.offsets != y.offsets || x.neurons != y.neurons) return infinity;
     for (std::size_t k = 0; k < x.times.size(); ++k) {
-      const double tau = network.populations()[p].tau_mem[static_cast<std::size_t>(x.neurons[k])];
+      const double tau =
+          network.populations()[p]["tau_mem"][static_cast<std::size_t>(x.neurons[k])];
       worst = std::max(worst, std::fabs(x.times[k] - y.times[k]) / tau);
     }
   }
@@ -156,10 +157,10 @@ TEST(Ways, WindowsAndTheEventLoopAgreeOnCyclesWithDelays) {
       Population p;
       p.name = name;
       p.size = size;
-      p.bias = random.uniform(-0.2, 0.3);
-      p.v_reset = random.uniform(-0.4, 0.2);
-      if (random.chance(0.4)) p.tau_ref = random.uniform(0.5e-3, 6e-3);
-      if (random.chance(0.3)) p.tau_syn = p.tau_mem;
+      p["bias"] = random.uniform(-0.2, 0.3);
+      p["v_reset"] = random.uniform(-0.4, 0.2);
+      if (random.chance(0.4)) p["tau_ref"] = random.uniform(0.5e-3, 6e-3);
+      if (random.chance(0.3)) p["tau_syn"] = p["tau_mem"];
       n.add_population(p);
       n.connect("in", name, weights(4 * size, 2, 1.5));
     }
@@ -186,7 +187,7 @@ TEST(Ways, WindowsAndTheEventLoopAgreeOnCyclesWithDelays) {
     for (std::size_t p = 1; p < 3; ++p) {
       for (std::size_t k = 0; k < a.populations[p].currents.size(); ++k) {
         flattest =
-            std::min(flattest, a.populations[p].currents[k] + n.populations()[p].bias[0] - 1);
+            std::min(flattest, a.populations[p].currents[k] + n.populations()[p]["bias"][0] - 1);
         errors.populations[p].spikes.push_back(100 * random.uniform(-1, 1));
       }
     }
@@ -227,19 +228,19 @@ void compare_kernels(std::uint64_t seed, std::size_t size, double ratio, Census&
   Population p;
   p.name = "layer";
   p.size = size;
-  p.tau_syn = 5e-3;
-  p.tau_mem = 5e-3 * ratio;
+  p["tau_syn"] = 5e-3;
+  p["tau_mem"] = 5e-3 * ratio;
   const bool per_neuron = random.chance(0.6), tonic = random.chance(0.3);
   const auto values = [&](double low, double high) {
     std::vector<double> v(per_neuron ? size : 1);
     for (double& x : v) x = random.uniform(low, high);
     return Parameter(std::move(v));
   };
-  if (random.chance(0.7)) p.v_threshold = values(0.8, 1.2);
-  if (random.chance(0.6)) p.bias = values(-0.3, tonic ? 1.6 : 0.7);
-  if (random.chance(0.5)) p.v_reset = values(-0.5, 0.5);
-  if (random.chance(0.5)) p.v_initial = values(-0.5, 0.7);
-  if (random.chance(0.5)) p.i_initial = values(-1, 3);
+  if (random.chance(0.7)) p["v_threshold"] = values(0.8, 1.2);
+  if (random.chance(0.6)) p["bias"] = values(-0.3, tonic ? 1.6 : 0.7);
+  if (random.chance(0.5)) p["v_reset"] = values(-0.5, 0.5);
+  if (random.chance(0.5)) p["v_initial"] = values(-0.5, 0.7);
+  if (random.chance(0.5)) p["i_initial"] = values(-1, 3);
   n.add_population(p);
   // Strong weights: several spikes between two arrivals; weak ones: near the threshold.
   const double strength = std::exp(random.uniform(std::log(0.3), std::log(8.0)));
@@ -257,7 +258,7 @@ void compare_kernels(std::uint64_t seed, std::size_t size, double ratio, Census&
     std::sort(sample.begin(), sample.end());
   }
   bool above = false;
-  for (std::size_t j = 0; j < size; ++j) above = above || p.bias[j] > p.v_threshold[j];
+  for (std::size_t j = 0; j < size; ++j) above = above || p["bias"][j] > p["v_threshold"][j];
   const double ends[] = {above ? 40e-3 : random.chance(0.5) ? infinity : 35e-3};
 
   Options scalar, vector;
@@ -364,14 +365,14 @@ void compare_cycles(std::uint64_t seed, std::size_t size, double ratio, double d
   Population p;
   p.name = "layer";
   p.size = size;
-  p.tau_syn = 5e-3;
-  p.tau_mem = 5e-3 * ratio;
-  p.v_reset = random.uniform(-0.4, 0.2);
-  p.bias = random.uniform(-0.3, 0.3);
+  p["tau_syn"] = 5e-3;
+  p["tau_mem"] = 5e-3 * ratio;
+  p["v_reset"] = random.uniform(-0.4, 0.2);
+  p["bias"] = random.uniform(-0.3, 0.3);
   n.add_population(p);
   p.name = "out";
   p.size = outputs;
-  p.model = Model::li;
+  p.become(Model::li);
   n.add_population(p);
   n.connect("in", "layer", weights(channels * size, 1, 1));
   n.connect("layer", "layer",

@@ -54,20 +54,20 @@ Network<Real> everything() {
   Population p;
   p.name = "hidden \u00e4/\u03b8 layer";
   p.size = 3;
-  p.tau_mem = Parameter({0.1, 0.2, 1.0 / 3});
-  p.tau_syn = 5e-300;
-  p.v_threshold = Parameter({1, 2, 3});
-  p.v_reset = Parameter({-0.0, 1e-310, 0.1});
-  p.bias = 0.1 + 0.2;
-  p.tau_ref = Parameter({0, 1e-3, 2e-3});
-  p.v_initial = -0.7;
-  p.i_initial = Parameter({1, 2, 3});
+  p["tau_mem"] = Parameter({0.1, 0.2, 1.0 / 3});
+  p["tau_syn"] = 5e-300;
+  p["v_threshold"] = Parameter({1, 2, 3});
+  p["v_reset"] = Parameter({-0.0, 1e-310, 0.1});
+  p["bias"] = 0.1 + 0.2;
+  p["tau_ref"] = Parameter({0, 1e-3, 2e-3});
+  p["v_initial"] = -0.7;
+  p["i_initial"] = Parameter({1, 2, 3});
   n.add_population(p);
   Population out;
   out.name = "out";
   out.model = Model::li;
   out.size = 2;
-  out.bias = Parameter({0.5, -0.5});
+  out["bias"] = Parameter({0.5, -0.5});
   n.add_population(out);
   n.add_input("second", 1);
   n.connect("in", p.name, weights(12), Delay::per_synapse(delays(12)));
@@ -90,9 +90,9 @@ void round_trip() {
     EXPECT_TRUE(test::same_bits(again.projections()[k].delay.values,
                                 network.projections()[k].delay.values));
   }
-  for (const auto& parameter : neuron_parameters) {
-    EXPECT_TRUE(test::same_bits((again.populations()[1].*parameter.member).values(),
-                                (network.populations()[1].*parameter.member).values()));
+  for (const ParameterRow& row : Model::lif->parameters) {
+    EXPECT_TRUE(test::same_bits(again.populations()[1][row.name].values(),
+                                network.populations()[1][row.name].values()));
   }
   EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"model.h5"});  // no .tmp left
 }

@@ -69,12 +69,9 @@ bool same_bits(const Gradients<Real>& a, const Gradients<Real>& b) {
     same = same_bits(a.weights[k], b.weights[k]) && same_bits(a.delays[k], b.delays[k]);
   }
   for (std::size_t p = 0; same && p < a.neurons.size(); ++p) {
-    const auto &x = a.neurons[p], &y = b.neurons[p];
-    same = same_bits(a.times[p], b.times[p]) && same_bits(x.tau_mem, y.tau_mem) &&
-           same_bits(x.tau_syn, y.tau_syn) && same_bits(x.v_threshold, y.v_threshold) &&
-           same_bits(x.v_reset, y.v_reset) && same_bits(x.bias, y.bias) &&
-           same_bits(x.tau_ref, y.tau_ref) && same_bits(x.v_initial, y.v_initial) &&
-           same_bits(x.i_initial, y.i_initial);
+    const auto &x = a.neurons[p].parameters, &y = b.neurons[p].parameters;
+    same = same_bits(a.times[p], b.times[p]) && x.size() == y.size();
+    for (std::size_t q = 0; same && q < x.size(); ++q) same = same_bits(x[q], y[q]);
   }
   return same;
 }

@@ -58,11 +58,11 @@ TEST(Margin, IsWhereTheFirstSpikeAppearsOrVanishes) {
       const auto j = static_cast<std::size_t>(g.neuron);
       std::vector<double> thresholds;
       for (std::size_t k = 0; k < population.size; ++k)
-        thresholds.push_back(population.v_threshold[k]);
+        thresholds.push_back(population["v_threshold"][k]);
       thresholds[j] = g.height + (g.behind < 0 ? 1e-5 : -1e-5);
-      if (thresholds[j] <= population.v_reset[j] + 0.01) continue;
-      if (thresholds[j] <= population.v_initial[j] + 0.01) continue;
-      population.v_threshold = Parameter(thresholds);
+      if (thresholds[j] <= population["v_reset"][j] + 0.01) continue;
+      if (thresholds[j] <= population["v_initial"][j] + 0.01) continue;
+      population["v_threshold"] = Parameter(thresholds);
       // With a later spike in its place it jumps: by enough to tell from a move.
       if (g.later < g.time + 2e-3) continue;
       constexpr double jump = 2e-4;

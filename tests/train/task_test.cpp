@@ -160,11 +160,11 @@ TEST(BuildNetwork, HasThePopulationsAndWeightsThatTheSettingsSay) {
   EXPECT_EQ(n.index("out"), 2u);
   EXPECT_EQ(n.populations()[2].size, 3u);
   EXPECT_EQ(n.populations()[2].model, Model::lif);
-  EXPECT_EQ(n.populations()[1].tau_mem, Parameter(15e-3));
-  EXPECT_EQ(n.populations()[1].tau_syn, Parameter(7e-3));
-  EXPECT_EQ(n.populations()[1].v_threshold, Parameter(1.2));
-  EXPECT_EQ(n.populations()[1].v_reset, Parameter(-0.3));
-  EXPECT_EQ(n.populations()[1].tau_ref, Parameter(2e-3));
+  EXPECT_EQ(n.populations()[1]["tau_mem"], Parameter(15e-3));
+  EXPECT_EQ(n.populations()[1]["tau_syn"], Parameter(7e-3));
+  EXPECT_EQ(n.populations()[1]["v_threshold"], Parameter(1.2));
+  EXPECT_EQ(n.populations()[1]["v_reset"], Parameter(-0.3));
+  EXPECT_EQ(n.populations()[1]["tau_ref"], Parameter(2e-3));
   ASSERT_EQ(n.projections().size(), 2u);
   const auto &in = n.projections()[0].weight, &out = n.projections()[1].weight;
   EXPECT_NEAR(mean(in), s.hidden_mean, 5 * s.hidden_std / std::sqrt(2000));

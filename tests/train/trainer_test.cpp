@@ -389,23 +389,24 @@ TEST(Trainer, TellsAboutEveryMinibatchTheLastMayBeSmaller) {
 // --- what is trained ---------------------------------------------------------------------------
 
 TEST(Trainer, ChangesWhatIsTrainableAndNothingElse) {
-  for (const auto& parameter : neuron_parameters) {
+  for (const ParameterRow& parameter : Model::lif->parameters) {
     RunSettings s = small();
     s.t_end = 60e-3;
     s.train.trainable = {std::string(parameter.name)};
     s.train.lr = 1e-5;
     auto t = trainer<double>(s, [](Network<double>& n) {
       several_spikes(n);
-      n.populations()[1].tau_ref = 1e-3;
-      n.populations()[1].bias = Parameter(std::vector<double>(30, 0.05));
+      n.populations()[1]["tau_ref"] = 1e-3;
+      n.populations()[1]["bias"] = Parameter(std::vector<double>(30, 0.05));
     });
     const Network<double> before = t.network();
     t.train_epoch(yin_yang());
     Network<double> after = t.network();
-    EXPECT_NE(after.populations()[1].*parameter.member, before.populations()[1].*parameter.member)
+    EXPECT_NE(after.populations()[1][parameter.name], before.populations()[1][parameter.name])
         << parameter.name;
-    for (std::size_t p = 0; p < 3; ++p) {
-      after.populations()[p].*parameter.member = before.populations()[p].*parameter.member;
+    for (std::size_t p = 1; p < 3; ++p) {
+      if (!after.populations()[p].model->has(parameter.name)) continue;
+      after.populations()[p][parameter.name] = before.populations()[p][parameter.name];
     }
     EXPECT_EQ(after, before) << parameter.name;
   }
@@ -435,7 +436,7 @@ TEST(Trainer, AStepThatTakesTheResetAboveTheThresholdThrows) {
   s.train.lr = 10;
   auto t = trainer<double>(s, [](Network<double>& n) {
     several_spikes(n);
-    n.populations()[1].v_reset = Parameter(std::vector<double>(30, 0.5));  // some will rise
+    n.populations()[1]["v_reset"] = Parameter(std::vector<double>(30, 0.5));  // some will rise
   });
   const std::string message = refusal([&] {
     for (int e = 0; e < 5; ++e) t.train_epoch(yin_yang());
@@ -536,7 +537,7 @@ TEST(Trainer, RefusesANetworkWithoutExactlyOneInputAndAReadoutOfTheWrongModel) {
       refusal([&] { Trainer<float>(network, 2, loss, s.t_end, s.train).train_epoch(yin_yang()); }),
       "loss maximum_voltage needs LI outputs; 'out' is not");
   auto broken = network;
-  broken.populations()[1].tau_mem = -1.0;
+  broken.populations()[1]["tau_mem"] = -1.0;
   EXPECT_THAT(refusal([&] { Trainer<float>(broken, 2, s.loss, s.t_end, s.train); }),
               HasSubstr("hidden.tau_mem[0] is -1"));
   EXPECT_THAT(
