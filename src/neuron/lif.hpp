@@ -56,11 +56,14 @@ inline Real membrane_after(const Lif<Real>& n, Real v, Real i, const Decay<Real>
   return n.bias + (v - n.bias) * d.mem + i * d.k;
 }
 
-/// The least current with which V rises from theta, as far as `Real` can tell.
+/// I at a spike as the record keeps it: the adjoint divides by the slope of V there, and may divide
+/// by the least that `Real` can tell where V rises more slowly than that. (The neuron goes on with
+/// its own I.)
 template <class Real>
-inline Real least_rising_current(const Lif<Real>& n) {
+inline Real rising_current(const Lif<Real>& n, Real i) {
+  if (i + n.bias > n.theta) return i;
   constexpr Real up = std::numeric_limits<Real>::infinity();
-  Real i = std::nextafter(n.theta, up) - n.bias;
+  i = std::nextafter(n.theta, up) - n.bias;
   while (!(i + n.bias > n.theta)) i = std::nextafter(i, up);  // one step: i is as coarse as theta
   return i;
 }
@@ -72,9 +75,7 @@ inline Crossing<Real> first_slow_crossing(const Lif<Real>& n, Real v, Real i, do
   const SlowCourse course(n.tc, v, i, n.bias);
   const double u = course.crossing(n.theta, (t_end - t) / n.tc.tau_mem, v_end >= n.theta);
   if (u == SlowCourse::never) return {u, 0};
-  auto current = static_cast<Real>(course.current(u));
-  if (!(current + n.bias > n.theta)) current = least_rising_current(n);  // it does, if slowly
-  return {within_interval(t + u * n.tc.tau_mem, t, t_end), current};
+  return {within_interval(t + u * n.tc.tau_mem, t, t_end), static_cast<Real>(course.current(u))};
 }
 
 /// The first spike in (t, t_end], of a neuron that is not held, by the state (v, i) at t.
@@ -120,7 +121,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     const Real v_end = membrane_after(n, s.v, s.i, d);
     const Crossing<Real> spike = first_crossing(n, s.v, s.i, t, t_end, d, v_end);
     if (!spike.found()) break;
-    sink.spike(spike.time, spike.current);
+    sink.spike(spike.time, rising_current(n, spike.current));
     s = {n.v_reset, spike.current, spike.time + n.tau_ref};
     t = spike.time;
     d = rest_of_interval<Real>(n.tc, d.mem, spike.x, t_end - t);

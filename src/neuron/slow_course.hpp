@@ -44,6 +44,7 @@ class SlowCourse {
   /// @param ends_above  V at the end, as the loops compute it, is at theta or above
   double crossing(double theta, double end, bool ends_above) const {
     const double c = b_ - theta;
+    if (c == 0) return at_the_bias(end);
     return (1 - p_) * above_ < i0_ ? concave(c, end, ends_above) : convex(c, end, ends_above);
   }
 
@@ -70,6 +71,14 @@ class SlowCourse {
   // Rounding may put a crossing onto the border of two intervals: it fires there, if V rises.
   double border(double end, bool ends_above) const {
     return ends_above && at(end).slope > 0 ? end : never;
+  }
+
+  // b = theta: V stays below until the slower exponential is the larger one, however small both are
+  // next to b. A y^(1/p) + B y = 0 without a search.
+  double at_the_bias(double end) const {
+    if (!(i0_ > 0)) return never;
+    const double u = std::log1p(-above_ * (1 - p_) / i0_) / (1 - p_);
+    return u > 0 && u <= end ? u : never;
   }
 
   double concave(double c, double end, bool ends_above) const {

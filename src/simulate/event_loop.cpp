@@ -83,7 +83,8 @@ class Layer {
       const auto spike = next_spike(n, states_[j], t, t_end, d);
       if (!spike.found() || (!spikes.empty() && spike.time > spikes[0].time)) continue;
       if (!spikes.empty() && spike.time < spikes[0].time) spikes.clear();
-      spikes.push_back({spike.time, static_cast<std::int32_t>(j), spike.current});
+      spikes.push_back(
+          {spike.time, static_cast<std::int32_t>(j), neuron::rising_current(n, spike.current)});
     }
   }
 
@@ -107,10 +108,12 @@ class Layer {
   void reset(const RecordedSpike<Real>& spike) {
     const auto j = static_cast<std::size_t>(spike.neuron);
     const auto& n = plan.neuron(j);
+    // Where the synapse is slow the recorded current may be larger than I (rising_current).
+    const bool own = n.tc.slow_synapse();
     if (side_by_side_) {
-      together_.set(j, n.v_reset, spike.current);
+      together_.set(j, n.v_reset, own ? together_.current(j) : spike.current);
     } else {
-      states_[j] = {n.v_reset, spike.current, spike.time + n.tau_ref};
+      states_[j] = {n.v_reset, own ? states_[j].i : spike.current, spike.time + n.tau_ref};
       if (at_thresholds_) at_thresholds_->next(j);
     }
   }

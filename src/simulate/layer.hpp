@@ -25,6 +25,7 @@ class LayerState {
   std::vector<double> may_t;
   std::vector<std::int32_t> may_slot;
 
+  Real current(std::size_t neuron) const { return i[slots.layout().slot_of(neuron)]; }
   void set(std::size_t neuron, Real v_now, Real i_now) {
     const SlotLayout& layout = slots.layout();
     for (const std::size_t slot : {layout.slot_of(neuron), layout.second_slot_of(neuron)}) {

@@ -86,7 +86,8 @@ class Kernel {
         const Real v_end = neuron::membrane_after(n, state_.may_v[k], state_.may_i[k], d);
         const auto spike =
             neuron::first_crossing(n, state_.may_v[k], state_.may_i[k], from, to, d, v_end);
-        if (spike.found()) keep_earliest(slot, spike.time, spike.current);
+        if (!spike.found()) continue;
+        keep_earliest(slot, spike.time, neuron::rising_current(n, spike.current));
       }
       return;
     }

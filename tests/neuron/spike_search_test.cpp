@@ -268,7 +268,7 @@ Found<Real> search(const Case& c, const TimeConstants& tc) {
   const Real v_end = membrane_after(n, v, i, d);
   const Crossing<Real> x = first_crossing(n, v, i, c.t, c.t_end, d, v_end);
   return {x.time < infinity, cannot_spike(v, i, n.bias, n.theta, v_end, d.reach), x.time,
-          static_cast<double>(x.current)};
+          static_cast<double>(x.found() ? rising_current(n, x.current) : x.current)};
 }
 
 void check_double(const Case& c, const oracle::Answer& truth, const Found<double>& found,

@@ -3,6 +3,7 @@
 // biases above the threshold, ends at infinity. In x = exp(-t / tau_mem) such an interval has no
 // digits left, and a slow synapse outlives it. Against the oracle, in both precisions, and against
 // the same network with arrivals of weight 0 in between, which change nothing.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,8 +45,8 @@ Network<Real> two_inputs(const Row& row, std::size_t neurons, bool cycle) {
   Population p;
   p.name = "x";
   p.size = neurons;
-  p.tau_mem = row.tau_mem;
-  p.tau_syn = row.tau_syn;
+  p["tau_mem"] = row.tau_mem;
+  p["tau_syn"] = row.tau_syn;
   n.add_population(p);
   std::vector<Real> w(3 * neurons, 0);
   for (std::size_t j = 0; j < neurons; ++j) {
@@ -166,14 +167,16 @@ Network<Real> network_of(const Case& c, std::size_t size) {
     p.name = model == Model::lif ? "lif" : "li";
     p.model = model;
     p.size = size;
-    p.tau_mem = c.neuron.tau_mem;
-    p.tau_syn = c.neuron.tau_syn;
-    p.v_threshold = c.neuron.v_threshold;
-    p.v_reset = c.neuron.v_reset;
-    p.bias = c.neuron.bias;
-    p.tau_ref = c.neuron.tau_ref;
-    p.v_initial = c.neuron.v_initial;
-    p.i_initial = c.neuron.i_initial;
+    p["tau_mem"] = c.neuron.tau_mem;
+    p["tau_syn"] = c.neuron.tau_syn;
+    p["bias"] = c.neuron.bias;
+    p["v_initial"] = c.neuron.v_initial;
+    p["i_initial"] = c.neuron.i_initial;
+    if (model == Model::lif) {
+      p["v_threshold"] = c.neuron.v_threshold;
+      p["v_reset"] = c.neuron.v_reset;
+      p["tau_ref"] = c.neuron.tau_ref;
+    }
     net.add_population(p);
     net.connect("in", p.name, w);
   }
@@ -412,9 +415,9 @@ TYPED_TEST(LongGaps, have_the_gradients_of_the_oracle) {
       const auto of = [&](const std::vector<saltus_oracle::Scalar>& values) {
         return std::vector<double>{static_cast<double>(values[q])};
       };
-      compare("tau_mem", n.tau_mem, of(expected.tau_mem), unit / c.neuron.tau_mem);
-      compare("tau_syn", n.tau_syn, of(expected.tau_syn), unit / c.neuron.tau_syn);
-      compare("bias", n.bias, of(expected.bias), unit);
+      compare("tau_mem", n["tau_mem"], of(expected.tau_mem), unit / c.neuron.tau_mem);
+      compare("tau_syn", n["tau_syn"], of(expected.tau_syn), unit / c.neuron.tau_syn);
+      compare("bias", n["bias"], of(expected.bias), unit);
     }
   }
   std::printf(
@@ -451,6 +454,57 @@ TYPED_TEST(LongGaps, of_a_hundred_thousand_time_constants_hold_every_spike_of_a_
                            std::numeric_limits<double>::epsilon() * 100))
           << p;
     }
+  }
+}
+
+// With b = theta a slow synapse brings V to theta again and again, ever later: the neuron goes on
+// with its own I, however little of it is left. (Counts: bisection of V - b in long double.)
+TYPED_TEST(LongGaps, a_bias_at_the_threshold_spikes_ever_later_and_not_for_ever_the_same) {
+  using Real = TypeParam;
+  constexpr struct {
+    double tau_mem, tau_syn;
+    std::size_t spikes;
+  } rows[] = {{1e-3, 5e-3, 49}, {1e-3, 100e-3, 732}, {20e-3, 80e-3, 29}};
+  for (const auto& row : rows) {
+    for (const std::size_t size : {1u, 17u}) {
+      Network<Real> n;
+      n.add_input("in", 1);
+      Population p{"x", Model::lif, size, {}};
+      p["tau_mem"] = row.tau_mem;
+      p["tau_syn"] = row.tau_syn;
+      p["bias"] = 1.0;
+      n.add_population(p);
+      n.connect("in", "x", std::vector<Real>(size, 3));
+      const auto spikes = spikes_of({{{10e-3, 0}}});
+      const double end[] = {5.0};
+      for (const Way way : {Way::sweep, Way::event_loop}) {
+        Options options;
+        options.way = way;
+        const auto record = simulate(n, {{spikes.view()}, end}, options);
+        const auto& out = record.populations[1];
+        if (std::is_same_v<Real, double>) {
+          EXPECT_EQ(out.spikes.times.size(), size * row.spikes) << row.tau_syn;
+        } else {  // I runs out of numbers earlier
+          EXPECT_LE(out.spikes.times.size(), size * row.spikes) << row.tau_syn;
+          EXPECT_GT(out.spikes.times.size(), size * row.spikes / 3) << row.tau_syn;
+        }
+        for (const Real i : out.currents) EXPECT_GT(i + Real(1), Real(1));  // the adjoint divides
+      }
+    }
+    // Without an end it never stops.
+    const double never[] = {infinity};
+    Network<Real> n;
+    n.add_input("in", 1);
+    Population p{"x", Model::lif, 1, {}};
+    p["tau_mem"] = row.tau_mem;
+    p["tau_syn"] = row.tau_syn;
+    p["bias"] = 1.0;
+    n.add_population(p);
+    const auto none = spikes_of({{}});
+    EXPECT_THAT(test::refusal([&] {
+                  simulate(n, {{none.view()}, never});
+                }),
+                testing::HasSubstr("x.bias[0] = 1 is at v_threshold = 1"));
   }
 }
 
