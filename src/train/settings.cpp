@@ -42,6 +42,25 @@ std::string_view find(const Name<Kind> (&names)[N], Kind wanted) {
   return "unknown";
 }
 
+// Names with a dot are of single parameters: only a network can say whether it has them.
+void check_trainable(const std::vector<std::string>& trainable) {
+  std::string kinds = "weights, delays";
+  for (const auto& parameter : neuron_parameters) kinds += fmt::format(", {}", parameter.name);
+  for (const auto& name : trainable) {
+    const bool known = name == "weights" || name == "delays" ||
+                       std::any_of(std::begin(neuron_parameters), std::end(neuron_parameters),
+                                   [&](const auto& parameter) { return parameter.name == name; });
+    if (!known && name.find('.') == std::string::npos) {
+      throw InvalidInput(fmt::format(
+          "trainable names '{}'; expected {}, or one parameter such as 'hidden.tau_mem'", name,
+          kinds));
+    }
+    if (std::count(trainable.begin(), trainable.end(), name) > 1) {
+      throw InvalidInput(fmt::format("trainable names '{}' twice; expected once", name));
+    }
+  }
+}
+
 }  // namespace
 
 void check(const TrainSettings& s) {
@@ -76,18 +95,7 @@ void check(const TrainSettings& s) {
           "a finite number of at least 0");
   require(s.step_limit >= 0 && std::isfinite(s.step_limit), "step_limit", s.step_limit,
           "a finite number of at least 0 (0: no limit)");
-  for (const auto& name : s.trainable) {
-    bool known = name == "weights" || name == "delays";
-    std::string all = "weights, delays";
-    for (const auto& parameter : neuron_parameters) {
-      known = known || name == parameter.name;
-      all += fmt::format(", {}", parameter.name);
-    }
-    if (!known) throw InvalidInput(fmt::format("cannot train '{}'; there are: {}", name, all));
-    if (std::count(s.trainable.begin(), s.trainable.end(), name) > 1) {
-      throw InvalidInput(fmt::format("trainable names '{}' twice; expected once", name));
-    }
-  }
+  check_trainable(s.trainable);
 }
 
 OptimizerKind optimizer_kind(std::string_view name) { return find(optimizers, "optimizer", name); }
