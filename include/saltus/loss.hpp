@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "saltus/fields.hpp"
 #include "saltus/network.hpp"
 #include "saltus/observe.hpp"
 #include "saltus/simulate.hpp"
@@ -20,9 +23,14 @@ enum class LossKind {
   integrated_voltage,  ///< cross-entropy of the integrals of V (LI readouts)
 };
 
-std::string_view to_string(LossKind kind);
-/// @throws InvalidInput  no such loss; lists those that there are
-LossKind loss_kind(std::string_view name);
+template <>
+struct Names<LossKind> {
+  static constexpr std::string_view what = "loss";
+  static constexpr std::pair<LossKind, std::string_view> all[] = {
+      {LossKind::first_spike, "first_spike"},
+      {LossKind::maximum_voltage, "maximum_voltage"},
+      {LossKind::integrated_voltage, "integrated_voltage"}};
+};
 
 struct LossSettings {
   LossKind kind = LossKind::first_spike;
@@ -32,7 +40,27 @@ struct LossSettings {
   double t_missing = 40e-3;    ///< s, when an output without a spike counts as spiking
   double silent_pull = 10;     ///< weight of the largest V of a label's output that is silent
   double tau_integral = 5e-3;  ///< s, an integral is divided by this before the softmax
+
+  static constexpr auto fields();  ///< a row for each setting: see below
 };
+
+constexpr auto LossSettings::fields() {
+  using S = LossSettings;
+  using namespace bounds;
+  return std::tuple{
+      Field{"loss", &S::kind, anything, heading::optimiser,
+            "first_spike, maximum_voltage or integrated_voltage"},
+      Field{"tau_0", &S::tau_0, time, heading::optimiser,
+            "sharpness of the softmax over first spikes, s"},
+      Field{"tau_1", &S::tau_1, time, heading::optimiser,
+            "time scale of the pull on the label's spike, s"},
+      Field{"alpha", &S::alpha, at_least_0, heading::optimiser, "weight of that pull"},
+      Field{"t_missing", &S::t_missing, time},
+      Field{"silent_pull", &S::silent_pull, at_least_0, heading::optimiser,
+            "pull on V of a label's output without a spike"},
+      Field{"tau_integral", &S::tau_integral, time, heading::optimiser,
+            "unit of the integrals, s"}};
+}
 
 template <class Real>
 struct LossResult {

@@ -34,7 +34,7 @@ std::unique_ptr<Ghosts<Real>> find(const Run<Real>& run, const Net* other,
   const std::shared_ptr<const Network<Real>> network = run.network_or(other);
   const Smoothing settings = smoothing_settings(smoothing);
   LossSettings loss_of_ghosts;
-  if (loss) loss_of_ghosts = loss_settings(std::get<0>(*loss));
+  if (loss) loss_of_ghosts = settings_of<LossSettings>(std::get<0>(*loss));
   const Released released;
   run.check_unchanged();
   Options options;

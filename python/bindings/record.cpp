@@ -252,7 +252,7 @@ nb::tuple get_adjoint(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Re
 template <class Real>
 nb::tuple run_loss(Run<Real>& run, const nb::dict& settings, std::size_t readout,
                    const In<std::int32_t>& labels) {
-  const LossSettings loss = loss_settings(settings);
+  const LossSettings loss = settings_of<LossSettings>(settings);
   LossResult<Real> result{0, 0, 0, {}, Errors<Real>(0)};
   {
     const Released released;

@@ -122,8 +122,8 @@ void bind(nb::module_& module, const char* name) {
       .def("__init__",
            [](T* self, const Net& network, std::size_t readout, const nb::dict& loss, double t_end,
               const nb::dict& settings) {
-             new (self) T(network_of<Real>(network), readout, loss_settings(loss), t_end,
-                          train_settings(settings));
+             new (self) T(network_of<Real>(network), readout, settings_of<LossSettings>(loss),
+                          t_end, settings_of<TrainSettings>(settings));
            })
       .def("train_epoch", &train_epoch<Real>, nb::arg(), nb::arg().none())
       .def("evaluate", &evaluate_data<Real>)
@@ -137,15 +137,15 @@ struct TensorOptimizer {
   void step(const nb::dict& settings, double lr, std::int64_t count, double scale,
             nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu> values,
             const In<double>& gradient) {
-    state.step(train_settings(settings), lr, count, scale, {values.data(), values.size()},
-               span_of(gradient));
+    state.step(settings_of<TrainSettings>(settings), lr, count, scale,
+               {values.data(), values.size()}, span_of(gradient));
   }
 };
 
 template <class Real>
 nb::dict evaluate_network(const Net& network, std::size_t readout, const nb::dict& loss,
                           double t_end, const data::LabelledSpikes& data, int threads) {
-  const LossSettings settings = loss_settings(loss);
+  const LossSettings settings = settings_of<LossSettings>(loss);
   const Network<Real> converted = network_of<Real>(network);
   Evaluation result;
   {
@@ -165,12 +165,13 @@ void bind_train(nb::module_& module) {
       .def("step", &TensorOptimizer::step);
   module.def("evaluate32", &evaluate_network<float>);
   module.def("evaluate64", &evaluate_network<double>);
-  module.def("check_settings", [](const nb::dict& given) { check(train_settings(given)); });
+  module.def("check_settings",
+             [](const nb::dict& given) { check(settings_of<TrainSettings>(given)); });
   module.def("learning_rate", [](const nb::dict& given, int epoch) {
-    return learning_rate(train_settings(given), epoch);
+    return learning_rate(settings_of<TrainSettings>(given), epoch);
   });
   module.def("smoothing_sigma", [](const nb::dict& given, int epoch) {
-    return smoothing_sigma(train_settings(given), epoch);
+    return smoothing_sigma(settings_of<TrainSettings>(given), epoch);
   });
 }
 

@@ -98,7 +98,7 @@ class Loss:
     def _settings(self) -> dict[str, Any]:
         settings = asdict(self)  # type: ignore[call-overload]
         settings.pop("readout")
-        return {"kind": self.kind, **settings}
+        return {"loss": self.kind, **settings}
 
     def _check(self, network: Any) -> None:
         """Refuse a network that has no such readout."""

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <type_traits>
 
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
@@ -30,12 +31,45 @@ struct Options {
   std::vector<std::string> given;  // names of these options
 };
 
-template <class T, class Apply>
+template <class T>
+using Apply = std::function<void(RunSettings&, const T&)>;
+
+template <class T>
 CLI::Option* option(CLI::App& app, Options& o, const std::string& name, const std::string& help,
-                    Apply apply) {
+                    Apply<T> apply) {
   return add_value<T>(app, name, help, [&o, name, apply](const T& value) {
     o.given.push_back(name);
     o.changes.push_back([apply, value](RunSettings& s) { apply(s, value); });
+  });
+}
+
+// The rows of a table that stand under a heading, as options: numbers and lists are read as such,
+// choices by their names, and what is true or false is a flag. `part` finds the table's struct in
+// the settings of a run.
+template <class Settings, class Part>
+void add_fields(CLI::App& app, Options& o, std::string_view heading, Part part) {
+  Settings defaults;  // only for the types
+  for_each_field(defaults, [&](const auto& row, const auto& value) {
+    if (row.heading != heading || heading.empty()) return;
+    using T = std::remove_cvref_t<decltype(value)>;
+    std::string name(row.option);
+    if (name.empty()) {
+      name = fmt::format("--{}", row.name);
+      std::replace(name.begin(), name.end(), '_', '-');
+    }
+    const std::string help(row.help);
+    const auto to = [row, part](RunSettings& s) -> T& { return part(s).*row.member; };
+    CLI::Option* added = nullptr;
+    if constexpr (std::is_same_v<T, bool>) {
+      added = app.add_flag_callback(
+          name, [&o, to] { o.changes.push_back([to](RunSettings& s) { to(s) = true; }); }, help);
+    } else if constexpr (std::is_enum_v<T>) {
+      added = option<std::string>(app, o, name, help,
+                                  [to](auto& s, const auto& v) { to(s) = from_name<T>(v); });
+    } else {
+      added = option<T>(app, o, name, help, [to](auto& s, const auto& v) { to(s) = v; });
+    }
+    added->group(std::string(heading));
   });
 }
 
@@ -43,167 +77,19 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("task", o.task, "yinyang, mnist or spikes")
       ->required()
       ->check(CLI::IsMember({"yinyang", "mnist", "spikes"}));
-  using S = RunSettings;
-  const std::string data = "Data", network = "Network", optimiser = "Optimiser", run = "Run";
-  option<std::string>(app, o, "--data", "folder with the IDX files of MNIST or Fashion-MNIST",
-                      [](S& s, auto v) { s.data = v; })
-      ->group(data);
-  option<std::string>(app, o, "--train", "training spikes, HDF5 in SHD's layout (task spikes)",
-                      [](S& s, auto v) { s.train_file = v; })
-      ->group(data);
-  option<std::string>(app, o, "--test", "test spikes, HDF5 in SHD's layout (task spikes)",
-                      [](S& s, auto v) { s.test_file = v; })
-      ->group(data);
-  option<std::size_t>(app, o, "--validation", "training samples to hold out (the first ones)",
-                      [](S& s, auto v) { s.validation = v; })
-      ->group(data);
-  option<std::size_t>(app, o, "--train-samples", "use only so many training samples (0: all)",
-                      [](S& s, auto v) { s.train_samples = v; })
-      ->group(data);
-  option<double>(app, o, "--t-max", "latest input spike of a latency code, s", [](S& s, auto v) {
-    s.t_max = v;
-  })->group(data);
-  option<double>(app, o, "--t-end", "end of every sample, s; inf allowed without recurrence",
-                 [](S& s, auto v) { s.t_end = v; })
-      ->group(data);
-
-  option<std::vector<std::size_t>>(app, o, "--hidden",
-                                   "neurons of each hidden layer, first to last",
-                                   [](S& s, auto v) { s.hidden = v; })
-      ->group(network);
-  app.add_flag_callback(
-         "--recurrent", [&o] { o.changes.push_back([](S& s) { s.recurrent = true; }); },
-         "hidden layers project onto themselves")
-      ->group(network);
-  option<double>(app, o, "--recurrent-delay", "delay of those synapses, s", [](S& s, auto v) {
-    s.recurrent_delay = v;
-  })->group(network);
-  option<double>(app, o, "--tau-mem", "membrane time constant, s", [](S& s, auto v) {
-    s.tau_mem = v;
-  })->group(network);
-  option<double>(app, o, "--tau-syn", "synaptic time constant, s", [](S& s, auto v) {
-    s.tau_syn = v;
-  })->group(network);
-  option<double>(app, o, "--v-threshold", "threshold", [](S& s, auto v) {
-    s.v_threshold = v;
-  })->group(network);
-  option<double>(app, o, "--v-reset", "V after a spike", [](S& s, auto v) {
-    s.v_reset = v;
-  })->group(network);
-  option<double>(app, o, "--tau-ref", "absolute refractory time, s", [](S& s, auto v) {
-    s.tau_ref = v;
-  })->group(network);
-  option<double>(app, o, "--hidden-mean", "mean of the first layer's first weights",
-                 [](S& s, auto v) { s.hidden_mean = v; })
-      ->group(network);
-  option<double>(app, o, "--hidden-std", "and their standard deviation", [](S& s, auto v) {
-    s.hidden_std = v;
-  })->group(network);
-  option<double>(app, o, "--output-mean", "mean of the output's first weights", [](S& s, auto v) {
-    s.output_mean = v;
-  })->group(network);
-  option<double>(app, o, "--output-std", "and their standard deviation", [](S& s, auto v) {
-    s.output_std = v;
-  })->group(network);
-  option<double>(app, o, "--recurrent-std", "standard deviation of the first recurrent weights",
-                 [](S& s, auto v) { s.recurrent_std = v; })
-      ->group(network);
-  option<double>(app, o, "--initial-spikes",
-                 "scale the first weights until a hidden neuron spikes so often a sample; 0: leave",
-                 [](S& s, auto v) { s.initial_spikes = v; })
-      ->group(network);
-
-  option<std::string>(app, o, "--loss", "first_spike, maximum_voltage or integrated_voltage",
-                      [](S& s, auto v) { s.loss.kind = loss_kind(v); })
-      ->group(optimiser);
-  option<double>(app, o, "--tau-0", "sharpness of the softmax over first spikes, s",
-                 [](S& s, auto v) { s.loss.tau_0 = v; })
-      ->group(optimiser);
-  option<double>(app, o, "--tau-1", "time scale of the pull on the label's spike, s",
-                 [](S& s, auto v) { s.loss.tau_1 = v; })
-      ->group(optimiser);
-  option<double>(app, o, "--alpha", "weight of that pull", [](S& s, auto v) {
-    s.loss.alpha = v;
-  })->group(optimiser);
-  option<double>(app, o, "--silent-pull", "pull on V of a label's output without a spike",
-                 [](S& s, auto v) { s.loss.silent_pull = v; })
-      ->group(optimiser);
-  option<double>(app, o, "--tau-integral", "unit of the integrals, s", [](S& s, auto v) {
-    s.loss.tau_integral = v;
-  })->group(optimiser);
-  option<int>(app, o, "--epochs", "passes over the training data", [](S& s, auto v) {
-    s.train.epochs = v;
-  })->group(optimiser);
-  option<std::size_t>(app, o, "--batch", "samples of a minibatch", [](S& s, auto v) {
-    s.train.batch = v;
-  })->group(optimiser);
-  option<std::string>(app, o, "--optimizer", "sgd, adam or adamw", [](S& s, auto v) {
-    s.train.optimizer = optimizer_kind(v);
-  })->group(optimiser);
-  option<double>(app, o, "--lr", "learning rate", [](S& s, auto v) {
-    s.train.lr = v;
-  })->group(optimiser);
-  option<std::string>(app, o, "--schedule", "constant, exponential or cosine", [](S& s, auto v) {
-    s.train.schedule = schedule_kind(v);
-  })->group(optimiser);
-  option<double>(app, o, "--decay", "exponential schedule: factor an epoch", [](S& s, auto v) {
-    s.train.decay = v;
-  })->group(optimiser);
-  option<double>(app, o, "--momentum", "of SGD", [](S& s, auto v) {
-    s.train.momentum = v;
-  })->group(optimiser);
-  option<double>(app, o, "--weight-decay", "of AdamW and SGD", [](S& s, auto v) {
-    s.train.weight_decay = v;
-  })->group(optimiser);
-  option<double>(app, o, "--clip-norm", "longest gradient; 0: no limit", [](S& s, auto v) {
-    s.train.clip_norm = v;
-  })->group(optimiser);
-  option<double>(app, o, "--input-dropout", "probability that an input spike is left out",
-                 [](S& s, auto v) { s.train.input_dropout = v; })
-      ->group(optimiser);
-  option<double>(app, o, "--revive",
-                 "raise the weights of neurons that were silent for an epoch by "
-                 "this share of their rms, less as lr falls; 0: off",
-                 [](S& s, auto v) { s.train.revive = v; })
-      ->group(optimiser);
-  option<double>(app, o, "--smooth-threshold",
-                 "standard deviation of noise that thresholds are thought to have: the gradient "
-                 "then sees spikes appear and vanish; 0: off",
-                 [](S& s, auto v) { s.train.smooth_threshold = v; })
-      ->group(optimiser);
-  option<double>(app, o, "--smooth-decay", "factor an epoch of that (default 0.8)",
-                 [](S& s, auto v) { s.train.smooth_decay = v; })
-      ->group(optimiser);
-  option<double>(app, o, "--smooth-end", "below this it is 0 (default 0.01)", [](S& s, auto v) {
-    s.train.smooth_end = v;
-  })->group(optimiser);
-  option<std::string>(app, o, "--smooth-reading",
-                      "fixed (default): neurons spike at their mean thresholds; sampled: at "
-                      "thresholds drawn from the noise",
-                      [](S& s, auto v) { s.train.smooth_reading = threshold_reading(v); })
-      ->group(optimiser);
-  option<double>(app, o, "--step-limit",
-                 "longest step, in units of the distance at which the first spike of the minibatch "
-                 "appears or vanishes; 0: no limit",
-                 [](S& s, auto v) { s.train.step_limit = v; })
-      ->group(optimiser);
-  option<std::vector<std::string>>(app, o, "--trainable",
-                                   "what to train: weights, delays, tau_mem, v_threshold, ...",
-                                   [](S& s, auto v) { s.train.trainable = v; })
-      ->group(optimiser);
-
-  option<std::uint64_t>(app, o, "--seed", "of weights, shuffling and dropout (default 0)",
-                        [](S& s, auto v) { s.train.seed = v; })
-      ->group(run);
-  option<int>(app, o, "--threads", "0: all cores; never changes a result (default 1)",
-              [](S& s, auto v) { s.train.threads = v; })
-      ->group(run);
+  const auto whole = [](RunSettings& s) -> RunSettings& { return s; };
+  const auto loss = [](RunSettings& s) -> LossSettings& { return s.loss; };
+  const auto train = [](RunSettings& s) -> TrainSettings& { return s.train; };
+  add_fields<RunSettings>(app, o, heading::data, whole);
+  add_fields<RunSettings>(app, o, heading::network, whole);
+  add_fields<LossSettings>(app, o, heading::optimiser, loss);
+  add_fields<TrainSettings>(app, o, heading::optimiser, train);
+  add_fields<TrainSettings>(app, o, heading::run, train);
+  const std::string run(heading::run);
   option<std::string>(app, o, "--kernel", "vector (default) or scalar: the readable path",
-                      [](S& s, auto v) { s.train.kernel = kernel_of(v); })
+                      [](auto& s, const auto& v) { s.train.kernel = kernel_of(v); })
       ->group(run);
-  option<std::string>(app, o, "--precision", "float32 (default) or float64", [](S& s, auto v) {
-    s.precision = v;
-  })->group(run);
+  add_fields<RunSettings>(app, o, heading::run, whole);
   add_value<std::string>(app, "--out", "folder for model.h5, settings.json and metrics.jsonl",
                          [&o](auto v) { o.out = v; })
       ->group(run);

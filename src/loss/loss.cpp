@@ -12,14 +12,6 @@
 namespace saltus {
 namespace {
 
-struct Name {
-  LossKind kind;
-  std::string_view name;
-};
-constexpr Name names[] = {{LossKind::first_spike, "first_spike"},
-                          {LossKind::maximum_voltage, "maximum_voltage"},
-                          {LossKind::integrated_voltage, "integrated_voltage"}};
-
 void check(const Population& readout, LossKind kind, std::size_t samples,
            std::span<const std::int32_t> labels) {
   const Model expected = kind == LossKind::first_spike ? Model::lif : Model::li;
@@ -135,22 +127,6 @@ void voltage(const std::vector<Real>& observed, double scale, std::size_t size,
 }
 
 }  // namespace
-
-std::string_view to_string(LossKind kind) {
-  for (const auto& [k, name] : names) {
-    if (k == kind) return name;
-  }
-  return "unknown";
-}
-
-LossKind loss_kind(std::string_view wanted) {
-  std::string known;
-  for (const auto& [kind, name] : names) {
-    if (name == wanted) return kind;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
-  }
-  throw InvalidInput(fmt::format("no loss is called '{}'; there are: {}", wanted, known));
-}
 
 template <class Real>
 LossResult<Real> evaluate(const LossSettings& settings, const Network<Real>& network,

@@ -324,9 +324,9 @@ TEST(Loss, RefusesAReadoutOfTheWrongModel) {
 TEST(Loss, NamesGoBothWaysAndAnUnknownOneListsThem) {
   for (const LossKind kind :
        {LossKind::first_spike, LossKind::maximum_voltage, LossKind::integrated_voltage}) {
-    EXPECT_EQ(loss_kind(to_string(kind)), kind);
+    EXPECT_EQ(from_name<LossKind>(to_string(kind)), kind);
   }
-  EXPECT_EQ(refusal([] { loss_kind("mse"); }),
+  EXPECT_EQ(refusal([] { from_name<LossKind>("mse"); }),
             "no loss is called 'mse'; there are: first_spike, maximum_voltage, integrated_voltage");
 }
 
