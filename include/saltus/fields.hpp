@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A setting is described once, by a row: its name, where it is kept, what it must be, and what
-// people are told. check(), settings.json, the command line and Python read the rows.
+// people are told. check(), settings.json, the command line and Python read the rows. So is a
+// figure of a report.
 #pragma once
 
 #include <cmath>
@@ -52,15 +53,30 @@ struct Field {
   std::string_view heading = heading::none;
   std::string_view help = {};
   std::string_view option = {};  ///< on the command line, if it is not --name with - for _
+
+  T& of(S& settings) const { return settings.*member; }
+  const T& of(const S& settings) const { return settings.*member; }
 };
 template <class S, class T, class Check>
 Field(std::string_view, T S::*, Check, std::string_view = {}, std::string_view = {},
       std::string_view = {}) -> Field<S, T, Check>;
 
+/// A row: one figure of a report, which is only read.
+template <class S, class T>
+struct Figure {
+  std::string_view name;
+  T S::*member;
+
+  T& of(S& report) const { return report.*member; }
+  const T& of(const S& report) const { return report.*member; }
+};
+template <class S, class T>
+Figure(std::string_view, T S::*) -> Figure<S, T>;
+
 /// visit(field, value) for each row of Settings::fields().
 template <class Settings, class Visit>
 void for_each_field(Settings& settings, Visit&& visit) {
-  std::apply([&](const auto&... field) { (visit(field, settings.*field.member), ...); },
+  std::apply([&](const auto&... field) { (visit(field, field.of(settings)), ...); },
              std::remove_const_t<Settings>::fields());
 }
 

@@ -97,14 +97,6 @@ constexpr auto RunSettings::fields() {
             "float32 (default) or float64"}};
 }
 
-/// visit(field, value) for each setting of a run: its own, the loss's and the training's.
-template <class Run, class Visit>
-void for_each_setting(Run& run, Visit&& visit) {
-  for_each_field(run, visit);
-  for_each_field(run.loss, visit);
-  for_each_field(run.train, visit);
-}
-
 /// The settings of a task as published for it (docs/results.md).
 /// @throws InvalidInput  no such task
 RunSettings default_settings(const std::string& task);

@@ -16,7 +16,7 @@
 #include "saltus/data.hpp"
 #include "saltus/fields.hpp"
 #include "saltus/ghosts.hpp"
-#include "saltus/loss.hpp"
+#include "saltus/losses.hpp"
 #include "saltus/network.hpp"
 #include "saltus/simulate.hpp"
 
@@ -38,12 +38,6 @@ struct Names<ScheduleKind> {
       {ScheduleKind::constant, "constant"},
       {ScheduleKind::exponential, "exponential"},
       {ScheduleKind::cosine, "cosine"}};
-};
-template <>
-struct Names<ThresholdReading> {
-  static constexpr std::string_view what = "reading of thresholds";
-  static constexpr std::pair<ThresholdReading, std::string_view> all[] = {
-      {ThresholdReading::fixed, "fixed"}, {ThresholdReading::sampled, "sampled"}};
 };
 
 struct TrainSettings {
@@ -185,13 +179,51 @@ struct EpochReport {
   bool complete = true;           ///< false: stopped in between
 
   static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+  static constexpr auto fields();  ///< a row for each: see below
 };
+
+/// metrics.jsonl and Python read the rows.
+constexpr auto EpochReport::fields() {
+  using R = EpochReport;
+  return std::tuple{Figure{"epoch", &R::epoch},
+                    Figure{"loss", &R::loss},
+                    Figure{"accuracy", &R::accuracy},
+                    Figure{"lr", &R::lr},
+                    Figure{"seconds", &R::seconds},
+                    Figure{"us_per_sample", &R::us_per_sample},
+                    Figure{"samples", &R::samples},
+                    Figure{"hidden_spikes_per_sample", &R::hidden_spikes_per_sample},
+                    Figure{"gradient_norm", &R::gradient_norm},
+                    Figure{"silent_neurons", &R::silent_neurons},
+                    Figure{"silent_labels", &R::silent_labels},
+                    Figure{"revived", &R::revived},
+                    Figure{"smoothing_sigma", &R::smoothing_sigma},
+                    Figure{"ghosts_per_sample", &R::ghosts_per_sample},
+                    Figure{"ghost_share", &R::ghost_share},
+                    Figure{"grazing_spikes_per_sample", &R::grazing_spikes_per_sample},
+                    Figure{"near_peaks_per_sample", &R::near_peaks_per_sample},
+                    Figure{"saturated_neurons", &R::saturated_neurons},
+                    Figure{"limited_steps", &R::limited_steps},
+                    Figure{"believable_step", &R::believable_step},
+                    Figure{"complete", &R::complete}};
+}
 
 struct Evaluation {
   double loss = 0, accuracy = 0;
   double hidden_spikes_per_sample = 0;
   std::size_t samples = 0, silent_labels = 0;
+
+  static constexpr auto fields();
 };
+
+/// `saltus train --json` and `saltus eval --json` put "test_" before the names.
+constexpr auto Evaluation::fields() {
+  using E = Evaluation;
+  return std::tuple{Figure{"loss", &E::loss}, Figure{"accuracy", &E::accuracy},
+                    Figure{"hidden_spikes_per_sample", &E::hidden_spikes_per_sample},
+                    Figure{"samples", &E::samples}, Figure{"silent_labels", &E::silent_labels}};
+}
 
 /// A network with an optimiser's state. Same seed, same bits, for any number of threads.
 template <class Real>

@@ -6,17 +6,19 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "saltus/ghosts.hpp"
-#include "saltus/loss.hpp"
+#include "saltus/losses.hpp"
 #include "saltus/train.hpp"
 
 namespace saltus::python {
 
 namespace nb = nanobind;
+
+inline nb::str key(std::string_view name) { return nb::str(name.data(), name.size()); }
 
 /// Those that are given; the others keep their defaults.
 template <class Settings>
@@ -24,7 +26,7 @@ Settings settings_of(const nb::dict& given) {
   Settings s;
   for_each_field(s, [&](const auto& field, auto& value) {
     using T = std::remove_reference_t<decltype(value)>;
-    const nb::str name(field.name.data(), field.name.size());
+    const nb::str name = key(field.name);
     if (!given.contains(name)) return;
     if constexpr (std::is_enum_v<T>) {
       value = from_name<T>(nb::cast<std::string>(given[name]));
@@ -32,21 +34,6 @@ Settings settings_of(const nb::dict& given) {
       value = nb::cast<T>(given[name]);
     }
   });
-  return s;
-}
-
-// The package has checked the names of the choices.
-inline Smoothing smoothing_settings(const nb::dict& given) {
-  Smoothing s;
-  s.sigma = nb::cast<double>(given["sigma"]);
-  s.reach = nb::cast<double>(given["reach"]);
-  s.seed = nb::cast<std::uint64_t>(given["seed"]);
-  if (nb::cast<std::string>(given["thresholds"]) == "sampled") {
-    s.thresholds = ThresholdReading::sampled;
-  }
-  if (nb::cast<std::string>(given["difference"]) == "exact") {
-    s.difference = DifferenceForm::exact;
-  }
   return s;
 }
 

@@ -28,37 +28,13 @@ Network<Real> network_of(const Net& network) {
   return convert<Real>(network);
 }
 
-nb::dict as_dict(const EpochReport& r) {
+// What Python can say by itself is left out.
+template <class Report>
+nb::dict as_dict(const Report& report) {
   nb::dict d;
-  d["epoch"] = r.epoch;
-  d["loss"] = r.loss;
-  d["accuracy"] = r.accuracy;
-  d["lr"] = r.lr;
-  d["seconds"] = r.seconds;
-  d["samples"] = r.samples;
-  d["hidden_spikes_per_sample"] = r.hidden_spikes_per_sample;
-  d["gradient_norm"] = r.gradient_norm;
-  d["silent_neurons"] = r.silent_neurons;
-  d["silent_labels"] = r.silent_labels;
-  d["revived"] = r.revived;
-  d["smoothing_sigma"] = r.smoothing_sigma;
-  d["ghosts_per_sample"] = r.ghosts_per_sample;
-  d["ghost_share"] = r.ghost_share;
-  d["grazing_spikes_per_sample"] = r.grazing_spikes_per_sample;
-  d["near_peaks_per_sample"] = r.near_peaks_per_sample;
-  d["saturated_neurons"] = r.saturated_neurons;
-  d["limited_steps"] = r.limited_steps;
-  d["believable_step"] = r.believable_step;
-  return d;
-}
-
-nb::dict as_dict(const Evaluation& e) {
-  nb::dict d;
-  d["loss"] = e.loss;
-  d["accuracy"] = e.accuracy;
-  d["hidden_spikes_per_sample"] = e.hidden_spikes_per_sample;
-  d["samples"] = e.samples;
-  d["silent_labels"] = e.silent_labels;
+  for_each_field(report, [&](const auto& figure, const auto& value) {
+    if (figure.name != "us_per_sample" && figure.name != "complete") d[key(figure.name)] = value;
+  });
   return d;
 }
 
@@ -155,6 +131,17 @@ nb::dict evaluate_network(const Net& network, std::size_t readout, const nb::dic
   return as_dict(result);
 }
 
+// name -> model of the outputs, {setting: default}
+nb::dict losses_of() {
+  nb::dict result;
+  for (const NamedLoss& loss : losses()) {
+    nb::dict usual;
+    for (const LossSetting& setting : loss.settings) usual[key(setting.name)] = setting.usual;
+    result[key(loss.name)] = nb::make_tuple(loss.readout_model == Model::lif ? "LIF" : "LI", usual);
+  }
+  return result;
+}
+
 }  // namespace
 
 void bind_train(nb::module_& module) {
@@ -167,6 +154,16 @@ void bind_train(nb::module_& module) {
   module.def("evaluate64", &evaluate_network<double>);
   module.def("check_settings",
              [](const nb::dict& given) { check(settings_of<TrainSettings>(given)); });
+  module.def("train_settings", [] {
+    nb::list names;
+    const TrainSettings settings;
+    for_each_field(settings,
+                   [&](const auto& field, const auto&) { names.append(key(field.name)); });
+    return names;
+  });
+  module.def("losses", &losses_of);
+  module.def("check_loss",
+             [](const nb::dict& given) { check_fields(settings_of<LossSettings>(given)); });
   module.def("learning_rate", [](const nb::dict& given, int epoch) {
     return learning_rate(settings_of<TrainSettings>(given), epoch);
   });

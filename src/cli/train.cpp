@@ -7,10 +7,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <type_traits>
 
 #include "cli/commands.hpp"
+#include "cli/fields.hpp"
 #include "cli/progress.hpp"
+#include "cli/result.hpp"
 #include "cli/values.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
@@ -26,52 +27,8 @@ struct Options {
   std::string task;
   std::string out;
   bool json = false, quiet = false;
-  // What was given on the command line changes the defaults of the task.
-  std::vector<std::function<void(RunSettings&)>> changes;
-  std::vector<std::string> given;  // names of these options
+  Given<RunSettings> given;  // changes the defaults of the task
 };
-
-template <class T>
-using Apply = std::function<void(RunSettings&, const T&)>;
-
-template <class T>
-CLI::Option* option(CLI::App& app, Options& o, const std::string& name, const std::string& help,
-                    Apply<T> apply) {
-  return add_value<T>(app, name, help, [&o, name, apply](const T& value) {
-    o.given.push_back(name);
-    o.changes.push_back([apply, value](RunSettings& s) { apply(s, value); });
-  });
-}
-
-// The rows of a table that stand under a heading, as options: numbers and lists are read as such,
-// choices by their names, and what is true or false is a flag. `part` finds the table's struct in
-// the settings of a run.
-template <class Settings, class Part>
-void add_fields(CLI::App& app, Options& o, std::string_view heading, Part part) {
-  Settings defaults;  // only for the types
-  for_each_field(defaults, [&](const auto& row, const auto& value) {
-    if (row.heading != heading || heading.empty()) return;
-    using T = std::remove_cvref_t<decltype(value)>;
-    std::string name(row.option);
-    if (name.empty()) {
-      name = fmt::format("--{}", row.name);
-      std::replace(name.begin(), name.end(), '_', '-');
-    }
-    const std::string help(row.help);
-    const auto to = [row, part](RunSettings& s) -> T& { return part(s).*row.member; };
-    CLI::Option* added = nullptr;
-    if constexpr (std::is_same_v<T, bool>) {
-      added = app.add_flag_callback(
-          name, [&o, to] { o.changes.push_back([to](RunSettings& s) { to(s) = true; }); }, help);
-    } else if constexpr (std::is_enum_v<T>) {
-      added = option<std::string>(app, o, name, help,
-                                  [to](auto& s, const auto& v) { to(s) = from_name<T>(v); });
-    } else {
-      added = option<T>(app, o, name, help, [to](auto& s, const auto& v) { to(s) = v; });
-    }
-    added->group(std::string(heading));
-  });
-}
 
 void add_options(CLI::App& app, Options& o) {
   app.add_option("task", o.task, "yinyang, mnist or spikes")
@@ -80,16 +37,16 @@ void add_options(CLI::App& app, Options& o) {
   const auto whole = [](RunSettings& s) -> RunSettings& { return s; };
   const auto loss = [](RunSettings& s) -> LossSettings& { return s.loss; };
   const auto train = [](RunSettings& s) -> TrainSettings& { return s.train; };
-  add_fields<RunSettings>(app, o, heading::data, whole);
-  add_fields<RunSettings>(app, o, heading::network, whole);
-  add_fields<LossSettings>(app, o, heading::optimiser, loss);
-  add_fields<TrainSettings>(app, o, heading::optimiser, train);
-  add_fields<TrainSettings>(app, o, heading::run, train);
+  add_fields<RunSettings>(app, o.given, heading::data, whole);
+  add_fields<RunSettings>(app, o.given, heading::network, whole);
+  add_fields<LossSettings>(app, o.given, heading::optimiser, loss);
+  add_fields<TrainSettings>(app, o.given, heading::optimiser, train);
+  add_fields<TrainSettings>(app, o.given, heading::run, train);
   const std::string run(heading::run);
-  option<std::string>(app, o, "--kernel", "vector (default) or scalar: the readable path",
-                      [](auto& s, const auto& v) { s.train.kernel = kernel_of(v); })
+  add_option<std::string>(app, o.given, "--kernel", "vector (default) or scalar: the readable path",
+                          [](RunSettings& s, auto& v) { s.train.kernel = kernel_of(v); })
       ->group(run);
-  add_fields<RunSettings>(app, o, heading::run, whole);
+  add_fields<RunSettings>(app, o.given, heading::run, whole);
   add_value<std::string>(app, "--out", "folder for model.h5, settings.json and metrics.jsonl",
                          [&o](auto v) { o.out = v; })
       ->group(run);
@@ -102,36 +59,6 @@ void add_options(CLI::App& app, Options& o) {
       "  saltus train mnist --data mnist/ --threads 0\n"
       "  saltus train mnist --data fashion_mnist/ --hidden 350 --epochs 20 --batch 32\n"
       "  saltus train spikes --train braille_train.h5 --test braille_test.h5 --recurrent");
-}
-
-json epoch_line(const EpochReport& r, const std::optional<Evaluation>& validation) {
-  json line = {{"epoch", r.epoch},
-               {"loss", r.loss},
-               {"accuracy", r.accuracy},
-               {"lr", r.lr},
-               {"seconds", r.seconds},
-               {"us_per_sample", r.us_per_sample},
-               {"samples", r.samples},
-               {"hidden_spikes_per_sample", r.hidden_spikes_per_sample},
-               {"gradient_norm", r.gradient_norm},
-               {"silent_neurons", r.silent_neurons},
-               {"silent_labels", r.silent_labels},
-               {"revived", r.revived},
-               {"smoothing_sigma", r.smoothing_sigma},
-               {"ghosts_per_sample", r.ghosts_per_sample},
-               {"ghost_share", r.ghost_share},
-               {"grazing_spikes_per_sample", r.grazing_spikes_per_sample},
-               {"near_peaks_per_sample", r.near_peaks_per_sample},
-               {"saturated_neurons", r.saturated_neurons},
-               {"limited_steps", r.limited_steps},
-               {"believable_step",
-                std::isinf(r.believable_step) ? json("infinite") : json(r.believable_step)},
-               {"complete", r.complete}};
-  if (validation) {
-    line["validation_loss"] = validation->loss;
-    line["validation_accuracy"] = validation->accuracy;
-  }
-  return line;
 }
 
 // Everything that a run leaves in its folder: from before the first epoch a model that `saltus
@@ -154,9 +81,9 @@ class Output {
     store::write_file(folder_ / "metrics.jsonl", "");
     store::write_file(folder_ / "settings.json", store::to_json(s));
   }
-  void epoch(const json& line) {
+  void epoch(const EpochReport& report, const std::optional<Evaluation>& validation) {
     if (folder_.empty()) return;
-    metrics_ += line.dump() + "\n";
+    metrics_ += store::metrics_line(report, validation);
     store::write_file(folder_ / "metrics.jsonl", metrics_);
   }
   template <class Real>
@@ -184,9 +111,7 @@ void say_epoch(const EpochReport& r, const std::optional<Evaluation>& validation
       clock_time(left));
 }
 
-struct Trained {
-  double seconds = 0;
-  std::size_t samples = 0;
+struct Trained : store::TrainedEpochs {
   EpochReport last;
   bool stopped() const { return !last.complete; }
 };
@@ -210,10 +135,11 @@ Trained train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, b
     if (t.last.samples == 0) break;
     t.seconds += t.last.seconds;
     t.samples += t.last.samples;
+    t.epochs += t.last.complete;
     std::optional<Evaluation> validation;
     if (data.validation.size() > 0 && !t.stopped()) validation = trainer.evaluate(data.validation);
     output.model(trainer.network());
-    output.epoch(epoch_line(t.last, validation));
+    output.epoch(t.last, validation);
     progress.clear();
     if (!quiet) {
       say_epoch(t.last, validation, epochs, t.seconds / (epoch + 1) * (epochs - epoch - 1));
@@ -250,29 +176,15 @@ int train(RunSettings settings, const Options& options) {
   catch_interrupts();
   const Trained trained = train_epochs(trainer, data, settings.train.epochs, options.quiet, output);
   const Evaluation test = trainer.evaluate(data.test);
-  const int epochs = trainer.epochs_done();
-  const double us_per_sample =
-      trained.samples > 0 ? 1e6 * trained.seconds / static_cast<double>(trained.samples) : 0.0;
-  json result = {{"task", settings.task},
-                 {"seed", settings.train.seed},
-                 {"epochs", epochs},
-                 {"threads", settings.train.threads},
-                 {"precision", settings.precision},
-                 {"test_accuracy", test.accuracy},
-                 {"test_loss", test.loss},
-                 {"test_samples", test.samples},
-                 {"test_silent_labels", test.silent_labels},
-                 {"train_seconds", trained.seconds},
-                 {"seconds_per_epoch", trained.seconds / std::max(1, epochs)},
-                 {"us_per_sample", us_per_sample},
-                 {"hidden_spikes_per_sample", test.hidden_spikes_per_sample},
-                 {"interrupted", trained.stopped()},
-                 {"version", version},
-                 {"commit", git_commit()}};
+  json result = result_of(settings, settings.train.threads, trained, test);
+  result["interrupted"] = trained.stopped();
+  result["version"] = version;
+  result["commit"] = git_commit();
   if (data.validation.size() > 0) {
     result["validation_accuracy"] = trainer.evaluate(data.validation).accuracy;
   }
-  if (settings.loss.kind == LossKind::first_spike && 2 * test.silent_labels > test.samples) {
+  if (find_loss(settings.loss.kind).readout_model == Model::lif &&
+      2 * test.silent_labels > test.samples) {
     say("the label's output is silent in {} of {} test samples, which teach nothing: try larger "
         "first weights (--hidden-mean, --output-mean) or more hidden neurons\n",
         test.silent_labels, test.samples);
@@ -283,8 +195,8 @@ int train(RunSettings settings, const Options& options) {
     fmt::print(
         "test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent label)\n"
         "trained {} epochs in {:.1f} s: {:.1f} us a sample, {:.1f} hidden spikes a sample\n",
-        100 * test.accuracy, test.loss, test.samples, test.silent_labels, epochs, trained.seconds,
-        us_per_sample, test.hidden_spikes_per_sample);
+        100 * test.accuracy, test.loss, test.samples, test.silent_labels, trained.epochs,
+        trained.seconds, trained.us_per_sample(), test.hidden_spikes_per_sample);
     if (output) fmt::print("model, settings and metrics are in {}\n", output.name());
   }
   return trained.stopped() ? interrupted : success;
@@ -292,8 +204,9 @@ int train(RunSettings settings, const Options& options) {
 
 // An option that its task does not read is a mistake, as is one that it needs and does not get.
 void check_given(const Options& options) {
+  const auto& names = options.given.names;
   const auto given = [&](std::string_view name) {
-    return std::find(options.given.begin(), options.given.end(), name) != options.given.end();
+    return std::find(names.begin(), names.end(), name) != names.end();
   };
   const std::pair<const char*, std::vector<std::string>> readers[] = {
       {"--data", {"mnist"}},
@@ -324,7 +237,7 @@ Command add_train(CLI::App& app) {
   add_options(app, *options);
   return [options] {
     RunSettings settings = default_settings(options->task);
-    for (const auto& change : options->changes) change(settings);
+    for (const auto& change : options->given.changes) change(settings);
     check_given(*options);
     check(settings);
     // So that `saltus eval` finds them from any folder.

@@ -51,7 +51,7 @@ class Smoother {
       return;
     }
     find_ghosts(plan, inputs, record, ghosts_.smoothing, threads, &timelines, ghosts_);
-    add_direct_differences(loss, plan, record, readout, labels, ghosts_);
+    add_direct_differences(loss, plan, inputs, record, readout, labels, ghosts_);
     saltus::backward(plan, inputs, record, errors, wanted, threads, &timelines, memory, gradients,
                      &ghosts_);
     count_ += ghosts_.count();

@@ -125,7 +125,7 @@ RunSettings default_settings(const std::string& task) {
   RunSettings s;
   s.task = task;
   if (task == "yinyang") return s;
-  s.loss.kind = LossKind::maximum_voltage;
+  s.loss.kind = "maximum_voltage";
   if (task == "mnist") {
     s.hidden = {350};
     s.validation = 5000;
@@ -140,8 +140,8 @@ RunSettings default_settings(const std::string& task) {
   }
   if (task == "spikes") {
     // Found on held-out training samples of Braille letters and spoken digits (docs/results.md).
-    s.loss.kind = LossKind::integrated_voltage;
-    s.loss.tau_integral = 50e-3;
+    s.loss.kind = "integrated_voltage";
+    s.loss["tau_integral"] = 50e-3;
     s.hidden = {128};
     s.tau_mem = 200e-3;
     s.tau_syn = 30e-3;
@@ -273,7 +273,7 @@ Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& tr
   }
   p.name = "out";
   p.size = classes;
-  p.model = s.loss.kind == LossKind::first_spike ? Model::lif : Model::li;
+  p.model = find_loss(s.loss.kind).readout_model;
   network.add_population(p);
   network.connect(
       below, "out",

@@ -67,23 +67,6 @@ class Activity {
   std::vector<std::ptrdiff_t> last_;  // [neuron] the last sample in which it spiked
 };
 
-template <class Real>
-void check_readout(const Network<Real>& network, std::size_t readout, LossKind loss,
-                   const data::LabelledSpikes& data) {
-  const Population& p = network.populations().at(readout);
-  const Model expected = loss == LossKind::first_spike ? Model::lif : Model::li;
-  if (p.model != expected) {
-    throw InvalidInput(fmt::format("loss {} needs {} outputs; '{}' is not", to_string(loss),
-                                   expected == Model::lif ? "LIF" : "LI", p.name));
-  }
-  for (std::size_t s = 0; s < data.size(); ++s) {
-    if (data.labels[s] < 0 || static_cast<std::size_t>(data.labels[s]) >= p.size) {
-      throw InvalidInput(fmt::format("label {} is {}; '{}' has outputs 0 to {}", s, data.labels[s],
-                                     p.name, p.size - 1));
-    }
-  }
-}
-
 void check_data(const data::LabelledSpikes& data, std::size_t channels, std::string_view input) {
   if (data.channels != static_cast<std::int32_t>(channels)) {
     throw InvalidInput(fmt::format("the data have {} channels; input '{}' has {}", data.channels,
@@ -116,7 +99,7 @@ Evaluation evaluate(const Network<Real>& network, std::size_t readout, const Los
   std::size_t channels = 0;
   const auto name = only_input(network, channels);
   check_data(data, channels, name);
-  check_readout(network, readout, loss.kind, data);
+  built_in_loss<Real>(loss, readout)->check(network, data.labels);
   network.check();
   const Plan<Real> plan(network);
   const double ends[] = {t_end};
@@ -332,7 +315,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   std::size_t channels = 0;
   const auto name = only_input(m.network, channels);
   check_data(data, channels, name);
-  check_readout(m.network, m.readout, m.loss.kind, data);
+  built_in_loss<Real>(m.loss, m.readout)->check(m.network, data.labels);
   m.network.check();  // an epoch that threw may have left it out of range
   const auto epoch = static_cast<std::uint32_t>(m.epochs);
   const auto start = std::chrono::steady_clock::now();
