@@ -20,7 +20,7 @@
 #include "interrupt.hpp"
 #include "saltus/error.hpp"
 #include "saltus/network.hpp"
-#include "saltus/simulate.hpp"
+#include "saltus/observe.hpp"
 
 namespace saltus::python {
 
