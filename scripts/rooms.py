@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = """
     machine random hdf5
-    spikes
+    fields spikes
     data network
     neuron
     plan
@@ -34,6 +34,7 @@ DOORS = {
     "error": "machine",
     "version": "machine",
     "inputs": "plan",
+    "losses": "loss",
     "margin": "train",
     "task": "train",
 }

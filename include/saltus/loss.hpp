@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,25 +19,19 @@
 
 namespace saltus {
 
-/// What to make of a readout.
-enum class LossKind {
-  first_spike,         ///< cross-entropy of the times of first spikes (LIF outputs)
-  maximum_voltage,     ///< cross-entropy of the maxima of V (LI readouts)
-  integrated_voltage,  ///< cross-entropy of the integrals of V (LI readouts)
-};
+/// Which loss, and the values of its settings: `settings.kind = "maximum_voltage"`,
+/// `settings["tau_integral"] = 50e-3`. It has those of all losses, so that another may be chosen.
+class LossSettings {
+ public:
+  std::string kind = "first_spike";  ///< a name of losses()
 
-std::string_view to_string(LossKind kind);
-/// @throws InvalidInput  no such loss; lists those that there are
-LossKind loss_kind(std::string_view name);
+  /// A setting, by its name: what was assigned, else its default.
+  /// @throws InvalidInput  no loss has such a setting; lists those that there are
+  double& operator[](std::string_view setting);
+  double operator[](std::string_view setting) const;
 
-struct LossSettings {
-  LossKind kind = LossKind::first_spike;
-  double tau_0 = 0.5e-3;       ///< s, sharpness of the softmax over first spikes
-  double tau_1 = 6.4e-3;       ///< s, time scale of the term that pulls the label's spike forward
-  double alpha = 0.003;        ///< weight of that term
-  double t_missing = 40e-3;    ///< s, when an output without a spike counts as spiking
-  double silent_pull = 10;     ///< weight of the largest V of a label's output that is silent
-  double tau_integral = 5e-3;  ///< s, an integral is divided by this before the softmax
+ private:
+  std::map<std::string, double, std::less<>> assigned_;
 };
 
 template <class Real>
@@ -49,23 +45,7 @@ struct LossResult {
   Errors<Real> errors;  ///< of the mean
 };
 
-/// Evaluates a loss on the population `readout`.
-///
-/// first_spike (Wunderlich & Pehle 2021, eq. 11; Yin-Yang), with t_n the first spike of output n
-/// and l the label:
-///
-///     L = -log( exp(-t_l/tau_0) / sum_n exp(-t_n/tau_0) ) + alpha (exp(t_l/tau_1) - 1)
-///
-/// maximum_voltage (eq. 12; MNIST): softmax cross-entropy of max_t V_n(t).
-/// integrated_voltage (Nowotny, Turner, Knight 2025): of the integral of V_n over the sample.
-///
-/// An output without a spike enters the first as a constant t_missing and gets no error. A sample
-/// in which the label's own output is silent is counted in `silent`; its loss is
-///
-///     L = t_missing / tau_0 - silent_pull max_t V_l(t)
-///
-/// which pulls the output up to its threshold. The other outputs get no errors: pushing them later
-/// would only silence them too.
+/// Evaluates a loss on the population `readout`. What each says: docs/theory.md, section 11.
 /// @param labels  [sample]
 /// @throws InvalidInput  a readout of the wrong model, labels outside of it or of a wrong number
 template <class Real>
@@ -89,7 +69,7 @@ struct Batch {
   int threads;
   // What the library knows of it already, for losses of its own.
   const Plan<Real>& plan;
-  Timelines<Real>& timelines;
+  Timelines<Real>* timelines;  // may be null
 };
 
 /// What a training makes smaller. Derive from it for a loss of your own, and give it to Trainer and
@@ -125,9 +105,5 @@ class Loss {
     return true;
   }
 };
-
-/// One of the losses of evaluate() above, on the population `readout`.
-template <class Real>
-std::unique_ptr<Loss<Real>> built_in_loss(const LossSettings& settings, std::size_t readout);
 
 }  // namespace saltus

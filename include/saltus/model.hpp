@@ -14,13 +14,13 @@ namespace saltus {
 struct Population;
 
 /// Which values a parameter may have; all are finite.
-enum class Bound { any, not_negative, positive };
+enum class Range { any, not_negative, positive };
 
 /// One parameter of a model.
 struct ParameterRow {
   std::string_view name;
   double usual;           ///< its value unless another is given
-  Bound bound;            ///< which values it may have
+  Range range;            ///< which values it may have
   double typical;         ///< size of a sensible change, for checks of gradients
   std::string_view unit;  ///< "s", or empty: without dimension
   std::string_view says;  ///< what it is

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "saltus/network.hpp"
@@ -25,6 +26,22 @@ std::string to_json(const RunSettings& settings);
 RunSettings settings_from_json(const std::string& text);
 /// @throws FileError  cannot be read, or holds no settings
 RunSettings load_settings(const std::filesystem::path& file);
+
+/// An epoch as a line of metrics.jsonl.
+std::string metrics_line(const EpochReport& report, const std::optional<Evaluation>& validation);
+
+/// What the epochs of a run add up to.
+struct TrainedEpochs {
+  double seconds = 0;
+  std::size_t samples = 0;
+  int epochs = 0;  ///< complete ones
+
+  double us_per_sample() const {
+    return samples > 0 ? 1e6 * seconds / static_cast<double>(samples) : 0.0;
+  }
+};
+/// Reads metrics.jsonl; all zero if there is none. @throws FileError  it holds something else
+TrainedEpochs read_metrics(const std::filesystem::path& file);
 
 /// Writes text aside, then renames. @throws FileError
 void write_file(const std::filesystem::path& file, const std::string& text);

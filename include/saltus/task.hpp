@@ -4,9 +4,12 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "saltus/data.hpp"
+#include "saltus/fields.hpp"
 #include "saltus/train.hpp"
 
 namespace saltus {
@@ -36,7 +39,63 @@ struct RunSettings {
 
   LossSettings loss;
   TrainSettings train;
+
+  static constexpr auto fields();  ///< a row for each setting of its own: see below
 };
+
+/// Checks of rows: float32 or float64; at least one layer, none without neurons.
+void check_precision(std::string_view name, const std::string& precision);
+void check_layers(std::string_view name, const std::vector<std::size_t>& sizes);
+
+constexpr auto RunSettings::fields() {
+  using S = RunSettings;
+  using namespace bounds;
+  return std::tuple{
+      Field{"task", &S::task, anything},
+      Field{"data", &S::data, anything, heading::data,
+            "folder with the IDX files of MNIST or Fashion-MNIST"},
+      Field{"train_file", &S::train_file, anything, heading::data,
+            "training spikes, HDF5 in SHD's layout (task spikes)", "--train"},
+      Field{"test_file", &S::test_file, anything, heading::data,
+            "test spikes, HDF5 in SHD's layout (task spikes)", "--test"},
+      Field{"validation", &S::validation, anything, heading::data,
+            "training samples to hold out (the first ones)"},
+      Field{"train_samples", &S::train_samples, anything, heading::data,
+            "use only so many training samples (0: all)"},
+      Field{"t_max", &S::t_max, time, heading::data, "latest input spike of a latency code, s"},
+      Field{"t_end", &S::t_end, anything, heading::data,
+            "end of every sample, s; inf allowed without recurrence"},
+      Field{"hidden", &S::hidden, &check_layers, heading::network,
+            "neurons of each hidden layer, first to last"},
+      Field{"recurrent", &S::recurrent, anything, heading::network,
+            "hidden layers project onto themselves"},
+      Field{"recurrent_delay", &S::recurrent_delay, at_least_0, heading::network,
+            "delay of those synapses, s"},
+      Field{"tau_mem", &S::tau_mem, time, heading::network, "membrane time constant, s"},
+      Field{"tau_syn", &S::tau_syn, time, heading::network, "synaptic time constant, s"},
+      Field{"v_threshold", &S::v_threshold, finite, heading::network, "threshold"},
+      Field{"v_reset", &S::v_reset, finite, heading::network, "V after a spike"},
+      Field{"tau_ref", &S::tau_ref, at_least_0, heading::network, "absolute refractory time, s"},
+      Field{"hidden_mean", &S::hidden_mean, finite, heading::network,
+            "mean of the first layer's first weights"},
+      Field{"hidden_std", &S::hidden_std, at_least_0, heading::network,
+            "and their standard deviation"},
+      Field{"deep_mean", &S::deep_mean, finite},
+      Field{"deep_std", &S::deep_std, at_least_0},
+      Field{"output_mean", &S::output_mean, finite, heading::network,
+            "mean of the output's first weights"},
+      Field{"output_std", &S::output_std, at_least_0, heading::network,
+            "and their standard deviation"},
+      Field{"recurrent_std", &S::recurrent_std, at_least_0, heading::network,
+            "standard deviation of the first recurrent weights"},
+      Field{"initial_spikes", &S::initial_spikes,
+            Bound{[](double v) { return v >= 0 && v <= 1000; },
+                  "0 (leave the first weights) to 1000"},
+            heading::network,
+            "scale the first weights until a hidden neuron spikes so often a sample; 0: leave"},
+      Field{"precision", &S::precision, &check_precision, heading::run,
+            "float32 (default) or float64"}};
+}
 
 /// The settings of a task as published for it (docs/results.md).
 /// @throws InvalidInput  no such task

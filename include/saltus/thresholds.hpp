@@ -4,6 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "saltus/fields.hpp"
 
 namespace saltus {
 
@@ -11,6 +16,13 @@ namespace saltus {
 enum class ThresholdReading {
   fixed,    ///< at their means: deterministic; the mean over the noise is not taken
   sampled,  ///< drawn for each neuron and sample, anew after each of its spikes: unbiased
+};
+
+template <>
+struct Names<ThresholdReading> {
+  static constexpr std::string_view what = "reading of thresholds";
+  static constexpr std::pair<ThresholdReading, std::string_view> all[] = {
+      {ThresholdReading::fixed, "fixed"}, {ThresholdReading::sampled, "sampled"}};
 };
 
 /// Noise of the thresholds: Gaussian, cut off at `reach` standard deviations and normalised.
@@ -22,7 +34,17 @@ struct Smoothing {
 
   double range() const { return sigma * reach; }
   bool draws() const { return sigma > 0 && thresholds == ThresholdReading::sampled; }
+
+  static constexpr auto fields();  ///< a row for each setting: see below
 };
+
+constexpr auto Smoothing::fields() {
+  using S = Smoothing;
+  return std::tuple{Field{"sigma", &S::sigma, bounds::at_least_0},
+                    Field{"reach", &S::reach, bounds::time.says("a finite number above 0")},
+                    Field{"thresholds", &S::thresholds, anything},
+                    Field{"seed", &S::seed, anything}};
+}
 
 /// @throws InvalidInput  sigma negative or not finite, reach not above 0
 void check(const Smoothing& smoothing);

@@ -9,12 +9,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "saltus/adjoint.hpp"
 #include "saltus/data.hpp"
+#include "saltus/fields.hpp"
 #include "saltus/ghosts.hpp"
-#include "saltus/loss.hpp"
+#include "saltus/losses.hpp"
 #include "saltus/network.hpp"
 #include "saltus/simulate.hpp"
 
@@ -23,13 +26,20 @@ namespace saltus {
 enum class OptimizerKind { sgd, adam, adamw };
 enum class ScheduleKind { constant, exponential, cosine };
 
-/// @throws InvalidInput  no such name; lists those that there are
-OptimizerKind optimizer_kind(std::string_view name);
-ScheduleKind schedule_kind(std::string_view name);
-std::string_view to_string(OptimizerKind kind);
-std::string_view to_string(ScheduleKind kind);
-ThresholdReading threshold_reading(std::string_view name);  ///< @throws InvalidInput  likewise
-std::string_view to_string(ThresholdReading reading);
+template <>
+struct Names<OptimizerKind> {
+  static constexpr std::string_view what = "optimizer";
+  static constexpr std::pair<OptimizerKind, std::string_view> all[] = {
+      {OptimizerKind::sgd, "sgd"}, {OptimizerKind::adam, "adam"}, {OptimizerKind::adamw, "adamw"}};
+};
+template <>
+struct Names<ScheduleKind> {
+  static constexpr std::string_view what = "schedule";
+  static constexpr std::pair<ScheduleKind, std::string_view> all[] = {
+      {ScheduleKind::constant, "constant"},
+      {ScheduleKind::exponential, "exponential"},
+      {ScheduleKind::cosine, "cosine"}};
+};
 
 struct TrainSettings {
   int epochs = 100;
@@ -74,7 +84,65 @@ struct TrainSettings {
   /// What the optimiser may change: weights, delays, names of neuron parameters ("tau_mem"), and
   /// names of single parameters ("in->hidden.weight", "in->hidden.delay", "hidden.tau_mem").
   std::vector<std::string> trainable = {"weights"};
+
+  static constexpr auto fields();  ///< a row for each setting: see below (but the kernel, which is
+                                   ///< neither stored nor given by Python)
 };
+
+/// A row's check: names of what can be trained, each once.
+void check_trainable(std::string_view name, const std::vector<std::string>& trainable);
+
+constexpr auto TrainSettings::fields() {
+  using S = TrainSettings;
+  using namespace bounds;
+  return std::tuple{
+      Field{"epochs", &S::epochs, Bound{[](double v) { return v >= 0; }, "0 or more"},
+            heading::optimiser, "passes over the training data"},
+      Field{"batch", &S::batch, Bound{[](double v) { return v > 0; }, "1 or more"},
+            heading::optimiser, "samples of a minibatch"},
+      Field{"optimizer", &S::optimizer, anything, heading::optimiser, "sgd, adam or adamw"},
+      Field{"lr", &S::lr, at_least_0, heading::optimiser, "learning rate"},
+      Field{"schedule", &S::schedule, anything, heading::optimiser,
+            "constant, exponential or cosine"},
+      Field{"decay", &S::decay, factor, heading::optimiser,
+            "exponential schedule: factor an epoch"},
+      Field{"lr_final", &S::lr_final, at_least_0},
+      Field{"momentum", &S::momentum, fraction, heading::optimiser, "of SGD"},
+      Field{"beta_1", &S::beta_1, fraction},
+      Field{"beta_2", &S::beta_2, fraction},
+      Field{"epsilon", &S::epsilon, Bound{[](double v) { return v > 0; }, "above 0"}},
+      Field{"weight_decay", &S::weight_decay, at_least_0, heading::optimiser, "of AdamW and SGD"},
+      Field{"clip_norm", &S::clip_norm,
+            Bound{[](double v) { return v >= 0; }, "at least 0 (0: no limit)"}, heading::optimiser,
+            "longest gradient; 0: no limit"},
+      Field{"input_dropout", &S::input_dropout, fraction.says("a probability in [0, 1)"),
+            heading::optimiser, "probability that an input spike is left out"},
+      Field{"revive", &S::revive, at_least_0.says("at least 0"), heading::optimiser,
+            "raise the weights of neurons that were silent for an epoch by this share of their "
+            "rms, less as lr falls; 0: off"},
+      Field{"smooth_threshold", &S::smooth_threshold,
+            at_least_0.says("a finite number of at least 0 (0: off)"), heading::optimiser,
+            "standard deviation of noise that thresholds are thought to have: the gradient then "
+            "sees spikes appear and vanish; 0: off"},
+      Field{"smooth_decay", &S::smooth_decay, factor, heading::optimiser,
+            "factor an epoch of that (default 0.8)"},
+      Field{"smooth_end", &S::smooth_end, at_least_0, heading::optimiser,
+            "below this it is 0 (default 0.01)"},
+      Field{"smooth_reading", &S::smooth_reading, anything, heading::optimiser,
+            "fixed (default): neurons spike at their mean thresholds; sampled: at thresholds drawn "
+            "from the noise"},
+      Field{"step_limit", &S::step_limit,
+            at_least_0.says("a finite number of at least 0 (0: no limit)"), heading::optimiser,
+            "longest step, in units of the distance at which the first spike of the minibatch "
+            "appears or vanishes; 0: no limit"},
+      Field{"trainable", &S::trainable, &check_trainable, heading::optimiser,
+            "what to train: weights, delays, tau_mem, ..., or single parameters (hidden.tau_mem)"},
+      Field{"seed", &S::seed, anything, heading::run,
+            "of weights, shuffling and dropout (default 0)"},
+      Field{"threads", &S::threads,
+            Bound{[](double v) { return v >= 0; }, "1 or more, or 0 for all cores"}, heading::run,
+            "0: all cores; never changes a result (default 1)"}};
+}
 
 /// @throws InvalidInput  the first setting without a meaning: its name, its value, what was
 /// expected
@@ -114,14 +182,52 @@ struct EpochReport {
   bool complete = true;           ///< false: stopped in between
 
   static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+  static constexpr auto fields();  ///< a row for each: see below
 };
+
+/// metrics.jsonl and Python read the rows.
+constexpr auto EpochReport::fields() {
+  using R = EpochReport;
+  return std::tuple{Figure{"epoch", &R::epoch},
+                    Figure{"loss", &R::loss},
+                    Figure{"accuracy", &R::accuracy},
+                    Figure{"lr", &R::lr},
+                    Figure{"seconds", &R::seconds},
+                    Figure{"us_per_sample", &R::us_per_sample},
+                    Figure{"samples", &R::samples},
+                    Figure{"hidden_spikes_per_sample", &R::hidden_spikes_per_sample},
+                    Figure{"gradient_norm", &R::gradient_norm},
+                    Figure{"silent_neurons", &R::silent_neurons},
+                    Figure{"silent_labels", &R::silent_labels},
+                    Figure{"revived", &R::revived},
+                    Figure{"smoothing_sigma", &R::smoothing_sigma},
+                    Figure{"ghosts_per_sample", &R::ghosts_per_sample},
+                    Figure{"ghost_share", &R::ghost_share},
+                    Figure{"grazing_spikes_per_sample", &R::grazing_spikes_per_sample},
+                    Figure{"near_peaks_per_sample", &R::near_peaks_per_sample},
+                    Figure{"saturated_neurons", &R::saturated_neurons},
+                    Figure{"limited_steps", &R::limited_steps},
+                    Figure{"believable_step", &R::believable_step},
+                    Figure{"complete", &R::complete}};
+}
 
 struct Evaluation {
   double loss = 0;
   double accuracy = EpochReport::nan;  ///< NaN: the loss makes no predictions
   double hidden_spikes_per_sample = 0;
   std::size_t samples = 0, silent_labels = 0;
+
+  static constexpr auto fields();
 };
+
+/// `saltus train --json` and `saltus eval --json` put "test_" before the names.
+constexpr auto Evaluation::fields() {
+  using E = Evaluation;
+  return std::tuple{Figure{"loss", &E::loss}, Figure{"accuracy", &E::accuracy},
+                    Figure{"hidden_spikes_per_sample", &E::hidden_spikes_per_sample},
+                    Figure{"samples", &E::samples}, Figure{"silent_labels", &E::silent_labels}};
+}
 
 /// All that a training has come to. From it and the settings a training goes on as if it had never
 /// stopped: its random numbers are streams of the seed and the epoch, and say by `epochs` where

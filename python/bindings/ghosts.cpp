@@ -32,9 +32,9 @@ std::unique_ptr<Ghosts<Real>> find(const Run<Real>& run, const Net* other,
                                    const nb::dict& smoothing,
                                    const std::optional<LossOnLabels>& loss, int threads) {
   const std::shared_ptr<const Network<Real>> network = run.network_or(other);
-  const Smoothing settings = smoothing_settings(smoothing);
+  const Smoothing settings = settings_of<Smoothing>(smoothing);
   LossSettings loss_of_ghosts;
-  if (loss) loss_of_ghosts = loss_settings(std::get<0>(*loss));
+  if (loss) loss_of_ghosts = settings_of<LossSettings>(std::get<0>(*loss));
   const Released released;
   run.check_unchanged();
   Options options;
@@ -43,8 +43,8 @@ std::unique_ptr<Ghosts<Real>> find(const Run<Real>& run, const Net* other,
       find_ghosts(*network, run.inputs, run.record, settings, options));
   if (loss) {
     const auto& [given, readout, labels] = *loss;
-    add_direct_differences(loss_of_ghosts, Plan<Real>(*network, {}, false), run.record, readout,
-                           span_of(labels), *ghosts);
+    add_direct_differences(loss_of_ghosts, Plan<Real>(*network, {}, false), run.inputs, run.record,
+                           readout, span_of(labels), *ghosts);
   }
   return ghosts;
 }

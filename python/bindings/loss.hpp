@@ -84,7 +84,8 @@ std::unique_ptr<Loss<Real>> loss_of(const GivenLoss& given, const nb::object& ne
   const auto& [settings, function] = given;
   std::unique_ptr<Loss<Real>> loss;
   if (settings) {
-    loss = built_in_loss<Real>(loss_settings(std::get<0>(*settings)), std::get<1>(*settings));
+    loss = built_in_loss<Real>(settings_of<LossSettings>(std::get<0>(*settings)),
+                               std::get<1>(*settings));
   }
   if (!function) return loss;
   return std::make_unique<PythonLoss<Real>>(*function, network, std::move(loss));

@@ -36,7 +36,7 @@ std::unique_ptr<Run<Real>> run_simulate(std::shared_ptr<Net> network,
                                         std::vector<SpikeArrays> spikes, const In<double>& t_end,
                                         int threads, const std::optional<nb::dict>& smoothing) {
   auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
-  const Smoothing thresholds = smoothing ? smoothing_settings(*smoothing) : Smoothing{};
+  const Smoothing thresholds = smoothing ? settings_of<Smoothing>(*smoothing) : Smoothing{};
   const Released released;
   run->record = simulate(*run->network, run->inputs, thresholds, {}, run->options);
   run->seen = fingerprint(run->inputs);
@@ -180,11 +180,12 @@ nb::tuple get_adjoint(Run<Real>& run, const std::map<std::size_t, ErrorArrays<Re
   return nb::make_tuple(give(std::move(traces.v)), give(std::move(traces.i)));
 }
 
-// value, correct, silent, predictions, and the errors: of spikes, maxima, integrals (one of them)
+// value, correct, silent, predictions, and the errors: of spikes, maxima, integrals, and of samples
+// with their times
 template <class Real>
 nb::tuple run_loss(Run<Real>& run, const nb::dict& settings, std::size_t readout,
                    const In<std::int32_t>& labels) {
-  const LossSettings loss = loss_settings(settings);
+  const LossSettings loss = settings_of<LossSettings>(settings);
   LossResult<Real> result{0, 0, 0, {}, Errors<Real>(0)};
   {
     const Released released;
@@ -200,7 +201,8 @@ nb::tuple run_loss(Run<Real>& run, const nb::dict& settings, std::size_t readout
   PopulationErrors<Real>& e = result.errors.populations[readout];
   return nb::make_tuple(result.value, result.correct, result.silent,
                         give(std::move(result.predictions)), give(std::move(e.spikes)),
-                        give(std::move(e.maxima)), give(std::move(e.integrals)));
+                        give(std::move(e.maxima)), give(std::move(e.integrals)),
+                        give(std::move(e.sample_times)), give(std::move(e.samples)));
 }
 
 template <class Real>

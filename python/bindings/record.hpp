@@ -21,7 +21,7 @@
 #include "saltus/error.hpp"
 #include "saltus/loss.hpp"
 #include "saltus/network.hpp"
-#include "saltus/simulate.hpp"
+#include "saltus/observe.hpp"
 
 namespace saltus::python {
 

@@ -32,37 +32,15 @@ nb::object or_none(double accuracy) {
   return std::isnan(accuracy) ? nb::none() : nb::cast(accuracy);
 }
 
-nb::dict as_dict(const EpochReport& r) {
+// What Python can say by itself is left out.
+template <class Report>
+nb::dict as_dict(const Report& report) {
   nb::dict d;
-  d["epoch"] = r.epoch;
-  d["loss"] = r.loss;
-  d["accuracy"] = or_none(r.accuracy);
-  d["lr"] = r.lr;
-  d["seconds"] = r.seconds;
-  d["samples"] = r.samples;
-  d["hidden_spikes_per_sample"] = r.hidden_spikes_per_sample;
-  d["gradient_norm"] = r.gradient_norm;
-  d["silent_neurons"] = r.silent_neurons;
-  d["silent_labels"] = r.silent_labels;
-  d["revived"] = r.revived;
-  d["smoothing_sigma"] = r.smoothing_sigma;
-  d["ghosts_per_sample"] = r.ghosts_per_sample;
-  d["ghost_share"] = r.ghost_share;
-  d["grazing_spikes_per_sample"] = r.grazing_spikes_per_sample;
-  d["near_peaks_per_sample"] = r.near_peaks_per_sample;
-  d["saturated_neurons"] = r.saturated_neurons;
-  d["limited_steps"] = r.limited_steps;
-  d["believable_step"] = r.believable_step;
-  return d;
-}
-
-nb::dict as_dict(const Evaluation& e) {
-  nb::dict d;
-  d["loss"] = e.loss;
-  d["accuracy"] = or_none(e.accuracy);
-  d["hidden_spikes_per_sample"] = e.hidden_spikes_per_sample;
-  d["samples"] = e.samples;
-  d["silent_labels"] = e.silent_labels;
+  for_each_field(report, [&](const auto& figure, const auto& value) {
+    if (figure.name == "us_per_sample" || figure.name == "complete") return;
+    d[key(figure.name)] =
+        figure.name == "accuracy" ? or_none(static_cast<double>(value)) : nb::cast(value);
+  });
   return d;
 }
 
@@ -74,9 +52,10 @@ class BoundTrainer {
   BoundTrainer(nb::object network, const GivenLoss& loss, double t_end, const nb::dict& settings,
                std::optional<nb::callable> learning_rate, std::optional<nb::callable> step)
       : network_(std::move(network)),
-        trainable_(train_settings(settings).trainable),
+        trainable_(settings_of<TrainSettings>(settings).trainable),
         trainer_(convert<Real>(user()), loss_of<Real>(loss, network_), t_end,
-                 train_settings(settings), hooks(std::move(learning_rate), std::move(step))) {}
+                 settings_of<TrainSettings>(settings),
+                 hooks(std::move(learning_rate), std::move(step))) {}
 
   // `progress`: called at most ten times a second with samples done, loss and accuracy so far, or
   // none.
@@ -179,7 +158,7 @@ struct TensorOptimizer {
   void step(const nb::dict& settings, double lr, std::int64_t count, double scale,
             nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu> values,
             const In<double>& gradient) {
-    optimizer_step(train_settings(settings), lr, count, scale,
+    optimizer_step(settings_of<TrainSettings>(settings), lr, count, scale,
                    std::span(values.data(), values.size()), span_of(gradient), first, second);
   }
 };
@@ -197,6 +176,17 @@ nb::dict evaluate_network(const nb::object& network, const GivenLoss& given, dou
   return as_dict(result);
 }
 
+// name -> model of the outputs, {setting: default}
+nb::dict losses_of() {
+  nb::dict result;
+  for (const NamedLoss& loss : losses()) {
+    nb::dict usual;
+    for (const LossSetting& setting : loss.settings) usual[key(setting.name)] = setting.usual;
+    result[key(loss.name)] = nb::make_tuple(loss.readout_model->name, usual);
+  }
+  return result;
+}
+
 }  // namespace
 
 void bind_train(nb::module_& module) {
@@ -207,9 +197,20 @@ void bind_train(nb::module_& module) {
       .def("step", &TensorOptimizer::step);
   module.def("evaluate32", &evaluate_network<float>);
   module.def("evaluate64", &evaluate_network<double>);
-  module.def("check_settings", [](const nb::dict& given) { check(train_settings(given)); });
+  module.def("check_settings",
+             [](const nb::dict& given) { check(settings_of<TrainSettings>(given)); });
+  module.def("train_settings", [] {
+    nb::list names;
+    const TrainSettings settings;
+    for_each_field(settings,
+                   [&](const auto& field, const auto&) { names.append(key(field.name)); });
+    return names;
+  });
+  module.def("losses", &losses_of);
+  module.def("check_loss",
+             [](const nb::dict& given) { check_fields(settings_of<LossSettings>(given)); });
   module.def("learning_rate", [](const nb::dict& given, int epoch) {
-    return learning_rate(train_settings(given), epoch);
+    return learning_rate(settings_of<TrainSettings>(given), epoch);
   });
 }
 

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _core
 from ._arrays import expect_shape, integers
 from ._record import Record
 
@@ -39,12 +39,48 @@ class LossResult:
 
 
 class Loss:
-    """A built-in loss, evaluated in C++: ``loss(record, labels)`` gives a `LossResult`."""
+    """A loss of the core, by name: ``loss(record, labels)`` gives a `LossResult`.
 
-    kind: ClassVar[str]
-    model: ClassVar[str]
-    """The model that the readout must have."""
+    Those of the library have classes of their own, such as `FirstSpike`, which say what each
+    computes; ``Loss("first_spike", tau_0=1e-3)`` is the same.
+
+    Parameters
+    ----------
+    kind : str
+        The name, as for ``saltus train --loss``.
+    readout : str
+        The population that it looks at.
+    **settings : float
+        Its settings, as on the command line with _ for -.
+
+    Raises
+    ------
+    ValueError
+        No loss of that name, a setting that it does not have, a value without a meaning.
+    TypeError
+        A setting that is no number.
+    """
+
+    kind: str
     readout: str
+
+    def __init__(self, kind: str, *, readout: str = "out", **settings: float) -> None:
+        known = _core.losses()
+        if kind not in known:
+            raise ValueError(f"no loss is called {kind!r}; there are: {', '.join(known)}")
+        model, usual = known[kind]
+        for name, value in settings.items():
+            if name not in usual:
+                expected = ", ".join(usual) or "none"
+                raise ValueError(f"loss {kind} has no setting '{name}'; there are: {expected}")
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                raise TypeError(f"{name}: expected a number; got {type(value).__name__}")
+        vars(self).update(kind=kind, readout=readout, _model=model, _given=settings)
+        _core.check_loss(self._settings())
+
+    def __repr__(self) -> str:
+        given = "".join(f", {name}={value!r}" for name, value in vars(self)["_given"].items())
+        return f"saltus.Loss({self.kind!r}, readout={self.readout!r}{given})"
 
     def __call__(self, record: Record, labels: ArrayLike) -> LossResult:
         """Evaluate the loss.
@@ -70,16 +106,19 @@ class Loss:
             raise TypeError(f"record: expected a saltus.Record; got {type(record).__name__}")
         self._check(record._network)
         found = check_labels(labels, record.samples)
-        value, _, silent, predictions, *errors = record._core.loss(
+        value, _, silent, predictions, *errors, times, samples = record._core.loss(
             self._settings(), record._index(self.readout), found
         )
         shape = (record.samples, record._size(self.readout))
         names = ("spike_errors", "maximum_errors", "integral_errors")
-        given = {
+        given: dict[str, Any] = {
             name: {self.readout: e if name == "spike_errors" else e.reshape(shape)}
             for name, e in zip(names, errors, strict=True)
             if e.size
         }
+        if times.size:
+            at = (shape[0], times.size, shape[1])
+            given["sample_errors"] = {self.readout: (times, samples.reshape(at))}
         return LossResult(value, given, predictions, silent)
 
     def _on_labels(
@@ -96,9 +135,7 @@ class Loss:
         return self._settings(), record._index(self.readout), labels
 
     def _settings(self) -> dict[str, Any]:
-        settings = asdict(self)  # type: ignore[call-overload]
-        settings.pop("readout")
-        return {"kind": self.kind, **settings}
+        return {"loss": self.kind, **vars(self)["_given"]}
 
     def _check(self, network: Any) -> None:
         """Refuse a network that has no such readout."""
@@ -108,26 +145,26 @@ class Loss:
                 f"readout: no population is called '{self.readout}'; there are: {known}"
             )
         model, _ = network._populations[self.readout]
-        if model != self.model:
-            raise ValueError(
-                f"{type(self).__name__}: readout '{self.readout}' is {model}; expected {self.model}"
-            )
+        expected = vars(self)["_model"]
+        if model != expected:
+            name = self.kind if type(self) is Loss else type(self).__name__
+            raise ValueError(f"{name}: readout '{self.readout}' is {model}; expected {expected}")
+
+
+class _Typed(Loss):
+    """A loss whose settings are the fields of a dataclass."""
 
     def __post_init__(self) -> None:
-        for f in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, f.name)
-            if f.name == "readout":
-                continue
-            if not isinstance(value, (int, float)) or isinstance(value, bool):
-                raise TypeError(f"{f.name}: expected a number; got {type(value).__name__}")
-            weight = f.name in ("alpha", "silent_pull")
-            least = "at least 0" if weight else "above 0, in seconds"
-            if not (math.isfinite(value) and (value > 0 or (weight and value == 0))):
-                raise ValueError(f"{f.name} is {value}; expected a finite number {least}")
+        given = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)  # type: ignore[arg-type]
+            if f.name not in ("kind", "readout")
+        }
+        Loss.__init__(self, self.kind, readout=self.readout, **given)
 
 
 @dataclass(frozen=True)
-class FirstSpike(Loss):
+class FirstSpike(_Typed):
     """Cross-entropy of the times of first spikes of a LIF readout ([1]_, equation 11).
 
     With t_n the first spike of output n and l the label::
@@ -156,8 +193,7 @@ class FirstSpike(Loss):
        for spiking neural networks", Scientific Reports 11, 12829 (2021).
     """
 
-    kind: ClassVar[str] = "first_spike"
-    model: ClassVar[str] = "LIF"
+    kind: str = field(default="first_spike", init=False, repr=False)
     tau_0: float = 0.5e-3
     tau_1: float = 6.4e-3
     alpha: float = 0.003
@@ -167,7 +203,7 @@ class FirstSpike(Loss):
 
 
 @dataclass(frozen=True)
-class MaximumVoltage(Loss):
+class MaximumVoltage(_Typed):
     """Cross-entropy of the softmax of the largest V of an LI readout (the same paper, equation 12).
 
     Parameters
@@ -176,13 +212,12 @@ class MaximumVoltage(Loss):
         An LI population.
     """
 
-    kind: ClassVar[str] = "maximum_voltage"
-    model: ClassVar[str] = "LI"
+    kind: str = field(default="maximum_voltage", init=False, repr=False)
     readout: str = field(default="out", kw_only=True)
 
 
 @dataclass(frozen=True)
-class IntegratedVoltage(Loss):
+class IntegratedVoltage(_Typed):
     """Cross-entropy of the softmax of the integral of V of an LI readout ([1]_).
 
     Parameters
@@ -199,8 +234,7 @@ class IntegratedVoltage(Loss):
        (2025).
     """
 
-    kind: ClassVar[str] = "integrated_voltage"
-    model: ClassVar[str] = "LI"
+    kind: str = field(default="integrated_voltage", init=False, repr=False)
     tau_integral: float = 5e-3
     readout: str = field(default="out", kw_only=True)
 

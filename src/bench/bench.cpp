@@ -89,7 +89,7 @@ Task make_task(const std::string& name, const RunSettings& given, double stretch
   take_over("spikes");
   RunSettings& s = task.settings;
   s.loss = LossSettings{};
-  s.loss.kind = LossKind::maximum_voltage;
+  s.loss.kind = "maximum_voltage";
   s.tau_mem = 20e-3;
   s.tau_syn = 5e-3;
   s.output_std = 0.3;

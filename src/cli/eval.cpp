@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "cli/commands.hpp"
+#include "cli/result.hpp"
 #include "cli/values.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
@@ -23,35 +22,6 @@ struct Options {
   int threads = 1;
   bool json = false;
 };
-
-// Training figures are those of the run: its metrics hold a line an epoch.
-struct Trained {
-  double seconds = 0;
-  std::size_t samples = 0;
-  int epochs = 0;
-};
-
-Trained read_metrics(const path& file) {
-  Trained t;
-  if (!std::filesystem::exists(file)) return t;
-  std::istringstream lines(store::read_file(file));
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    try {
-      const auto entry = nlohmann::json::parse(line);
-      t.seconds += entry.at("seconds").get<double>();
-      t.samples += entry.at("samples").get<std::size_t>();
-      t.epochs += entry.at("complete").get<bool>();
-    } catch (const nlohmann::json::exception&) {
-      throw FileError(
-          fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "
-                      "file to evaluate without the figures of the training",
-                      file.string(), number));
-    }
-  }
-  return t;
-}
 
 // What the test data became, if they moved.
 void move_data(RunSettings& settings, const Options& options) {
@@ -76,7 +46,8 @@ int evaluate(const RunSettings& settings, const Options& options) {
         "'{}'; expected one input and 'out'",
         model.string(), inputs.size(), populations.empty() ? "" : populations.back().name));
   }
-  const Trained trained = read_metrics(folder / "metrics.jsonl");
+  // Training figures are those of the run.
+  const store::TrainedEpochs trained = store::read_metrics(folder / "metrics.jsonl");
   data::LabelledSpikes test = load_test_data(settings);
   // The last units may be silent in this file.
   const auto channels = static_cast<std::int32_t>(populations[inputs[0]].size);
@@ -84,22 +55,7 @@ int evaluate(const RunSettings& settings, const Options& options) {
   const Evaluation e = saltus::evaluate(network, populations.size() - 1, settings.loss,
                                         settings.t_end, test, options.threads);
   if (options.json) {
-    const nlohmann::json result = {
-        {"task", settings.task},
-        {"seed", settings.train.seed},
-        {"epochs", trained.epochs},
-        {"threads", options.threads},
-        {"precision", settings.precision},
-        {"test_accuracy", e.accuracy},
-        {"test_loss", e.loss},
-        {"test_samples", e.samples},
-        {"test_silent_labels", e.silent_labels},
-        {"train_seconds", trained.seconds},
-        {"seconds_per_epoch", trained.seconds / std::max(1, trained.epochs)},
-        {"us_per_sample",
-         trained.samples ? 1e6 * trained.seconds / static_cast<double>(trained.samples) : 0.0},
-        {"hidden_spikes_per_sample", e.hidden_spikes_per_sample}};
-    fmt::print("{}\n", result.dump());
+    fmt::print("{}\n", result_of(settings, options.threads, trained, e).dump());
   } else {
     fmt::print(
         "{}test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent label), "

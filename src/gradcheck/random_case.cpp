@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "loss/evaluate.hpp"
 #include "observe/observe.hpp"
 #include "plan/arrivals.hpp"
 #include "random/random.hpp"
@@ -198,20 +199,16 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
   }
 }
 
-// A cross-entropy is a difference of scores: it is rounded like them, however small it is.
-double largest_score(const Case& c, const Network<double>& network, const Inputs& inputs,
-                     const Record<double>& record) {
-  const Objective& o = c.objective;
-  if (o.loss.kind == LossKind::first_spike) return 1 + o.loss.t_missing / o.loss.tau_0;
-  const bool integrated = o.loss.kind == LossKind::integrated_voltage;
-  const auto scores = integrated ? integrals(network, inputs, record, o.readout)
-                                 : maxima(network, inputs, record, o.readout).values;
-  double largest = 0;
-  for (const double s : scores) largest = std::max(largest, std::fabs(s));
-  if (!integrated) return 1 + largest;
-  // A unit of bias adds the whole sample to an integral.
-  for (const double t : c.t_end) largest = std::max(largest, std::isinf(t) ? 0 : t);
-  return 1 + largest / o.loss.tau_integral;
+// A loss of the library whose outputs are of a model; each with the same chance.
+std::string random_loss(Random& random, Model readout_model) {
+  std::vector<std::string_view> fitting;
+  for (const NamedLoss& loss : losses()) {
+    if (loss.readout_model == readout_model) fitting.push_back(loss.name);
+  }
+  std::size_t k = 0;
+  while (k + 1 < fitting.size() && !random.chance(1.0 / static_cast<double>(fitting.size() - k)))
+    ++k;
+  return std::string(fitting[k]);
 }
 
 constexpr std::size_t most_spikes = 2000;  // a case of more takes minutes and shows nothing more
@@ -307,19 +304,17 @@ Case draw(Random random, std::uint64_t seed, bool wide) {
   for (int k = 0; k < 3; ++k) o.sample_times.push_back(random.uniform(0, sampled));
   std::sort(o.sample_times.begin(), o.sample_times.end());
   if (!o.linear) {
-    o.loss.kind = !readout             ? LossKind::first_spike
-                  : random.chance(0.5) ? LossKind::maximum_voltage
-                                       : LossKind::integrated_voltage;
-    o.loss.tau_0 = long_gaps ? last / 5 : 5e-3;
-    if (long_gaps) o.loss.tau_1 = last;
-    o.loss.t_missing = long_gaps ? 1.2 * last : 0.05;
-    o.loss.silent_pull = 3;
+    o.loss.kind = random_loss(random, readout ? Model::li : Model::lif);
+    o.loss["tau_0"] = long_gaps ? last / 5 : 5e-3;
+    if (long_gaps) o.loss["tau_1"] = last;
+    o.loss["t_missing"] = long_gaps ? 1.2 * last : 0.05;
+    o.loss["silent_pull"] = 3;
     for (std::size_t s = 0; s < samples; ++s) {
       o.labels.push_back(
           static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(outputs))));
     }
   }
-  if (endless && (o.linear ? o.integrals : o.loss.kind == LossKind::integrated_voltage)) {
+  if (endless && (o.linear ? o.integrals : find_loss(o.loss.kind).of_integrals)) {
     for (auto& p : c.network.populations()) {  // or the integral has no limit
       if (p.model != Model::input) p["bias"] = 0.0;
     }
@@ -383,10 +378,12 @@ Evaluation evaluate(const Case& c, const Network<double>& network,
     linear(c, network, inputs, e);
     return e;
   }
-  auto result = evaluate(c.objective.loss, network, inputs, e.record, c.objective.readout,
-                         c.objective.labels);
+  const Plan<double> plan(network);
+  const auto batch = batch_of(plan, inputs, e.record, c.objective.labels);
+  const auto loss = built_in_loss<double>(c.objective.loss, c.objective.readout);
+  auto result = loss->evaluate(batch);
   e.value = result.value;
-  e.magnitude = std::fabs(e.value) + largest_score(c, network, inputs, e.record);
+  e.magnitude = std::fabs(e.value) + loss->largest_term(batch);
   e.errors = std::move(result.errors);
   return e;
 }

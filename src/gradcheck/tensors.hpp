@@ -36,7 +36,7 @@ inline std::vector<Tensor> tensors(Network<double>& network, const Gradients<dou
     for (std::size_t q = 0; q < p.parameters.size(); ++q) {
       const ParameterRow& row = p.model->parameters[q];
       result.push_back({fmt::format("{}.{}", p.name, row.name), &p.parameters[q].values(),
-                        &g.neurons[k].parameters[q], row.typical, row.bound != Bound::any});
+                        &g.neurons[k].parameters[q], row.typical, row.range != Range::any});
     }
   }
   return result;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// What losses of scores share: the cross-entropy of their softmax, and who wins.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <span>
+
+#include "saltus/loss.hpp"
 
 namespace saltus {
 
@@ -16,6 +19,50 @@ inline double cross_entropy(std::span<const double> scores, std::size_t label,
   for (double& e : errors) e /= sum;
   errors[label] -= 1;
   return std::log(sum) + top - scores[label];
+}
+
+/// The winner, and what became of the label.
+template <class Real>
+void count(LossResult<Real>& result, std::size_t sample, std::size_t label, bool label_silent,
+           bool all_silent, std::span<const double> scores) {
+  const auto winner =
+      static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  result.predictions[sample] = all_silent ? -1 : static_cast<std::int32_t>(winner);
+  result.correct += !all_silent && winner == label;
+  result.silent += label_silent;
+}
+
+/// The mean cross-entropy of scores that are proportional to what was observed of V.
+/// @param observed  [sample, neuron]
+/// @param observed_errors  becomes the derivatives by them
+template <class Real>
+void cross_entropy_of(const std::vector<Real>& observed, double scale, std::size_t size,
+                      std::span<const std::int32_t> labels, std::vector<Real>& observed_errors,
+                      LossResult<Real>& result) {
+  observed_errors.resize(observed.size());
+  std::vector<double> scores(size), errors(size);
+  const double share = 1.0 / static_cast<double>(labels.size());
+  for (std::size_t s = 0; s < labels.size(); ++s) {
+    bool all_silent = true;
+    for (std::size_t n = 0; n < size; ++n) {
+      scores[n] = scale * static_cast<double>(observed[s * size + n]);
+      all_silent = all_silent && scores[n] == 0;
+    }
+    const auto label = static_cast<std::size_t>(labels[s]);
+    result.value += share * cross_entropy(scores, label, errors);
+    for (std::size_t n = 0; n < size; ++n) {
+      observed_errors[s * size + n] = static_cast<Real>(share * scale * errors[n]);
+    }
+    count(result, s, label, scores[label] <= 0, all_silent, scores);
+  }
+}
+
+/// The largest of 0 and |values|.
+template <class Real>
+double largest_of(const std::vector<Real>& values) {
+  double largest = 0;
+  for (const Real v : values) largest = std::max(largest, std::fabs(static_cast<double>(v)));
+  return largest;
 }
 
 }  // namespace saltus

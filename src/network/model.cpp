@@ -12,21 +12,21 @@ namespace saltus {
 namespace {
 
 // Section 1 of docs/theory.md; 8: tau_ref.
-constexpr ParameterRow tau_mem{"tau_mem", 20e-3, Bound::positive,
+constexpr ParameterRow tau_mem{"tau_mem", 20e-3, Range::positive,
                                10e-3,     "s",   "membrane time constant"};
-constexpr ParameterRow tau_syn{"tau_syn", 5e-3, Bound::positive,
+constexpr ParameterRow tau_syn{"tau_syn", 5e-3, Range::positive,
                                5e-3,      "s",  "synaptic time constant"};
-constexpr ParameterRow bias{"bias", 0, Bound::any, 1, "", "constant current"};
-constexpr ParameterRow v_initial{"v_initial", 0, Bound::any, 1, "", "V(0)"};
-constexpr ParameterRow i_initial{"i_initial", 0, Bound::any, 1, "", "I(0)"};
+constexpr ParameterRow bias{"bias", 0, Range::any, 1, "", "constant current"};
+constexpr ParameterRow v_initial{"v_initial", 0, Range::any, 1, "", "V(0)"};
+constexpr ParameterRow i_initial{"i_initial", 0, Range::any, 1, "", "I(0)"};
 
 constexpr ParameterRow of_lif[] = {
     tau_mem,
     tau_syn,
-    {"v_threshold", 1, Bound::any, 1, "", "a spike is a crossing of this from below"},
-    {"v_reset", 0, Bound::any, 1, "", "V just after a spike"},
+    {"v_threshold", 1, Range::any, 1, "", "a spike is a crossing of this from below"},
+    {"v_reset", 0, Range::any, 1, "", "V just after a spike"},
     bias,
-    {"tau_ref", 0, Bound::not_negative, 5e-3, "s", "absolute refractory time"},
+    {"tau_ref", 0, Range::not_negative, 5e-3, "s", "absolute refractory time"},
     v_initial,
     i_initial,
 };

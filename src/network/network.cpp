@@ -23,14 +23,14 @@ void check_parameter(const Population& population, const ParameterRow& row,
   }
   for (std::size_t j = 0; j < values.size(); ++j) {
     const double v = values[j];
-    const bool bad_sign = (row.bound == Bound::positive && !(v > 0)) ||
-                          (row.bound == Bound::not_negative && !(v >= 0));
+    const bool bad_sign = (row.range == Range::positive && !(v > 0)) ||
+                          (row.range == Range::not_negative && !(v >= 0));
     if (std::isfinite(v) && !bad_sign) continue;
     const std::string_view what = row.unit == "s" ? "time" : "number";
     refuse(fmt::format("{}.{}[{}] is {}; expected a finite {}{}", population.name, row.name, j, v,
                        what,
-                       row.bound == Bound::any        ? ""
-                       : row.bound == Bound::positive ? " above 0"
+                       row.range == Range::any        ? ""
+                       : row.range == Range::positive ? " above 0"
                                                       : " of at least 0") +
            (row.unit == "s" ? ", in seconds" : ""));
   }

@@ -10,14 +10,7 @@
 
 namespace saltus {
 
-void check(const Smoothing& s) {
-  if (!(std::isfinite(s.sigma) && s.sigma >= 0)) {
-    throw InvalidInput(fmt::format("sigma is {}; expected a finite number of at least 0", s.sigma));
-  }
-  if (!(std::isfinite(s.reach) && s.reach > 0)) {
-    throw InvalidInput(fmt::format("reach is {}; expected a finite number above 0", s.reach));
-  }
-}
+void check(const Smoothing& s) { check_fields(s); }
 
 template <class Real>
 void check_room(const Network<Real>& network, const Smoothing& smoothing) {

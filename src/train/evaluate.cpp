@@ -42,7 +42,7 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
     if (first == 0) check(plan, inputs);
     simulate(plan, inputs, threads, memory, record);
     const auto part = loss.evaluate(
-        {network, inputs, record, minibatch.labels, exact, threads, plan, memory.timelines});
+        {network, inputs, record, minibatch.labels, exact, threads, plan, &memory.timelines});
     result.loss += part.value * static_cast<double>(samples.size());
     correct += part.correct;
     predicts = predicts && !part.predictions.empty();

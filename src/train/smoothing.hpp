@@ -47,11 +47,11 @@ class Smoother {
     Ghosts<Real>* ghosts = nullptr;
     if (on()) {
       ghosts = &ghosts_;
-      find_ghosts(b.plan, b.inputs, b.record, smoothing(), b.threads, &b.timelines, ghosts_);
+      find_ghosts(b.plan, b.inputs, b.record, smoothing(), b.threads, b.timelines, ghosts_);
       loss.add_direct_differences(b, ghosts_);
       count_ += ghosts_.count();
     }
-    saltus::backward(b.plan, b.inputs, b.record, errors, wanted, b.threads, &b.timelines, memory,
+    saltus::backward(b.plan, b.inputs, b.record, errors, wanted, b.threads, b.timelines, memory,
                      gradients, ghosts);
   }
 

@@ -132,7 +132,7 @@ struct Trainer<Real>::Impl {
     e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record);
     const Batch<Real> batch{
         state.network,          inputs,           scratch.record, scratch.minibatch.labels,
-        e.smoother.smoothing(), settings.threads, plan,           scratch.forward.timelines};
+        e.smoother.smoothing(), settings.threads, plan,           &scratch.forward.timelines};
     const LossResult<Real> result = loss->evaluate(batch);
     check_finite(result.value, "the loss is {}", e.sums);
     check_errors(state.network, inputs, scratch.record, result.errors);

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import inspect
 import os
 import signal
 import subprocess
@@ -146,13 +147,47 @@ def test_first_spike_loss_is_its_formula():
     assert np.array_equal(result.predictions, t.argmin(1))
 
 
+def test_every_loss_of_the_core_is_found_by_its_name():
+    classes = {
+        c.kind: c for c in (saltus.FirstSpike, saltus.MaximumVoltage, saltus.IntegratedVoltage)
+    }
+    for kind, (model, usual) in saltus._core.losses().items():
+        layer = saltus.LIF if model == "LIF" else saltus.LI
+        record = saltus.simulate(yin_yang_net(out=layer), {"in": DATA[:9].spikes}, np.inf)
+        given = {name: 2 * value for name, value in usual.items()}
+        by_name = saltus.Loss(kind, **given)
+        assert by_name._settings() == {"loss": kind, **given}
+        found, expected = by_name(record, DATA.labels[:9]), classes[kind](**given)
+        assert found.value == expected(record, DATA.labels[:9]).value
+        assert found.errors.keys() == expected(record, DATA.labels[:9]).errors.keys()
+        assert saltus.Loss(kind)(record, DATA.labels[:9]).value != found.value or not usual
+        # The class says the defaults once more, for its readers.
+        assert classes[kind]()._settings() == {"loss": kind, **usual}
+        assert repr(by_name).startswith(f"saltus.Loss('{kind}', readout='out'")
+    with pytest.raises(ValueError, match="maximum_voltage: readout 'out' is LIF; expected LI"):
+        fit(yin_yang_net(), saltus.Loss("maximum_voltage"))
+
+
+def test_every_setting_of_a_training_can_be_given():
+    given = {*inspect.signature(saltus.fit).parameters}
+    for part in (
+        saltus.SGD, saltus.Adam, saltus.AdamW, saltus.Constant, saltus.Exponential, saltus.Cosine
+    ):  # fmt: skip
+        given |= {f.name for f in dataclasses.fields(part)}
+    assert set(saltus._core.train_settings()) <= given
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: saltus.FirstSpike(tau_0=0.0), ValueError, "tau_0 is 0.0"),
+        (lambda: saltus.FirstSpike(tau_0=0.0), ValueError, "tau_0 is 0; expected a finite time"),
         (lambda: saltus.FirstSpike(alpha=-1), ValueError, "alpha is -1"),
         (lambda: saltus.FirstSpike(tau_1="x"), TypeError, "tau_1: expected a number; got str"),
         (lambda: saltus.IntegratedVoltage(np.nan), ValueError, "tau_integral is nan"),
+        (lambda: saltus.Loss("hinge"), ValueError, "no loss is called 'hinge'; there are: first_s"),
+        (lambda: saltus.Loss("first_spike", tau=1), ValueError, "has no setting 'tau'; there are:"),
+        (lambda: saltus.Loss("first_spike", alpha=-1), ValueError, "alpha is -1"),
+        (lambda: saltus.Loss("first_spike", alpha="x"), TypeError, "alpha: expected a number"),
         (lambda: saltus.Adam(lr=-1.0), ValueError, "lr is -1"),
         (lambda: saltus.Adam(beta_1=1.0), ValueError, "beta_1 is 1"),
         (lambda: saltus.SGD(momentum="much"), TypeError, "momentum: expected a number"),

@@ -269,13 +269,13 @@ RunSettings unusual() {
   s.output_std = 6;
   s.recurrent_std = 7;
   s.initial_spikes = 8;
-  s.loss.kind = LossKind::integrated_voltage;
-  s.loss.tau_0 = 0.11;
-  s.loss.tau_1 = 0.12;
-  s.loss.alpha = 0.13;
-  s.loss.t_missing = 0.14;
-  s.loss.silent_pull = 0.75;
-  s.loss.tau_integral = 0.15;
+  s.loss.kind = "integrated_voltage";
+  s.loss["tau_0"] = 0.11;
+  s.loss["tau_1"] = 0.12;
+  s.loss["alpha"] = 0.13;
+  s.loss["t_missing"] = 0.14;
+  s.loss["silent_pull"] = 0.75;
+  s.loss["tau_integral"] = 0.15;
   s.train.epochs = 12345;
   s.train.batch = 77;
   s.train.seed = 18446744073709551615u;
@@ -309,9 +309,10 @@ void expect_equal(const RunSettings& a, const RunSettings& b) {
                      b.hidden_std, b.deep_mean, b.deep_std, b.output_mean, b.output_std,
                      b.recurrent_std, b.initial_spikes));
   const LossSettings &l = a.loss, &m = b.loss;
-  EXPECT_EQ(
-      std::tie(l.kind, l.tau_0, l.tau_1, l.alpha, l.t_missing, l.silent_pull, l.tau_integral),
-      std::tie(m.kind, m.tau_0, m.tau_1, m.alpha, m.t_missing, m.silent_pull, m.tau_integral));
+  EXPECT_EQ(std::tuple(l.kind, l["tau_0"], l["tau_1"], l["alpha"], l["t_missing"], l["silent_pull"],
+                       l["tau_integral"]),
+            std::tuple(m.kind, m["tau_0"], m["tau_1"], m["alpha"], m["t_missing"], m["silent_pull"],
+                       m["tau_integral"]));
   const TrainSettings &t = a.train, &u = b.train;
   EXPECT_EQ(std::tie(t.epochs, t.batch, t.seed, t.threads, t.optimizer, t.lr, t.momentum, t.beta_1,
                      t.beta_2, t.epsilon, t.weight_decay),

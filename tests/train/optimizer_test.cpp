@@ -163,15 +163,15 @@ TEST(Schedules, GiveTheRateOfEveryEpoch) {
 
 TEST(Names, OfOptimizersAndSchedulesGoBothWaysAndUnknownOnesListThem) {
   for (const auto kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
-    EXPECT_EQ(optimizer_kind(to_string(kind)), kind);
+    EXPECT_EQ(from_name<OptimizerKind>(to_string(kind)), kind);
   }
   for (const auto kind :
        {ScheduleKind::constant, ScheduleKind::exponential, ScheduleKind::cosine}) {
-    EXPECT_EQ(schedule_kind(to_string(kind)), kind);
+    EXPECT_EQ(from_name<ScheduleKind>(to_string(kind)), kind);
   }
-  EXPECT_EQ(refusal([] { optimizer_kind("Adam"); }),
+  EXPECT_EQ(refusal([] { from_name<OptimizerKind>("Adam"); }),
             "no optimizer is called 'Adam'; there are: sgd, adam, adamw");
-  EXPECT_EQ(refusal([] { schedule_kind("step"); }),
+  EXPECT_EQ(refusal([] { from_name<ScheduleKind>("step"); }),
             "no schedule is called 'step'; there are: constant, exponential, cosine");
 }
 

@@ -126,7 +126,7 @@ TEST(Smoothing, refuses_thresholds_that_could_be_drawn_below_the_reset) {
 TEST(Smoothing, wakes_a_network_that_is_silent) {
   const auto data = some_data();
   auto off = settings_of(0), on = settings_of(0.3);
-  off.loss.kind = on.loss.kind = LossKind::integrated_voltage;
+  off.loss.kind = on.loss.kind = "integrated_voltage";
   off.train.batch = on.train.batch = 4;
   on.train.smooth_decay = 1;
   off.train.schedule = on.train.schedule = ScheduleKind::constant;
@@ -148,7 +148,7 @@ TEST(Smoothing, of_sampled_thresholds_wakes_a_silent_network_whose_loss_is_one_o
   const auto data = some_data();
   const auto train = [&](ThresholdReading reading) {
     auto s = settings_of(0.3, 1, reading);
-    s.loss.kind = LossKind::maximum_voltage;
+    s.loss.kind = "maximum_voltage";
     s.train.batch = 4;
     s.train.smooth_decay = 1;
     s.train.schedule = ScheduleKind::constant;

@@ -65,10 +65,10 @@ TEST(CheckSettings, NamesTheFieldAndTheValueThatHasNoMeaning) {
   starts([](auto& s) { s.hidden_mean = nan; }, "hidden_mean is nan; expected ");
   starts([](auto& s) { s.output_std = -1; }, "output_std is -1; expected ");
   starts([](auto& s) { s.initial_spikes = -1; }, "initial_spikes is -1; expected ");
-  starts([](auto& s) { s.loss.tau_0 = 0; }, "tau_0 is 0; expected ");
-  starts([](auto& s) { s.loss.alpha = -1; }, "alpha is -1; expected ");
-  starts([](auto& s) { s.loss.t_missing = nan; }, "t_missing is nan; expected ");
-  starts([](auto& s) { s.loss.tau_integral = 0; }, "tau_integral is 0; expected ");
+  starts([](auto& s) { s.loss["tau_0"] = 0; }, "tau_0 is 0; expected ");
+  starts([](auto& s) { s.loss["alpha"] = -1; }, "alpha is -1; expected ");
+  starts([](auto& s) { s.loss["t_missing"] = nan; }, "t_missing is nan; expected ");
+  starts([](auto& s) { s.loss["tau_integral"] = 0; }, "tau_integral is 0; expected ");
   starts([](auto& s) { s.train.lr = -1; }, "lr is -1; expected ");
 }
 
@@ -179,7 +179,7 @@ TEST(BuildNetwork, OfSeveralRecurrentLayersConnectsEachToItselfWithADelay) {
   s.recurrent = true;
   s.recurrent_delay = 3e-3;
   s.t_end = 0.05;
-  s.loss.kind = LossKind::maximum_voltage;
+  s.loss.kind = "maximum_voltage";
   const auto n = build_network<float>(s, few());
   std::vector<std::string> names;
   for (const auto& p : n.projections()) names.push_back(p.name);

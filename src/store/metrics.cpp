@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// metrics.jsonl: what happened in each epoch, a line of JSON each.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "saltus/error.hpp"
+#include "saltus/store.hpp"
+#include "store/json.hpp"
+
+namespace saltus::store {
+
+std::string metrics_line(const EpochReport& report, const std::optional<Evaluation>& validation) {
+  nlohmann::json line = nlohmann::json::object();
+  write_fields(line, report);
+  if (validation) {
+    line["validation_loss"] = validation->loss;
+    line["validation_accuracy"] = validation->accuracy;
+  }
+  return line.dump() + "\n";
+}
+
+TrainedEpochs read_metrics(const std::filesystem::path& file) {
+  TrainedEpochs t;
+  if (!std::filesystem::exists(file)) return t;
+  std::istringstream lines(read_file(file));
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    try {
+      const auto entry = nlohmann::json::parse(line);
+      t.seconds += entry.at("seconds").get<double>();
+      t.samples += entry.at("samples").get<std::size_t>();
+      t.epochs += entry.at("complete").get<bool>();
+    } catch (const nlohmann::json::exception&) {
+      throw FileError(
+          fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "
+                      "file to evaluate without the figures of the training",
+                      file.string(), number));
+    }
+  }
+  return t;
+}
+
+}  // namespace saltus::store
