@@ -20,6 +20,7 @@
 #include "interrupt.hpp"
 #include "saltus/error.hpp"
 #include "saltus/network.hpp"
+#include "saltus/observe.hpp"
 #include "saltus/simulate.hpp"
 
 namespace saltus::python {

@@ -42,9 +42,6 @@ inline Smoothing smoothing_settings(const nb::dict& given) {
   if (nb::cast<std::string>(given["thresholds"]) == "sampled") {
     s.thresholds = ThresholdReading::sampled;
   }
-  if (nb::cast<std::string>(given["difference"]) == "exact") {
-    s.difference = DifferenceForm::exact;
-  }
   return s;
 }
 
