@@ -51,12 +51,15 @@ struct Highest : ReplayVisitor {
   }
 };
 
-/// The same for all neurons of a population, side by side. They must see the same arrivals, decay
-/// alike and have no threshold.
-/// @param highest  one per neuron, as they were made
-void highest_in_vectors(const Arrivals<float>& arrivals, double end,
-                        std::vector<Highest<float>>& highest);
-void highest_in_vectors(const Arrivals<double>& arrivals, double end,
-                        std::vector<Highest<double>>& highest);
+/// observe/highest_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct HighestKernels {
+  /// The same for all neurons of a population, side by side. They must see the same arrivals, decay
+  /// alike and have no threshold.
+  /// @param highest  one per neuron, as they were made
+  void (*find)(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest);
+
+  static const HighestKernels& best();
+};
 
 }  // namespace saltus

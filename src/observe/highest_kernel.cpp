@@ -8,6 +8,7 @@
 
 #include <bit>
 
+#include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
 #include "machine/slots.hpp"
 #include "observe/highest.hpp"
@@ -20,7 +21,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class Real>
-void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest) {
+void find(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest) {
   using Int = hwy::MakeSigned<Real>;
   const hn::ScalableTag<Real> tag;
   const hn::ScalableTag<Int> ints;
@@ -103,14 +104,7 @@ void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<
   }
 }
 
-void highest_float(const Arrivals<float>& arrivals, double end,
-                   std::vector<Highest<float>>& highest) {
-  highest_of(arrivals, end, highest);
-}
-void highest_double(const Arrivals<double>& arrivals, double end,
-                    std::vector<Highest<double>>& highest) {
-  highest_of(arrivals, end, highest);
-}
+SALTUS_KERNELS(HighestKernels, find<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -119,18 +113,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus {
-
-HWY_EXPORT(highest_float);
-HWY_EXPORT(highest_double);
-
-void highest_in_vectors(const Arrivals<float>& arrivals, double end,
-                        std::vector<Highest<float>>& highest) {
-  HWY_DYNAMIC_DISPATCH(highest_float)(arrivals, end, highest);
-}
-void highest_in_vectors(const Arrivals<double>& arrivals, double end,
-                        std::vector<Highest<double>>& highest) {
-  HWY_DYNAMIC_DISPATCH(highest_double)(arrivals, end, highest);
-}
-
+SALTUS_DISPATCH(HighestKernels)
 }  // namespace saltus
 #endif

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
 #include "machine/power-inl.hpp"
 #include "neuron/lif.hpp"
@@ -363,7 +364,7 @@ class Kernel {
 };
 
 template <class Real>
-void flow_over(LayerState<Real>& s, const neuron::Decay<Real>& d) {
+void flow(LayerState<Real>& s, const neuron::Decay<Real>& d) {
   const hn::ScalableTag<Real> tag;
   const auto mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
   Real *const v_of = s.v, *const i_of = s.i;
@@ -379,7 +380,7 @@ void flow_over(LayerState<Real>& s, const neuron::Decay<Real>& d) {
 }
 
 template <class Real>
-void add_row(LayerState<Real>& s, const Real* row) {
+void arrive(LayerState<Real>& s, const Real* row) {
   const hn::ScalableTag<Real> tag;
   const SlotLayout layout = s.slots.layout();
   Real* const i_of = s.i;
@@ -390,30 +391,21 @@ void add_row(LayerState<Real>& s, const Real* row) {
   }
 }
 
-void earliest_float(const PopulationPlan<float>& plan, LayerState<float>& state,
-                    const neuron::Decay<float>& d, double from, double to,
-                    std::vector<RecordedSpike<float>>& spikes) {
-  Kernel<float>(plan, state, spikes).earliest(d, from, to);
+template <class Real>
+void sweep(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+           const Arrivals<Real>& arrivals, double from, double to,
+           std::vector<RecordedSpike<Real>>& spikes) {
+  Kernel<Real>(plan, state, spikes).run(arrivals, from, to);
 }
-void earliest_double(const PopulationPlan<double>& plan, LayerState<double>& state,
-                     const neuron::Decay<double>& d, double from, double to,
-                     std::vector<RecordedSpike<double>>& spikes) {
-  Kernel<double>(plan, state, spikes).earliest(d, from, to);
+
+template <class Real>
+void earliest_spikes(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+                     const neuron::Decay<Real>& d, double from, double to,
+                     std::vector<RecordedSpike<Real>>& spikes) {
+  Kernel<Real>(plan, state, spikes).earliest(d, from, to);
 }
-void flow_float(LayerState<float>& state, const neuron::Decay<float>& d) { flow_over(state, d); }
-void flow_double(LayerState<double>& state, const neuron::Decay<double>& d) { flow_over(state, d); }
-void add_float(LayerState<float>& state, const float* row) { add_row(state, row); }
-void add_double(LayerState<double>& state, const double* row) { add_row(state, row); }
-void sweep_float(const PopulationPlan<float>& plan, LayerState<float>& state,
-                 const Arrivals<float>& arrivals, double from, double to,
-                 std::vector<RecordedSpike<float>>& spikes) {
-  Kernel<float>(plan, state, spikes).run(arrivals, from, to);
-}
-void sweep_double(const PopulationPlan<double>& plan, LayerState<double>& state,
-                  const Arrivals<double>& arrivals, double from, double to,
-                  std::vector<RecordedSpike<double>>& spikes) {
-  Kernel<double>(plan, state, spikes).run(arrivals, from, to);
-}
+
+SALTUS_KERNELS(LayerKernels, sweep<Real>, earliest_spikes<Real>, flow<Real>, arrive<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -422,49 +414,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus {
-
-HWY_EXPORT(sweep_float);
-HWY_EXPORT(sweep_double);
-HWY_EXPORT(earliest_float);
-HWY_EXPORT(earliest_double);
-HWY_EXPORT(flow_float);
-HWY_EXPORT(flow_double);
-HWY_EXPORT(add_float);
-HWY_EXPORT(add_double);
-
-void earliest_spikes(const PopulationPlan<float>& plan, LayerState<float>& state,
-                     const neuron::Decay<float>& d, double from, double to,
-                     std::vector<RecordedSpike<float>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(earliest_float)(plan, state, d, from, to, spikes);
-}
-void earliest_spikes(const PopulationPlan<double>& plan, LayerState<double>& state,
-                     const neuron::Decay<double>& d, double from, double to,
-                     std::vector<RecordedSpike<double>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(earliest_double)(plan, state, d, from, to, spikes);
-}
-void flow(LayerState<float>& state, const neuron::Decay<float>& d) {
-  HWY_DYNAMIC_DISPATCH(flow_float)(state, d);
-}
-void flow(LayerState<double>& state, const neuron::Decay<double>& d) {
-  HWY_DYNAMIC_DISPATCH(flow_double)(state, d);
-}
-void arrive(LayerState<float>& state, const float* row) {
-  HWY_DYNAMIC_DISPATCH(add_float)(state, row);
-}
-void arrive(LayerState<double>& state, const double* row) {
-  HWY_DYNAMIC_DISPATCH(add_double)(state, row);
-}
-
-void sweep_in_vectors(const PopulationPlan<float>& plan, LayerState<float>& state,
-                      const Arrivals<float>& arrivals, double from, double to,
-                      std::vector<RecordedSpike<float>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(sweep_float)(plan, state, arrivals, from, to, spikes);
-}
-void sweep_in_vectors(const PopulationPlan<double>& plan, LayerState<double>& state,
-                      const Arrivals<double>& arrivals, double from, double to,
-                      std::vector<RecordedSpike<double>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(sweep_double)(plan, state, arrivals, from, to, spikes);
-}
-
+SALTUS_DISPATCH(LayerKernels)
 }  // namespace saltus
 #endif
