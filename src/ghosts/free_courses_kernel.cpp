@@ -9,6 +9,7 @@
 #include "ghosts/free_courses.hpp"
 #include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
+#include "neuron/lif-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -36,9 +37,7 @@ void arrive(FreeCourses<Real>& c, const Real* row) {
 template <bool climbing, class Real>
 void look(FreeCourses<Real>& c, const neuron::Decay<Real>& d, std::vector<std::int32_t>& found) {
   const Tag<Real> tag;
-  const auto zero = hn::Zero(tag), reach = hn::Set(tag, d.reach);
-  const auto mem = hn::Set(tag, d.mem), k = hn::Set(tag, d.k);
-  const auto end_slope = hn::Set(tag, d.end_slope);
+  const auto decays = in_all_lanes(tag, d);
   const Real *const v_of = c.v.data(), *const i_of = c.i.data();
   const Real *const bias_of = c.bias.data(), *const level_of = c.level.data();
   Real* const end_of = c.v_end.data();
@@ -47,16 +46,14 @@ void look(FreeCourses<Real>& c, const neuron::Decay<Real>& d, std::vector<std::i
   for (std::size_t at = 0; at < count; at += lanes) {
     const auto v = hn::LoadU(tag, v_of + at), i = hn::LoadU(tag, i_of + at);
     const auto bias = hn::LoadU(tag, bias_of + at), level = hn::LoadU(tag, level_of + at);
-    const auto above = hn::Sub(v, bias);
-    const auto end = hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k));
+    const auto end = membrane_after(v, i, bias, decays);
     hn::StoreU(end, tag, end_of + at);
     hn::Mask<Tag<Real>> happens;
     if constexpr (climbing) {
-      const auto rises = hn::And(hn::Gt(hn::Add(i, bias), v), hn::Lt(above, hn::Mul(i, end_slope)));
+      const auto rises = hn::And(rises_at_start(v, i, bias), rises_at_end(v, i, bias, decays));
       happens = hn::Or(hn::Not(rises), hn::Gt(end, level));
     } else {
-      const auto top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
-      happens = hn::Ge(top, level);
+      happens = hn::Ge(highest_reach(v, i, bias, decays), level);
     }
     std::uint64_t bits = bits_of(tag, happens);
     if (count - at < lanes) bits &= (std::uint64_t{1} << (count - at)) - 1;

@@ -9,6 +9,7 @@
 #include "ghosts/ghosts_kernel.hpp"
 #include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
+#include "neuron/lif-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -21,17 +22,17 @@ template <class Real>
 void look_closer(GhostLayer<Real>& l, const neuron::Decay<Real>& d, bool any,
                  std::vector<std::int32_t>& found) {
   const hn::CappedTag<Real, widest_vector> tag;
+  const auto decays = in_all_lanes(tag, d);
   const auto zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
-  const auto mem = hn::Set(tag, d.mem), k = hn::Set(tag, d.k), reach = hn::Set(tag, d.reach);
-  const auto end_slope = hn::Set(tag, d.end_slope), all = hn::Set(tag, any ? Real(1) : Real(0));
+  const auto all = hn::Set(tag, any ? Real(1) : Real(0));
   found.clear();
   for (std::size_t j = 0; j < l.count(); j += hn::Lanes(tag)) {
     const auto v = hn::LoadU(tag, l.v + j), i = hn::LoadU(tag, l.i + j);
-    const auto bias = hn::LoadU(tag, l.bias + j), above = hn::Sub(v, bias);
-    hn::StoreU(hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k)), tag, l.v_end + j);
-    const auto top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
-    const auto starts_up = hn::Gt(hn::Add(i, bias), v);
-    const auto ends_up = hn::Lt(above, hn::Mul(i, end_slope));
+    const auto bias = hn::LoadU(tag, l.bias + j);
+    hn::StoreU(membrane_after(v, i, bias, decays), tag, l.v_end + j);
+    const auto top = highest_reach(v, i, bias, decays);
+    const auto starts_up = rises_at_start(v, i, bias);
+    const auto ends_up = rises_at_end(v, i, bias, decays);
     const auto rose = hn::LoadU(tag, l.rises + j);
     hn::StoreU(rose, tag, l.did_rise + j);
     const auto rises = hn::IfThenElseZero(ends_up, one);
