@@ -23,7 +23,8 @@ double sum_of_squares(std::span<T> values, int threads) {
   std::vector<double> sums(pieces(values.size()));
   parallel_for(threads, sums.size(), [&](std::size_t k) {
     const std::size_t at = k * piece;
-    sums[k] = sum_of_squares(std::min(piece, values.size() - at), values.data() + at);
+    sums[k] = OptimizerKernels<T>::best().sum_of_squares(std::min(piece, values.size() - at),
+                                                         values.data() + at);
   });
   double sum = 0;
   for (const double s : sums) sum += s;
@@ -56,8 +57,8 @@ class Optimizer {
                            static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
     parallel_for(s.threads, pieces(values.size()), [&](std::size_t k) {
       const std::size_t at = k * piece, size = std::min(piece, values.size() - at);
-      adam_step(adam, size, values.data() + at, gradient.data() + at, first_.data() + at,
-                second_.data() + at);
+      OptimizerKernels<T>::best().adam_step(adam, size, values.data() + at, gradient.data() + at,
+                                            first_.data() + at, second_.data() + at);
     });
   }
 
