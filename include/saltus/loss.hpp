@@ -3,13 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "saltus/ghosts.hpp"
 #include "saltus/network.hpp"
 #include "saltus/observe.hpp"
 #include "saltus/simulate.hpp"
+#include "saltus/thresholds.hpp"
 
 namespace saltus {
 
@@ -37,10 +41,12 @@ struct LossSettings {
 template <class Real>
 struct LossResult {
   double value = 0;         ///< mean over the samples
-  std::size_t correct = 0;  ///< samples whose label wins
+  std::size_t correct = 0;  ///< samples whose label wins, if there are predictions
   std::size_t silent = 0;   ///< samples whose label's output never spikes, or never rises above 0
-  std::vector<std::int32_t> predictions;  ///< [sample]; -1 where no output says anything
-  Errors<Real> errors;                    ///< of the mean
+  /// [sample]; -1 where no output says anything. Empty: the loss makes none, and nobody knows the
+  /// accuracy.
+  std::vector<std::int32_t> predictions;
+  Errors<Real> errors;  ///< of the mean
 };
 
 /// Evaluates a loss on the population `readout`.
@@ -66,5 +72,62 @@ template <class Real>
 LossResult<Real> evaluate(const LossSettings& settings, const Network<Real>& network,
                           const Inputs& inputs, const Record<Real>& record, std::size_t readout,
                           std::span<const std::int32_t> labels, const Options& options = {});
+
+template <class Real>
+struct Plan;
+template <class Real>
+class Timelines;
+
+/// A minibatch and its record, as a loss sees them.
+template <class Real>
+struct Batch {
+  const Network<Real>& network;
+  const Inputs& inputs;
+  const Record<Real>& record;
+  std::span<const std::int32_t> labels;  ///< [sample]
+  const Smoothing& smoothing;            ///< of the thresholds; sigma 0: none
+  int threads;
+  // What the library knows of it already, for losses of its own.
+  const Plan<Real>& plan;
+  Timelines<Real>& timelines;
+};
+
+/// What a training makes smaller. Derive from it for a loss of your own, and give it to Trainer and
+/// evaluate(). What it throws leaves them as if the minibatch had not been.
+template <class Real>
+class Loss {
+ public:
+  virtual ~Loss() = default;
+
+  /// Called before each pass over data.
+  /// @throws InvalidInput  a network or labels that it can make nothing of
+  virtual void check(const Network<Real>& network, std::span<const std::int32_t> labels) const {
+    static_cast<void>(network);
+    static_cast<void>(labels);
+  }
+
+  /// The value, and its derivatives. A training checks that the errors fit the record.
+  virtual LossResult<Real> evaluate(const Batch<Real>& batch) = 0;
+
+  /// Fills Ghost::direct, where the loss itself says of a spike at the peak what it is worth, apart
+  /// from what that spike causes elsewhere (docs/ghosts.md).
+  virtual void add_direct_differences(const Batch<Real>& batch, Ghosts<Real>& ghosts) const {
+    static_cast<void>(batch);
+    static_cast<void>(ghosts);
+  }
+
+  /// Is a population an output? Spikes of others are counted as hidden ones. Unless said otherwise
+  /// it is one if no projection leads on to another population.
+  virtual bool is_output(const Network<Real>& network, std::size_t population) const {
+    for (const auto& p : network.projections()) {
+      if (p.source == population && p.target != population) return false;
+    }
+    return true;
+  }
+};
+
+/// One of the losses of evaluate() above, on the population `readout`.
+template <class Real>
+std::unique_ptr<Loss<Real>> built_in_loss(const LossSettings& settings, std::size_t readout);
 
 }  // namespace saltus

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "saltus/adjoint.hpp"
 #include "saltus/data.hpp"
 #include "saltus/ghosts.hpp"
 #include "saltus/loss.hpp"
@@ -70,7 +71,8 @@ struct TrainSettings {
   /// searches for near spikes in float64 for each minibatch. 0: no limit.
   double step_limit = 0;
 
-  /// What the optimiser may change: weights, delays and names of neuron parameters.
+  /// What the optimiser may change: weights, delays, names of neuron parameters ("tau_mem"), and
+  /// names of single parameters ("in->hidden.weight", "in->hidden.delay", "hidden.tau_mem").
   std::vector<std::string> trainable = {"weights"};
 };
 
@@ -86,11 +88,12 @@ double learning_rate(const TrainSettings& settings, int epoch);
 
 /// What happened in one pass over the training data.
 struct EpochReport {
-  int epoch = 0;                  ///< counted from 1
-  double loss = 0, accuracy = 0;  ///< means over the samples as they were met
+  int epoch = 0;          ///< counted from 1
+  double loss = 0;        ///< mean over the samples as they were met
+  double accuracy = nan;  ///< likewise; NaN: the loss makes no predictions
   double lr = 0;
   double seconds = 0, us_per_sample = 0;
-  double hidden_spikes_per_sample = 0;  ///< of all LIF populations but the readout
+  double hidden_spikes_per_sample = 0;  ///< of all LIF populations that are no outputs
   double gradient_norm = 0;             ///< mean over the minibatches, before clipping
   std::size_t samples = 0;
   std::size_t silent_neurons = 0;  ///< LIF neurons that never spiked
@@ -114,35 +117,67 @@ struct EpochReport {
 };
 
 struct Evaluation {
-  double loss = 0, accuracy = 0;
+  double loss = 0;
+  double accuracy = EpochReport::nan;  ///< NaN: the loss makes no predictions
   double hidden_spikes_per_sample = 0;
   std::size_t samples = 0, silent_labels = 0;
 };
 
-/// A network with an optimiser's state. Same seed, same bits, for any number of threads.
+/// All that a training has come to. From it and the settings a training goes on as if it had never
+/// stopped: its random numbers are streams of the seed and the epoch, and say by `epochs` where
+/// they stand.
+template <class Real>
+struct TrainState {
+  Network<Real> network;
+  /// What the optimiser remembers of each parameter, in its shape: SGD its velocity and nothing,
+  /// Adam two moments. Empty where it never took a step.
+  Gradients<Real> first, second;
+  std::int64_t steps = 0;  ///< of the optimiser
+  int epochs = 0;          ///< that are done
+};
+
+/// What takes the place of what the settings name.
+template <class Real>
+struct TrainHooks {
+  /// The learning rate of an epoch, counted from 0.
+  std::function<double(int epoch)> learning_rate;
+  /// A step of an optimiser of one's own. @param scale  of the gradients
+  std::function<void(Network<Real>&, const Gradients<Real>&, double lr, double scale)> step;
+};
+
+/// The loop over minibatches. Same seed, same bits, for any number of threads.
 template <class Real>
 class Trainer {
  public:
-  /// @param readout  the population that the loss looks at
-  /// @param t_end    seconds; when every sample ends
+  /// @param loss   see built_in_loss() for those of the library
+  /// @param t_end  seconds; when every sample ends
   /// @throws InvalidInput  settings without a meaning, names the field and the value
+  Trainer(Network<Real> network, std::unique_ptr<Loss<Real>> loss, double t_end,
+          const TrainSettings& settings, TrainHooks<Real> hooks = {});
+  /// @param readout  the population that the loss looks at
   Trainer(Network<Real> network, std::size_t readout, const LossSettings& loss, double t_end,
           const TrainSettings& settings);
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 
   /// One pass over the data, shuffled. Told after each minibatch how many samples are done, and
-  /// asked before each whether to stop.
+  /// asked before each whether to stop. After an exception the network is as the last step made it,
+  /// and the epoch can be begun anew.
   /// @throws InvalidInput  a step that takes a parameter out of its range (V_reset above threshold,
-  ///         a negative time constant), a loss or weight that is not finite
+  ///         a negative time constant), a loss or weight that is not finite, errors that do not fit
+  ///         the record
   EpochReport train_epoch(const data::LabelledSpikes& data,
                           const std::function<void(const EpochReport&)>& progress = {},
                           const std::atomic<bool>* stop = nullptr);
 
   Evaluation evaluate(const data::LabelledSpikes& data);
 
-  const Network<Real>& network() const;
-  int epochs_done() const;
+  const Network<Real>& network() const { return state().network; }
+  int epochs_done() const { return state().epochs; }
+
+  /// To be saved, or changed between epochs: put back, its network's values set.
+  const TrainState<Real>& state() const;
+  TrainState<Real>& state();
 
  private:
   struct Impl;
@@ -153,6 +188,11 @@ extern template class Trainer<float>;
 extern template class Trainer<double>;
 
 /// Loss and accuracy of a network on data, without training.
+/// @param t_end  seconds; when every sample ends
+/// @throws InvalidInput  data that do not fit the network, or what the loss refuses
+template <class Real>
+Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,
+                    const data::LabelledSpikes& data, int threads = 1);
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
                     double t_end, const data::LabelledSpikes& data, int threads = 1);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "bind.hpp"
+#include "errors.hpp"
 #include "observe/observe.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/ghosts.hpp"
@@ -62,22 +63,6 @@ nb::tuple spikes(nb::handle self, std::size_t population) {
   const auto whole = [&](const auto& values) { return view(values.data(), values.size(), self); };
   return nb::make_tuple(whole(r.spikes.times), whole(r.spikes.neurons), whole(r.currents),
                         whole(r.spikes.offsets));
-}
-
-template <class Real>
-std::shared_ptr<const Maxima<Real>> find_maxima(Run<Real>& run, std::size_t population) {
-  if (const auto found = run.maxima.find(population); found != run.maxima.end()) {
-    return found->second;
-  }
-  std::shared_ptr<const Maxima<Real>> result;
-  {
-    const Released released;
-    run.check_unchanged();
-    result = std::make_shared<Maxima<Real>>(
-        maxima(*run.network, run.inputs, run.record, population, run.options));
-  }
-  run.maxima[population] = result;
-  return result;
 }
 
 template <class Real>
@@ -147,54 +132,6 @@ nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
     put(network.projections()[k].name, "delay", gradients.delays[k]);
   }
   return result;
-}
-
-// The errors that Python gives, without the places of the maxima.
-template <class Real>
-Errors<Real> errors_of(const std::map<std::size_t, ErrorArrays<Real>>& given, std::size_t count) {
-  Errors<Real> errors(count);
-  for (const auto& [p, arrays] : given) {
-    const auto fill = [](auto& to, const auto& from) {
-      if (from) to = vector_of(*from);
-    };
-    PopulationErrors<Real>& e = errors.populations.at(p);
-    fill(e.spikes, std::get<0>(arrays));
-    fill(e.maxima, std::get<1>(arrays));
-    fill(e.integrals, std::get<2>(arrays));
-    fill(e.sample_times, std::get<3>(arrays));
-    fill(e.samples, std::get<4>(arrays));
-  }
-  return errors;
-}
-
-// The maxima that errors are given of: of a LIF population those of neurons that do not spike.
-template <class Real>
-Maxima<Real> maxima_for(const Run<Real>& run, const Network<Real>& network, std::size_t population,
-                        const std::vector<Real>& errors, const Options& options) {
-  const Population& neurons = network.populations()[population];
-  if (neurons.model == Model::li) {
-    return maxima(network, run.inputs, run.record, population, options);
-  }
-  std::vector<SilentNeuron> silent;
-  for (std::size_t k = 0; k < errors.size(); ++k) {
-    if (errors[k] != 0) silent.push_back({k / neurons.size, k % neurons.size});
-  }
-  return maxima_of(Plan<Real>(network), run.inputs, run.record, population, silent);
-}
-
-template <class Real>
-void place_maxima(Run<Real>& run, Errors<Real>& errors) {
-  for (std::size_t p = 0; p < errors.populations.size(); ++p) {
-    const std::vector<Real>& given = errors.populations[p].maxima;
-    if (given.empty()) continue;
-    if (run.network->populations()[p].model == Model::li) {
-      errors.maxima[p] = *find_maxima(run, p);
-      continue;
-    }
-    const Released released;
-    run.check_unchanged();
-    errors.maxima[p] = maxima_for(run, *run.network, p, given, run.options);
-  }
 }
 
 // `other`: a network with other values than the record's, or none for the record's own.

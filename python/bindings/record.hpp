@@ -19,6 +19,7 @@
 #include "arrays.hpp"
 #include "interrupt.hpp"
 #include "saltus/error.hpp"
+#include "saltus/loss.hpp"
 #include "saltus/network.hpp"
 #include "saltus/observe.hpp"
 #include "saltus/simulate.hpp"
@@ -57,7 +58,8 @@ inline std::uint64_t fingerprint(const Inputs& inputs) {
 template <class Real>
 struct Run {
   std::shared_ptr<const Network<Real>> network;  // a snapshot: nobody changes it
-  std::vector<SpikeArrays> arrays;               // keep alive what `inputs` looks at
+  std::vector<SpikeArrays> arrays;               // keep alive what `inputs` looks at ...
+  std::shared_ptr<const Spikes> kept;            // ... if the spikes are not the user's own
   std::vector<double> t_end;
   Inputs inputs;
   std::uint64_t seen = 0;  // fingerprint of the inputs
@@ -77,10 +79,25 @@ struct Run {
     options.threads = threads;
   }
 
+  // A copy of a minibatch of a training: a loss may keep it.
+  explicit Run(const Batch<Real>& batch)
+      : network(std::make_shared<Network<Real>>(batch.network)),
+        t_end(batch.inputs.t_end.begin(), batch.inputs.t_end.end()),
+        record(batch.record) {
+    const SpikeView& from = batch.inputs.spikes.at(0);
+    kept = std::make_shared<Spikes>(Spikes{{from.offsets.begin(), from.offsets.end()},
+                                           {from.times.begin(), from.times.end()},
+                                           {from.neurons.begin(), from.neurons.end()}});
+    inputs = {{kept->view()}, t_end};
+    seen = fingerprint(inputs);
+    options.threads = batch.threads;
+  }
+
   // The same inputs, another network or record.
   Run(const Run& other, std::shared_ptr<const Network<Real>> net, Record<Real> found)
       : network(std::move(net)),
         arrays(other.arrays),
+        kept(other.kept),
         t_end(other.t_end),
         inputs{other.inputs.spikes, t_end},
         seen(other.seen),
@@ -103,11 +120,5 @@ struct Run {
         "simulate again, or pass copies");
   }
 };
-
-// spikes, maxima, integrals, sample times, samples; none where the loss says nothing
-template <class Real>
-using ErrorArrays =
-    std::tuple<std::optional<In<Real>>, std::optional<In<Real>>, std::optional<In<Real>>,
-               std::optional<In<double>>, std::optional<In<Real>>>;
 
 }  // namespace saltus::python

@@ -7,7 +7,10 @@
 #include <nanobind/stl/vector.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,24 +18,25 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "interrupt.hpp"
+#include "loss.hpp"
 #include "settings.hpp"
 #include "train/optimizer.hpp"
+#include "train/trainable.hpp"
+#include "values.hpp"
 
 namespace saltus::python {
 namespace {
 
-using Net = Network<double>;
-
-template <class Real>
-Network<Real> network_of(const Net& network) {
-  return convert<Real>(network);
+// NaN stands for what nobody knows.
+nb::object or_none(double accuracy) {
+  return std::isnan(accuracy) ? nb::none() : nb::cast(accuracy);
 }
 
 nb::dict as_dict(const EpochReport& r) {
   nb::dict d;
   d["epoch"] = r.epoch;
   d["loss"] = r.loss;
-  d["accuracy"] = r.accuracy;
+  d["accuracy"] = or_none(r.accuracy);
   d["lr"] = r.lr;
   d["seconds"] = r.seconds;
   d["samples"] = r.samples;
@@ -55,103 +59,140 @@ nb::dict as_dict(const EpochReport& r) {
 nb::dict as_dict(const Evaluation& e) {
   nb::dict d;
   d["loss"] = e.loss;
-  d["accuracy"] = e.accuracy;
+  d["accuracy"] = or_none(e.accuracy);
   d["hidden_spikes_per_sample"] = e.hidden_spikes_per_sample;
   d["samples"] = e.samples;
   d["silent_labels"] = e.silent_labels;
   return d;
 }
 
-// `progress`: called at most ten times a second with samples done, loss and accuracy so far, or
-// none.
+// A trainer and the network of the user, which it keeps in step: values that a callback changed
+// between epochs are taken over, and whatever an epoch has learnt is given back, also if it throws.
 template <class Real>
-nb::dict train_epoch(Trainer<Real>& trainer, const data::LabelledSpikes& data,
-                     const nb::object& progress) {
-  EpochReport report;
-  {
-    const Released released;
+class BoundTrainer {
+ public:
+  BoundTrainer(nb::object network, const GivenLoss& loss, double t_end, const nb::dict& settings,
+               std::optional<nb::callable> learning_rate, std::optional<nb::callable> step)
+      : network_(std::move(network)),
+        trainable_(train_settings(settings).trainable),
+        trainer_(convert<Real>(user()), loss_of<Real>(loss, network_), t_end,
+                 train_settings(settings), hooks(std::move(learning_rate), std::move(step))) {}
+
+  // `progress`: called at most ten times a second with samples done, loss and accuracy so far, or
+  // none.
+  nb::dict train_epoch(const data::LabelledSpikes& data, const nb::object& progress) {
+    take_over(trainer_.state().network);
+    const GiveBack give_back{*this};
+    EpochReport report;
+    {
+      const Released released;
+      report = trainer_.train_epoch(data, shown_by(progress));
+    }
+    return as_dict(report);
+  }
+
+  nb::dict evaluate(const data::LabelledSpikes& data) {
+    Evaluation result;
+    {
+      const Released released;
+      result = trainer_.evaluate(data);
+    }
+    return as_dict(result);
+  }
+
+ private:
+  struct GiveBack {
+    BoundTrainer& self;
+    ~GiveBack() { copy_values(self.trainer_.network(), self.user()); }
+  };
+
+  void take_over(Network<Real>& network) {
+    check_structure(user(), network);
+    copy_values(user(), network);
+  }
+  Net& user() { return nb::cast<Net&>(network_); }
+
+  static std::function<void(const EpochReport&)> shown_by(const nb::object& progress) {
+    if (progress.is_none()) return {};
     using Clock = std::chrono::steady_clock;
-    Clock::time_point last = Clock::now();
-    std::function<void(const EpochReport&)> show;
-    if (!progress.is_none()) {
-      show = [&](const EpochReport& r) {
-        const Clock::time_point now = Clock::now();
-        if (now - last < std::chrono::milliseconds(100)) return;
-        last = now;
+    return [&progress, last = Clock::now()](const EpochReport& r) mutable {
+      const Clock::time_point now = Clock::now();
+      if (now - last < std::chrono::milliseconds(100)) return;
+      last = now;
+      const nb::gil_scoped_acquire acquire;
+      progress(r.samples, r.loss, or_none(r.accuracy));
+    };
+  }
+
+  // learning_rate(epoch); step(gradients by name, lr, scale), which changes the user's network.
+  TrainHooks<Real> hooks(std::optional<nb::callable> learning_rate,
+                         std::optional<nb::callable> step) {
+    TrainHooks<Real> result;
+    if (learning_rate) {
+      result.learning_rate = [rate = std::move(*learning_rate)](int epoch) {
         const nb::gil_scoped_acquire acquire;
-        progress(r.samples, r.loss, r.accuracy);
+        return nb::cast<double>(rate(epoch));
       };
     }
-    report = trainer.train_epoch(data, show);
-  }
-  return as_dict(report);
-}
-
-template <class Real>
-nb::dict evaluate_data(Trainer<Real>& trainer, const data::LabelledSpikes& data) {
-  Evaluation result;
-  {
-    const Released released;
-    result = trainer.evaluate(data);
-  }
-  return as_dict(result);
-}
-
-// Writes into the vectors that `to` has, so that Python's views stay where they are.
-template <class Real>
-void copy_values(const Trainer<Real>& trainer, Net& to) {
-  const Network<Real>& from = trainer.network();
-  for (std::size_t k = 0; k < from.projections().size(); ++k) {
-    const auto& p = from.projections()[k];
-    auto& q = to.projections()[k];
-    std::copy(p.weight.begin(), p.weight.end(), q.weight.begin());
-    std::copy(p.delay.values.begin(), p.delay.values.end(), q.delay.values.begin());
-  }
-  for (std::size_t k = 0; k < from.populations().size(); ++k) {
-    const auto& parameters = from.populations()[k].parameters;
-    for (std::size_t q = 0; q < parameters.size(); ++q) {
-      const auto& values = parameters[q].values();
-      std::copy(values.begin(), values.end(), to.populations()[k].parameters[q].values().begin());
+    if (step) {
+      result.step = [this, step = std::move(*step)](Network<Real>& network,
+                                                    const Gradients<Real>& gradients, double lr,
+                                                    double scale) {
+        const nb::gil_scoped_acquire acquire;
+        nb::dict named;
+        for (const Trained& what : trained_of(network, trainable_)) {
+          visit_trained(
+              what, network,
+              [&](auto&, auto gradient) {
+                named[name_of(network, what).c_str()] = give(std::move(gradient));
+              },
+              gradients);
+        }
+        copy_values(network, user());
+        step(named, lr, scale);
+        take_over(network);
+      };
     }
+    return result;
   }
-}
+
+  nb::object network_;
+  std::vector<std::string> trainable_;
+  Trainer<Real> trainer_;
+};
 
 template <class Real>
 void bind(nb::module_& module, const char* name) {
-  using T = Trainer<Real>;
+  using T = BoundTrainer<Real>;
   nb::class_<T>(module, name)
-      .def("__init__",
-           [](T* self, const Net& network, std::size_t readout, const nb::dict& loss, double t_end,
-              const nb::dict& settings) {
-             new (self) T(network_of<Real>(network), readout, loss_settings(loss), t_end,
-                          train_settings(settings));
-           })
-      .def("train_epoch", &train_epoch<Real>, nb::arg(), nb::arg().none())
-      .def("evaluate", &evaluate_data<Real>)
-      .def("copy_values", &copy_values<Real>);
+      .def(nb::init<nb::object, const GivenLoss&, double, const nb::dict&,
+                    std::optional<nb::callable>, std::optional<nb::callable>>(),
+           nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none())
+      .def("train_epoch", &T::train_epoch, nb::arg(), nb::arg().none())
+      .def("evaluate", &T::evaluate);
 }
 
 // The state for one tensor.
 struct TensorOptimizer {
-  Optimizer<double> state;
+  std::vector<double> first, second;
 
   void step(const nb::dict& settings, double lr, std::int64_t count, double scale,
             nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu> values,
             const In<double>& gradient) {
-    state.step(train_settings(settings), lr, count, scale, {values.data(), values.size()},
-               span_of(gradient));
+    optimizer_step(train_settings(settings), lr, count, scale,
+                   std::span(values.data(), values.size()), span_of(gradient), first, second);
   }
 };
 
 template <class Real>
-nb::dict evaluate_network(const Net& network, std::size_t readout, const nb::dict& loss,
-                          double t_end, const data::LabelledSpikes& data, int threads) {
-  const LossSettings settings = loss_settings(loss);
-  const Network<Real> converted = network_of<Real>(network);
+nb::dict evaluate_network(const nb::object& network, const GivenLoss& given, double t_end,
+                          const data::LabelledSpikes& data, int threads) {
+  const auto loss = loss_of<Real>(given, network);
+  const Network<Real> converted = convert<Real>(nb::cast<Net&>(network));
   Evaluation result;
   {
     const Released released;
-    result = evaluate(converted, readout, settings, t_end, data, threads);
+    result = evaluate(converted, *loss, t_end, data, threads);
   }
   return as_dict(result);
 }
@@ -169,9 +210,6 @@ void bind_train(nb::module_& module) {
   module.def("check_settings", [](const nb::dict& given) { check(train_settings(given)); });
   module.def("learning_rate", [](const nb::dict& given, int epoch) {
     return learning_rate(train_settings(given), epoch);
-  });
-  module.def("smoothing_sigma", [](const nb::dict& given, int epoch) {
-    return smoothing_sigma(train_settings(given), epoch);
   });
 }
 

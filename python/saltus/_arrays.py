@@ -67,15 +67,15 @@ def expect_dimensions(array: NDArray[Any], argument: str, axes: str) -> None:
         raise ValueError(f"{argument} has shape {array.shape}; expected one dimension, {axes}")
 
 
-def whole(value: object, argument: str) -> int:
+def whole(value: object, argument: str, largest: int = _LARGEST) -> int:
     """Return a whole number from 0 on."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         got = type(value).__name__
         raise TypeError(f"{argument}: expected an integer; got {got}") from None
-    if not 0 <= number <= _LARGEST:
-        raise ValueError(f"{argument} is {number}; expected 0 to {_LARGEST}")
+    if not 0 <= number <= largest:
+        raise ValueError(f"{argument} is {number}; expected 0 to {largest}")
     return number
 
 

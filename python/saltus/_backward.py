@@ -89,7 +89,7 @@ def backward(
         raise TypeError(f"ghosts: expected a saltus.Ghosts; got {type(ghosts).__name__}")
     if ghosts is not None and ghosts._record is not record:
         raise ValueError("ghosts belong to another record; expected those of find_ghosts for it")
-    errors = _tuples(record, spike_errors, maximum_errors, integral_errors, sample_errors)
+    errors = error_arrays(record, spike_errors, maximum_errors, integral_errors, sample_errors)
     other = network.copy()._core if changed else None
     kinds = _wanted(wanted)
     flat = record._core.backward(
@@ -155,7 +155,7 @@ def adjoint(
     """
     if not isinstance(record, Record):
         raise TypeError(f"record: expected a saltus.Record; got {type(record).__name__}")
-    errors = _tuples(record, spike_errors, maximum_errors, integral_errors, sample_errors)
+    errors = error_arrays(record, spike_errors, maximum_errors, integral_errors, sample_errors)
     index = record._index(population)
     times = numbers(at, "at")
     expect_dimensions(times, "at", "[time]")
@@ -180,13 +180,14 @@ def _wanted(given: Collection[str]) -> set[str]:
     return kinds | {"weights"}
 
 
-def _tuples(
+def error_arrays(
     record: Record,
-    spike_errors: Mapping[str, ArrayLike] | None,
-    maximum_errors: Mapping[str, ArrayLike] | None,
-    integral_errors: Mapping[str, ArrayLike] | None,
-    sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None,
+    spike_errors: Mapping[str, ArrayLike] | None = None,
+    maximum_errors: Mapping[str, ArrayLike] | None = None,
+    integral_errors: Mapping[str, ArrayLike] | None = None,
+    sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> dict[int, Any]:
+    """Return the errors of each population as the core wants them, checked."""
     collect = _Errors(record)
     collect.spikes(spike_errors)
     collect.matrices(maximum_errors, "maximum_errors", 1, "LIF", "LI")

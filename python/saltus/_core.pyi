@@ -154,21 +154,31 @@ def encode_images(
 ) -> _Labelled: ...
 def read_spike_file(file: str, channels: int, /) -> _Labelled: ...
 
+# A built-in loss and its readout; a function that is called in its place.
+_Loss = tuple[
+    tuple[dict[str, Any], int] | None,
+    Callable[
+        [_Record, NDArray[np.int32], tuple[float, bool, int]],
+        tuple[float, NDArray[np.int32] | None, int, dict[int, _Errors]],
+    ]
+    | None,
+]
+
 class _Trainer:
     def __init__(
         self,
         network: Network,
-        readout: int,
-        loss: dict[str, Any],
+        loss: _Loss,
         t_end: float,
         settings: dict[str, Any],
+        learning_rate: Callable[[int], float] | None,
+        step: Callable[[dict[str, NDArray[Any]], float, float], None] | None,
         /,
     ) -> None: ...
     def train_epoch(
-        self, data: Data, progress: Callable[[int, float, float], None] | None, /
+        self, data: Data, progress: Callable[[int, float, float | None], None] | None, /
     ) -> dict[str, Any]: ...
     def evaluate(self, data: Data, /) -> dict[str, Any]: ...
-    def copy_values(self, to: Network, /) -> None: ...
 
 class Trainer32(_Trainer): ...
 class Trainer64(_Trainer): ...
@@ -187,23 +197,10 @@ class Optimizer:
     ) -> None: ...
 
 def evaluate32(
-    network: Network,
-    readout: int,
-    loss: dict[str, Any],
-    t_end: float,
-    data: Data,
-    threads: int,
-    /,
+    network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
 ) -> dict[str, Any]: ...
 def evaluate64(
-    network: Network,
-    readout: int,
-    loss: dict[str, Any],
-    t_end: float,
-    data: Data,
-    threads: int,
-    /,
+    network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
 ) -> dict[str, Any]: ...
 def check_settings(settings: dict[str, Any], /) -> None: ...
 def learning_rate(settings: dict[str, Any], epoch: int, /) -> float: ...
-def smoothing_sigma(settings: dict[str, Any], epoch: int, /) -> float: ...

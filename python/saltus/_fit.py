@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -13,12 +13,13 @@ from numpy.typing import DTypeLike
 
 from . import _core
 from ._arrays import whole
-from ._loops import Loop, NativeLoop, PythonLoop, Setup, check_setup
-from ._loss import Loss, LossFunction
+from ._callbacks import loss_for_core, own_rate, own_step
+from ._loss import LossFunction
 from ._network import Network
 from ._optim import Adam, Exponential, Optimizer, Schedule
 from ._progress import Progress
 from ._record import _core_type
+from ._setup import check_setup
 from ._smoothing import Thresholds
 from ._threads import thread_count
 from .data._labelled import LabelledSpikes
@@ -42,7 +43,8 @@ class Epoch:
         Of the training, without validation.
     samples : int
     hidden_spikes_per_sample : float
-        Of all LIF populations but the readout.
+        Of all LIF populations but the readout; with a loss of your own, of those from which a
+        projection leads on to another population.
     gradient_norm : float
         The mean over the minibatches, before clipping.
     silent_neurons : int
@@ -58,8 +60,8 @@ class Epoch:
     ghost_share : float
         The norm of what they add to the gradient, relative to the whole; of the first minibatch.
     grazing_spikes_per_sample : float
-        Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next four are None where
-        the loss is a function of your own: how far the network is from another set of spikes.
+        Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next four say how far the
+        network is from another set of spikes.
     near_peaks_per_sample : float
         Peaks of V within 0.1 of the threshold; NaN in an epoch of fewer than 1000 samples.
     saturated_neurons : int
@@ -82,14 +84,14 @@ class Epoch:
     silent_neurons: int
     silent_labels: int
     revived: int
-    smoothing_sigma: float = 0.0
-    ghosts_per_sample: float = 0.0
-    ghost_share: float = 0.0
-    grazing_spikes_per_sample: float | None = None
-    near_peaks_per_sample: float | None = None
-    saturated_neurons: int | None = None
-    limited_steps: int | None = None
-    believable_step: float | None = None
+    smoothing_sigma: float
+    ghosts_per_sample: float
+    ghost_share: float
+    grazing_spikes_per_sample: float
+    near_peaks_per_sample: float
+    saturated_neurons: int
+    limited_steps: int
+    believable_step: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 
@@ -216,9 +218,10 @@ def fit(
 ) -> History:
     """Train a network, in place.
 
-    With a built-in loss the loop runs in C++, as fast as ``saltus train`` and with the same bits; a
-    loss of your own is called once for each minibatch. Ctrl-C leaves the network as the last step
-    made it.
+    The loop is that of ``saltus train``, in C++, with the same bits; a loss of your own is called
+    once for each minibatch, and one that says what a built-in one says trains to the same bits.
+    While the loss, or a callback, is called the network has its present values. Ctrl-C, or an error
+    in a loss or a callback, leaves it as the last step made it.
 
     Parameters
     ----------
@@ -226,22 +229,23 @@ def fit(
         With one input.
     data : saltus.data.LabelledSpikes
     loss : Loss or callable
-        `FirstSpike`, `MaximumVoltage`, `IntegratedVoltage`, or a function of a `Record` and labels
-        [samples] that returns a `LossResult`.
+        `FirstSpike`, `MaximumVoltage`, `IntegratedVoltage`, or a function of a `Record` (in the
+        given dtype) and labels [samples] that returns a `LossResult`: the mean over the samples of
+        the minibatch, and its errors. A subclass of a built-in one may override ``__call__``.
     t_end : float
         When every sample ends, in seconds. May be infinite in a network without cycles.
     epochs : int
     batch : int
         Samples of a minibatch.
     optimizer : Optimizer, optional
-        ``Adam(lr=5e-3)`` unless given. Its state starts anew.
+        ``Adam(lr=5e-3)`` unless given. Its state starts anew. A subclass may override ``step``.
     schedule : Schedule, optional
-        ``Exponential(0.95)`` unless given.
+        ``Exponential(0.95)`` unless given. A subclass may override ``lr``.
     validation : saltus.data.LabelledSpikes, optional
         Evaluated after each epoch.
     trainable : iterable of str
         ``"weights"``, ``"delays"``, names of neuron parameters (``"tau_mem"``) of all populations,
-        or single parameters (``"hidden.tau_mem"``, which take the loop in Python).
+        or single parameters (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
     seed : int
         Of the order of samples and of dropout.
     threads : int, optional
@@ -271,10 +275,10 @@ def fit(
     step_limit : float
         No step goes further than this many times the distance at which, to first order, the first
         spike of its minibatch appears or vanishes. Costs two simulations and two searches for near
-        spikes in float64 for each minibatch. Needs a built-in loss. 0: no limit.
+        spikes in float64 for each minibatch. 0: no limit.
     callbacks : iterable of callable
         Each is called after an epoch with the `Epoch` and the network; True stops. See
-        `EarlyStopping`.
+        `EarlyStopping`. The next epoch starts from the values that they leave in the network.
     progress : bool
         Tell on standard error how it goes.
 
@@ -286,7 +290,7 @@ def fit(
     ------
     ValueError
         Something that does not fit together, before the first minibatch; a step that takes a
-        parameter out of its range, or a loss that is not finite.
+        parameter out of its range, a loss that is not finite, or errors that do not fit the record.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
@@ -314,65 +318,45 @@ def fit(
         "smooth_reading": smooth_reading,
         "step_limit": float(step_limit),
     }
+    if not (names := list(trainable)):
+        raise ValueError("trainable is empty; expected 'weights', 'delays' or names of parameters")
+    settings["trainable"] = names
     _core.check_settings(settings)
     _, real = _core_type(dtype)
-    setup = check_setup(
-        network, loss, t_end, dtype=real, settings=settings, trainable=tuple(trainable)
-    )
+    setup = check_setup(network, loss, t_end, dtype=real)
     setup.check_data(data, "data")
     if validation is not None:
         setup.check_data(validation, "validation")
-    loop: Loop
-    if isinstance(loss, Loss) and setup.kinds_only:
-        loop = NativeLoop(setup)
-    elif step_limit > 0:
-        raise ValueError(
-            f"step_limit is {step_limit}, but with a loss of your own, or names of tensors in"
-            " trainable, there is no limit; expected 0"
-        )
-    else:
-        loop = PythonLoop(setup, type(optimizer)(**asdict(optimizer)), schedule)  # type: ignore[call-overload]
-    return _run(
-        setup,
-        loop,
-        data=data,
-        validation=validation,
-        callbacks=list(callbacks),
-        progress=progress,
+    make = _core.Trainer32 if real == np.float32 else _core.Trainer64
+    trainer = make(
+        network._core,
+        loss_for_core(setup),
+        setup.t_end,
+        settings,
+        own_rate(schedule, optimizer.lr, settings["epochs"]),
+        own_step(optimizer, network),
     )
-
-
-def _run(
-    setup: Setup,
-    loop: Loop,
-    *,
-    data: LabelledSpikes,
-    validation: LabelledSpikes | None,
-    callbacks: list[Callback],
-    progress: bool,
-) -> History:
     history = History()
-    bar = Progress(setup.settings["epochs"], len(data), quiet=not progress)
+    bar = Progress(settings["epochs"], len(data), quiet=not progress)
+    hooks = list(callbacks)
     try:
-        for _ in range(setup.settings["epochs"]):
-            report = loop.epoch(data, bar.batch if progress else None)
+        for _ in range(settings["epochs"]):
+            report = trainer.train_epoch(data._core_data(), bar.batch if progress else None)
             if validation is not None:
-                tested = loop.evaluate(validation)
+                tested = trainer.evaluate(validation._core_data())
                 report["validation_loss"] = tested["loss"]
                 report["validation_accuracy"] = tested["accuracy"]
-            loop.sync()
             epoch = Epoch(**report)
             history._epochs.append(epoch)
             bar.epoch(_line(epoch))
-            stops = [bool(callback(epoch, setup.network)) for callback in callbacks]
+            stops = [bool(callback(epoch, network)) for callback in hooks]
             if any(stops):
                 break
     finally:
         bar.clear()
-        loop.sync()
-    for callback in callbacks:
+    for callback in hooks:
         if isinstance(callback, EarlyStopping):
-            callback.restore(setup.network)
+            callback.restore(network)
     return history
 
 
@@ -419,15 +403,10 @@ def evaluate(
         An argument of a wrong type, named in the message.
     """
     _, real = _core_type(dtype)
-    settings = {"batch": 256, "threads": thread_count(threads)}
-    setup = check_setup(network, loss, t_end, dtype=real, settings=settings, trainable=("weights",))
-    setup.check_data(data, "data")
-    if isinstance(loss, Loss):
-        core = _core.evaluate32 if real == np.float32 else _core.evaluate64
-        readout = network._core.index(loss.readout)
-        found = core(
-            network._core, readout, loss._settings(), t_end, data._core_data(), settings["threads"]
-        )
-    else:
-        found = PythonLoop(setup, Adam(), Exponential()).evaluate(data)
+    count = thread_count(threads)
+    check_setup(network, loss, t_end, dtype=real).check_data(data, "data")
+    # A copy, so that the values that a loss of one's own may look at stay the network's.
+    setup = check_setup(network.copy(), loss, t_end, dtype=real)
+    core = _core.evaluate32 if real == np.float32 else _core.evaluate64
+    found = core(setup.network._core, loss_for_core(setup), setup.t_end, data._core_data(), count)
     return Evaluation(**found)

@@ -60,7 +60,7 @@ class Smoothing:
             if value not in get_args(choices):
                 expected = " or ".join(repr(choice) for choice in get_args(choices))
                 raise ValueError(f"{name} is {value!r}; expected {expected}")
-        whole(self.seed, "seed")
+        whole(self.seed, "seed", largest=2**64 - 1)
 
     @property
     def _draws(self) -> bool:

@@ -187,9 +187,11 @@ void add_options(CLI::App& app, Options& o) {
                  "appears or vanishes; 0: no limit",
                  [](S& s, auto v) { s.train.step_limit = v; })
       ->group(optimiser);
-  option<std::vector<std::string>>(app, o, "--trainable",
-                                   "what to train: weights, delays, tau_mem, v_threshold, ...",
-                                   [](S& s, auto v) { s.train.trainable = v; })
+  option<std::vector<std::string>>(
+      app, o, "--trainable",
+      "what to train: weights, delays, tau_mem, ..., or single parameters "
+      "(hidden.tau_mem)",
+      [](S& s, auto v) { s.train.trainable = v; })
       ->group(optimiser);
 
   option<std::uint64_t>(app, o, "--seed", "of weights, shuffling and dropout (default 0)",

@@ -16,6 +16,9 @@ LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
                           std::span<const std::int32_t> labels, int threads,
                           Timelines<Real>* timelines);
 
+/// @throws InvalidInput  outputs of the wrong model, labels outside of them
+void check_readout(const Population& readout, LossKind kind, std::span<const std::int32_t> labels);
+
 /// Fills Ghost::direct of the readout: what the loss says of a spike at the peak, apart from what
 /// that spike causes elsewhere. Only a loss of spike times says anything.
 template <class Real>

@@ -20,24 +20,6 @@ constexpr Name names[] = {{LossKind::first_spike, "first_spike"},
                           {LossKind::maximum_voltage, "maximum_voltage"},
                           {LossKind::integrated_voltage, "integrated_voltage"}};
 
-void check(const Population& readout, LossKind kind, std::size_t samples,
-           std::span<const std::int32_t> labels) {
-  const Model expected = kind == LossKind::first_spike ? Model::lif : Model::li;
-  if (readout.model != expected) {
-    throw InvalidInput(fmt::format("loss {} needs {} outputs; '{}' is not", to_string(kind),
-                                   expected == Model::lif ? "LIF" : "LI", readout.name));
-  }
-  if (labels.size() != samples) {
-    throw InvalidInput(fmt::format("{} labels for {} samples", labels.size(), samples));
-  }
-  for (std::size_t s = 0; s < samples; ++s) {
-    if (labels[s] < 0 || static_cast<std::size_t>(labels[s]) >= readout.size) {
-      throw InvalidInput(fmt::format("label {} is {}; '{}' has outputs 0 to {}", s, labels[s],
-                                     readout.name, readout.size - 1));
-    }
-  }
-}
-
 // The winner, and what became of the label.
 template <class Real>
 void count(LossResult<Real>& result, std::size_t sample, std::size_t label, bool label_silent,
@@ -152,12 +134,29 @@ LossKind loss_kind(std::string_view wanted) {
   throw InvalidInput(fmt::format("no loss is called '{}'; there are: {}", wanted, known));
 }
 
+void check_readout(const Population& readout, LossKind kind, std::span<const std::int32_t> labels) {
+  const Model expected = kind == LossKind::first_spike ? Model::lif : Model::li;
+  if (readout.model != expected) {
+    throw InvalidInput(fmt::format("loss {} needs {} outputs; '{}' is not", to_string(kind),
+                                   expected == Model::lif ? "LIF" : "LI", readout.name));
+  }
+  for (std::size_t s = 0; s < labels.size(); ++s) {
+    if (labels[s] < 0 || static_cast<std::size_t>(labels[s]) >= readout.size) {
+      throw InvalidInput(fmt::format("label {} is {}; '{}' has outputs 0 to {}", s, labels[s],
+                                     readout.name, readout.size - 1));
+    }
+  }
+}
+
 template <class Real>
 LossResult<Real> evaluate(const LossSettings& settings, const Network<Real>& network,
                           const Inputs& inputs, const Record<Real>& record, std::size_t readout,
                           std::span<const std::int32_t> labels, const Options& options) {
   network.check();
-  check(network.populations().at(readout), settings.kind, record.samples, labels);
+  check_readout(network.populations().at(readout), settings.kind, labels);
+  if (labels.size() != record.samples) {
+    throw InvalidInput(fmt::format("{} labels for {} samples", labels.size(), record.samples));
+  }
   const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
   return evaluate<Real>(settings, plan, inputs, record, readout, labels, options.threads, nullptr);
 }

@@ -41,8 +41,9 @@ Margin margin(const Network<Real>& network, const Inputs& inputs, const Gradient
               const std::vector<std::string>& trainable, double range, const Options& options) {
   Network<double> here = convert<double>(network);
   const Gradients<double> along = widened(gradients);
+  const std::vector<Trained> trained = trained_of(network, trainable);
   double largest = 0;
-  for_each_trainable(here, along, trainable, [&](auto, auto gradient) {
+  for_each_trained(trained, here, along, [&](auto, auto gradient) {
     for (const double g : gradient) largest = std::max(largest, std::fabs(g));
   });
   Smoothing near;
@@ -57,7 +58,7 @@ Margin margin(const Network<Real>& network, const Inputs& inputs, const Gradient
   if (largest == 0) return result;
   Network<double> there = here;
   const double step = small_change / largest;
-  for_each_trainable(there, along, trainable, [&](auto values, auto gradient) {
+  for_each_trained(trained, there, along, [&](auto values, auto gradient) {
     for (std::size_t k = 0; k < values.size(); ++k) values[k] -= step * gradient[k];
   });
   for (auto& p : there.projections()) {

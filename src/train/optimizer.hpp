@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "machine/parallel.hpp"
@@ -23,47 +24,45 @@ double sum_of_squares(std::span<T> values, int threads) {
   std::vector<double> sums(pieces(values.size()));
   parallel_for(threads, sums.size(), [&](std::size_t k) {
     const std::size_t at = k * piece;
-    sums[k] = OptimizerKernels<T>::best().sum_of_squares(std::min(piece, values.size() - at),
-                                                         values.data() + at);
+    sums[k] = OptimizerKernels<std::remove_const_t<T>>::best().sum_of_squares(
+        std::min(piece, values.size() - at), values.data() + at);
   });
   double sum = 0;
   for (const double s : sums) sum += s;
   return sum;
 }
 
-/// The state that an optimiser keeps for one tensor.
+/// One step of one tensor.
+/// @param count   of steps so far, this one included
+/// @param scale   of the gradient
+/// @param first, second  what the optimiser remembers of this tensor: SGD its velocity and nothing,
+///                       Adam two moments. Empty before the first step
 template <class T>
-class Optimizer {
- public:
-  /// One step. @param count  of steps so far, this one included; @param scale  of the gradient
-  void step(const TrainSettings& s, double lr, std::int64_t count, double scale,
-            std::span<T> values, std::span<const T> gradient) {
-    first_.resize(values.size(), 0);
-    if (s.optimizer == OptimizerKind::sgd) {
-      const T rate = static_cast<T>(lr), momentum = static_cast<T>(s.momentum);
-      const T l2 = static_cast<T>(s.weight_decay), factor = static_cast<T>(scale);
-      for (std::size_t k = 0; k < values.size(); ++k) {
-        first_[k] = momentum * first_[k] + factor * gradient[k] + l2 * values[k];
-        values[k] -= rate * first_[k];
-      }
-      return;
+void optimizer_step(const TrainSettings& s, double lr, std::int64_t count, double scale,
+                    std::span<T> values, std::span<const T> gradient, std::vector<T>& first,
+                    std::vector<T>& second) {
+  first.resize(values.size(), 0);
+  if (s.optimizer == OptimizerKind::sgd) {
+    const T rate = static_cast<T>(lr), momentum = static_cast<T>(s.momentum);
+    const T l2 = static_cast<T>(s.weight_decay), factor = static_cast<T>(scale);
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      first[k] = momentum * first[k] + factor * gradient[k] + l2 * values[k];
+      values[k] -= rate * first[k];
     }
-    second_.resize(values.size(), 0);
-    const double c1 = 1 - std::pow(s.beta_1, static_cast<double>(count));
-    const double c2 = std::sqrt(1 - std::pow(s.beta_2, static_cast<double>(count)));
-    const double keep = s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0;
-    const AdamStep<T> adam{static_cast<T>(scale),          static_cast<T>(s.beta_1),
-                           static_cast<T>(s.beta_2),       static_cast<T>(lr * c2 / c1),
-                           static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
-    parallel_for(s.threads, pieces(values.size()), [&](std::size_t k) {
-      const std::size_t at = k * piece, size = std::min(piece, values.size() - at);
-      OptimizerKernels<T>::best().adam_step(adam, size, values.data() + at, gradient.data() + at,
-                                            first_.data() + at, second_.data() + at);
-    });
+    return;
   }
-
- private:
-  std::vector<T> first_, second_;
-};
+  second.resize(values.size(), 0);
+  const double c1 = 1 - std::pow(s.beta_1, static_cast<double>(count));
+  const double c2 = std::sqrt(1 - std::pow(s.beta_2, static_cast<double>(count)));
+  const double keep = s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0;
+  const AdamStep<T> adam{static_cast<T>(scale),          static_cast<T>(s.beta_1),
+                         static_cast<T>(s.beta_2),       static_cast<T>(lr * c2 / c1),
+                         static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
+  parallel_for(s.threads, pieces(values.size()), [&](std::size_t k) {
+    const std::size_t at = k * piece, size = std::min(piece, values.size() - at);
+    OptimizerKernels<T>::best().adam_step(adam, size, values.data() + at, gradient.data() + at,
+                                          first.data() + at, second.data() + at);
+  });
+}
 
 }  // namespace saltus

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -42,6 +43,29 @@ std::string_view find(const Name<Kind> (&names)[N], Kind wanted) {
   return "unknown";
 }
 
+// Names with a dot are of single parameters: only a network can say whether it has them.
+void check_trainable(const std::vector<std::string>& trainable) {
+  std::vector<std::string_view> kinds{"weights", "delays"};
+  for (const Model model : Model::all()) {
+    for (const ParameterRow& parameter : model->parameters) {
+      if (std::find(kinds.begin(), kinds.end(), parameter.name) == kinds.end()) {
+        kinds.push_back(parameter.name);
+      }
+    }
+  }
+  for (const auto& name : trainable) {
+    const bool known = std::find(kinds.begin(), kinds.end(), name) != kinds.end();
+    if (!known && name.find('.') == std::string::npos) {
+      throw InvalidInput(fmt::format(
+          "trainable names '{}'; expected {}, or one parameter such as 'hidden.tau_mem'", name,
+          fmt::join(kinds, ", ")));
+    }
+    if (std::count(trainable.begin(), trainable.end(), name) > 1) {
+      throw InvalidInput(fmt::format("trainable names '{}' twice; expected once", name));
+    }
+  }
+}
+
 }  // namespace
 
 void check(const TrainSettings& s) {
@@ -76,20 +100,7 @@ void check(const TrainSettings& s) {
           "a finite number of at least 0");
   require(s.step_limit >= 0 && std::isfinite(s.step_limit), "step_limit", s.step_limit,
           "a finite number of at least 0 (0: no limit)");
-  for (const auto& name : s.trainable) {
-    bool known = name == "weights" || name == "delays";
-    std::string all = "weights, delays";
-    for (const Model model : Model::all()) {
-      for (const ParameterRow& parameter : model->parameters) {
-        known = known || name == parameter.name;
-        if (model == Model::lif) all += fmt::format(", {}", parameter.name);
-      }
-    }
-    if (!known) throw InvalidInput(fmt::format("cannot train '{}'; there are: {}", name, all));
-    if (std::count(s.trainable.begin(), s.trainable.end(), name) > 1) {
-      throw InvalidInput(fmt::format("trainable names '{}' twice; expected once", name));
-    }
-  }
+  check_trainable(s.trainable);
 }
 
 OptimizerKind optimizer_kind(std::string_view name) { return find(optimizers, "optimizer", name); }

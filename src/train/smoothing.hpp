@@ -5,8 +5,8 @@
 
 #include "adjoint/backward.hpp"
 #include "ghosts/find.hpp"
-#include "loss/evaluate.hpp"
 #include "random/random.hpp"
+#include "saltus/loss.hpp"
 #include "saltus/train.hpp"
 #include "simulate/forward.hpp"
 
@@ -39,22 +39,20 @@ class Smoother {
     saltus::simulate(plan, inputs, threads, memory, record, &thresholds);
   }
 
+  const Smoothing& smoothing() const { return ghosts_.smoothing; }
+
   /// backward(), of the smoothed loss if smoothing is on.
-  void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
-                const LossSettings& loss, std::size_t readout, std::span<const std::int32_t> labels,
-                const Errors<Real>& errors, const Wanted& wanted, int threads,
-                Timelines<Real>& timelines, BackwardMemory<Real>& memory,
-                Gradients<Real>& gradients) {
-    if (!on()) {
-      saltus::backward(plan, inputs, record, errors, wanted, threads, &timelines, memory,
-                       gradients);
-      return;
+  void backward(const Batch<Real>& b, const Loss<Real>& loss, const Errors<Real>& errors,
+                const Wanted& wanted, BackwardMemory<Real>& memory, Gradients<Real>& gradients) {
+    Ghosts<Real>* ghosts = nullptr;
+    if (on()) {
+      ghosts = &ghosts_;
+      find_ghosts(b.plan, b.inputs, b.record, smoothing(), b.threads, &b.timelines, ghosts_);
+      loss.add_direct_differences(b, ghosts_);
+      count_ += ghosts_.count();
     }
-    find_ghosts(plan, inputs, record, ghosts_.smoothing, threads, &timelines, ghosts_);
-    add_direct_differences(loss, plan, record, readout, labels, ghosts_);
-    saltus::backward(plan, inputs, record, errors, wanted, threads, &timelines, memory, gradients,
-                     &ghosts_);
-    count_ += ghosts_.count();
+    saltus::backward(b.plan, b.inputs, b.record, errors, wanted, b.threads, &b.timelines, memory,
+                     gradients, ghosts);
   }
 
  private:

@@ -2,6 +2,7 @@
 """Layers, losses, optimisers, fit, saving: what they do, and what they refuse."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -36,7 +37,7 @@ def fit(net, loss, **options):
 
 
 def written_out(loss):
-    """The same loss as a function, for which `fit` takes the loop in Python."""
+    """The same loss as a function of a record and labels."""
 
     def function(record, labels):
         return loss(record, labels)
@@ -229,21 +230,203 @@ def test_fit_has_the_same_bits_as_the_command_line(tmp_path, smooth):
     assert net == saltus.load(tmp_path / "b" / "model.h5")
 
 
-def test_a_written_loss_trains_as_the_built_in_one_does():
-    built_in, written = yin_yang_net(), yin_yang_net()
+LONG = saltus.data.yin_yang(n=1000)  # enough for every diagnostic of an epoch
+
+
+def overridden(loss):
+    """The same loss as a subclass that is called itself."""
+
+    class Own(type(loss)):
+        def __call__(self, record, labels):
+            return super().__call__(record, labels)
+
+    return Own(**{f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)})
+
+
+def histories_of(losses, out=saltus.LIF, **options):
+    """One training for each loss, and all that an epoch says but its seconds."""
+    found = []
+    for loss in losses:
+        net = yin_yang_net(out=out)
+        defaults = {"epochs": 2, "progress": False, "batch": 50, "validation": DATA}
+        history = saltus.fit(net, LONG, loss, np.inf, **(defaults | options))
+        epochs = [dataclasses.asdict(epoch) for epoch in history]
+        for epoch in epochs:
+            epoch.pop("seconds")
+        found.append((net, epochs))
+    return found
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("options", "loss", "out"),
+    [
+        ({"clip_norm": 0.1}, saltus.FirstSpike(), saltus.LIF),
+        ({"input_dropout": 0.2, "revive": 0.1}, saltus.MaximumVoltage(), saltus.LI),
+        ({"trainable": ["tau_mem", "weights"], "optimizer": saltus.Adam(lr=1e-4)},
+         saltus.FirstSpike(), saltus.LIF),
+        ({"trainable": ["hidden->out.weight"], "optimizer": saltus.SGD(1e-3)},
+         saltus.MaximumVoltage(), saltus.LI),
+        ({"step_limit": 0.5, "epochs": 1}, saltus.FirstSpike(), saltus.LIF),
+        ({"smooth_threshold": 0.2}, saltus.MaximumVoltage(), saltus.LI),
+        ({"smooth_threshold": 0.2, "smooth_reading": "sampled"}, saltus.MaximumVoltage(),
+         saltus.LI),
+    ],
+)  # fmt: skip
+def test_a_function_trains_to_the_bits_of_the_built_in_loss(dtype, options, loss, out):
+    losses = (loss, written_out(loss), overridden(loss))
+    (net, epochs), *others = histories_of(losses, out, dtype=dtype, **options)
+    assert all(value is not None for epoch in epochs for value in epoch.values())
+    assert not any(np.isnan(value) for epoch in epochs for value in epoch.values())
+    for other, other_epochs in others:
+        assert other == net
+        assert other_epochs == epochs
+    assert net != yin_yang_net(out=out)
+
+
+def test_what_a_subclass_of_a_built_in_loss_says_of_ghosts_counts_and_a_function_says_nothing():
     loss = saltus.FirstSpike()
-    # One minibatch an epoch: then the order of the samples does not matter.
-    options = {"epochs": 4, "batch": len(DATA), "clip_norm": 0.1}
-    options |= {"trainable": ("weights", "tau_mem"), "optimizer": saltus.Adam(lr=1e-4)}
-    a = fit(built_in, loss, **options)
-    b = fit(written, written_out(loss), **options)
-    assert np.allclose(a["loss"], b["loss"], rtol=1e-9)
-    assert a["accuracy"] == b["accuracy"]
-    assert np.allclose(a["gradient_norm"], b["gradient_norm"], rtol=1e-9)
-    assert a["silent_neurons"] == b["silent_neurons"]
-    for name in built_in:
-        assert np.allclose(built_in[name], written[name], rtol=1e-7, atol=1e-9), name
-    assert not np.array_equal(built_in["hidden.tau_mem"], yin_yang_net()["hidden.tau_mem"])
+    losses = (loss, overridden(loss), written_out(loss))
+    found = histories_of(losses, smooth_threshold=0.2, epochs=1)
+    assert found[0] == found[1]
+    assert found[0][0] != found[2][0]
+
+
+def test_a_loss_without_predictions_has_no_accuracy():
+    def mute(record, labels):
+        return dataclasses.replace(saltus.FirstSpike()(record, labels), predictions=None)
+
+    (net, epochs), (other, without) = histories_of((saltus.FirstSpike(), mute))
+    assert other == net
+    for epoch in without:
+        assert epoch["accuracy"] is None
+        assert epoch["validation_accuracy"] is None
+    assert [e["loss"] for e in epochs] == [e["loss"] for e in without]
+    assert saltus.evaluate(net, DATA, mute, np.inf).accuracy is None
+
+
+def test_a_loss_sees_the_present_network_and_may_keep_its_records():
+    net, seen = yin_yang_net(), []
+
+    def look(record, labels):
+        seen.append((record, labels, net["in->hidden.weight"].copy()))
+        return saltus.FirstSpike()(record, labels)
+
+    fit(net, look, epochs=1, batch=100)
+    assert len(seen) == 3
+    for record, labels, weight in seen:
+        assert np.array_equal(record._network["in->hidden.weight"], weight)
+        again = saltus.FirstSpike()(record, labels)
+        saltus.backward(record._network, record, **again.errors)
+    assert not np.array_equal(seen[0][2], seen[1][2])
+    assert sorted(np.concatenate([labels for _, labels, _ in seen])) == sorted(DATA.labels)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"predictions": np.zeros(3, int)}, ValueError, r"predictions has shape \(3,\)"),
+        ({"predictions": np.zeros(50)}, TypeError, "predictions: expected an array of integers"),
+        ({"errors": {"spikes": 1}}, ValueError, "its errors name 'spikes'; expected spike_errors"),
+        ({"errors": {"spike_errors": {"out": [1.0]}}}, ValueError, "has shape"),
+        ({"errors": {"spike_errors": {"x": [1.0]}}}, ValueError, "no population is called 'x'"),
+        ({"value": np.nan}, ValueError, "epoch 1, sample 0: the loss is nan; try a smaller lr"),
+    ],
+)
+def test_results_of_a_loss_that_do_not_fit_are_refused(change, error, message):
+    def wrong(record, labels):
+        return dataclasses.replace(saltus.FirstSpike()(record, labels), **change)
+
+    with pytest.raises(error, match=message):
+        fit(yin_yang_net(), wrong, batch=50)
+
+
+def test_errors_that_are_not_finite_are_refused():
+    def wrong(record, labels):
+        errors = np.full(len(record.spikes("out")), np.nan)
+        return saltus.LossResult(1.0, {"spike_errors": {"out": errors}})
+
+    with pytest.raises(ValueError, match="spike errors of 'out': value 0 is nan"):
+        fit(yin_yang_net(), wrong)
+
+
+def test_an_error_in_a_loss_is_raised_as_it_is_and_leaves_what_was_learnt():
+    class Broken(Exception):
+        pass
+
+    net, calls = yin_yang_net(), []
+    view = net["in->hidden.weight"]
+
+    def fails(record, labels):
+        calls.append(view.copy())
+        if len(calls) == 3:
+            raise Broken("on purpose")
+        return saltus.FirstSpike()(record, labels)
+
+    with pytest.raises(Broken, match="on purpose"):
+        fit(net, fails)
+    assert np.array_equal(view, calls[2])
+    assert not np.array_equal(calls[2], calls[0])
+    fit(net, saltus.FirstSpike(), epochs=1)
+
+
+def test_an_optimizer_and_a_schedule_of_ones_own_are_asked():
+    steps = []
+
+    class Counting(saltus.SGD):
+        def step(self, network, gradients, *, lr=None, scale=1.0):
+            steps.append((sorted(gradients), lr, scale))
+            super().step(network, gradients, lr=lr, scale=scale)
+
+    @dataclasses.dataclass(frozen=True)
+    class Warmup(saltus.Constant):
+        def lr(self, first, epoch, epochs):
+            return first * (epoch + 1) / epochs
+
+    nets = []
+    for optimizer, schedule in [
+        (Counting(1e-3), saltus.Constant()),
+        (saltus.SGD(1e-3), saltus.Constant()),
+        (Counting(1e-3), Warmup()),
+    ]:
+        net = yin_yang_net()
+        options = {"trainable": ["hidden->out.weight", "hidden.tau_mem"], "clip_norm": 0.1}
+        options |= {"optimizer": optimizer, "schedule": schedule}
+        history = fit(net, saltus.FirstSpike(), **options)
+        nets.append(net)
+    assert nets[0] == nets[1] != nets[2]
+    assert history["lr"] == [0.5e-3, 1e-3]
+    assert all(names == ["hidden->out.weight", "hidden.tau_mem"] for names, _, _ in steps)
+    assert {lr for _, lr, _ in steps} == {0.5e-3, 1e-3}
+
+
+def test_the_next_epoch_starts_from_what_a_callback_left():
+    for loss in (saltus.FirstSpike(), written_out(saltus.FirstSpike())):
+        net = yin_yang_net()
+
+        def clamp(epoch, network):
+            np.clip(network["in->hidden.weight"], 0.5, 1.0, out=network["in->hidden.weight"])
+
+        fit(net, loss, callbacks=[clamp], optimizer=saltus.SGD(1e-9))
+        assert np.all(net["in->hidden.weight"] >= 0.5)
+        before = net.copy()
+        history = fit(net, loss, epochs=1, optimizer=saltus.SGD(0.0))
+        tested = saltus.evaluate(before, DATA, loss, np.inf, dtype=np.float64)
+        assert np.isclose(history[0].loss, tested.loss, rtol=1e-12)
+
+
+def test_evaluating_leaves_the_network_as_it_is():
+    net, seen = yin_yang_net(), []
+    before = net.copy()
+
+    def look(record, labels):
+        seen.append(record.dtype)
+        return saltus.FirstSpike()(record, labels)
+
+    found = saltus.evaluate(net, DATA, look, np.inf)  # in float32
+    assert found == saltus.evaluate(net, DATA, saltus.FirstSpike(), np.inf)
+    assert seen == [np.float32] * 2
+    assert net == before
 
 
 def test_only_the_named_parameter_is_trained():
@@ -313,7 +496,7 @@ def test_schedules_are_their_formulas():
     assert np.isclose(saltus.Cosine(1.0).lr(2.0, 0, 10), 2.0)
 
 
-def test_dropout_and_revive_in_the_written_loop():
+def test_dropout_and_revive_with_a_loss_of_ones_own():
     net = yin_yang_net()
     net["in->hidden.weight"][:, 0] = -1.0
     loss = saltus.FirstSpike()
@@ -344,9 +527,9 @@ def test_dropout_and_revive_in_the_written_loop():
         ({"clip_norm": -1.0}, ValueError, "clip_norm is -1"),
         ({"step_limit": -1.0}, ValueError, "step_limit is -1"),
         (
-            {"step_limit": 1.0, "loss": lambda r, y: 1.0},
+            {"trainable": ["hidden.tau"]},
             ValueError,
-            "step_limit is 1.0, but with a loss of your own",
+            "trainable names 'hidden.tau', but",
         ),
         ({"dtype": np.int32}, ValueError, "dtype is int32"),
         ({"data": saltus.data.yin_yang(n=3)[:0]}, ValueError, "data holds no samples"),
@@ -403,15 +586,18 @@ def ctrl_c_after(seconds):
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("work", ["fit", "simulate"])
+@pytest.mark.parametrize("work", ["fit", "fit with a function", "simulate"])
 def test_ctrl_c_ends_long_work_soon(work):
     net = yin_yang_net()
     before = net.copy()
     data = saltus.data.yin_yang(n=200_000, seed=1)
 
     def run():
-        if work == "fit":
-            saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=99, progress=False)
+        loss = saltus.FirstSpike()
+        if work == "fit with a function":
+            loss = written_out(loss)
+        if work.startswith("fit"):
+            saltus.fit(net, data, loss, np.inf, epochs=99, progress=False)
         while time.monotonic() < start + 60:
             saltus.simulate(net, {"in": data.spikes}, np.inf)
 
@@ -419,7 +605,7 @@ def test_ctrl_c_ends_long_work_soon(work):
     with pytest.raises(KeyboardInterrupt), ctrl_c_after(0.3):
         run()
     assert time.monotonic() - start < 3
-    if work == "fit":
+    if work.startswith("fit"):
         assert net != before  # what was learnt until then is kept
     saltus.simulate(net, {"in": DATA.spikes}, np.inf)
 

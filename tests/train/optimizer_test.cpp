@@ -28,14 +28,14 @@ std::vector<std::vector<double>> gradients(std::size_t steps, std::size_t size) 
 template <class T>
 std::vector<T> after(const TrainSettings& s, const std::vector<std::vector<double>>& all,
                      std::vector<T> values, double scale = 1) {
-  Optimizer<T> optimizer;
+  std::vector<T> first, second;
   std::int64_t count = 0;
   for (const auto& g : all) {
     const std::vector<T> gradient(g.begin(), g.end());
     ++count;
     // The rate differs from step to step.
-    optimizer.step(s, s.lr / static_cast<double>(count), count, scale, std::span<T>(values),
-                   std::span<const T>(gradient));
+    optimizer_step(s, s.lr / static_cast<double>(count), count, scale, std::span<T>(values),
+                   std::span<const T>(gradient), first, second);
   }
   return values;
 }

@@ -499,8 +499,9 @@ TEST(Trainer, RefusesSettingsOutOfRangeAndNamesFieldAndValue) {
   EXPECT_EQ(refused([](auto& s) {
               s.trainable = {"weights", "taus"};
             }),
-            "cannot train 'taus'; there are: weights, delays, tau_mem, tau_syn, v_threshold, "
-            "v_reset, bias, tau_ref, v_initial, i_initial");
+            "trainable names 'taus'; expected weights, delays, tau_mem, tau_syn, v_threshold, "
+            "v_reset, bias, tau_ref, v_initial, i_initial, or one parameter such as "
+            "'hidden.tau_mem'");
 }
 
 TEST(Trainer, RefusesDataThatDoNotFitTheNetwork) {

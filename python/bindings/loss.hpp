@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loss for the loop of training: one of the library's, or a function in Python.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <utility>
+
+#include "errors.hpp"
+#include "record.hpp"
+#include "saltus/loss.hpp"
+#include "settings.hpp"
+#include "values.hpp"
+
+namespace saltus::python {
+
+/// Calls function(record, labels, (sigma, sampled?, seed)), which returns the value, the
+/// predictions or none, silent labels and the errors of each population.
+template <class Real>
+class PythonLoss final : public Loss<Real> {
+ public:
+  /// @param network  of the user: has the present values when the function is called
+  /// @param like     what says of ghosts, outputs and labels what the function cannot; or null
+  PythonLoss(nb::callable function, nb::object network, std::unique_ptr<Loss<Real>> like)
+      : function_(std::move(function)), network_(std::move(network)), like_(std::move(like)) {}
+
+  LossResult<Real> evaluate(const Batch<Real>& batch) override {
+    using Errors = std::map<std::size_t, ErrorArrays<Real>>;
+    using Predictions = std::optional<In<std::int32_t>>;
+    const nb::gil_scoped_acquire acquire;
+    copy_values(batch.network, nb::cast<Net&>(network_));
+    const nb::object record = nb::cast(std::make_unique<Run<Real>>(batch));
+    const Smoothing& s = batch.smoothing;
+    const nb::object said =
+        function_(record, give(std::vector<std::int32_t>(batch.labels.begin(), batch.labels.end())),
+                  nb::make_tuple(s.sigma, s.thresholds == ThresholdReading::sampled, s.seed));
+    const auto [value, predictions, silent, given] =
+        nb::cast<std::tuple<double, Predictions, std::size_t, Errors>>(said);
+    LossResult<Real> result{
+        value, 0, silent, {}, errors_of<Real>(given, batch.network.populations().size())};
+    place_maxima(nb::cast<Run<Real>&>(record), result.errors);
+    if (predictions) result.predictions = vector_of(*predictions);
+    for (std::size_t k = 0; k < result.predictions.size(); ++k) {
+      result.correct += result.predictions[k] == batch.labels[k];
+    }
+    return result;
+  }
+
+  void check(const Network<Real>& network, std::span<const std::int32_t> labels) const override {
+    if (like_) like_->check(network, labels);
+  }
+  void add_direct_differences(const Batch<Real>& batch, Ghosts<Real>& ghosts) const override {
+    if (like_) like_->add_direct_differences(batch, ghosts);
+  }
+  bool is_output(const Network<Real>& network, std::size_t population) const override {
+    return like_ ? like_->is_output(network, population)
+                 : Loss<Real>::is_output(network, population);
+  }
+
+ private:
+  nb::callable function_;
+  nb::object network_;
+  std::unique_ptr<Loss<Real>> like_;
+};
+
+/// Settings and readout of a built-in loss, or none; a function that is called in its place, or
+/// none.
+using GivenLoss =
+    std::tuple<std::optional<std::tuple<nb::dict, std::size_t>>, std::optional<nb::callable>>;
+
+template <class Real>
+std::unique_ptr<Loss<Real>> loss_of(const GivenLoss& given, const nb::object& network) {
+  const auto& [settings, function] = given;
+  std::unique_ptr<Loss<Real>> loss;
+  if (settings) {
+    loss = built_in_loss<Real>(loss_settings(std::get<0>(*settings)), std::get<1>(*settings));
+  }
+  if (!function) return loss;
+  return std::make_unique<PythonLoss<Real>>(*function, network, std::move(loss));
+}
+
+}  // namespace saltus::python

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the loop in C++ calls back: a loss, an optimiser and a schedule written in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from ._arrays import expect_shape, integers
+from ._backward import error_arrays
+from ._loss import Loss, evaluate
+from ._network import Network
+from ._optim import Optimizer, Schedule
+from ._record import Record
+from ._setup import Setup
+from ._smoothing import Smoothing
+
+_ERRORS = ("spike_errors", "maximum_errors", "integral_errors", "sample_errors")
+
+
+def loss_for_core(setup: Setup) -> _core._Loss:
+    """Return a loss as the core takes it: by its settings, or as a function, or both.
+
+    Both for a subclass of a built-in loss that is called itself: what its settings say of readout,
+    labels and ghosts still holds.
+    """
+    loss, network = setup.loss, setup.network
+    built_in = None
+    if isinstance(loss, Loss):
+        built_in = loss._settings(), network._core.index(loss.readout)
+        if type(loss).__call__ is Loss.__call__:
+            return built_in, None
+    ends = np.array([setup.t_end])
+
+    def on_minibatch(
+        core: _core._Record, labels: NDArray[np.int32], noise: tuple[float, bool, int]
+    ) -> tuple[float, NDArray[np.int32] | None, int, dict[int, Any]]:
+        sigma, sampled, seed = noise
+        smoothing = Smoothing(sigma, thresholds="sampled" if sampled else "fixed", seed=seed)
+        record = Record(network.copy(), core, setup.dtype, ends, smoothing if sigma > 0 else None)
+        result = evaluate(loss, record, labels)
+        for name in result.errors:
+            if name not in _ERRORS:
+                known = ", ".join(_ERRORS)
+                raise ValueError(f"loss: its errors name {name!r}; expected {known}")
+        predictions = None
+        if result.predictions is not None:
+            predictions = integers(result.predictions, "predictions", np.int32)
+            expect_shape(predictions, "predictions", (record.samples,), axes="[samples]")
+        errors = error_arrays(record, **result.errors)
+        return float(result.value), predictions, int(result.silent), errors
+
+    return built_in, on_minibatch
+
+
+def own_rate(schedule: Schedule, first: float, epochs: int) -> Callable[[int], float] | None:
+    """Return the learning rates of a schedule of one's own; None: one of the core's."""
+    if type(schedule).lr is Schedule.lr:
+        return None
+    return lambda epoch: float(schedule.lr(first, epoch, epochs))
+
+
+def own_step(
+    optimizer: Optimizer, network: Network
+) -> Callable[[dict[str, NDArray[Any]], float, float], None] | None:
+    """Return the step of an optimiser of one's own, its state new; None: one of the core's."""
+    if type(optimizer).step is Optimizer.step:
+        return None
+    anew = type(optimizer)(**asdict(optimizer))  # type: ignore[call-overload]
+
+    def step(flat: dict[str, NDArray[Any]], lr: float, scale: float) -> None:
+        gradients = {name: g.reshape(network[name].shape) for name, g in flat.items()}
+        anew.step(network, gradients, lr=lr, scale=scale)
+
+    return step

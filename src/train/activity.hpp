@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the neurons of a network did in the records of many minibatches.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "saltus/loss.hpp"
+#include "saltus/network.hpp"
+#include "saltus/simulate.hpp"
+
+namespace saltus {
+
+/// Counts spikes of the LIF populations that are no outputs, spikes that graze the threshold, and
+/// in how many samples each neuron spiked.
+template <class Real>
+class Activity {
+ public:
+  static constexpr double grazing = 0.1;  ///< tau_mem dV/dt at a spike
+  std::size_t hidden_spikes = 0, grazing_spikes = 0;
+  std::vector<std::vector<std::size_t>> spiked;  ///< [population][neuron] in so many samples
+
+  Activity(const Network<Real>& network, const Loss<Real>& loss) {
+    for (std::size_t p = 0; p < network.populations().size(); ++p) {
+      const Population& population = network.populations()[p];
+      spiked.emplace_back(population.model == Model::lif ? population.size : 0, 0);
+      output_.push_back(loss.is_output(network, p));
+    }
+  }
+
+  void add(const Network<Real>& network, const Record<Real>& record) {
+    for (std::size_t p = 0; p < spiked.size(); ++p) {
+      const Population& population = network.populations()[p];
+      const SpikeRecord<Real>& r = record.populations[p];
+      const SpikeView spikes = r.spikes.view();
+      if (spiked[p].empty()) continue;
+      const Parameter &bias = population["bias"], &v_threshold = population["v_threshold"];
+      if (!output_[p]) hidden_spikes += spikes.neurons.size();
+      last_.assign(spiked[p].size(), -1);
+      for (std::size_t s = 0; s < record.samples; ++s) {
+        const auto sample = static_cast<std::ptrdiff_t>(s);
+        for (auto k = spikes.offsets[s]; k < spikes.offsets[s + 1]; ++k) {
+          const auto at = static_cast<std::size_t>(k);
+          const auto n = static_cast<std::size_t>(spikes.neurons[at]);
+          spiked[p][n] += last_[n] != sample;
+          last_[n] = sample;
+          const double threshold =
+              r.thresholds.empty() ? v_threshold[n] : static_cast<double>(r.thresholds[at]);
+          grazing_spikes += static_cast<double>(r.currents[at]) + bias[n] - threshold < grazing;
+        }
+      }
+    }
+  }
+
+  /// Neurons that spiked in so many samples.
+  std::size_t neurons_of(std::size_t samples) const {
+    std::size_t count = 0;
+    for (const auto& population : spiked) {
+      for (const std::size_t s : population) count += s == samples;
+    }
+    return count;
+  }
+
+ private:
+  std::vector<bool> output_;          // [population]
+  std::vector<std::ptrdiff_t> last_;  // [neuron] the last sample in which it spiked
+};
+
+}  // namespace saltus

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/step.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "saltus/error.hpp"
+#include "saltus/margin.hpp"
+#include "train/optimizer.hpp"
+
+namespace saltus {
+
+template <class Real>
+double norm_of(const std::vector<Trained>& trained, const Network<Real>& network,
+               const Gradients<Real>& gradients, int threads) {
+  double sum = 0;
+  for_each_trained(trained, network, gradients,
+                   [&](auto, auto gradient) { sum += sum_of_squares(gradient, threads); });
+  return std::sqrt(sum);
+}
+
+template <class Real>
+bool Step<Real>::take(TrainState<Real>& state, Gradients<Real>& gradients, double norm, double lr,
+                      const Inputs& inputs) const {
+  std::optional<Network<Real>> before;
+  if (settings.step_limit > 0) before = state.network;
+  move(state, gradients, norm, lr);
+  for (auto& projection : state.network.projections()) {
+    for (double& d : projection.delay.values) d = std::max(d, 0.0);
+  }
+  const bool limited = before && hold_back(*before, state.network, gradients, inputs);
+  // Weights alone are checked at the end of an epoch.
+  if (!wanted_for(trained).neurons && !hooks.step) return limited;
+  try {
+    state.network.check();
+  } catch (const InvalidInput& e) {
+    throw InvalidInput(
+        fmt::format("{}, but a step of training led there; try a smaller lr", e.what()));
+  }
+  return limited;
+}
+
+template <class Real>
+void Step<Real>::move(TrainState<Real>& state, const Gradients<Real>& gradients, double norm,
+                      double lr) const {
+  const double clip = settings.clip_norm;
+  const double scale = clip > 0 && norm > clip ? clip / norm : 1.0;
+  Network<Real>& network = state.network;
+  ++state.steps;
+  if (hooks.step) {
+    hooks.step(network, gradients, lr, scale);
+    return;
+  }
+  for (Gradients<Real>* moments : {&state.first, &state.second}) {
+    moments->weights.resize(network.projections().size());
+    moments->delays.resize(network.projections().size());
+    moments->neurons.resize(network.populations().size());
+    moments->times.resize(network.populations().size());
+    for (std::size_t p = 0; p < network.populations().size(); ++p) {
+      moments->neurons[p].model = network.populations()[p].model;
+      moments->neurons[p].parameters.resize(network.populations()[p].parameters.size());
+    }
+  }
+  for (const Trained& what : trained) {
+    visit_trained(
+        what, network,
+        [&](auto& values, auto& gradient, auto& first, auto& second) {
+          optimizer_step(settings, lr, state.steps, scale, std::span(values), std::span(gradient),
+                         first, second);
+        },
+        gradients, state.first, state.second);
+  }
+}
+
+// Back towards `before`, if the step went further than the limit allows.
+template <class Real>
+bool Step<Real>::hold_back(const Network<Real>& before, Network<Real>& network,
+                           Gradients<Real>& along, const Inputs& inputs) const {
+  std::vector<std::vector<double>> old;
+  for_each_trained(trained, before, along,
+                   [&](auto values, auto) { old.emplace_back(values.begin(), values.end()); });
+  const auto visit = [&](auto&& change) {
+    std::size_t tensor = 0;
+    for_each_trained(trained, network, along, [&](auto values, auto gradient) {
+      const auto& from = old[tensor++];
+      for (std::size_t k = 0; k < from.size(); ++k) change(values[k], gradient[k], from[k]);
+    });
+  };
+  visit([](auto& value, auto& gradient, double from) {
+    gradient = static_cast<std::remove_reference_t<decltype(gradient)>>(from - value);
+  });
+  Options options;
+  options.threads = settings.threads;
+  constexpr double everywhere = 1e6;  // the range of V in which peaks are looked at
+  const Margin m = margin(before, inputs, along, settings.trainable, everywhere, options);
+  const double share = settings.step_limit * m.step;
+  if (!(share < 1)) return false;
+  visit([share](auto& value, auto&, double from) {
+    value = static_cast<std::remove_reference_t<decltype(value)>>(from + share * (value - from));
+  });
+  return true;
+}
+
+template struct Step<float>;
+template struct Step<double>;
+template double norm_of(const std::vector<Trained>&, const Network<float>&, const Gradients<float>&,
+                        int);
+template double norm_of(const std::vector<Trained>&, const Network<double>&,
+                        const Gradients<double>&, int);
+
+}  // namespace saltus

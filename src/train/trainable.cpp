@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/trainable.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "saltus/error.hpp"
+
+namespace saltus {
+namespace {
+
+// Every parameter of a network, in the order in which they are trained.
+template <class Real>
+std::vector<Trained> all_of(const Network<Real>& network) {
+  std::vector<Trained> all;
+  for (std::size_t k = 0; k < network.projections().size(); ++k) {
+    all.push_back({Trained::Kind::weight, k});
+    if (!network.projections()[k].delay.values.empty()) {
+      all.push_back({Trained::Kind::delay, k});
+    }
+  }
+  for (std::size_t p = 0; p < network.populations().size(); ++p) {
+    for (std::size_t k = 0; k < network.populations()[p].parameters.size(); ++k) {
+      all.push_back({Trained::Kind::neuron, p, k});
+    }
+  }
+  return all;
+}
+
+template <class Real>
+std::string_view kind_of(const Network<Real>& network, const Trained& what) {
+  switch (what.kind) {
+    case Trained::Kind::weight:
+      return "weights";
+    case Trained::Kind::delay:
+      return "delays";
+    case Trained::Kind::neuron:
+      break;
+  }
+  return network.populations()[what.owner].model->parameters[what.parameter].name;
+}
+
+}  // namespace
+
+template <class Real>
+std::string name_of(const Network<Real>& network, const Trained& what) {
+  switch (what.kind) {
+    case Trained::Kind::weight:
+      return network.projections()[what.owner].name + ".weight";
+    case Trained::Kind::delay:
+      return network.projections()[what.owner].name + ".delay";
+    case Trained::Kind::neuron:
+      break;
+  }
+  const Population& p = network.populations()[what.owner];
+  return fmt::format("{}.{}", p.name, p.model->parameters[what.parameter].name);
+}
+
+template <class Real>
+std::vector<Trained> trained_of(const Network<Real>& network,
+                                const std::vector<std::string>& trainable) {
+  const std::vector<Trained> all = all_of(network);
+  std::vector<Trained> trained;
+  std::vector<bool> fits(trainable.size(), false);
+  for (const Trained& what : all) {
+    bool wanted = false;
+    for (std::size_t k = 0; k < trainable.size(); ++k) {
+      if (trainable[k] != kind_of(network, what) && trainable[k] != name_of(network, what))
+        continue;
+      fits[k] = wanted = true;
+    }
+    if (wanted) trained.push_back(what);
+  }
+  for (std::size_t k = 0; k < trainable.size(); ++k) {
+    if (fits[k]) continue;
+    std::string known;
+    for (const Trained& what : all) {
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", name_of(network, what));
+    }
+    throw InvalidInput(fmt::format("trainable names '{}', but the network has none; there are: {}",
+                                   trainable[k], known));
+  }
+  return trained;
+}
+
+Wanted wanted_for(const std::vector<Trained>& trained) {
+  Wanted wanted{false, false, false};
+  for (const Trained& what : trained) {
+    wanted.delays = wanted.delays || what.kind == Trained::Kind::delay;
+    wanted.neurons = wanted.neurons || what.kind == Trained::Kind::neuron;
+  }
+  return wanted;
+}
+
+void check_count(std::string_view what, std::size_t count, std::size_t expected) {
+  if (count == expected) return;
+  throw InvalidInput(fmt::format("{}: {} given; expected {}", what, count, expected));
+}
+
+template std::string name_of(const Network<float>&, const Trained&);
+template std::string name_of(const Network<double>&, const Trained&);
+template std::vector<Trained> trained_of(const Network<float>&, const std::vector<std::string>&);
+template std::vector<Trained> trained_of(const Network<double>&, const std::vector<std::string>&);
+
+}  // namespace saltus
