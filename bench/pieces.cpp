@@ -77,7 +77,7 @@ void row_add(benchmark::State& state) {
   neurons.start(plan.populations[1], size);
   const Rows<Real> rows = plan.rows(0);
   std::size_t k = 0;
-  for (auto _ : state) arrive(neurons, rows[k++ % Layer<Real>::inputs]);
+  for (auto _ : state) LayerKernels<Real>::best().arrive(neurons, rows[k++ % Layer<Real>::inputs]);
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(row_add<float>)->Arg(10)->Arg(350)->Arg(4096);
@@ -108,7 +108,7 @@ void sweep(benchmark::State& state) {
   for (auto _ : state) {
     spikes.clear();
     neurons.start(population, size);
-    sweep_in_vectors(population, neurons, arrivals, 0, infinity, spikes);
+    LayerKernels<Real>::best().sweep(population, neurons, arrivals, 0, infinity, spikes);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0) *
                           static_cast<std::int64_t>(Layer<Real>::inputs));
@@ -125,10 +125,11 @@ void lambda(benchmark::State& state) {
   l.start(size);
   const std::vector<Real> row(size + widest_vector, Real(0.1));
   const auto d = neuron::decay<Real>(tc, 1e-6);
+  const auto& kernels = LambdaKernels<Real>::best();
   for (std::size_t j = 0; j < size; ++j) l.set(j, {Real(1), Real(-1)}, 0);
   for (auto _ : state) {
-    flow_back(l, tc, d);
-    benchmark::DoNotOptimize(error_of_arrival(l, row.data()));
+    kernels.flow_back(l, tc, d);
+    benchmark::DoNotOptimize(kernels.error_of_arrival(l, row.data()));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # With any one term of the adjoint deleted, the gradient test must fail.
-# mutation.sh [NAME...]: all switches of src/neuron/terms.hpp, or those named.
+# mutation.sh [term...]: all terms of src/neuron/terms.hpp, or those named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-names=("$@")
+terms=("${@,,}")
 if ((!$#)); then
-  mapfile -t names < <(sed -n 's/^#ifndef SALTUS_MUTATION_\([A-Z0-9_]*\).*/\1/p' src/neuron/terms.hpp)
+  mapfile -t terms < <(sed -n 's/^SALTUS_TERM(\([a-z0-9_]*\)).*/\1/p' src/neuron/terms.hpp)
 fi
-((${#names[@]})) || { echo "no SALTUS_MUTATION_<NAME> in src/neuron/terms.hpp"; exit 1; }
+((${#terms[@]})) || { echo "no SALTUS_TERM in src/neuron/terms.hpp"; exit 1; }
 
-scripts/build.sh release --target gradient_test "${names[@]/#/gradient_test_}"
+scripts/build.sh release --target gradient_test "${terms[@]/#/gradient_test_}"
 
 # A mutant is killed by a failed assertion (exit code 1), not by a crash or a time-out. One failed
 # assertion is enough, so the run ends there, and RapidCheck does not look for a smaller case.
@@ -24,7 +24,7 @@ run() {  # an executable
 }
 passed=0
 failed=0
-row() {  # name, verdict, what was seen
+row() {  # term, verdict, what was seen
   if [[ $2 == ok ]]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
   printf '%-28s %-8s %s\n' "$1" "$2" "$3"
 }
@@ -38,16 +38,16 @@ else
   row "(none)" WRONG "exit code $code"
   cat "$log"
 fi
-for name in "${names[@]}"; do
+for term in "${terms[@]}"; do
   code=0
-  run "gradient_test_$name" || code=$?
+  run "gradient_test_$term" || code=$?
   first=$(sed -n 's/^\[  FAILED  \] \([^ ]*\).*/\1/p' "$log" | head -n 1)
   if [[ $code == 1 && -n $first ]]; then
-    row "$name" ok "fails: $first"
+    row "$term" ok "fails: $first"
   elif [[ $code == 0 ]]; then
-    row "$name" WRONG "passes"
+    row "$term" WRONG "passes"
   else
-    row "$name" WRONG "exit code $code without a failed assertion"
+    row "$term" WRONG "exit code $code without a failed assertion"
     tail -n 5 "$log"
   fi
 done

@@ -203,8 +203,9 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
         reader.targets[plan.incoming[k]].errors = partial.errors[k].data() + sources[k].offsets[s];
       }
       if (in_vectors) {
-        read_arrivals(plan.neuron(0).tc, pass.entries[s][population].of(tile), timeline.of(0),
-                      begin, end - begin, reader.targets);
+        LambdaKernels<Real>::best().read_arrivals(
+            plan.neuron(0).tc, pass.entries[s][population].of(tile), timeline.of(0), begin,
+            end - begin, reader.targets);
         // What is left moves with arrivals.
         if (!reader.times_wanted() || (!pass.ghosts && errors.maxima.empty())) continue;
       }

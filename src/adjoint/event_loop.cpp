@@ -70,7 +70,7 @@ struct Layer {
   void flow(double dt) {
     if (side_by_side) {
       const auto& tc = p.plan.neuron(0).tc;
-      flow_back(lambda, tc, neuron::decay<Real>(tc, dt));
+      LambdaKernels<Real>::best().flow_back(lambda, tc, neuron::decay<Real>(tc, dt));
       return;
     }
     for (std::size_t j = 0; j < p.size; ++j) {
@@ -84,7 +84,7 @@ struct Layer {
 
   // What an arrival at all neurons adds to E_k.
   double error(Rows<Real> rows, std::size_t pre) const {
-    if (side_by_side) return error_of_arrival(lambda, rows[pre]);
+    if (side_by_side) return LambdaKernels<Real>::best().error_of_arrival(lambda, rows[pre]);
     double sum = 0;
     for (std::size_t j = 0; j < p.size; ++j) sum += error(rows[pre][j], lambda.get(j));
     return sum;

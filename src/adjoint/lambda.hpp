@@ -38,18 +38,6 @@ class Lambda {
   Real source(std::size_t neuron) const { return slots[2][slots.layout().slot_of(neuron)]; }
 };
 
-/// Takes all of them back over an interval: neuron::flow_back.
-void flow_back(Lambda<float>& lambda, const neuron::TimeConstants& tc,
-               const neuron::Decay<float>& d);
-void flow_back(Lambda<double>& lambda, const neuron::TimeConstants& tc,
-               const neuron::Decay<double>& d);
-
-/// The sum of w (lambda_V - lambda_I): what an arrival with these weights adds to E_k. In an order
-/// that is the same on every machine.
-/// @param row  weights of these neurons; can be read to the end of its last vector
-double error_of_arrival(const Lambda<float>& lambda, const float* row);
-double error_of_arrival(const Lambda<double>& lambda, const double* row);
-
 /// Where one projection into a population wants its gradients.
 template <class Real>
 struct Target {
@@ -59,15 +47,27 @@ struct Target {
   double* errors = nullptr;  // of the source's spikes in this sample; null if not wanted
 };
 
-/// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1
-/// that see the same arrivals: lambda of each is 0 until its first entry.
-/// @param width    at least widest_vector, unless the rows are filled up
-/// @param targets  by number of the projection
-void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<float>> entries,
-                   const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
-                   const std::vector<Target<float>>& targets);
-void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<double>> entries,
-                   const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
-                   const std::vector<Target<double>>& targets);
+/// adjoint/lambda_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct LambdaKernels {
+  /// Takes all of them back over an interval: neuron::flow_back.
+  void (*flow_back)(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
+                    const neuron::Decay<Real>& d);
+
+  /// The sum of w (lambda_V - lambda_I): what an arrival with these weights adds to E_k. In an
+  /// order that is the same on every machine.
+  /// @param row  weights of these neurons; can be read to the end of its last vector
+  double (*error_of_arrival)(const Lambda<Real>& lambda, const Real* row);
+
+  /// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1
+  /// that see the same arrivals: lambda of each is 0 until its first entry.
+  /// @param width    at least widest_vector, unless the rows are filled up
+  /// @param targets  by number of the projection
+  void (*read_arrivals)(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
+                        const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
+                        const std::vector<Target<Real>>& targets);
+
+  static const LambdaKernels& best();
+};
 
 }  // namespace saltus

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "adjoint/lambda.hpp"
+#include "machine/dispatch.hpp"
 #include "neuron/terms.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,8 +24,8 @@ template <class Real>
 using Tag = hn::CappedTag<Real, partial_sums>;
 
 template <class Real>
-HWY_INLINE void flow(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
-                     const neuron::Decay<Real>& d) {
+HWY_INLINE void flow_back(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
+                          const neuron::Decay<Real>& d) {
   const Tag<Real> tag;
   Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
   const Real* const source_of = lambda.slots[2];
@@ -50,7 +51,7 @@ HWY_INLINE void flow(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
 }
 
 template <class Real>
-HWY_INLINE double dot(const Lambda<Real>& lambda, const Real* row) {
+HWY_INLINE double error_of_arrival(const Lambda<Real>& lambda, const Real* row) {
   const Tag<Real> tag;
   const std::size_t lanes = hn::Lanes(tag);
   const SlotLayout layout = lambda.slots.layout();
@@ -98,9 +99,9 @@ HWY_INLINE void prefetch_rows(const Arrivals<Real>& arrivals, std::size_t group,
 }
 
 template <class Real>
-void read(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
-          const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
-          const std::vector<Target<Real>>& targets) {
+void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
+                   const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
+                   const std::vector<Target<Real>>& targets) {
   if (entries.empty()) return;
   thread_local Lambda<Real> lambda;
   lambda.start(width);
@@ -108,7 +109,7 @@ void read(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
   auto entry = entries.begin();
   for (std::size_t g = entry->group + 1; g-- > 0;) {
     if (g >= rows_ahead) prefetch_rows(arrivals, g - rows_ahead, targets, stride);
-    flow(lambda, tc, arrivals.decays[g + 1]);
+    flow_back(lambda, tc, arrivals.decays[g + 1]);
     for (; entry != entries.end() && entry->group == g; ++entry) {
       lambda.set(entry->neuron, entry->lambda, entry->source);
     }
@@ -117,33 +118,14 @@ void read(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
       const auto pre = static_cast<std::size_t>(arrival.pre);
       add(lambda, static_cast<Real>(-tc.tau_syn), target.weights + pre * stride);
       if (!target.errors && !target.delays) continue;
-      const double moved = dot(lambda, arrival.row + first);
+      const double moved = error_of_arrival(lambda, arrival.row + first);
       if (target.errors) target.errors[arrival.spike] += moved;
       if (target.delays) target.delays[target.projection->delay.index(pre, 0, 1)] += moved;
     }
   }
 }
 
-void read_float(const neuron::TimeConstants& tc, std::span<const Entry<float>> entries,
-                const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
-                const std::vector<Target<float>>& targets) {
-  read(tc, entries, arrivals, first, width, targets);
-}
-void read_double(const neuron::TimeConstants& tc, std::span<const Entry<double>> entries,
-                 const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
-                 const std::vector<Target<double>>& targets) {
-  read(tc, entries, arrivals, first, width, targets);
-}
-void flow_float(Lambda<float>& lambda, const neuron::TimeConstants& tc,
-                const neuron::Decay<float>& d) {
-  flow(lambda, tc, d);
-}
-void flow_double(Lambda<double>& lambda, const neuron::TimeConstants& tc,
-                 const neuron::Decay<double>& d) {
-  flow(lambda, tc, d);
-}
-double dot_float(const Lambda<float>& lambda, const float* row) { return dot(lambda, row); }
-double dot_double(const Lambda<double>& lambda, const double* row) { return dot(lambda, row); }
+SALTUS_KERNELS(LambdaKernels, flow_back<Real>, error_of_arrival<Real>, read_arrivals<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -152,38 +134,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus {
-
-HWY_EXPORT(read_float);
-HWY_EXPORT(read_double);
-HWY_EXPORT(flow_float);
-HWY_EXPORT(flow_double);
-HWY_EXPORT(dot_float);
-HWY_EXPORT(dot_double);
-
-void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<float>> entries,
-                   const Arrivals<float>& arrivals, std::size_t first, std::size_t width,
-                   const std::vector<Target<float>>& targets) {
-  HWY_DYNAMIC_DISPATCH(read_float)(tc, entries, arrivals, first, width, targets);
-}
-void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<double>> entries,
-                   const Arrivals<double>& arrivals, std::size_t first, std::size_t width,
-                   const std::vector<Target<double>>& targets) {
-  HWY_DYNAMIC_DISPATCH(read_double)(tc, entries, arrivals, first, width, targets);
-}
-void flow_back(Lambda<float>& lambda, const neuron::TimeConstants& tc,
-               const neuron::Decay<float>& d) {
-  HWY_DYNAMIC_DISPATCH(flow_float)(lambda, tc, d);
-}
-void flow_back(Lambda<double>& lambda, const neuron::TimeConstants& tc,
-               const neuron::Decay<double>& d) {
-  HWY_DYNAMIC_DISPATCH(flow_double)(lambda, tc, d);
-}
-double error_of_arrival(const Lambda<float>& lambda, const float* row) {
-  return HWY_DYNAMIC_DISPATCH(dot_float)(lambda, row);
-}
-double error_of_arrival(const Lambda<double>& lambda, const double* row) {
-  return HWY_DYNAMIC_DISPATCH(dot_double)(lambda, row);
-}
-
+SALTUS_DISPATCH(LambdaKernels)
 }  // namespace saltus
 #endif

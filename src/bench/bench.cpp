@@ -163,8 +163,9 @@ Report run(const Task& task, Kernel kernel) {
                                  network.populations()[p.source].model == Model::input
                                      ? batch.spikes
                                      : record.populations[p.source].spikes;
-                             sink = sink + read_rows(plan.rows(k), plan.size(p.target),
-                                                     from.neurons.data(), from.neurons.size());
+                             sink = sink + FloorKernels<Real>::best().read_rows(
+                                               plan.rows(k), plan.size(p.target),
+                                               from.neurons.data(), from.neurons.size());
                            }
                          }));
     }

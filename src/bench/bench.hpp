@@ -41,10 +41,14 @@ struct Report {
 template <class Real>
 Report run(const Task& task, Kernel kernel);
 
-/// Adds up the weight rows that arrive, and nothing else; returns a number that depends on all.
-float read_rows(const Rows<float>& rows, std::size_t width, const std::int32_t* neurons,
-                std::size_t count);
-double read_rows(const Rows<double>& rows, std::size_t width, const std::int32_t* neurons,
-                 std::size_t count);
+/// bench/floor_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct FloorKernels {
+  /// Adds up the weight rows that arrive, and nothing else; returns a number that depends on all.
+  Real (*read_rows)(const Rows<Real>& rows, std::size_t width, const std::int32_t* neurons,
+                    std::size_t count);
+
+  static const FloorKernels& best();
+};
 
 }  // namespace saltus::bench

@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include "bench/bench.hpp"
+#include "machine/dispatch.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus::bench {
@@ -15,8 +16,8 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class Real>
-Real read(const Rows<Real>& rows, std::size_t width, const std::int32_t* neurons,
-          std::size_t count) {
+Real read_rows(const Rows<Real>& rows, std::size_t width, const std::int32_t* neurons,
+               std::size_t count) {
   const hn::ScalableTag<Real> tag;
   const std::size_t lanes = hn::Lanes(tag);
   auto sum = hn::Zero(tag);
@@ -30,14 +31,7 @@ Real read(const Rows<Real>& rows, std::size_t width, const std::int32_t* neurons
   return rest + hn::GetLane(hn::SumOfLanes(tag, sum));
 }
 
-float read_float(const Rows<float>& rows, std::size_t width, const std::int32_t* neurons,
-                 std::size_t count) {
-  return read(rows, width, neurons, count);
-}
-double read_double(const Rows<double>& rows, std::size_t width, const std::int32_t* neurons,
-                   std::size_t count) {
-  return read(rows, width, neurons, count);
-}
+SALTUS_KERNELS(FloorKernels, read_rows<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -46,18 +40,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus::bench {
-
-HWY_EXPORT(read_float);
-HWY_EXPORT(read_double);
-
-float read_rows(const Rows<float>& rows, std::size_t width, const std::int32_t* neurons,
-                std::size_t count) {
-  return HWY_DYNAMIC_DISPATCH(read_float)(rows, width, neurons, count);
-}
-double read_rows(const Rows<double>& rows, std::size_t width, const std::int32_t* neurons,
-                 std::size_t count) {
-  return HWY_DYNAMIC_DISPATCH(read_double)(rows, width, neurons, count);
-}
-
+SALTUS_DISPATCH(FloorKernels)
 }  // namespace saltus::bench
 #endif

@@ -216,13 +216,14 @@ class SideBySide {
       l.bar[j] = finders[j].bar();
       l.fresh[j] = 1;
     }
+    const auto& kernels = GhostKernels<Real>::best();
     double t = 0;
     std::size_t next_spike = 0;
     for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
       const bool last = g == arrivals.group_count();
       const double to = last ? end : arrivals.times[g];
       const neuron::Decay<Real> d = arrivals.decays[g];
-      look_closer(l, d, last && end < infinity, look_);
+      kernels.look_closer(l, d, last && end < infinity, look_);
       for (; next_spike < spikes.times.size() && spikes.times[next_spike] <= to; ++next_spike) {
         look_.push_back(spikes.neurons[next_spike]);
       }
@@ -265,11 +266,11 @@ class SideBySide {
         l.fresh[j] = finder.fresh();
         l.rises[j] = finder.rising();
       }
-      to_the_end(l.stretch(), d);
+      CourseKernels<Real>::best().to_the_end(l.stretch(), d);
       for (const auto& [j, current] : late_) l.i[j] = l.i_before[j] = current;
       late_.clear();
       if (last) break;
-      for (const auto& arrival : arrivals.group(g)) arrive(l, arrival.row, size);
+      for (const auto& arrival : arrivals.group(g)) kernels.arrive(l, arrival.row, size);
       t = to;
     }
     for (std::size_t j = 0; j < size; ++j) {

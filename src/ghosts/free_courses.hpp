@@ -70,26 +70,26 @@ class FreeCourses {
   }
 };
 
-/// Adds the weights that arrive to I.
-void arrive(FreeCourses<float>& courses, const float* row);
-void arrive(FreeCourses<double>& courses, const double* row);
+/// ghosts/free_courses_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct CourseKernels {
+  /// Adds the weights that arrive to I.
+  void (*arrive)(FreeCourses<Real>& courses, const Real* row);
 
-/// Takes V over an interval with decay `d`, to v_end, and lists where V does not rise throughout,
-/// or ends above its level.
-/// @param found  overwritten, ascending
-void climb(FreeCourses<float>& courses, const neuron::Decay<float>& d,
-           std::vector<std::int32_t>& found);
-void climb(FreeCourses<double>& courses, const neuron::Decay<double>& d,
-           std::vector<std::int32_t>& found);
+  /// Takes V over an interval with decay `d`, to v_end, and lists where V does not rise throughout,
+  /// or ends above its level.
+  /// @param found  overwritten, ascending
+  void (*climb)(FreeCourses<Real>& courses, const neuron::Decay<Real>& d,
+                std::vector<std::int32_t>& found);
 
-/// The same, and lists where V may come up to its level.
-void await(FreeCourses<float>& courses, const neuron::Decay<float>& d,
-           std::vector<std::int32_t>& found);
-void await(FreeCourses<double>& courses, const neuron::Decay<double>& d,
-           std::vector<std::int32_t>& found);
+  /// The same, and lists where V may come up to its level.
+  void (*await)(FreeCourses<Real>& courses, const neuron::Decay<Real>& d,
+                std::vector<std::int32_t>& found);
 
-/// Then takes all to the end of the interval: V is known there.
-void to_the_end(const Stretch<float>& stretch, const neuron::Decay<float>& d);
-void to_the_end(const Stretch<double>& stretch, const neuron::Decay<double>& d);
+  /// Then takes all to the end of the interval: V is known there.
+  void (*to_the_end)(const Stretch<Real>& stretch, const neuron::Decay<Real>& d);
+
+  static const CourseKernels& best();
+};
 
 }  // namespace saltus

@@ -88,6 +88,7 @@ class FreePeaks {
   /// @param range  peaks further above the threshold do not matter
   void find(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, double end,
             const Spiked<Real>& spiked, Real range) {
+    const auto& kernels = CourseKernels<Real>::best();
     const SampleSpikes& spikes = spiked.spikes;
     peaks_.assign(spikes.times.size(), {});
     climbing_.clear();
@@ -109,8 +110,8 @@ class FreePeaks {
         waiting_.add(s.spike, s.neuron, plan.neuron(s.neuron).bias, s.v, s.i, s.level);
       }
       for (const auto& arrival : arrivals.group(g)) {
-        arrive(climbing_, arrival.row);
-        arrive(waiting_, arrival.row);
+        kernels.arrive(climbing_, arrival.row);
+        kernels.arrive(waiting_, arrival.row);
       }
       from = interval.to;
     }
@@ -140,7 +141,8 @@ class FreePeaks {
   }
 
   void wait(const PopulationPlan<Real>& plan, const Interval& in) {
-    await(waiting_, in.decay, found_);
+    const auto& kernels = CourseKernels<Real>::best();
+    kernels.await(waiting_, in.decay, found_);
     for (std::size_t k = found_.size(); k-- > 0;) {
       const auto at = static_cast<std::size_t>(found_[k]);
       const auto& n = plan.neuron(static_cast<std::size_t>(waiting_.neuron[at]));
@@ -149,12 +151,13 @@ class FreePeaks {
       peaks_[waiting_.id[at]].later = later;
       waiting_.remove(at);
     }
-    to_the_end(waiting_.stretch(), in.decay);
+    kernels.to_the_end(waiting_.stretch(), in.decay);
   }
 
   void climb(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, const Interval& in,
              double end, const Spiked<Real>& spiked) {
-    saltus::climb(climbing_, in.decay, found_);
+    const auto& kernels = CourseKernels<Real>::best();
+    kernels.climb(climbing_, in.decay, found_);
     if (in.last) {
       found_.resize(climbing_.count());
       std::iota(found_.begin(), found_.end(), 0);
@@ -170,7 +173,7 @@ class FreePeaks {
       look(n, arrivals, j, spiked, spike, p, maxima, highest, end);
       climbing_.remove(at);
     }
-    to_the_end(climbing_.stretch(), in.decay);
+    kernels.to_the_end(climbing_.stretch(), in.decay);
   }
 
   // The course behind a spike in this interval, to its end.

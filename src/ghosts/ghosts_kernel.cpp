@@ -7,7 +7,9 @@
 #include <bit>
 
 #include "ghosts/ghosts_kernel.hpp"
+#include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
+#include "neuron/lif-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -17,20 +19,20 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class Real>
-void look(GhostLayer<Real>& l, const neuron::Decay<Real>& d, bool any,
-          std::vector<std::int32_t>& found) {
+void look_closer(GhostLayer<Real>& l, const neuron::Decay<Real>& d, bool any,
+                 std::vector<std::int32_t>& found) {
   const hn::CappedTag<Real, widest_vector> tag;
+  const auto decays = in_all_lanes(tag, d);
   const auto zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
-  const auto mem = hn::Set(tag, d.mem), k = hn::Set(tag, d.k), reach = hn::Set(tag, d.reach);
-  const auto end_slope = hn::Set(tag, d.end_slope), all = hn::Set(tag, any ? Real(1) : Real(0));
+  const auto all = hn::Set(tag, any ? Real(1) : Real(0));
   found.clear();
   for (std::size_t j = 0; j < l.count(); j += hn::Lanes(tag)) {
     const auto v = hn::LoadU(tag, l.v + j), i = hn::LoadU(tag, l.i + j);
-    const auto bias = hn::LoadU(tag, l.bias + j), above = hn::Sub(v, bias);
-    hn::StoreU(hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k)), tag, l.v_end + j);
-    const auto top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
-    const auto starts_up = hn::Gt(hn::Add(i, bias), v);
-    const auto ends_up = hn::Lt(above, hn::Mul(i, end_slope));
+    const auto bias = hn::LoadU(tag, l.bias + j);
+    hn::StoreU(membrane_after(v, i, bias, decays), tag, l.v_end + j);
+    const auto top = highest_reach(v, i, bias, decays);
+    const auto starts_up = rises_at_start(v, i, bias);
+    const auto ends_up = rises_at_end(v, i, bias, decays);
     const auto rose = hn::LoadU(tag, l.rises + j);
     hn::StoreU(rose, tag, l.did_rise + j);
     const auto rises = hn::IfThenElseZero(ends_up, one);
@@ -47,7 +49,7 @@ void look(GhostLayer<Real>& l, const neuron::Decay<Real>& d, bool any,
 }
 
 template <class Real>
-void add_row(GhostLayer<Real>& layer, const Real* row, std::size_t size) {
+void arrive(GhostLayer<Real>& layer, const Real* row, std::size_t size) {
   const hn::CappedTag<Real, widest_vector> tag;
   const std::size_t lanes = hn::Lanes(tag);
   std::size_t j = 0;
@@ -57,20 +59,7 @@ void add_row(GhostLayer<Real>& layer, const Real* row, std::size_t size) {
   for (; j < size; ++j) layer.i[j] += row[j];
 }
 
-void look_float(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool any,
-                std::vector<std::int32_t>& found) {
-  look(layer, d, any, found);
-}
-void look_double(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
-                 std::vector<std::int32_t>& found) {
-  look(layer, d, any, found);
-}
-void add_float(GhostLayer<float>& layer, const float* row, std::size_t size) {
-  add_row(layer, row, size);
-}
-void add_double(GhostLayer<double>& layer, const double* row, std::size_t size) {
-  add_row(layer, row, size);
-}
+SALTUS_KERNELS(GhostKernels, look_closer<Real>, arrive<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -79,26 +68,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus {
-
-HWY_EXPORT(look_float);
-HWY_EXPORT(look_double);
-HWY_EXPORT(add_float);
-HWY_EXPORT(add_double);
-
-void look_closer(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool any,
-                 std::vector<std::int32_t>& look) {
-  HWY_DYNAMIC_DISPATCH(look_float)(layer, d, any, look);
-}
-void look_closer(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
-                 std::vector<std::int32_t>& look) {
-  HWY_DYNAMIC_DISPATCH(look_double)(layer, d, any, look);
-}
-void arrive(GhostLayer<float>& layer, const float* row, std::size_t size) {
-  HWY_DYNAMIC_DISPATCH(add_float)(layer, row, size);
-}
-void arrive(GhostLayer<double>& layer, const double* row, std::size_t size) {
-  HWY_DYNAMIC_DISPATCH(add_double)(layer, row, size);
-}
-
+SALTUS_DISPATCH(GhostKernels)
 }  // namespace saltus
 #endif

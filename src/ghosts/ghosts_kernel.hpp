@@ -45,17 +45,20 @@ class GhostLayer {
   std::size_t count_ = 0;
 };
 
-/// Takes V over an interval with decay `d` and lists who may rise above its bar in it where that
-/// matters: at a local maximum of V, or where it is awaited.
-/// @param any   every piece matters
-/// @param look  overwritten, ascending
-void look_closer(GhostLayer<float>& layer, const neuron::Decay<float>& d, bool any,
-                 std::vector<std::int32_t>& look);
-void look_closer(GhostLayer<double>& layer, const neuron::Decay<double>& d, bool any,
-                 std::vector<std::int32_t>& look);
+/// ghosts/ghosts_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct GhostKernels {
+  /// Takes V over an interval with decay `d` and lists who may rise above its bar in it where that
+  /// matters: at a local maximum of V, or where it is awaited.
+  /// @param any   every piece matters
+  /// @param look  overwritten, ascending
+  void (*look_closer)(GhostLayer<Real>& layer, const neuron::Decay<Real>& d, bool any,
+                      std::vector<std::int32_t>& look);
 
-/// Adds the weights that arrive to I.
-void arrive(GhostLayer<float>& layer, const float* row, std::size_t size);
-void arrive(GhostLayer<double>& layer, const double* row, std::size_t size);
+  /// Adds the weights that arrive to I.
+  void (*arrive)(GhostLayer<Real>& layer, const Real* row, std::size_t size);
+
+  static const GhostKernels& best();
+};
 
 }  // namespace saltus

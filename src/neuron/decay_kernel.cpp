@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "machine/dispatch.hpp"
 #include "machine/power-inl.hpp"
 #include "neuron/decay_kernel.hpp"
 
@@ -41,7 +42,7 @@ HWY_INLINE V exponential(V x) {
   return hn::IfThenElseZero(hn::Ge(x, hn::Set(tag, E::lowest)), scaled);
 }
 
-// For a whole-numbered ratio of time constants: one exponential each.
+// One exponential each.
 template <class Real>
 void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out) {
   const hn::ScalableTag<double> tag;
@@ -74,12 +75,7 @@ void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Deca
   }
 }
 
-void decays_float(const TimeConstants& tc, std::span<const double> dt, Decay<float>* out) {
-  decays_in_vectors(tc, dt, out);
-}
-void decays_double(const TimeConstants& tc, std::span<const double> dt, Decay<double>* out) {
-  decays_in_vectors(tc, dt, out);
-}
+SALTUS_KERNELS(DecayKernels, decays_in_vectors<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -88,27 +84,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus::neuron {
-
-HWY_EXPORT(decays_float);
-HWY_EXPORT(decays_double);
-
-namespace {
-
-template <class Real>
-void one_by_one(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out) {
-  for (std::size_t k = 0; k < dt.size(); ++k) out[k] = decay<Real>(tc, dt[k]);
-}
-
-}  // namespace
-
-void decays(const TimeConstants& tc, std::span<const double> dt, Decay<float>* out) {
-  if (!tc.integer_p) return one_by_one(tc, dt, out);
-  HWY_DYNAMIC_DISPATCH(decays_float)(tc, dt, out);
-}
-void decays(const TimeConstants& tc, std::span<const double> dt, Decay<double>* out) {
-  if (!tc.integer_p) return one_by_one(tc, dt, out);
-  HWY_DYNAMIC_DISPATCH(decays_double)(tc, dt, out);
-}
-
+SALTUS_DISPATCH(DecayKernels)
 }  // namespace saltus::neuron
 #endif

@@ -8,10 +8,22 @@
 
 namespace saltus::neuron {
 
+/// neuron/decay_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct DecayKernels {
+  /// For a whole-numbered ratio of time constants.
+  void (*decays)(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out);
+
+  static const DecayKernels& best();
+};
+
 /// neuron::decay of every interval, to the last bit.
 /// @param dt   lengths in seconds; may be infinite
 /// @param out  as many
-void decays(const TimeConstants& tc, std::span<const double> dt, Decay<float>* out);
-void decays(const TimeConstants& tc, std::span<const double> dt, Decay<double>* out);
+template <class Real>
+void decays(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out) {
+  if (tc.integer_p) return DecayKernels<Real>::best().decays(tc, dt, out);
+  for (std::size_t k = 0; k < dt.size(); ++k) out[k] = decay<Real>(tc, dt[k]);
+}
 
 }  // namespace saltus::neuron

@@ -13,23 +13,42 @@
 
 namespace saltus::neuron {
 
-/// No crossing in (0, dt] if this is true, exact for any bias: V stays below what the larger of V0
-/// and b, and the largest response to a positive I0 within the interval, can reach together.
+/// V stays below what the larger of V0 and b, and the largest response to a positive I0 within the
+/// interval, can reach together: exact for any bias.
+/// @param reach  Decay::reach
+template <class Real>
+inline Real highest_reach(Real v0, Real i0, Real b, Real reach) {
+  return std::max(v0, b) + std::max(i0, Real(0)) * reach;
+}
+
+/// dV/dt > 0 at the start of an interval.
+template <class Real>
+inline bool rises_at_start(Real v0, Real i0, Real b) {
+  return i0 + b > v0;
+}
+
+/// The same at its end. (The sign is that of dV/dx: dV/dt itself drowns in the rounding of b once
+/// everything has decayed.)
+/// @param end_slope  Decay::end_slope
+template <class Real>
+inline bool rises_at_end(Real v0, Real i0, Real b, Real end_slope) {
+  return v0 - b < i0 * end_slope;
+}
+
+/// No crossing in (0, dt] if this is true.
 /// @param v_end  V at the end of the interval
 template <class Real>
 inline bool cannot_spike(Real v0, Real i0, Real b, Real theta, Real v_end, Real reach) {
   // For I0 <= 0, f is convex: a crossing needs f(x_end) >= 0.
-  return v_end < theta && (i0 <= 0 || std::max(v0, b) + i0 * reach < theta);
+  return v_end < theta && (i0 <= 0 || highest_reach(v0, i0, b, reach) < theta);
 }
 
 /// For I0 > 0, where f is concave in x: if V still rises at the end of the interval it rose all the
 /// time, and if it ends below theta it never was there. With this only neurons whose V has its peak
-/// inside the interval, near theta, are left to search. (The sign is that of dV/dx: dV/dt itself
-/// drowns in the rounding of b once everything has decayed.)
-/// @param end_slope  Decay::end_slope
+/// inside the interval, near theta, are left to search.
 template <class Real>
 inline bool rises_throughout(Real v0, Real i0, Real b, Real theta, Real v_end, Real end_slope) {
-  return v_end < theta && i0 > 0 && v0 - b < i0 * end_slope;
+  return v_end < theta && i0 > 0 && rises_at_end(v0, i0, b, end_slope);
 }
 
 inline constexpr int newton_limit = 64;

@@ -28,9 +28,9 @@ struct Highest : ReplayVisitor {
 
   void piece(const Piece<Real>& p) {
     // A bound that costs two operations: most pieces cannot hold a new maximum.
-    if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach <= value) return;
-    const bool rises_first = p.i + n.bias > p.v;
-    const bool falls_last = !(p.v - n.bias < p.i * p.decay.end_slope);
+    if (neuron::highest_reach(p.v, p.i, n.bias, p.decay.reach) <= value) return;
+    const bool rises_first = neuron::rises_at_start(p.v, p.i, n.bias);
+    const bool falls_last = !neuron::rises_at_end(p.v, p.i, n.bias, p.decay.end_slope);
     if (rises_first && falls_last) peak(p.t0, p.t1, p.v, p.i, p.decay.mem);
     if (p.v_end > value) {
       value = p.v_end;
@@ -51,12 +51,15 @@ struct Highest : ReplayVisitor {
   }
 };
 
-/// The same for all neurons of a population, side by side. They must see the same arrivals, decay
-/// alike and have no threshold.
-/// @param highest  one per neuron, as they were made
-void highest_in_vectors(const Arrivals<float>& arrivals, double end,
-                        std::vector<Highest<float>>& highest);
-void highest_in_vectors(const Arrivals<double>& arrivals, double end,
-                        std::vector<Highest<double>>& highest);
+/// observe/highest_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct HighestKernels {
+  /// The same for all neurons of a population, side by side. They must see the same arrivals, decay
+  /// alike and have no threshold.
+  /// @param highest  one per neuron, as they were made
+  void (*find)(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest);
+
+  static const HighestKernels& best();
+};
 
 }  // namespace saltus

@@ -8,8 +8,10 @@
 
 #include <bit>
 
+#include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
 #include "machine/slots.hpp"
+#include "neuron/lif-inl.hpp"
 #include "observe/highest.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -19,98 +21,119 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// All neurons in slots: V, I, and the maximum so far with I there.
 template <class Real>
-void highest_of(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest) {
+struct InSlots {
   using Int = hwy::MakeSigned<Real>;
+  static constexpr Int as_it_was = -1;  // at the start, or inside an interval
+
+  SlotLayout layout;
+  Real *v, *i, *bias, *best, *current;
+  Int* group;  // the interval at whose end the maximum is
+};
+
+template <class Real>
+HWY_INLINE InSlots<Real> at_start(const std::vector<Highest<Real>>& highest) {
+  using Int = typename InSlots<Real>::Int;
+  thread_local Slots<Real, 5> numbers;
+  thread_local Slots<Int, 1> groups;
+  numbers.resize(highest.size());
+  groups.resize(highest.size());
+  const InSlots<Real> all{numbers.layout(), numbers[0], numbers[1], numbers[2],
+                          numbers[3],       numbers[4], groups[0]};
+  for (std::size_t s = 0; s < all.layout.count(); ++s) {
+    const auto& n = highest[all.layout.used(s) ? all.layout.neuron(s) : 0].n;
+    all.v[s] = all.best[s] = n.v_initial;
+    all.i[s] = all.current[s] = n.i_initial;
+    all.bias[s] = n.bias;
+    all.group[s] = all.as_it_was;
+  }
+  return all;
+}
+
+// Where interval g ends.
+template <class Real>
+double time_after(const Arrivals<Real>& arrivals, std::size_t g, double end) {
+  return g < arrivals.group_count() ? arrivals.times[g] : end;
+}
+
+// The maximum inside interval g, for the lanes of `peak` from `slot` on: (v, i) at its start.
+template <class Real, class V>
+HWY_INLINE void look_inside(const InSlots<Real>& all, std::size_t slot, MaskOf<V> peak, V v, V i,
+                            const Arrivals<Real>& arrivals, std::size_t g, double end,
+                            std::vector<Highest<Real>>& highest) {
+  const hn::ScalableTag<Real> tag;
+  HWY_ALIGN Real v_at[HWY_MAX_BYTES / sizeof(Real)], i_at[HWY_MAX_BYTES / sizeof(Real)];
+  hn::Store(v, tag, v_at);
+  hn::Store(i, tag, i_at);
+  for (std::uint64_t left = bits_of(tag, peak); left != 0; left &= left - 1) {
+    const auto l = static_cast<std::size_t>(std::countr_zero(left));
+    if (!all.layout.used(slot + l)) continue;
+    Highest<Real>& one = highest[all.layout.neuron(slot + l)];
+    one.value = all.best[slot + l];
+    one.peak(g > 0 ? arrivals.times[g - 1] : 0, time_after(arrivals, g, end), v_at[l], i_at[l],
+             arrivals.decays[g].mem);
+    if (!(one.value > all.best[slot + l])) continue;
+    all.best[slot + l] = one.value;
+    all.group[slot + l] = all.as_it_was;
+  }
+}
+
+// Tells each where its maximum is.
+template <class Real>
+HWY_INLINE void hand_over(const InSlots<Real>& all, const Arrivals<Real>& arrivals, double end,
+                          std::vector<Highest<Real>>& highest) {
+  for (std::size_t s = 0; s < all.layout.count(); ++s) {
+    if (!all.layout.used(s)) continue;
+    Highest<Real>& one = highest[all.layout.neuron(s)];
+    one.value = all.best[s];
+    if (all.group[s] == all.as_it_was) continue;
+    const auto g = static_cast<std::size_t>(all.group[s]);
+    one.time = time_after(arrivals, g, end);
+    one.place = one.time >= end ? Place::end : Place::arrival;
+    one.current = all.current[s];
+  }
+}
+
+template <class Real>
+void find(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest) {
+  using Int = typename InSlots<Real>::Int;
   const hn::ScalableTag<Real> tag;
   const hn::ScalableTag<Int> ints;
   using V = hn::Vec<decltype(tag)>;
   const std::size_t lanes = hn::Lanes(tag);
-  constexpr Int as_it_was = -1;  // at the start, or inside an interval
-
-  thread_local Slots<Real, 5> slots;
-  thread_local Slots<Int, 1> groups;
-  slots.resize(highest.size());
-  groups.resize(highest.size());
-  const SlotLayout layout = slots.layout();
-  Real *const v_of = slots[0], *const i_of = slots[1], *const bias_of = slots[2];
-  Real *const best_of = slots[3], *const current_of = slots[4];
-  Int* const group_of = groups[0];  // the interval at whose end the maximum is
-  for (std::size_t s = 0; s < layout.count(); ++s) {
-    const auto& n = highest[layout.used(s) ? layout.neuron(s) : 0].n;
-    v_of[s] = best_of[s] = n.v_initial;
-    i_of[s] = current_of[s] = n.i_initial;
-    bias_of[s] = n.bias;
-    group_of[s] = as_it_was;
-  }
-
-  const V zero = hn::Zero(tag);
+  const InSlots<Real> all = at_start(highest);
   for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
     const neuron::Decay<Real>& d = arrivals.decays[g];
     const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
-    const V mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
-    const V reach = hn::Set(tag, d.reach), end_slope = hn::Set(tag, d.end_slope);
-    for (std::size_t slot = 0; slot < layout.end(lanes); slot += lanes) {
-      const std::size_t neuron = layout.neuron(slot);
-      const V v = hn::Load(tag, v_of + slot), bias = hn::Load(tag, bias_of + slot);
-      const V best = hn::Load(tag, best_of + slot);
-      V i = hn::Load(tag, i_of + slot);
+    const Decays<V> decays = in_all_lanes(tag, d);
+    for (std::size_t slot = 0; slot < all.layout.end(lanes); slot += lanes) {
+      const std::size_t neuron = all.layout.neuron(slot);
+      const V v = hn::Load(tag, all.v + slot), bias = hn::Load(tag, all.bias + slot);
+      V i = hn::Load(tag, all.i + slot);
       for (const auto& arrival : arrived) i = hn::Add(i, hn::LoadU(tag, arrival.row + neuron));
-      const V above = hn::Sub(v, bias), later_i = hn::Mul(i, syn);
-      const V v_end = hn::Add(hn::Add(bias, hn::Mul(above, mem)), hn::Mul(i, k));
-      const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), reach));
-      hn::Store(v_end, tag, v_of + slot);
-      hn::Store(later_i, tag, i_of + slot);
-      const auto higher = hn::Gt(top, best);
+      const V v_end = membrane_after(v, i, bias, decays), later_i = hn::Mul(i, decays.syn);
+      hn::Store(v_end, tag, all.v + slot);
+      hn::Store(later_i, tag, all.i + slot);
+      const auto higher = hn::Gt(highest_reach(v, i, bias, decays), hn::Load(tag, all.best + slot));
       if (hn::AllFalse(tag, higher)) continue;
-      const auto peak = hn::And(higher, hn::And(hn::Gt(hn::Add(i, bias), v),
-                                                hn::Not(hn::Lt(above, hn::Mul(i, end_slope)))));
-      if (!hn::AllFalse(tag, peak)) {
-        HWY_ALIGN Real v_at[HWY_MAX_BYTES / sizeof(Real)], i_at[HWY_MAX_BYTES / sizeof(Real)];
-        hn::Store(v, tag, v_at);
-        hn::Store(i, tag, i_at);
-        for (std::uint64_t left = bits_of(tag, peak); left != 0; left &= left - 1) {
-          const auto l = static_cast<std::size_t>(std::countr_zero(left));
-          if (!layout.used(slot + l)) continue;
-          Highest<Real>& one = highest[neuron + l];
-          one.value = best_of[slot + l];
-          one.peak(g > 0 ? arrivals.times[g - 1] : 0,
-                   g < arrivals.group_count() ? arrivals.times[g] : end, v_at[l], i_at[l], d.mem);
-          if (!(one.value > best_of[slot + l])) continue;
-          best_of[slot + l] = one.value;
-          group_of[slot + l] = as_it_was;
-        }
-      }
-      const V so_far = hn::Load(tag, best_of + slot);
-      const auto ends_highest = hn::And(higher, hn::Gt(v_end, so_far));
-      hn::Store(hn::IfThenElse(ends_highest, v_end, so_far), tag, best_of + slot);
-      hn::Store(hn::IfThenElse(ends_highest, later_i, hn::Load(tag, current_of + slot)), tag,
-                current_of + slot);
-      hn::Store(hn::IfThenElse(hn::RebindMask(ints, ends_highest),
-                               hn::Set(ints, static_cast<Int>(g)), hn::Load(ints, group_of + slot)),
-                ints, group_of + slot);
+      const auto peak =
+          hn::And(higher, hn::AndNot(rises_at_end(v, i, bias, decays), rises_at_start(v, i, bias)));
+      if (!hn::AllFalse(tag, peak)) look_inside(all, slot, peak, v, i, arrivals, g, end, highest);
+      const V best = hn::Load(tag, all.best + slot), current = hn::Load(tag, all.current + slot);
+      const auto at_end = hn::And(higher, hn::Gt(v_end, best));
+      hn::Store(hn::IfThenElse(at_end, v_end, best), tag, all.best + slot);
+      hn::Store(hn::IfThenElse(at_end, later_i, current), tag, all.current + slot);
+      const auto group = hn::Load(ints, all.group + slot);
+      const auto this_one = hn::Set(ints, static_cast<Int>(g));
+      hn::Store(hn::IfThenElse(hn::RebindMask(ints, at_end), this_one, group), ints,
+                all.group + slot);
     }
   }
-  for (std::size_t s = 0; s < layout.count(); ++s) {
-    if (!layout.used(s)) continue;
-    Highest<Real>& one = highest[layout.neuron(s)];
-    one.value = best_of[s];
-    if (group_of[s] == as_it_was) continue;
-    const auto g = static_cast<std::size_t>(group_of[s]);
-    one.time = g < arrivals.group_count() ? arrivals.times[g] : end;
-    one.place = one.time >= end ? Place::end : Place::arrival;
-    one.current = current_of[s];
-  }
+  hand_over(all, arrivals, end, highest);
 }
 
-void highest_float(const Arrivals<float>& arrivals, double end,
-                   std::vector<Highest<float>>& highest) {
-  highest_of(arrivals, end, highest);
-}
-void highest_double(const Arrivals<double>& arrivals, double end,
-                    std::vector<Highest<double>>& highest) {
-  highest_of(arrivals, end, highest);
-}
+SALTUS_KERNELS(HighestKernels, find<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -119,18 +142,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus {
-
-HWY_EXPORT(highest_float);
-HWY_EXPORT(highest_double);
-
-void highest_in_vectors(const Arrivals<float>& arrivals, double end,
-                        std::vector<Highest<float>>& highest) {
-  HWY_DYNAMIC_DISPATCH(highest_float)(arrivals, end, highest);
-}
-void highest_in_vectors(const Arrivals<double>& arrivals, double end,
-                        std::vector<Highest<double>>& highest) {
-  HWY_DYNAMIC_DISPATCH(highest_double)(arrivals, end, highest);
-}
-
+SALTUS_DISPATCH(HighestKernels)
 }  // namespace saltus
 #endif

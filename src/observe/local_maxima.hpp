@@ -11,14 +11,13 @@
 
 namespace saltus {
 
-// dV/dt at both ends of a piece, by sign (see neuron::rises_throughout).
 template <class Real>
 inline bool rises_at_start(const neuron::Lif<Real>& n, const Piece<Real>& p) {
-  return p.i + n.bias > p.v;
+  return neuron::rises_at_start(p.v, p.i, n.bias);
 }
 template <class Real>
 inline bool rises_at_end(const neuron::Lif<Real>& n, const Piece<Real>& p) {
-  return p.v - n.bias < p.i * p.decay.end_slope;
+  return neuron::rises_at_end(p.v, p.i, n.bias, p.decay.end_slope);
 }
 
 template <class Real>
@@ -58,7 +57,7 @@ class LocalMaxima {
 // When V first reaches `level`, from below, in a piece that starts below it or falls from it.
 template <class Real>
 inline double first_rise_to(const neuron::Lif<Real>& n, const Piece<Real>& p, Real level) {
-  if (std::max(p.v, n.bias) + std::max(p.i, Real(0)) * p.decay.reach < level) return infinity;
+  if (neuron::highest_reach(p.v, p.i, n.bias, p.decay.reach) < level) return infinity;
   if (n.tc.slow_synapse()) {
     const double u = neuron::SlowCourse(n.tc, p.v, p.i, n.bias)
                          .crossing(level, (p.t1 - p.t0) / n.tc.tau_mem, p.v_end >= level);

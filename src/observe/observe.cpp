@@ -124,7 +124,7 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
                       });
     } else {
       start_timeline(plan, inputs, record, population, s, timeline, timelines);
-      highest_in_vectors(timeline.of(0), end, highest);
+      HighestKernels<Real>::best().find(timeline.of(0), end, highest);
     }
     for (std::size_t j = 0; j < size; ++j) note(result, s * size + j, highest[j]);
   });

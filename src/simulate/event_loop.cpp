@@ -73,7 +73,7 @@ class Layer {
   void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) {
     auto d = neuron::decay<Real>(plan.neuron(0).tc, t_end - t);
     if (side_by_side_) {
-      earliest_spikes(plan, together_, d, t, t_end, spikes);
+      LayerKernels<Real>::best().earliest_spikes(plan, together_, d, t, t_end, spikes);
       return;
     }
     spikes.clear();
@@ -92,7 +92,7 @@ class Layer {
   void move_to(double t, double t_end, SampleRecord<Real>& record) {
     auto d = neuron::decay<Real>(plan.neuron(0).tc, t_end - t);
     if (side_by_side_) {
-      flow(together_, d);
+      LayerKernels<Real>::best().flow(together_, d);
       return;
     }
     for (std::size_t j = 0; j < states_.size(); ++j) {
@@ -120,7 +120,7 @@ class Layer {
 
   void arrive_at(std::size_t queue, const Real* row) {
     if (side_by_side_) {
-      arrive(together_, row);
+      LayerKernels<Real>::best().arrive(together_, row);
     } else if (plan.per_column) {
       states_[queue].i += row[queue];
     } else {

@@ -63,33 +63,31 @@ class LayerState {
   }
 };
 
-/// Takes all neurons of a population from `from`, through all arrivals, to `to`. They must see the
-/// same arrivals, decay alike and not be refractory. To the last bit what neuron::advance does with
-/// one after the other.
-/// @param spikes  appended to, in no order
-void sweep_in_vectors(const PopulationPlan<float>& plan, LayerState<float>& state,
-                      const Arrivals<float>& arrivals, double from, double to,
-                      std::vector<RecordedSpike<float>>& spikes);
-void sweep_in_vectors(const PopulationPlan<double>& plan, LayerState<double>& state,
-                      const Arrivals<double>& arrivals, double from, double to,
-                      std::vector<RecordedSpike<double>>& spikes);
+/// simulate/layer_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct LayerKernels {
+  /// Takes all neurons of a population from `from`, through all arrivals, to `to`. They must see
+  /// the same arrivals, decay alike and not be refractory. To the last bit what neuron::advance
+  /// does with one after the other.
+  /// @param spikes  appended to, in no order
+  void (*sweep)(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+                const Arrivals<Real>& arrivals, double from, double to,
+                std::vector<RecordedSpike<Real>>& spikes);
 
-/// The spikes of the earliest time in (from, to], if there are any: by number of the neuron.
-/// @param d  decay from `from` to `to`
-/// @param spikes  overwritten
-void earliest_spikes(const PopulationPlan<float>& plan, LayerState<float>& state,
-                     const neuron::Decay<float>& d, double from, double to,
-                     std::vector<RecordedSpike<float>>& spikes);
-void earliest_spikes(const PopulationPlan<double>& plan, LayerState<double>& state,
-                     const neuron::Decay<double>& d, double from, double to,
-                     std::vector<RecordedSpike<double>>& spikes);
+  /// The spikes of the earliest time in (from, to], if there are any: by number of the neuron.
+  /// @param d  decay from `from` to `to`
+  /// @param spikes  overwritten
+  void (*earliest_spikes)(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+                          const neuron::Decay<Real>& d, double from, double to,
+                          std::vector<RecordedSpike<Real>>& spikes);
 
-/// Takes all neurons over an interval without a spike.
-void flow(LayerState<float>& state, const neuron::Decay<float>& d);
-void flow(LayerState<double>& state, const neuron::Decay<double>& d);
+  /// Takes all neurons over an interval without a spike.
+  void (*flow)(LayerState<Real>& state, const neuron::Decay<Real>& d);
 
-/// Adds the weights that arrive to I.
-void arrive(LayerState<float>& state, const float* row);
-void arrive(LayerState<double>& state, const double* row);
+  /// Adds the weights that arrive to I.
+  void (*arrive)(LayerState<Real>& state, const Real* row);
+
+  static const LayerKernels& best();
+};
 
 }  // namespace saltus

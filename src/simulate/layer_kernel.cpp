@@ -12,8 +12,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
-#include "machine/power-inl.hpp"
+#include "neuron/lif-inl.hpp"
 #include "neuron/lif.hpp"
 #include "simulate/layer.hpp"
 
@@ -23,26 +24,6 @@ namespace HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-// The formulas of neuron/decay.hpp for a whole-numbered ratio of time constants, in vectors.
-template <class Real>
-class Powers {
- public:
-  using Tag = hn::ScalableTag<Real>;
-  using V = hn::Vec<Tag>;
-
-  explicit Powers(const neuron::TimeConstants& tc)
-      : p_(tc.integer_p),
-        one_(hn::Set(Tag(), Real(1))),
-        per_q_(hn::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
-
-  HWY_INLINE V h(V x) const { return hn::Mul(hn::Sub(integer_power(x, p_ - 1), one_), per_q_); }
-  HWY_INLINE V synaptic(V x) const { return integer_power(x, p_); }
-
- private:
-  int p_;
-  V one_, per_q_;
-};
 
 template <class Real>
 class Kernel {
@@ -78,29 +59,31 @@ class Kernel {
     spikes_.clear();
     const std::size_t count = pass<false, true>(d, {});
     if (count == 0) return;
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    if (!tc.integer_p) {
-      for (std::size_t k = 0; k < count; ++k) {
-        const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
-        const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
-        const Real v_end = neuron::membrane_after(n, state_.may_v[k], state_.may_i[k], d);
-        const auto spike =
-            neuron::first_crossing(n, state_.may_v[k], state_.may_i[k], from, to, d, v_end);
-        if (!spike.found()) continue;
-        keep_earliest(slot, spike.time, neuron::rising_current(n, spike.current));
-      }
-      return;
+    if (plan_.neurons[0].tc.integer_p) {
+      earliest_side_by_side(count, d, from, to);
+    } else {
+      earliest_one_by_one(count, d, from, to);
     }
+  }
+
+ private:
+  // What is left of the interval after a spike follows from x; endless ones end with nothing.
+  bool x_tells(const neuron::Decay<Real>& d) const {
+    return neuron::x_tells(plan_.neurons[0].tc, d.mem);
+  }
+
+  void earliest_side_by_side(std::size_t count, const neuron::Decay<Real>& d, double from,
+                             double to) {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
-    const Powers<Real> powers(tc);
-    const V mem = hn::Set(tag, d.mem);
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    const Powers<V> powers(tc);
+    const Decays<V> decays = in_all_lanes(tag, d);
     HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes];
     for (std::size_t at = 0; at < count; at += lanes) {
       const Gathered n = gather(at, count);
-      const V above = hn::Mul(hn::Sub(n.v, n.bias), mem);
-      const V v_end = hn::Add(hn::Add(n.bias, above), hn::Mul(n.i, hn::Set(tag, d.k)));
-      const V x = crossing(powers, n.used, n, mem, v_end);
+      const V v_end = membrane_after(n.v, n.i, n.bias, decays);
+      const V x = crossing(powers, n.used, n, decays.mem, v_end);
       const V current = hn::Mul(n.i, powers.synaptic(x));
       hn::Store(keep_rising(x, current, n), tag, x_of);
       hn::Store(current, tag, current_of);
@@ -113,10 +96,17 @@ class Kernel {
     }
   }
 
- private:
-  // What is left of the interval after a spike follows from x; endless ones end with nothing.
-  bool x_tells(const neuron::Decay<Real>& d) const {
-    return neuron::x_tells(plan_.neurons[0].tc, d.mem);
+  void earliest_one_by_one(std::size_t count, const neuron::Decay<Real>& d, double from,
+                           double to) {
+    for (std::size_t k = 0; k < count; ++k) {
+      const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
+      const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
+      const Real v = state_.may_v[k], i = state_.may_i[k];
+      const auto spike =
+          neuron::first_crossing(n, v, i, from, to, d, neuron::membrane_after(n, v, i, d));
+      if (!spike.found()) continue;
+      keep_earliest(slot, spike.time, neuron::rising_current(n, spike.current));
+    }
   }
 
   void keep_earliest(std::size_t slot, double time, Real current) {
@@ -141,8 +131,7 @@ class Kernel {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
     LayerState<Real>& s = state_;
-    const V mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
-    const V reach = hn::Set(tag, d.reach), end_slope = hn::Set(tag, d.end_slope);
+    const Decays<V> decays = in_all_lanes(tag, d);
     HWY_ALIGN Real v_of[most_lanes], i_of[most_lanes];
     // Copies: a store of a vector might change the members, for all that a compiler knows.
     const SlotLayout layout = layout_;
@@ -160,20 +149,20 @@ class Kernel {
         for (const auto& more : arrived.subspan(1))
           i = hn::Add(i, hn::LoadU(tag, more.row + neuron));
       }
-      const V end = hn::Add(hn::Add(bias, hn::Mul(hn::Sub(v, bias), mem)), hn::Mul(i, k));
-      const M may = may_spike(v, i, bias, theta, end, reach, end_slope);
+      const V end = membrane_after(v, i, bias, decays);
+      const M may = may_spike(v, i, bias, theta, end, decays);
       if constexpr (!stay) {
         hn::Store(end, tag, state_v + slot);
-        hn::Store(hn::Mul(i, syn), tag, state_i + slot);
+        hn::Store(hn::Mul(i, decays.syn), tag, state_i + slot);
       }
       if (HWY_UNLIKELY(!hn::AllFalse(tag, may))) {
         hn::Store(v, tag, v_of);
         hn::Store(i, tag, i_of);
         for (std::uint64_t left = bits_of(tag, may); left != 0; left &= left - 1) {
           const auto lane = static_cast<std::size_t>(std::countr_zero(left));
+          s.may_slot[count] = static_cast<std::int32_t>(slot + lane);
           s.may_v[count] = v_of[lane];
-          s.may_i[count] = i_of[lane];
-          s.may_slot[count++] = static_cast<std::int32_t>(slot + lane);
+          s.may_i[count++] = i_of[lane];
         }
       }
     }
@@ -182,10 +171,9 @@ class Kernel {
 
   // V ends at or above theta; or it may reach theta and has its peak inside: the two tests of
   // neuron/spike_search.hpp.
-  static HWY_INLINE M may_spike(V v, V i, V bias, V theta, V end, V reach, V end_slope) {
-    const V top = hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, hn::Zero(Tag())), reach));
-    const M rises_throughout = hn::Lt(hn::Sub(v, bias), hn::Mul(i, end_slope));
-    return hn::Or(hn::Ge(end, theta), hn::AndNot(rises_throughout, hn::Ge(top, theta)));
+  static HWY_INLINE M may_spike(V v, V i, V bias, V theta, V end, const Decays<V>& d) {
+    const M may_reach = hn::Ge(highest_reach(v, i, bias, d), theta);
+    return hn::Or(hn::Ge(end, theta), hn::AndNot(rises_at_end(v, i, bias, d), may_reach));
   }
 
   // Those of the neurons that may spike which fill one vector, from number `at` on.
@@ -216,7 +204,7 @@ class Kernel {
   }
 
   // neuron::crossing for the lanes of `wanted`, from x = 1 downwards; -1 where there is none.
-  HWY_INLINE V crossing(const Powers<Real>& powers, M wanted, const Gathered& n, V x_end,
+  HWY_INLINE V crossing(const Powers<V>& powers, M wanted, const Gathered& n, V x_end,
                         V v_end) const {
     const Tag tag;
     const V v = n.v, i = n.i, bias = n.bias, theta = n.theta;
@@ -245,11 +233,18 @@ class Kernel {
     }
     alone = hn::Or(hn::Or(alone, active), hn::And(border, hn::Ge(v_end, theta)));
     if (HWY_LIKELY(hn::AllFalse(tag, alone))) return result;
+    return crossing_one_by_one(alone, n, x_end, v_end, result);
+  }
+
+  // The same for the lanes of `alone`, each by itself; the others keep their `result`.
+  HWY_INLINE V crossing_one_by_one(M alone, const Gathered& n, V x_end, V v_end, V result) const {
+    const Tag tag;
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
     HWY_ALIGN Real lane[7][most_lanes];
-    hn::Store(v, tag, lane[0]);
-    hn::Store(i, tag, lane[1]);
-    hn::Store(bias, tag, lane[2]);
-    hn::Store(theta, tag, lane[3]);
+    hn::Store(n.v, tag, lane[0]);
+    hn::Store(n.i, tag, lane[1]);
+    hn::Store(n.bias, tag, lane[2]);
+    hn::Store(n.theta, tag, lane[3]);
     hn::Store(x_end, tag, lane[4]);
     hn::Store(v_end, tag, lane[5]);
     hn::Store(result, tag, lane[6]);
@@ -273,9 +268,9 @@ class Kernel {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    const Powers<Real> powers(tc);
+    const Powers<V> powers(tc);
     LayerState<Real>& s = state_;
-    const V one = hn::Set(tag, Real(1)), p = hn::Set(tag, static_cast<Real>(tc.p));
+    const V one = hn::Set(tag, Real(1));
     std::fill_n(s.may_t.begin(), count, t);
     HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
     HWY_ALIGN Real later_of[most_lanes], left_of[most_lanes];
@@ -283,27 +278,19 @@ class Kernel {
       std::size_t again = 0;
       for (std::size_t at = 0; at < count; at += lanes) {
         const Gathered n = gather(at, count);
-        const V above = hn::Sub(n.v, n.bias);
         M may = n.used;
         V mem, syn, v_end;
         if (first) {
-          mem = hn::Set(tag, whole.mem);
-          syn = hn::Set(tag, whole.syn);
-          const V from_i = hn::Mul(n.i, hn::Set(tag, whole.k));
-          v_end = hn::Add(hn::Add(n.bias, hn::Mul(above, mem)), from_i);
-        } else {  // neuron::decay_at
-          mem = hn::LoadU(tag, s.may_mem + at);
-          const M ended = hn::Lt(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
-          mem = hn::IfThenZeroElse(ended, mem);
-          syn = powers.synaptic(mem);
-          const V h = powers.h(mem), k = hn::Mul(hn::Neg(mem), h);
-          const V peak = hn::Set(tag, static_cast<Real>(tc.k_peak));
-          const V x_peak = hn::Set(tag, static_cast<Real>(tc.x_peak));
-          const V reach = hn::IfThenElse(hn::Gt(mem, x_peak), k, peak);
-          const V at_infinity = hn::Set(tag, static_cast<Real>(tc.end_slope_at_infinity()));
-          const V end_slope = hn::IfThenElse(ended, at_infinity, hn::Add(one, hn::Mul(p, h)));
-          v_end = hn::Add(hn::Add(n.bias, hn::Mul(above, mem)), hn::Mul(n.i, k));
-          may = hn::And(may, may_spike(n.v, n.i, n.bias, n.theta, v_end, reach, end_slope));
+          const Decays<V> d = in_all_lanes(tag, whole);
+          mem = d.mem;
+          syn = d.syn;
+          v_end = membrane_after(n.v, n.i, n.bias, d);
+        } else {
+          const Decays<V> d = powers.decay_at(hn::LoadU(tag, s.may_mem + at));
+          mem = d.mem;
+          syn = d.syn;
+          v_end = membrane_after(n.v, n.i, n.bias, d);
+          may = hn::And(may, may_spike(n.v, n.i, n.bias, n.theta, v_end, d));
         }
         const V x = crossing(powers, may, n, mem, v_end);
         const V current = hn::Mul(n.i, powers.synaptic(x));
@@ -335,8 +322,10 @@ class Kernel {
     }
   }
 
-  // The same with any ratio of time constants, and in any interval.
-  void search_one_by_one(std::size_t count, double t, double next, const neuron::Decay<Real>& d) {
+  // The same with any ratio of time constants, and in any interval. Not inlined: it is long and
+  // rare, and would take registers from the loops beside it.
+  HWY_NOINLINE void search_one_by_one(std::size_t count, double t, double next,
+                                      const neuron::Decay<Real>& d) {
     struct Sink {
       Kernel& kernel;
       std::size_t slot;
@@ -364,23 +353,22 @@ class Kernel {
 };
 
 template <class Real>
-void flow_over(LayerState<Real>& s, const neuron::Decay<Real>& d) {
+void flow(LayerState<Real>& s, const neuron::Decay<Real>& d) {
   const hn::ScalableTag<Real> tag;
-  const auto mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn), k = hn::Set(tag, d.k);
+  const auto decays = in_all_lanes(tag, d);
   Real *const v_of = s.v, *const i_of = s.i;
   const Real *const bias_of = s.bias, *const below_of = s.just_below_theta;
   const std::size_t end = s.slots.layout().end(hn::Lanes(tag));
   for (std::size_t slot = 0; slot < end; slot += hn::Lanes(tag)) {
     const auto v = hn::Load(tag, v_of + slot), i = hn::Load(tag, i_of + slot);
     const auto bias = hn::Load(tag, bias_of + slot), below = hn::Load(tag, below_of + slot);
-    const auto from_v = hn::Add(bias, hn::Mul(hn::Sub(v, bias), mem));
-    hn::Store(hn::Min(hn::Add(from_v, hn::Mul(i, k)), below), tag, v_of + slot);
-    hn::Store(hn::Mul(i, syn), tag, i_of + slot);
+    hn::Store(hn::Min(membrane_after(v, i, bias, decays), below), tag, v_of + slot);
+    hn::Store(hn::Mul(i, decays.syn), tag, i_of + slot);
   }
 }
 
 template <class Real>
-void add_row(LayerState<Real>& s, const Real* row) {
+void arrive(LayerState<Real>& s, const Real* row) {
   const hn::ScalableTag<Real> tag;
   const SlotLayout layout = s.slots.layout();
   Real* const i_of = s.i;
@@ -391,30 +379,21 @@ void add_row(LayerState<Real>& s, const Real* row) {
   }
 }
 
-void earliest_float(const PopulationPlan<float>& plan, LayerState<float>& state,
-                    const neuron::Decay<float>& d, double from, double to,
-                    std::vector<RecordedSpike<float>>& spikes) {
-  Kernel<float>(plan, state, spikes).earliest(d, from, to);
+template <class Real>
+void sweep(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+           const Arrivals<Real>& arrivals, double from, double to,
+           std::vector<RecordedSpike<Real>>& spikes) {
+  Kernel<Real>(plan, state, spikes).run(arrivals, from, to);
 }
-void earliest_double(const PopulationPlan<double>& plan, LayerState<double>& state,
-                     const neuron::Decay<double>& d, double from, double to,
-                     std::vector<RecordedSpike<double>>& spikes) {
-  Kernel<double>(plan, state, spikes).earliest(d, from, to);
+
+template <class Real>
+void earliest_spikes(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+                     const neuron::Decay<Real>& d, double from, double to,
+                     std::vector<RecordedSpike<Real>>& spikes) {
+  Kernel<Real>(plan, state, spikes).earliest(d, from, to);
 }
-void flow_float(LayerState<float>& state, const neuron::Decay<float>& d) { flow_over(state, d); }
-void flow_double(LayerState<double>& state, const neuron::Decay<double>& d) { flow_over(state, d); }
-void add_float(LayerState<float>& state, const float* row) { add_row(state, row); }
-void add_double(LayerState<double>& state, const double* row) { add_row(state, row); }
-void sweep_float(const PopulationPlan<float>& plan, LayerState<float>& state,
-                 const Arrivals<float>& arrivals, double from, double to,
-                 std::vector<RecordedSpike<float>>& spikes) {
-  Kernel<float>(plan, state, spikes).run(arrivals, from, to);
-}
-void sweep_double(const PopulationPlan<double>& plan, LayerState<double>& state,
-                  const Arrivals<double>& arrivals, double from, double to,
-                  std::vector<RecordedSpike<double>>& spikes) {
-  Kernel<double>(plan, state, spikes).run(arrivals, from, to);
-}
+
+SALTUS_KERNELS(LayerKernels, sweep<Real>, earliest_spikes<Real>, flow<Real>, arrive<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -423,49 +402,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus {
-
-HWY_EXPORT(sweep_float);
-HWY_EXPORT(sweep_double);
-HWY_EXPORT(earliest_float);
-HWY_EXPORT(earliest_double);
-HWY_EXPORT(flow_float);
-HWY_EXPORT(flow_double);
-HWY_EXPORT(add_float);
-HWY_EXPORT(add_double);
-
-void earliest_spikes(const PopulationPlan<float>& plan, LayerState<float>& state,
-                     const neuron::Decay<float>& d, double from, double to,
-                     std::vector<RecordedSpike<float>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(earliest_float)(plan, state, d, from, to, spikes);
-}
-void earliest_spikes(const PopulationPlan<double>& plan, LayerState<double>& state,
-                     const neuron::Decay<double>& d, double from, double to,
-                     std::vector<RecordedSpike<double>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(earliest_double)(plan, state, d, from, to, spikes);
-}
-void flow(LayerState<float>& state, const neuron::Decay<float>& d) {
-  HWY_DYNAMIC_DISPATCH(flow_float)(state, d);
-}
-void flow(LayerState<double>& state, const neuron::Decay<double>& d) {
-  HWY_DYNAMIC_DISPATCH(flow_double)(state, d);
-}
-void arrive(LayerState<float>& state, const float* row) {
-  HWY_DYNAMIC_DISPATCH(add_float)(state, row);
-}
-void arrive(LayerState<double>& state, const double* row) {
-  HWY_DYNAMIC_DISPATCH(add_double)(state, row);
-}
-
-void sweep_in_vectors(const PopulationPlan<float>& plan, LayerState<float>& state,
-                      const Arrivals<float>& arrivals, double from, double to,
-                      std::vector<RecordedSpike<float>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(sweep_float)(plan, state, arrivals, from, to, spikes);
-}
-void sweep_in_vectors(const PopulationPlan<double>& plan, LayerState<double>& state,
-                      const Arrivals<double>& arrivals, double from, double to,
-                      std::vector<RecordedSpike<double>>& spikes) {
-  HWY_DYNAMIC_DISPATCH(sweep_double)(plan, state, arrivals, from, to, spikes);
-}
-
+SALTUS_DISPATCH(LayerKernels)
 }  // namespace saltus
 #endif

@@ -67,7 +67,7 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
   }
   if (run.plan.side_by_side(population) && !own) {
     ws.layer.start(plan, size);
-    sweep_in_vectors(plan, ws.layer, ws.timeline.of(0), 0, end, ws.spikes);
+    LayerKernels<Real>::best().sweep(plan, ws.layer, ws.timeline.of(0), 0, end, ws.spikes);
   } else {
     for (std::size_t j = 0; j < size; ++j) {
       const neuron::Lif<Real>& n = own ? (*own)[j] : plan.neuron(j);

@@ -77,7 +77,7 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
       if (layer.states.empty()) {
         arrive(0);
         arrivals.decay_through(plan.neuron(0).tc, from, to);
-        sweep_in_vectors(plan, layer.side_by_side, arrivals, from, to, ws.spikes);
+        LayerKernels<Real>::best().sweep(plan, layer.side_by_side, arrivals, from, to, ws.spikes);
       }
       for (std::size_t j = 0; j < layer.states.size(); ++j) {
         const std::size_t queue = pending[c].queue_of(j);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "machine/parallel.hpp"
@@ -23,7 +24,8 @@ double sum_of_squares(std::span<T> values, int threads) {
   std::vector<double> sums(pieces(values.size()));
   parallel_for(threads, sums.size(), [&](std::size_t k) {
     const std::size_t at = k * piece;
-    sums[k] = sum_of_squares(std::min(piece, values.size() - at), values.data() + at);
+    sums[k] = OptimizerKernels<std::remove_const_t<T>>::best().sum_of_squares(
+        std::min(piece, values.size() - at), values.data() + at);
   });
   double sum = 0;
   for (const double s : sums) sum += s;
@@ -58,8 +60,8 @@ void optimizer_step(const TrainSettings& s, double lr, std::int64_t count, doubl
                          static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
   parallel_for(s.threads, pieces(values.size()), [&](std::size_t k) {
     const std::size_t at = k * piece, size = std::min(piece, values.size() - at);
-    adam_step(adam, size, values.data() + at, gradient.data() + at, first.data() + at,
-              second.data() + at);
+    OptimizerKernels<T>::best().adam_step(adam, size, values.data() + at, gradient.data() + at,
+                                          first.data() + at, second.data() + at);
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "machine/dispatch.hpp"
 #include "train/optimizer_kernel.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,8 +17,8 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
-void adam(const AdamStep<T>& step, std::size_t size, T* HWY_RESTRICT w, const T* HWY_RESTRICT g,
-          T* HWY_RESTRICT m, T* HWY_RESTRICT v) {
+void adam_step(const AdamStep<T>& step, std::size_t size, T* HWY_RESTRICT w,
+               const T* HWY_RESTRICT g, T* HWY_RESTRICT m, T* HWY_RESTRICT v) {
   const hn::ScalableTag<T> tag;
   const std::size_t lanes = hn::Lanes(tag);
   const auto scale = hn::Set(tag, step.scale), keep = hn::Set(tag, step.keep);
@@ -44,7 +45,7 @@ void adam(const AdamStep<T>& step, std::size_t size, T* HWY_RESTRICT w, const T*
 }
 
 template <class T>
-double squares(std::size_t size, const T* values) {
+double sum_of_squares(std::size_t size, const T* values) {
   constexpr std::size_t width = 32;  // partial sums, whatever the vectors hold
   const hn::CappedTag<T, 16> tag;
   const std::size_t lanes = hn::Lanes(tag);
@@ -66,16 +67,7 @@ double squares(std::size_t size, const T* values) {
   return sum;
 }
 
-void adam_float(const AdamStep<float>& step, std::size_t size, float* w, const float* g, float* m,
-                float* v) {
-  adam(step, size, w, g, m, v);
-}
-void adam_double(const AdamStep<double>& step, std::size_t size, double* w, const double* g,
-                 double* m, double* v) {
-  adam(step, size, w, g, m, v);
-}
-double squares_float(std::size_t size, const float* values) { return squares(size, values); }
-double squares_double(std::size_t size, const double* values) { return squares(size, values); }
+SALTUS_KERNELS(OptimizerKernels, adam_step<Real>, sum_of_squares<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -84,26 +76,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace saltus {
-
-HWY_EXPORT(adam_float);
-HWY_EXPORT(adam_double);
-HWY_EXPORT(squares_float);
-HWY_EXPORT(squares_double);
-
-void adam_step(const AdamStep<float>& step, std::size_t size, float* weights, const float* gradient,
-               float* m, float* v) {
-  HWY_DYNAMIC_DISPATCH(adam_float)(step, size, weights, gradient, m, v);
-}
-void adam_step(const AdamStep<double>& step, std::size_t size, double* weights,
-               const double* gradient, double* m, double* v) {
-  HWY_DYNAMIC_DISPATCH(adam_double)(step, size, weights, gradient, m, v);
-}
-double sum_of_squares(std::size_t size, const float* values) {
-  return HWY_DYNAMIC_DISPATCH(squares_float)(size, values);
-}
-double sum_of_squares(std::size_t size, const double* values) {
-  return HWY_DYNAMIC_DISPATCH(squares_double)(size, values);
-}
-
+SALTUS_DISPATCH(OptimizerKernels)
 }  // namespace saltus
 #endif

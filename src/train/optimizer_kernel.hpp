@@ -17,13 +17,16 @@ struct AdamStep {
   T keep;  // 1 without weight decay
 };
 
-void adam_step(const AdamStep<float>& step, std::size_t size, float* weights, const float* gradient,
-               float* m, float* v);
-void adam_step(const AdamStep<double>& step, std::size_t size, double* weights,
-               const double* gradient, double* m, double* v);
+/// train/optimizer_kernel.cpp (machine/dispatch.hpp).
+template <class T>
+struct OptimizerKernels {
+  void (*adam_step)(const AdamStep<T>& step, std::size_t size, T* weights, const T* gradient, T* m,
+                    T* v);
 
-/// The sum of squares, in an order that is the same on every machine.
-double sum_of_squares(std::size_t size, const float* values);
-double sum_of_squares(std::size_t size, const double* values);
+  /// The sum of squares, in an order that is the same on every machine.
+  double (*sum_of_squares)(std::size_t size, const T* values);
+
+  static const OptimizerKernels& best();
+};
 
 }  // namespace saltus

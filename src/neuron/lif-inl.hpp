@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The formulas of neuron/decay.hpp, spike_search.hpp and lif.hpp in vectors, for the kernels: the
+// same names, and the same operations in the same order, so the same bits. Compiled once for each
+// instruction set: include it after hwy/highway.h, outside of all namespaces.
+#if defined(SALTUS_NEURON_LIF_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef SALTUS_NEURON_LIF_INL
+#undef SALTUS_NEURON_LIF_INL
+#else
+#define SALTUS_NEURON_LIF_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <limits>
+
+#include "machine/power-inl.hpp"
+#include "neuron/decay.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace saltus {
+namespace HWY_NAMESPACE {
+
+template <class V>
+using MaskOf = hwy::HWY_NAMESPACE::Mask<hwy::HWY_NAMESPACE::DFromV<V>>;
+
+/// neuron::Decay of each lane.
+template <class V>
+struct Decays {
+  V mem, syn, k, reach, end_slope;
+};
+
+/// All lanes decay alike.
+template <class Tag, class Real>
+HWY_INLINE auto in_all_lanes(Tag tag, const neuron::Decay<Real>& d) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  return Decays<hn::Vec<Tag>>{hn::Set(tag, d.mem), hn::Set(tag, d.syn), hn::Set(tag, d.k),
+                              hn::Set(tag, d.reach), hn::Set(tag, d.end_slope)};
+}
+
+/// V after an interval without a spike.
+template <class V>
+HWY_INLINE V membrane_after(V v, V i, V bias, const Decays<V>& d) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  return hn::Add(hn::Add(bias, hn::Mul(hn::Sub(v, bias), d.mem)), hn::Mul(i, d.k));
+}
+
+/// V stays below this.
+template <class V>
+HWY_INLINE V highest_reach(V v, V i, V bias, const Decays<V>& d) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const V zero = hn::Zero(hn::DFromV<V>());
+  return hn::Add(hn::Max(v, bias), hn::Mul(hn::Max(i, zero), d.reach));
+}
+
+template <class V>
+HWY_INLINE MaskOf<V> rises_at_start(V v, V i, V bias) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  return hn::Gt(hn::Add(i, bias), v);
+}
+
+template <class V>
+HWY_INLINE MaskOf<V> rises_at_end(V v, V i, V bias, const Decays<V>& d) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  return hn::Lt(hn::Sub(v, bias), hn::Mul(i, d.end_slope));
+}
+
+/// For a whole-numbered ratio of time constants.
+template <class V>
+class Powers {
+ public:
+  explicit Powers(const neuron::TimeConstants& tc)
+      : tc_(tc),
+        integer_p_(tc.integer_p),
+        one_(hwy::HWY_NAMESPACE::Set(Tag(), Real(1))),
+        p_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p))),
+        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
+
+  HWY_INLINE V h(V x) const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    return hn::Mul(hn::Sub(integer_power(x, integer_p_ - 1), one_), per_q_);
+  }
+  HWY_INLINE V synaptic(V x) const { return integer_power(x, integer_p_); }
+
+  /// neuron::decay_at; endless where V decays below the smallest normal number.
+  HWY_INLINE Decays<V> decay_at(V mem) const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    const Tag tag;
+    const auto ended = hn::Lt(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
+    mem = hn::IfThenZeroElse(ended, mem);
+    const V x_peak = hn::Set(tag, static_cast<Real>(tc_.x_peak));
+    const V k_peak = hn::Set(tag, static_cast<Real>(tc_.k_peak));
+    const V at_infinity = hn::Set(tag, static_cast<Real>(tc_.end_slope_at_infinity()));
+    const V h_end = h(mem), k = hn::Mul(hn::Neg(mem), h_end);
+    return {mem, synaptic(mem), k, hn::IfThenElse(hn::Gt(mem, x_peak), k, k_peak),
+            hn::IfThenElse(ended, at_infinity, hn::Add(one_, hn::Mul(p_, h_end)))};
+  }
+
+ private:
+  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
+  using Real = hwy::HWY_NAMESPACE::TFromV<V>;
+
+  const neuron::TimeConstants& tc_;
+  int integer_p_;  // a copy: a compiler reads it once
+  V one_, p_, per_q_;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace saltus
+HWY_AFTER_NAMESPACE();
+#endif
