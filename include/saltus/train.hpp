@@ -76,8 +76,7 @@ struct TrainSettings {
   std::vector<std::string> trainable = {"weights"};
 };
 
-/// @throws InvalidInput  the first setting without a meaning: its name, its value, what was
-/// expected
+/// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
 void check(const TrainSettings& settings);
 
 /// The standard deviation of the thresholds of an epoch, counted from 0.
