@@ -32,7 +32,7 @@ struct Record {
 };
 
 /// Simulates every sample, event by event, exactly.
-/// @throws InvalidInput  spikes that validate() refuses; an end that is negative or NaN, or infinite
+/// @throws InvalidInput  spikes that validate() refuses; an end that is negative, NaN, or infinite
 ///         with a cycle or with a LIF bias above its threshold (or at it, and tau_syn not below
 ///         tau_mem: docs/theory.md, sections 1 and 2)
 template <class Real>
