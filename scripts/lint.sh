@@ -43,6 +43,7 @@ check "clang-format" clang-format-14 --dry-run -Werror "${cpp[@]}"
 check "licence lines" licence_lines
 check "one version" one_version
 check "rooms" scripts/rooms.py
+check "the walk" scripts/walk.py
 check "ruff" "$bin/ruff" check --quiet "${python[@]}"
 check "ruff format" "$bin/ruff" format --check --quiet "${python[@]}"
 check "mypy" "$bin/mypy"

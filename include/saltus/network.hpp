@@ -29,8 +29,8 @@ class Parameter {
   std::vector<double> values_;
 };
 
-/// Neurons of one kind. Of LIF and LI (docs/theory.md, section 1; Wunderlich & Pehle 2021, eq. 1
-/// and 2):
+/// Neurons of one kind. Of LIF and LI (docs/theory.md, section 1; Wunderlich & Pehle 2021,
+/// equations 1 and 2):
 ///
 ///     tau_mem dV/dt = -V + I + bias      tau_syn dI/dt = -I
 ///     V reaches v_threshold from below: a spike, V <- v_reset, held there for tau_ref

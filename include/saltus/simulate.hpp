@@ -32,9 +32,9 @@ struct Record {
 };
 
 /// Simulates every sample, event by event, exactly.
-/// @throws InvalidInput  spikes that validate() refuses, an end that is negative or NaN, an
-/// infinite
-///         end with a cycle or with a LIF bias above its threshold (docs/theory.md, section 1)
+/// @throws InvalidInput  spikes that validate() refuses; an end that is negative, NaN, or infinite
+///         with a cycle or with a LIF bias above its threshold (or at it, and tau_syn not below
+///         tau_mem: docs/theory.md, sections 1 and 2)
 template <class Real>
 Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const Options& = {});
 

@@ -101,8 +101,7 @@ constexpr auto RunSettings::fields() {
 /// @throws InvalidInput  no such task
 RunSettings default_settings(const std::string& task);
 
-/// @throws InvalidInput  the first setting without a meaning: its name, its value, what was
-/// expected
+/// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
 void check(const RunSettings& settings);
 
 struct TaskData {

@@ -144,8 +144,7 @@ constexpr auto TrainSettings::fields() {
             "0: all cores; never changes a result (default 1)"}};
 }
 
-/// @throws InvalidInput  the first setting without a meaning: its name, its value, what was
-/// expected
+/// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
 void check(const TrainSettings& settings);
 
 /// The standard deviation of the thresholds of an epoch, counted from 0.

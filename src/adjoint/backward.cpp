@@ -88,13 +88,14 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
       }
     }
     if (e.integrals.empty()) continue;
+    const Parameter& bias = populations[p]["bias"];
     for (const double end : inputs.t_end) {
       if (!std::isinf(end)) continue;
       for (std::size_t j = 0; j < populations[p].size; ++j) {
-        if (populations[p]["bias"][j] != 0) {
+        if (bias[j] != 0) {
           throw InvalidInput(
               fmt::format("t_end is infinite and {}.bias[{}] = {}: the integral of V has no limit",
-                          name, j, populations[p]["bias"][j]));
+                          name, j, bias[j]));
         }
       }
     }

@@ -250,6 +250,7 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
   const auto add = [](std::vector<double>& gradient, std::size_t j, double value) {
     gradient[gradient.size() == 1 ? 0 : j] += value;
   };
+  auto &bias = out["bias"], &tau_mem = out["tau_mem"], &tau_syn = out["tau_syn"];
   Timeline<Real> timeline;
   for (std::size_t s = 0; s < pass.segments.size(); ++s) {
     const auto& free = (*pass.ghosts)[s][population].free;
@@ -273,9 +274,9 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
         });
       }
       if (!terms::ghost_free_parameters) continue;
-      add(out["bias"], piece.neuron, sum.bias);
-      add(out["tau_mem"], piece.neuron, sum.tau_mem);
-      add(out["tau_syn"], piece.neuron, sum.tau_syn);
+      add(bias, piece.neuron, sum.bias);
+      add(tau_mem, piece.neuron, sum.tau_mem);
+      add(tau_syn, piece.neuron, sum.tau_syn);
     }
   }
 }

@@ -66,6 +66,10 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
   NeuronGradients& out = pass.gradients.neurons[population];
   auto &bias = out["bias"], &tau_mem = out["tau_mem"], &tau_syn = out["tau_syn"];
   auto &v_initial = out["v_initial"], &i_initial = out["i_initial"];
+  const bool spikes = out.model->spikes;
+  std::vector<double> none;  // LI
+  auto &v_threshold = spikes ? out["v_threshold"] : none, &v_reset = spikes ? out["v_reset"] : none,
+       &tau_ref = spikes ? out["tau_ref"] : none;
   const PopulationErrors<Real>& errors = pass.errors.populations[population];
   for (std::size_t s = 0; s < samples; ++s) {
     const Segments<Real>& segments = pass.segments[s][population];
@@ -75,10 +79,10 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
       if (terms::bias_integral) add(bias, j, integrals[at].bias);
       if (terms::tau_mem_integral) add(tau_mem, j, integrals[at].tau_mem);
       if (terms::tau_syn_integral) add(tau_syn, j, integrals[at].tau_syn);
-      if (out.model->spikes) {
-        add(out["v_threshold"], j, segments.jumps[j].v_threshold);
-        add(out["v_reset"], j, segments.jumps[j].v_reset);
-        add(out["tau_ref"], j, segments.jumps[j].tau_ref);
+      if (spikes) {
+        add(v_threshold, j, segments.jumps[j].v_threshold);
+        add(v_reset, j, segments.jumps[j].v_reset);
+        add(tau_ref, j, segments.jumps[j].tau_ref);
       }
       // A sample that never ends may have its maximum at infinity, where V = b.
       if (terms::maximum_at_infinity && !errors.maxima.empty() &&

@@ -28,9 +28,9 @@ inline Peak<Real> interior_peak(const TimeConstants& tc, Real v0, Real i0, Real 
   if (!(i0 > 0)) return {};
   if (tc.slow_synapse()) {
     const SlowCourse course(tc, v0, i0, b);
-    const double after = course.peak() * tc.tau_mem;
+    const double peak = course.peak(), after = peak * tc.tau_mem;
     if (!(after < dt)) return {};
-    return {after, static_cast<Real>(b + course.current(course.peak()))};  // dV/dt = 0
+    return {after, static_cast<Real>(b + course.current(peak))};  // dV/dt = 0
   }
   const Real q = static_cast<Real>(tc.p - 1);
   const Real h = ((v0 - b) / i0 - 1) / static_cast<Real>(tc.p);

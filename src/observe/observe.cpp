@@ -153,14 +153,15 @@ std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
                             const Record<Real>& record, std::size_t population,
                             const Options& options) {
   const Population& p = neurons_of(network, population, "integral");
+  const Parameter& bias = p["bias"];
   for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
     if (!std::isinf(inputs.t_end[s])) continue;
     for (std::size_t j = 0; j < p.size; ++j) {
-      if (p["bias"][j] != 0) {
+      if (bias[j] != 0) {
         throw InvalidInput(fmt::format(
             "t_end[{}] is infinite and {}.bias[{}] = {}: the integral of V has no limit; give a "
             "finite end or a bias of 0",
-            s, p.name, j, p["bias"][j]));
+            s, p.name, j, bias[j]));
       }
     }
   }

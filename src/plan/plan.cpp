@@ -81,9 +81,10 @@ namespace {
 // With b = theta V goes to theta from below; where I outlives V - theta (section 2 of
 // docs/theory.md) it gets there, again and again.
 void check_ends(const Population& p, std::size_t sample) {
-  const Parameter &bias = p["bias"], &v_threshold = p["v_threshold"];
+  const Parameter &bias = p["bias"], &v_threshold = p["v_threshold"], &tau_mem = p["tau_mem"],
+                  &tau_syn = p["tau_syn"];
   for (std::size_t j = 0; j < p.size; ++j) {
-    const bool slow = p["tau_syn"][j] >= p["tau_mem"][j];
+    const bool slow = tau_syn[j] >= tau_mem[j];
     if (bias[j] < v_threshold[j] || (bias[j] == v_threshold[j] && !slow)) continue;
     throw InvalidInput(fmt::format(
         "t_end[{}] is infinite, but {}.bias[{}] = {} is {} v_threshold = {}: the neuron spikes for "

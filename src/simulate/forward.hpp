@@ -23,8 +23,7 @@ struct ForwardMemory {
 };
 
 /// @param out  overwritten; its memory is kept
-/// @param thresholds  of each neuron, sample and spike, which the record then holds; null: the
-/// means
+/// @param thresholds  of each neuron, sample and spike, which the record then holds; null: means
 template <class Real>
 void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
               ForwardMemory<Real>& memory, Record<Real>& out,

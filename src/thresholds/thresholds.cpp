@@ -16,13 +16,15 @@ template <class Real>
 void check_room(const Network<Real>& network, const Smoothing& smoothing) {
   for (const Population& p : network.populations()) {
     if (p.model != Model::lif) continue;
+    const Parameter &v_threshold = p["v_threshold"], &v_reset = p["v_reset"],
+                    &v_initial = p["v_initial"];
     for (std::size_t j = 0; j < p.size; ++j) {
-      const double lowest = p["v_threshold"][j] - smoothing.range();
-      if (lowest > std::max(p["v_reset"][j], p["v_initial"][j])) continue;
+      const double lowest = v_threshold[j] - smoothing.range();
+      if (lowest > std::max(v_reset[j], v_initial[j])) continue;
       throw InvalidInput(fmt::format(
           "sampled thresholds of {}[{}] reach down to {:.6g}, where V may start ({} after a spike, "
           "{} at 0); expected a smaller sigma ({}) or reach ({})",
-          p.name, j, lowest, p["v_reset"][j], p["v_initial"][j], smoothing.sigma, smoothing.reach));
+          p.name, j, lowest, v_reset[j], v_initial[j], smoothing.sigma, smoothing.reach));
     }
   }
 }
