@@ -182,7 +182,7 @@ nb::dict losses_of() {
   for (const NamedLoss& loss : losses()) {
     nb::dict usual;
     for (const LossSetting& setting : loss.settings) usual[key(setting.name)] = setting.usual;
-    result[key(loss.name)] = nb::make_tuple(loss.readout_model->name, usual);
+    result[key(loss.name)] = nb::make_tuple(key(loss.readout_model->name), usual);
   }
   return result;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -154,13 +154,15 @@ class Loss:
 class _Typed(Loss):
     """A loss whose settings are the fields of a dataclass."""
 
+    _kind: ClassVar[str]
+
     def __post_init__(self) -> None:
         given = {
             f.name: getattr(self, f.name)
             for f in fields(self)  # type: ignore[arg-type]
-            if f.name not in ("kind", "readout")
+            if f.name != "readout"
         }
-        Loss.__init__(self, self.kind, readout=self.readout, **given)
+        Loss.__init__(self, self._kind, readout=self.readout, **given)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class FirstSpike(_Typed):
        for spiking neural networks", Scientific Reports 11, 12829 (2021).
     """
 
-    kind: str = field(default="first_spike", init=False, repr=False)
+    _kind: ClassVar[str] = "first_spike"
     tau_0: float = 0.5e-3
     tau_1: float = 6.4e-3
     alpha: float = 0.003
@@ -212,7 +214,7 @@ class MaximumVoltage(_Typed):
         An LI population.
     """
 
-    kind: str = field(default="maximum_voltage", init=False, repr=False)
+    _kind: ClassVar[str] = "maximum_voltage"
     readout: str = field(default="out", kw_only=True)
 
 
@@ -234,7 +236,7 @@ class IntegratedVoltage(_Typed):
        (2025).
     """
 
-    kind: str = field(default="integrated_voltage", init=False, repr=False)
+    _kind: ClassVar[str] = "integrated_voltage"
     tau_integral: float = 5e-3
     readout: str = field(default="out", kw_only=True)
 

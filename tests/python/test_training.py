@@ -149,7 +149,7 @@ def test_first_spike_loss_is_its_formula():
 
 def test_every_loss_of_the_core_is_found_by_its_name():
     classes = {
-        c.kind: c for c in (saltus.FirstSpike, saltus.MaximumVoltage, saltus.IntegratedVoltage)
+        c().kind: c for c in (saltus.FirstSpike, saltus.MaximumVoltage, saltus.IntegratedVoltage)
     }
     for kind, (model, usual) in saltus._core.losses().items():
         layer = saltus.LIF if model == "LIF" else saltus.LI
