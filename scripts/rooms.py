@@ -31,6 +31,7 @@ ORDER = """
 # Public headers that are no room's own door.
 DOORS = {
     "model": "network",
+    "linear": "network",
     "error": "machine",
     "version": "machine",
     "inputs": "plan",

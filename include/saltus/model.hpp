@@ -12,6 +12,7 @@
 namespace saltus {
 
 struct Population;
+struct LinearModel;
 
 /// Which values a parameter may have; all are finite.
 enum class Range { any, not_negative, positive };
@@ -26,13 +27,31 @@ struct ParameterRow {
   std::string_view says;  ///< what it is
 };
 
-/// What a model is. The mathematics is found by its address: src/neuron/, saltus/extend.hpp.
+/// Rows that many models share (docs/theory.md, section 1; tau_ref: 8).
+namespace rows {
+inline constexpr ParameterRow tau_mem{"tau_mem", 20e-3, Range::positive,
+                                      10e-3,     "s",   "membrane time constant"};
+inline constexpr ParameterRow tau_syn{"tau_syn", 5e-3, Range::positive,
+                                      5e-3,      "s",  "synaptic time constant"};
+inline constexpr ParameterRow v_threshold{
+    "v_threshold", 1, Range::any, 1, "", "a spike is a crossing of this from below"};
+inline constexpr ParameterRow v_reset{"v_reset", 0, Range::any, 1, "", "V just after a spike"};
+inline constexpr ParameterRow bias{"bias", 0, Range::any, 1, "", "constant current"};
+inline constexpr ParameterRow tau_ref{"tau_ref", 0,   Range::not_negative,
+                                      5e-3,      "s", "absolute refractory time"};
+inline constexpr ParameterRow v_initial{"v_initial", 0, Range::any, 1, "", "V(0)"};
+inline constexpr ParameterRow i_initial{"i_initial", 0, Range::any, 1, "", "I(0)"};
+}  // namespace rows
+
+/// What a model is. LIF and LI have mathematics of their own (src/neuron/lif.hpp); all others are
+/// linear between events, and theirs is one function (saltus/linear.hpp).
 struct ModelInfo {
   std::string_view name;  ///< as in Python and in files
   std::string_view says;
   std::span<const ParameterRow> parameters;
   bool spikes = false;                         ///< may be the source of a projection
   void (*check)(const Population&) = nullptr;  ///< what parameters must be to each other
+  const LinearModel* linear = nullptr;         ///< its mathematics; none of LIF and LI
 
   bool has(std::string_view parameter) const;
   /// The place of a parameter in the table. @throws InvalidInput  no such parameter: lists them
@@ -45,6 +64,7 @@ class Model {
   static const Model input;  ///< "input": spikes that come from outside
   static const Model lif;    ///< "LIF": leaky integrate-and-fire with an exponential synapse
   static const Model li;     ///< "LI": the same without a spike, a readout
+  static const Model alif;   ///< "ALIF": LIF whose threshold rises at its spikes
 
   const ModelInfo& operator*() const { return *info_; }
   const ModelInfo* operator->() const { return info_; }

@@ -50,6 +50,9 @@ struct Population {
   /// Makes it one of another model; what both have stays, the rest gets its usual values.
   void become(Model other);
 
+  /// Has every parameter one value for all neurons?
+  bool all_shared() const;
+
   /// All of them, in the order of the model's table: once set, or after Network::add_population.
   std::vector<Parameter> parameters;
 

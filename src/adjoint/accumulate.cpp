@@ -79,6 +79,27 @@ class Reader {
     }
   }
 
+  // The same of a linear neuron (docs/theory.md, section 14).
+  void read(const linear::Neuron& n, std::span<const LinearSegment> segments,
+            const Arrivals<Real>& arrivals, std::size_t j) {
+    std::size_t g = arrivals.count_before(segments[0].from), next = 0;
+    LinearSegment now = segments[next++];
+    while (g-- > 0) {
+      const double t = arrivals.times[g];
+      while (next < segments.size() && t < segments[next].from) now = segments[next++];
+      if (next == segments.size() && now.is_zero()) break;  // and so all the way back
+      now.move_to(n, t);
+      for (const auto& arrival : arrivals.group(g)) {
+        const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
+        target.weights[static_cast<std::size_t>(arrival.pre) * layout.count() +
+                       layout.slot_of(j - first)] +=
+            static_cast<Real>(linear::dot(n.receptor, now.p));
+        if (!target.errors && !target.delays) continue;
+        move(target, arrival, j, time_error(n, now, static_cast<double>(arrival.row[j])));
+      }
+    }
+  }
+
   bool times_wanted() const {
     return std::any_of(targets.begin(), targets.end(),
                        [](const Target<Real>& t) { return t.errors || t.delays; });
@@ -208,6 +229,13 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
             end - begin, reader.targets);
         // What is left moves with arrivals.
         if (!reader.times_wanted() || (!pass.ghosts && errors.maxima.empty())) continue;
+      }
+      if (plan.is_linear()) {
+        const LinearSegments& all = pass.linear[s][population];
+        for (std::size_t j = all.next(begin); j < end; j = all.next(j + 1)) {
+          reader.read(plan.linear_neuron(j), all.of(j), timeline.of(j), j);
+        }
+        continue;
       }
       for (std::size_t j = begin; j < end; ++j) {
         const auto own = segments.of(j);

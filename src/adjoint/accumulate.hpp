@@ -26,6 +26,7 @@ struct Pass {
   int threads;
   Timelines<Real>& timelines;  // of all populations whose neurons see the same
   std::vector<std::vector<Segments<Real>>>& segments;  // [sample][population]
+  std::vector<std::vector<LinearSegments>>& linear;    // [sample][population]; of linear neurons
   std::vector<std::vector<Entries<Real>>>& entries;    // [sample][population]; if in vectors
   std::vector<std::vector<double>>& spike_errors;      // [population]: E_k of each spike
   Gradients<Real>& gradients;
@@ -61,5 +62,9 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population);
 /// The parameters of the neurons of `population`. adjoint/parameters.cpp
 template <class Real>
 void accumulate_parameters(Pass<Real>& pass, std::size_t population);
+
+/// The same of linear neurons. adjoint/linear_parameters.cpp
+template <class Real>
+void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population);
 
 }  // namespace saltus

@@ -88,6 +88,7 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
       }
     }
     if (e.integrals.empty()) continue;
+    if (!populations[p].model->has("bias")) continue;
     const Parameter& bias = populations[p]["bias"];
     for (const double end : inputs.t_end) {
       if (!std::isinf(end)) continue;
@@ -166,12 +167,23 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
     anew.start(count, inputs.samples());
     timelines = &anew;
   }
-  Pass<Real> pass{plan,     inputs,     record,          errors,         wanted,
-                  threads,  *timelines, memory.segments, memory.entries, memory.spike_errors,
+  Pass<Real> pass{plan,
+                  inputs,
+                  record,
+                  errors,
+                  wanted,
+                  threads,
+                  *timelines,
+                  memory.segments,
+                  memory.linear,
+                  memory.entries,
+                  memory.spike_errors,
                   gradients};
   pass.segments.resize(inputs.samples());
+  pass.linear.resize(inputs.samples());
   pass.entries.resize(inputs.samples());
   for (auto& sample : pass.segments) sample.resize(count);
+  for (auto& sample : pass.linear) sample.resize(count);
   for (auto& sample : pass.entries) sample.resize(count);
   if (ghosts && ghosts->count() > 0) {
     start_ghosts(plan, inputs.samples(), threads, *ghosts, memory.ghosts);
@@ -191,18 +203,20 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
     parallel_for(threads, inputs.samples(), [&](std::size_t s) {
       const SampleAdjoint<Real> sample{plan,   inputs, record,
                                        errors, s,      pass.ghosts ? &memory.ghosts[s] : nullptr};
-      if (c->way == Way::sweep) {
-        const std::size_t population = c->component.populations[0];
+      const std::size_t population = c->component.populations[0];
+      if (c->way == Way::sweep && !plan.populations[population].is_linear()) {
         sweep_back(sample, population, pass.spike_errors[population], pass.segments[s][population]);
       } else {
-        event_loop_back(sample, c->component, pass.spike_errors, pass.segments[s]);
+        event_loop_back(sample, c->component, pass.spike_errors, pass.segments[s], pass.linear[s]);
       }
-      for (const std::size_t population : c->component.populations) {
-        prepare_tiles(pass, population, s);
-      }
+      for (const std::size_t p : c->component.populations) prepare_tiles(pass, p, s);
     });
     for (const std::size_t population : c->component.populations) {
       accumulate_synapses(pass, population);
+      if (wanted.neurons && plan.populations[population].is_linear()) {
+        accumulate_linear_parameters(pass, population);
+        continue;
+      }
       if (wanted.neurons) accumulate_parameters(pass, population);
       if (wanted.neurons && pass.ghosts) accumulate_free_pieces(pass, population);
     }

@@ -14,6 +14,7 @@ namespace saltus {
 template <class Real>
 struct BackwardMemory {
   std::vector<std::vector<Segments<Real>>> segments;  // [sample][population]
+  std::vector<std::vector<LinearSegments>> linear;    // [sample][population]
   std::vector<std::vector<Entries<Real>>> entries;    // [sample][population]; if in vectors
   std::vector<std::vector<double>> spike_errors;      // [population]: E_k of each spike
   GhostAdjoint<Real> ghosts;

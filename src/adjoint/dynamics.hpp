@@ -121,12 +121,13 @@ template <class Real>
 void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
                 const std::vector<double>& spike_errors, Segments<Real>& segments);
 
-/// All neurons of a component with cycles: what a spike causes inside it is read on the way.
-/// adjoint/event_loop.cpp
-/// @param spike_errors, segments  per population of the network
+/// All neurons of a component with cycles, where what a spike causes inside it is read on the way,
+/// and all linear ones. adjoint/event_loop.cpp
+/// @param spike_errors, segments, linear_segments  per population of the network
 template <class Real>
 void event_loop_back(const SampleAdjoint<Real>& sample, const Component& component,
                      const std::vector<std::vector<double>>& spike_errors,
-                     std::vector<Segments<Real>>& segments);
+                     std::vector<Segments<Real>>& segments,
+                     std::vector<LinearSegments>& linear_segments);
 
 }  // namespace saltus

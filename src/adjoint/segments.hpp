@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "neuron/adjoint.hpp"
+#include "neuron/linear.hpp"
 #include "saltus/observe.hpp"
 #include "spikes/own_spikes.hpp"
 
@@ -40,13 +41,11 @@ double slope_before(const neuron::Lif<Real>& n, const Maxima<Real>& maxima, std:
   return static_cast<double>(maxima.currents[at] + n.bias - maxima.values[at]) / n.tc.tau_mem;
 }
 
-template <class Real>
-class Segments {
+/// Of all neurons of a population in one sample. @tparam S  Segment or LinearSegment
+template <class S>
+class SegmentList {
  public:
-  std::vector<JumpSums> jumps;  // [neuron]
-
   void start(std::size_t size) {
-    jumps.assign(size, {});
     list_.clear();
     neurons_.clear();
     used_.assign(size, false);
@@ -54,7 +53,7 @@ class Segments {
 
   /// Adds a segment; for each neuron they come in descending order of time. As long as lambda of a
   /// neuron is 0 there is nothing to keep.
-  void add(std::size_t neuron, const Segment<Real>& s) {
+  void add(std::size_t neuron, const S& s) {
     if (!used_[neuron] && s.is_zero()) return;
     used_[neuron] = true;
     list_.push_back(s);
@@ -63,32 +62,80 @@ class Segments {
 
   /// Sorts them by neuron.
   void finish() {
-    first_.assign(jumps.size() + 1, 0);
+    first_.assign(used_.size() + 1, 0);
     for (const std::uint32_t neuron : neurons_) ++first_[neuron + 1];
-    for (std::size_t j = 0; j < jumps.size(); ++j) first_[j + 1] += first_[j];
+    for (std::size_t j = 0; j < used_.size(); ++j) first_[j + 1] += first_[j];
     if (std::is_sorted(neurons_.begin(), neurons_.end())) return;
-    thread_local std::vector<Segment<Real>> unsorted;
+    thread_local std::vector<S> unsorted;
     thread_local std::vector<std::size_t> next;
     unsorted.assign(list_.begin(), list_.end());
     next.assign(first_.begin(), first_.end() - 1);
     for (std::size_t k = 0; k < unsorted.size(); ++k) list_[next[neurons_[k]]++] = unsorted[k];
   }
 
-  std::size_t neurons() const { return jumps.size(); }
+  std::size_t neurons() const { return used_.size(); }
   std::size_t count() const { return list_.size(); }
 
   /// The segments of a neuron, latest first; empty if no error ever reaches it.
-  std::span<const Segment<Real>> of(std::size_t neuron) const {
+  std::span<const S> of(std::size_t neuron) const {
     return {list_.data() + first_[neuron], first_[neuron + 1] - first_[neuron]};
   }
   /// The first neuron from j on that has segments; the number of neurons if there is none.
   std::size_t next(std::size_t j) const { return next_with_any(first_, j); }
 
  private:
-  std::vector<Segment<Real>> list_;
+  std::vector<S> list_;
   std::vector<std::uint32_t> neurons_;  // [segment], as added
   std::vector<bool> used_;
   std::vector<std::size_t> first_;
+};
+
+template <class Real>
+class Segments : public SegmentList<Segment<Real>> {
+ public:
+  std::vector<JumpSums> jumps;  // [neuron]
+
+  void start(std::size_t size) {
+    jumps.assign(size, {});
+    SegmentList<Segment<Real>>::start(size);
+  }
+};
+
+/// The same of a linear neuron (neuron/linear.hpp): p = dL/dx on [start of the next segment, from).
+struct LinearSegment {
+  double from;
+  linear::Vector<double> p;  // just before `from`
+  bool held;
+
+  bool is_zero() const { return p == linear::Vector<double>{}; }
+  /// Takes it back to t.
+  void move_to(const linear::Neuron& n, double t) {
+    if (!(t < from)) return;
+    if (!is_zero()) p = linear::flow(held ? n.held_back : n.free_back, p, from - t);
+    from = t;
+  }
+};
+
+/// dL/dt of an arrival with p on its right.
+inline double time_error(const linear::Neuron& n, const LinearSegment& s, double weight) {
+  return terms::linear_e
+             ? -weight * linear::dot(s.p, linear::product(n.system(s.held).a, n.receptor))
+             : 0;
+}
+
+/// What a parameter of threshold, c or tau_ref takes from the spikes of one linear neuron.
+struct SpikeSums {
+  double threshold = 0, release = 0;
+  linear::Vector<double> c{};
+};
+
+struct LinearSegments : SegmentList<LinearSegment> {
+  std::vector<SpikeSums> sums;  // [neuron]
+
+  void start(std::size_t size) {
+    sums.assign(size, {});
+    SegmentList<LinearSegment>::start(size);
+  }
 };
 
 }  // namespace saltus

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // lambda at chosen times, read off the segments of a backward pass.
+#include <fmt/format.h>
+
 #include "adjoint/backward.hpp"
 #include "observe/trace_times.hpp"
 #include "saltus/adjoint.hpp"
+#include "saltus/error.hpp"
 #include "simulate/forward.hpp"
 
 namespace saltus {
@@ -14,6 +17,11 @@ AdjointTraces<Real> adjoint_traces(const Network<Real>& network, const Inputs& i
                                    const Options& options) {
   network.check();
   const Population& p = check_trace(network, inputs, population, at, "adjoint variables");
+  if (p.model->linear) {
+    throw InvalidInput(
+        fmt::format("'{}' is {}: adjoint variables can be read of LIF and LI populations", p.name,
+                    p.model->name));
+  }
   const Plan<Real> plan(network, options.way);
   check(plan, inputs);
   check_errors(network, inputs, record, errors);

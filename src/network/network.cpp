@@ -118,6 +118,11 @@ void Population::become(Model other) {
   parameters = std::move(result);
 }
 
+bool Population::all_shared() const {
+  return std::all_of(parameters.begin(), parameters.end(),
+                     [](const Parameter& q) { return q.shared(); });
+}
+
 void check_below_threshold(const Population& p) {
   const Parameter& v_threshold = p["v_threshold"];
   for (const std::string_view name : {"v_reset", "v_initial"}) {

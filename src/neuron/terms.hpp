@@ -47,6 +47,16 @@ SALTUS_TERM(ghost_moves);            // 10: the later spike that a ghost replace
 SALTUS_TERM(ghost_reset);            // 10: the neuron's own reset in the difference of losses
 SALTUS_TERM(ghost_free_synapses);    // 10: arrivals between a spike and the free peak behind it
 SALTUS_TERM(ghost_free_parameters);  // 10: neuron parameters there
+SALTUS_TERM(linear_jump);            // 14: p+ . (R f- - f+) in S
+SALTUS_TERM(linear_release);         // 14: what the release adds to S
+SALTUS_TERM(linear_reset_back);      // 14: R^T p+ at a spike
+SALTUS_TERM(linear_threshold);       // 14: S/(c.f-) for parameters of the threshold
+SALTUS_TERM(linear_c);               // 14: -(x-) S/(c.f-) for parameters of c
+SALTUS_TERM(linear_tau_ref);         // 14: of the release, for tau_ref
+SALTUS_TERM(linear_e);               // 14: -w p.(A e) in E_k, delays and input times
+SALTUS_TERM(linear_at_spikes);       // 14: p- . dx/dq at the spikes
+SALTUS_TERM(linear_at_the_end);      // 14: p . dx/dq at the end
+SALTUS_TERM(linear_at_samples);      // 14: the error of a sample times dV/dq
 
 #undef SALTUS_TERM
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The synaptic current at chosen times, read off a record.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 
 #include "observe/trace_times.hpp"
@@ -35,8 +38,19 @@ std::vector<Real> currents(const Network<Real>& network, const Inputs& inputs,
                            const Record<Real>& record, std::size_t population,
                            std::span<const double> at, const Options& options) {
   network.check();
-  check_trace(network, inputs, population, at, "synaptic current");
-  return read_trace<CurrentSamples<Real>>(network, inputs, record, population, at, options);
+  const Population& p = check_trace(network, inputs, population, at, "synaptic current");
+  std::size_t component = 0;
+  if (p.model->linear) {
+    const auto& names = p.model->linear->components;
+    component =
+        static_cast<std::size_t>(std::find(names.begin(), names.end(), "I") - names.begin());
+    if (component == names.size()) {
+      throw InvalidInput(
+          fmt::format("'{}' is {}: its state has no component I", p.name, p.model->name));
+    }
+  }
+  return read_trace<CurrentSamples<Real>>(network, inputs, record, population, at, component,
+                                          options);
 }
 
 template std::vector<float> currents(const Network<float>&, const Inputs&, const Record<float>&,

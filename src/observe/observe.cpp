@@ -6,6 +6,7 @@
 
 #include "machine/parallel.hpp"
 #include "observe/highest.hpp"
+#include "observe/linear_replay.hpp"
 #include "observe/observe.hpp"
 #include "observe/replay.hpp"
 #include "observe/trace_times.hpp"
@@ -95,9 +96,9 @@ Maxima<Real> maxima(const Network<Real>& network, const Inputs& inputs, const Re
                     std::size_t population, const Options& options) {
   const Population& p = neurons_of(network, population, "membrane voltage");
   if (p.model != Model::li) {
-    throw InvalidInput(fmt::format(
-        "'{}' is a LIF population, whose voltage is limited by its threshold; expected LI",
-        p.name));
+    throw InvalidInput(
+        fmt::format("'{}' is a {} population; expected LI, whose voltage no threshold limits",
+                    p.name, p.model->name));
   }
   const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
   return maxima<Real>(plan, inputs, record, population, options.threads, nullptr);
@@ -153,9 +154,9 @@ std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
                             const Record<Real>& record, std::size_t population,
                             const Options& options) {
   const Population& p = neurons_of(network, population, "integral");
-  const Parameter& bias = p["bias"];
   for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
-    if (!std::isinf(inputs.t_end[s])) continue;
+    if (!std::isinf(inputs.t_end[s]) || !p.model->has("bias")) continue;
+    const Parameter& bias = p["bias"];
     for (std::size_t j = 0; j < p.size; ++j) {
       if (bias[j] != 0) {
         throw InvalidInput(fmt::format(
@@ -178,6 +179,14 @@ std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
     thread_local OwnSpikes own_spikes;
     for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                     [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                      if (plan.populations[population].is_linear()) {
+                        const linear::Neuron& n = plan.populations[population].linear_neuron(j);
+                        const auto x = replay<double>(n, arrivals, j, own, times,
+                                                      rest_of(n, arrivals, inputs.end(s)),
+                                                      LinearVisitor<double>());
+                        result[s * size + j] = static_cast<Real>(x[linear::integral_of_v]);
+                        return;
+                      }
                       const auto& n = plan.populations[population].neuron(j);
                       Integral<Real> integral(n);
                       replay(n, arrivals, j, own, times, inputs.end(s), integral);
@@ -193,7 +202,7 @@ std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
                            std::span<const double> at, const Options& options) {
   network.check();
   check_trace(network, inputs, population, at, "membrane voltage");
-  return read_trace<Samples<Real>>(network, inputs, record, population, at, options);
+  return read_trace<Samples<Real>>(network, inputs, record, population, at, 0, options);
 }
 
 #define SALTUS_INSTANTIATE(Real)                                                                   \

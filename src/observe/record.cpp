@@ -43,13 +43,14 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
         throw InvalidInput(fmt::format("sample {} of '{}': spike {} at {} s is after the end, {} s",
                                        s, p.name, k, time, inputs.end(s)));
       }
-      if (time < free_again[n] || (free_again[n] == time && p["tau_ref"][n] == 0)) {
+      const double tau_ref = p.model->has("tau_ref") ? p["tau_ref"][n] : 0;
+      if (time < free_again[n] || (free_again[n] == time && tau_ref == 0)) {
         throw InvalidInput(fmt::format(
             "sample {} of '{}': neuron {} spikes at {} s; expected more than tau_ref = {} s after "
             "its last spike",
-            s, p.name, n, time, p["tau_ref"][n]));
+            s, p.name, n, time, tau_ref));
       }
-      free_again[n] = time + p["tau_ref"][n];
+      free_again[n] = time + tau_ref;
     }
   }
 }
@@ -72,11 +73,13 @@ Record<Real> record(const Network<Real>& network, const Inputs& inputs,
   for (std::size_t p = 0; p < spikes.size(); ++p) {
     SpikeRecord<Real>& out = result.populations[p];
     out.spikes.offsets.assign(result.samples + 1, 0);
-    if (network.populations()[p].model != Model::lif) continue;
+    if (network.populations()[p].model == Model::input || !network.populations()[p].model->spikes)
+      continue;
     check_spikes(plan, inputs, p, spikes[p]);
     out.spikes.offsets.assign(spikes[p].offsets.begin(), spikes[p].offsets.end());
     out.spikes.times.assign(spikes[p].times.begin(), spikes[p].times.end());
     out.spikes.neurons.assign(spikes[p].neurons.begin(), spikes[p].neurons.end());
+    if (network.populations()[p].model->linear) continue;
     out.currents.resize(out.spikes.times.size());
     if (plan.populations[p].refractory) out.release_currents.resize(out.spikes.times.size());
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "machine/parallel.hpp"
+#include "observe/linear_replay.hpp"
 #include "observe/replay.hpp"
 #include "saltus/error.hpp"
 #include "saltus/network.hpp"
@@ -42,12 +43,35 @@ const Population& check_trace(const Network<Real>& network, const Inputs& inputs
   return p;
 }
 
+/// A component of the state of a linear neuron at chosen times.
+template <class Real>
+struct ComponentSamples : LinearVisitor<double> {
+  const linear::Neuron& n;
+  std::span<const double> at;
+  Real* out;  // [time, neuron], this neuron's column
+  std::size_t stride, component, next = 0;
+
+  ComponentSamples(const linear::Neuron& neuron, std::span<const double> times, Real* o,
+                   std::size_t neurons, std::size_t which)
+      : n(neuron), at(times), out(o), stride(neurons), component(which) {
+    while (next < at.size() && at[next] <= 0) note(n.initial);
+  }
+  void piece(double t0, double t1, const linear::Vector<double>& x, bool held) {
+    while (next < at.size() && at[next] <= t1) note(linear::flow(n.system(held), x, at[next] - t0));
+  }
+  void note(const linear::Vector<double>& x) {
+    out[stride * next++] = static_cast<Real>(x[component]);
+  }
+};
+
 /// What a visitor of replay() writes at chosen times, [sample, time, neuron].
 /// @tparam Visitor  made of (neuron, times, its column of the sample, neurons)
+/// @param component  that it is of the state of a linear neuron
 template <class Visitor, class Real>
 std::vector<Real> read_trace(const Network<Real>& network, const Inputs& inputs,
                              const Record<Real>& record, std::size_t population,
-                             std::span<const double> at, const Options& options) {
+                             std::span<const double> at, std::size_t component,
+                             const Options& options) {
   const Plan<Real> plan(network);
   const std::size_t size = plan.size(population);
   std::vector<Real> result(inputs.samples() * at.size() * size);
@@ -56,8 +80,16 @@ std::vector<Real> read_trace(const Network<Real>& network, const Inputs& inputs,
     thread_local OwnSpikes own_spikes;
     for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                     [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                      Real* column = result.data() + s * at.size() * size + j;
+                      if (plan.populations[population].is_linear()) {
+                        const linear::Neuron& n = plan.populations[population].linear_neuron(j);
+                        ComponentSamples<Real> samples(n, at, column, size, component);
+                        replay<double>(n, arrivals, j, own, times,
+                                       rest_of(n, arrivals, inputs.end(s)), samples);
+                        return;
+                      }
                       const auto& n = plan.populations[population].neuron(j);
-                      Visitor samples(n, at, result.data() + s * at.size() * size + j, size);
+                      Visitor samples(n, at, column, size);
                       replay(n, arrivals, j, own, times, inputs.end(s), samples);
                     });
   });

@@ -9,6 +9,27 @@
 #include "saltus/error.hpp"
 
 namespace saltus {
+namespace {
+
+std::vector<linear::Neuron> linear_neurons(const Population& p) {
+  const LinearModel& mathematics = *p.model->linear;
+  std::vector<linear::Neuron> neurons;
+  std::vector<double> values(p.parameters.size());
+  for (std::size_t j = 0; j < (p.all_shared() ? 1 : p.size); ++j) {
+    for (std::size_t k = 0; k < values.size(); ++k) values[k] = p.parameters[k][j];
+    const auto n = mathematics.neuron(Values<double>(*p.model, values));
+    if (linear::has_circle(n)) {
+      throw InvalidInput(fmt::format(
+          "model {}: a component acts on itself through others; expected none (rates of decay "
+          "must be real)",
+          p.model->name));
+    }
+    neurons.emplace_back(n, mathematics.components.size(), p.model->spikes);
+  }
+  return neurons;
+}
+
+}  // namespace
 
 template <class Real>
 Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vectors)
@@ -24,6 +45,10 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
       input_number[i] = inputs++;
       continue;
     }
+    if (p.model->linear) {
+      populations[i].linear_neurons = linear_neurons(p);
+      continue;
+    }
     PopulationPlan<Real>& plan = populations[i];
     const bool lif = p.model == Model::lif;
     const Parameter &tau_mem = p["tau_mem"], &tau_syn = p["tau_syn"], &bias = p["bias"],
@@ -32,10 +57,8 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     const Parameter& v_threshold = lif ? p["v_threshold"] : never;
     const Parameter& v_reset = lif ? p["v_reset"] : none;
     const Parameter& tau_ref = lif ? p["tau_ref"] : none;
-    const bool all_shared = std::all_of(p.parameters.begin(), p.parameters.end(),
-                                        [](const Parameter& q) { return q.shared(); });
     plan.same_time_constants = tau_mem.shared() && tau_syn.shared();
-    for (std::size_t j = 0; j < (all_shared ? 1 : p.size); ++j) {
+    for (std::size_t j = 0; j < (p.all_shared() ? 1 : p.size); ++j) {
       plan.neurons.push_back({neuron::TimeConstants(tau_mem[j], tau_syn[j]),
                               static_cast<Real>(bias[j]), static_cast<Real>(v_threshold[j]),
                               static_cast<Real>(v_reset[j]), tau_ref[j],
@@ -65,8 +88,7 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     Way way = !component.cyclic              ? Way::sweep
               : component.shortest_delay > 0 ? Way::windows
                                              : Way::event_loop;
-    const bool readout = net.populations()[component.populations[0]].model == Model::li;
-    if (force && !readout) {
+    if (force && net.populations()[component.populations[0]].model->spikes) {
       const bool can = *force == Way::event_loop ||
                        (*force == Way::windows && component.shortest_delay > 0) ||
                        (*force == Way::sweep && !component.cyclic);
@@ -90,6 +112,23 @@ void check_ends(const Population& p, std::size_t sample) {
         "t_end[{}] is infinite, but {}.bias[{}] = {} is {} v_threshold = {}: the neuron spikes for "
         "ever; give a finite end",
         sample, p.name, j, bias[j], bias[j] > v_threshold[j] ? "above" : "at", v_threshold[j]));
+  }
+}
+
+// What is linear must come to rest, and below its threshold.
+template <class Real>
+void check_ends(const Population& p, const PopulationPlan<Real>& plan, std::size_t sample) {
+  for (std::size_t j = 0; j < plan.linear_neurons.size(); ++j) {
+    const linear::Neuron& n = plan.linear_neurons[j];
+    const double settles = n.settling_time();
+    if (!std::isinf(settles) &&
+        !(n.spikes && n.above(linear::flow(n.free, n.initial, settles)) >= 0)) {
+      continue;
+    }
+    throw InvalidInput(fmt::format(
+        "t_end[{}] is infinite, but {}[{}] ({}) does not come to rest below its threshold; give a "
+        "finite end",
+        sample, p.name, j, p.model->name));
   }
 }
 
@@ -131,8 +170,9 @@ void check(const Plan<Real>& plan, const Inputs& inputs) {
                       "end",
                       s));
     }
-    for (const Population& p : populations) {
-      if (p.model == Model::lif) check_ends(p, s);
+    for (std::size_t p = 0; p < populations.size(); ++p) {
+      if (populations[p].model == Model::lif) check_ends(populations[p], s);
+      if (plan.populations[p].is_linear()) check_ends(populations[p], plan.populations[p], s);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "machine/lanes.hpp"
 #include "network/graph.hpp"
 #include "neuron/lif.hpp"
+#include "neuron/linear.hpp"
 #include "saltus/inputs.hpp"
 #include "saltus/network.hpp"
 
@@ -26,17 +27,23 @@ struct Rows {
 
 template <class Real>
 struct PopulationPlan {
-  std::vector<neuron::Lif<Real>> neurons;  // one for all, or one per neuron
-  std::vector<std::size_t> incoming;       // projections
-  bool same_time_constants = true;         // decays of an interval are the same for all neurons
+  // One for all, or one per neuron; the one kind or the other.
+  std::vector<neuron::Lif<Real>> neurons;      // LIF, LI
+  std::vector<linear::Neuron> linear_neurons;  // all other models
+  std::vector<std::size_t> incoming;           // projections
+  bool same_time_constants = true;             // decays of an interval are the same for all neurons
   bool per_column = false;  // a delay per synapse: each neuron has arrivals of its own
-  bool refractory = false;
+  bool refractory = false;  // of LIF: the record keeps I at the releases
 
   /// All neurons see the same arrivals and decay alike: they can go through a sample side by side.
-  bool in_step() const { return !per_column && same_time_constants; }
+  bool in_step() const { return !per_column && same_time_constants && !is_linear(); }
 
+  bool is_linear() const { return !linear_neurons.empty(); }
   const neuron::Lif<Real>& neuron(std::size_t j) const {
     return neurons[neurons.size() == 1 ? 0 : j];
+  }
+  const linear::Neuron& linear_neuron(std::size_t j) const {
+    return linear_neurons[linear_neurons.size() == 1 ? 0 : j];
   }
 };
 

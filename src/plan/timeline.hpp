@@ -73,7 +73,7 @@ class Timeline {
       }
       arrivals_->finish(end_);
     }
-    if (!fresh_ || !population_->in_step()) {
+    if (!population_->is_linear() && (!fresh_ || !population_->in_step())) {
       arrivals_->decay_through(population_->neuron(j).tc, 0, end_);
     }
     fresh_ = true;

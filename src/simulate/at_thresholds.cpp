@@ -11,6 +11,7 @@ void note_thresholds(const Plan<Real>& plan, const Thresholds& thresholds, Recor
   std::vector<std::size_t> segments;
   for (std::size_t p = 0; p < record.populations.size(); ++p) {
     SpikeRecord<Real>& r = record.populations[p];
+    if (plan.populations[p].is_linear()) continue;
     r.thresholds.resize(r.currents.size());
     for (std::size_t s = 0; s < record.samples; ++s) {
       segments.assign(plan.size(p), 0);

@@ -32,7 +32,8 @@ void pack(const Plan<Real>& plan, const SampleRecords<Real>& samples, int thread
     const bool refractory = plan.populations[p].refractory;
     out.spikes.times.resize(count);
     out.spikes.neurons.resize(count);
-    out.currents.resize(count);
+    const bool linear = plan.populations[p].is_linear();  // its states are found by a replay
+    out.currents.resize(linear ? 0 : count);
     out.release_currents.resize(refractory ? count : 0);
     out.thresholds.clear();
     parallel_for(threads, samples.size(), [&](std::size_t s) {
@@ -40,6 +41,7 @@ void pack(const Plan<Real>& plan, const SampleRecords<Real>& samples, int thread
       const auto at = out.spikes.offsets[s];
       std::copy(in.times.begin(), in.times.end(), out.spikes.times.begin() + at);
       std::copy(in.neurons.begin(), in.neurons.end(), out.spikes.neurons.begin() + at);
+      if (linear) return;
       std::copy(in.currents.begin(), in.currents.end(), out.currents.begin() + at);
       if (refractory) {
         std::copy(in.release_currents.begin(), in.release_currents.end(),

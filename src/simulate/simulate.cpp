@@ -14,7 +14,7 @@ constexpr double most_windows = 1e5;
 
 template <class Real>
 void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
-  if (run.plan.network->populations()[plan.component.populations[0]].model == Model::li) return;
+  if (!run.plan.network->populations()[plan.component.populations[0]].model->spikes) return;
   if (plan.way == Way::sweep) {
     run_sweep(run, plan.component.populations[0]);
   } else if (plan.way == Way::windows && !run.thresholds &&

@@ -3,6 +3,7 @@
 // the sample's record; on graphs that several of them can run they give the same spikes.
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "plan/plan.hpp"
@@ -19,8 +20,15 @@ template <class Real>
 struct Workspace {
   Timeline<Real> timeline;
   Arrivals<Real> window;
-  LayerState<Real> layer;
   std::vector<RecordedSpike<Real>> spikes;
+
+  LayerState<Real>& layer_of(std::size_t population) {
+    while (layers.size() <= population) layers.emplace_back();
+    return layers[population];
+  }
+
+ private:
+  std::deque<LayerState<Real>> layers;  // per population: stay where they are
 };
 
 /// One sample on its way through the network.

@@ -15,6 +15,11 @@ void check(const Smoothing& s) { check_fields(s); }
 template <class Real>
 void check_room(const Network<Real>& network, const Smoothing& smoothing) {
   for (const Population& p : network.populations()) {
+    if (p.model->linear && p.model->spikes) {
+      throw InvalidInput(fmt::format(
+          "'{}' is {}: thresholds have noise in LIF populations only; give smoothing of 0", p.name,
+          p.model->name));
+    }
     if (p.model != Model::lif) continue;
     const Parameter &v_threshold = p["v_threshold"], &v_reset = p["v_reset"],
                     &v_initial = p["v_initial"];

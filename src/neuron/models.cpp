@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "saltus/model.hpp"
+// The list of neuron models.
+#include "neuron/models.hpp"
 
 #include <fmt/format.h>
 
@@ -11,26 +12,11 @@
 namespace saltus {
 namespace {
 
-// Section 1 of docs/theory.md; 8: tau_ref.
-constexpr ParameterRow tau_mem{"tau_mem", 20e-3, Range::positive,
-                               10e-3,     "s",   "membrane time constant"};
-constexpr ParameterRow tau_syn{"tau_syn", 5e-3, Range::positive,
-                               5e-3,      "s",  "synaptic time constant"};
-constexpr ParameterRow bias{"bias", 0, Range::any, 1, "", "constant current"};
-constexpr ParameterRow v_initial{"v_initial", 0, Range::any, 1, "", "V(0)"};
-constexpr ParameterRow i_initial{"i_initial", 0, Range::any, 1, "", "I(0)"};
-
-constexpr ParameterRow of_lif[] = {
-    tau_mem,
-    tau_syn,
-    {"v_threshold", 1, Range::any, 1, "", "a spike is a crossing of this from below"},
-    {"v_reset", 0, Range::any, 1, "", "V just after a spike"},
-    bias,
-    {"tau_ref", 0, Range::not_negative, 5e-3, "s", "absolute refractory time"},
-    v_initial,
-    i_initial,
-};
-constexpr ParameterRow of_li[] = {tau_mem, tau_syn, bias, v_initial, i_initial};
+constexpr ParameterRow of_lif[] = {rows::tau_mem,   rows::tau_syn,  rows::v_threshold,
+                                   rows::v_reset,   rows::bias,     rows::tau_ref,
+                                   rows::v_initial, rows::i_initial};
+constexpr ParameterRow of_li[] = {rows::tau_mem, rows::tau_syn, rows::bias, rows::v_initial,
+                                  rows::i_initial};
 
 constinit const ModelInfo input_info{"input", "spikes from outside", {}, true};
 constinit const ModelInfo lif_info{"LIF", "leaky integrate-and-fire, exponential synapse", of_lif,
@@ -38,7 +24,7 @@ constinit const ModelInfo lif_info{"LIF", "leaky integrate-and-fire, exponential
 constinit const ModelInfo li_info{"LI", "leaky integrator, exponential synapse: a readout", of_li};
 
 std::vector<const ModelInfo*>& known() {
-  static std::vector<const ModelInfo*> list{&input_info, &lif_info, &li_info};
+  static std::vector<const ModelInfo*> list{&input_info, &lif_info, &li_info, &alif_info};
   return list;
 }
 
@@ -54,6 +40,7 @@ std::string listed(const List& list, Name&& name) {
 constinit const Model Model::input(&input_info);
 constinit const Model Model::lif(&lif_info);
 constinit const Model Model::li(&li_info);
+constinit const Model Model::alif(&alif_info);
 
 bool ModelInfo::has(std::string_view parameter) const {
   return std::any_of(parameters.begin(), parameters.end(),

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The neurons of one population of a cycle on their way back through one sample: the mirror of
+// simulate/group.hpp.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "adjoint/dynamics.hpp"
+
+namespace saltus {
+
+template <class Real>
+class GroupBack {
+ public:
+  PopulationAdjoint<Real> p;
+  std::vector<double> errors;  // [spike] E_k
+
+  GroupBack(const SampleAdjoint<Real>& sample, std::size_t population,
+            const std::vector<double>& spike_errors)
+      : p(sample, population, spike_errors), errors(p.times.size(), 0) {
+    for (std::size_t k = 0; k < p.spike_errors.size(); ++k) errors[k] = p.spike_errors[k];
+  }
+  virtual ~GroupBack() = default;
+
+  virtual double tau_ref(std::size_t j) const = 0;
+  /// At the end of the sample neuron j is still held.
+  virtual void begin_held(std::size_t j) = 0;
+  /// Once those are known.
+  virtual void begin() = 0;
+
+  /// Takes all neurons back to t.
+  virtual void move_to(double t) = 0;
+  /// What an arrival of `row` at t adds to E_k. @param column  the neuron that it reaches, whose
+  /// adjoint is not moved; or any_column: all, which are at t
+  virtual double error(const Real* row, std::size_t column, double t) const = 0;
+  /// What an arrival more there would do to the loss.
+  virtual double probe(const Real* row, std::size_t column, double t) const {
+    static_cast<void>(row), static_cast<void>(column), static_cast<void>(t);
+    return 0;
+  }
+  /// Spike k, all of whose error is known.
+  virtual void spike(std::size_t k) = 0;
+  /// The end of the refractory time of spike k.
+  virtual void release(std::size_t k) = 0;
+  /// The loss looks at V at sample time k.
+  virtual void sample(std::size_t k) = 0;
+  /// At a ghost, or the maximum of neuron j. @returns  dL/dt of the arrival that sits there, if one
+  /// does
+  virtual double ghost(std::size_t number) {
+    static_cast<void>(number);
+    return 0;
+  }
+  virtual double maximum(std::size_t j) {
+    static_cast<void>(j);
+    return 0;
+  }
+  virtual void finish() = 0;
+};
+
+}  // namespace saltus

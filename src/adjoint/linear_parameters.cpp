@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradients of the parameters of linear neurons, all of them by one mechanism (docs/theory.md,
+// section 14): the neuron is replayed in dual numbers, so that x carries s = dx/dq, which starts
+// anew at each of its spikes. Then
+//
+//     dL/dq = sum over spikes of p- . s   + at the end p . s   + per sample of V: its error s_V
+//             + what enters only through threshold, c and tau_ref: SpikeSums
+#include "adjoint/accumulate.hpp"
+#include "machine/parallel.hpp"
+#include "observe/linear_replay.hpp"
+#include "observe/replay.hpp"
+
+namespace saltus {
+namespace {
+
+using Slopes = std::array<double, Dual::width>;
+
+void add(Slopes& to, double factor, const Dual& value) {
+  for (std::size_t k = 0; k < Dual::width; ++k) to[k] += factor * value.slopes[k];
+}
+
+// The model's function with derivatives by the parameters first, first + 1, ...
+linear::Motion<Dual> with_slopes(const Population& p, std::size_t j, std::size_t first) {
+  std::vector<Dual> values;
+  for (const Parameter& parameter : p.parameters) values.emplace_back(parameter[j]);
+  for (std::size_t k = first; k < std::min(first + Dual::width, values.size()); ++k) {
+    values[k].slopes[k - first] = 1;
+  }
+  return linear::Motion<Dual>(p.model->linear->with_slopes(Values<Dual>(*p.model, values)));
+}
+
+// Gathers p . s of one neuron.
+template <class Real>
+struct Products : LinearVisitor<Dual> {
+  const linear::Motion<Dual>& motion;
+  const PopulationErrors<Real>& errors;
+  const Real* samples;  // [time, neuron], this neuron's column
+  std::size_t stride;
+  const LinearSegments& segments;
+  std::span<const LinearSegment> own;  // latest first
+  std::span<const double> times;       // of all spikes of the sample
+  std::size_t next_sample = 0, next_segment;
+  Slopes sum{};
+
+  Products(const linear::Motion<Dual>& m, const PopulationErrors<Real>& e, const Real* s,
+           std::size_t neurons, const LinearSegments& all, std::size_t j, std::span<const double> t)
+      : motion(m),
+        errors(e),
+        samples(s),
+        stride(neurons),
+        segments(all),
+        own(all.of(j)),
+        times(t),
+        next_segment(own.size()) {
+    while (next_sample < errors.sample_times.size() && errors.sample_times[next_sample] <= 0) {
+      sample(motion.initial);
+    }
+  }
+
+  void piece(double t0, double t1, const linear::Vector<Dual>& x, bool held) {
+    while (next_sample < errors.sample_times.size() && errors.sample_times[next_sample] <= t1) {
+      sample(linear::flow(motion.system(held), x, errors.sample_times[next_sample] - t0));
+    }
+  }
+  void sample(const linear::Vector<Dual>& x) {
+    const auto error = static_cast<double>(samples[stride * next_sample++]);
+    if (terms::linear_at_samples && error != 0) add(sum, error, x[0]);
+  }
+  // p just before it is where the earliest segment that begins at its time does.
+  void spike(std::size_t k, const linear::Vector<Dual>& x) {
+    while (next_segment > 0 && own[next_segment - 1].from < times[k]) --next_segment;
+    if (next_segment == 0 || own[next_segment - 1].from != times[k]) return;  // no error lies later
+    if (terms::linear_at_spikes) product(own[next_segment - 1].p, x);
+  }
+  void product(const linear::Vector<double>& p, const linear::Vector<Dual>& x) {
+    for (std::size_t k = 0; k < linear::dimension; ++k) add(sum, p[k], x[k]);
+  }
+};
+
+}  // namespace
+
+template <class Real>
+void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
+  const Population& neurons = pass.plan.network->populations()[population];
+  const PopulationPlan<Real>& plan = pass.plan.populations[population];
+  const PopulationErrors<Real>& errors = pass.errors.populations[population];
+  const std::size_t size = neurons.size, samples = pass.linear.size();
+  const std::size_t parameters = neurons.parameters.size();
+  NeuronGradients& out = pass.gradients.neurons[population];
+
+  for (std::size_t first = 0; first < parameters; first += Dual::width) {
+    std::vector<linear::Motion<Dual>> motions;
+    for (std::size_t j = 0; j < plan.linear_neurons.size(); ++j) {
+      motions.push_back(with_slopes(neurons, j, first));
+    }
+    std::vector<Slopes> sums(samples * size);
+    parallel_for(pass.threads, samples, [&](std::size_t s) {
+      thread_local Timeline<Real> timeline;
+      thread_local OwnSpikes own_spikes;
+      const LinearSegments& segments = pass.linear[s][population];
+      for_each_neuron(
+          pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
+          [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+            if (segments.of(j).empty()) return;
+            const linear::Motion<Dual>& motion = motions[motions.size() == 1 ? 0 : j];
+            const Real* at = errors.samples.empty() ? nullptr
+                                                    : errors.samples.data() +
+                                                          s * errors.sample_times.size() * size + j;
+            Products<Real> products(motion, errors, at, size, segments, j, times);
+            const double end = rest_of(plan.linear_neuron(j), arrivals, pass.inputs.end(s));
+            const auto x = replay(motion, arrivals, j, own, times, end, products);
+            if (!errors.integrals.empty() && terms::linear_at_the_end) {
+              linear::Vector<double> p{};
+              p[linear::integral_of_v] = static_cast<double>(errors.integrals[s * size + j]);
+              products.product(p, x);
+            }
+            const SpikeSums& spikes = segments.sums[j];
+            add(products.sum, spikes.threshold, motion.theta);
+            add(products.sum, spikes.release, motion.tau_ref);
+            for (std::size_t k = 0; k < linear::dimension; ++k) {
+              add(products.sum, spikes.c[k], motion.c[k]);
+            }
+            sums[s * size + j] = products.sum;
+          });
+    });
+    for (std::size_t k = first; k < std::min(first + Dual::width, parameters); ++k) {
+      std::vector<double>& gradient = out.parameters[k];
+      for (std::size_t at = 0; at < sums.size(); ++at) {
+        gradient[gradient.size() == 1 ? 0 : at % size] += sums[at][k - first];
+      }
+    }
+  }
+}
+
+template void accumulate_linear_parameters(Pass<float>&, std::size_t);
+template void accumulate_linear_parameters(Pass<double>&, std::size_t);
+
+}  // namespace saltus

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The course of one linear neuron whose spikes are known (neuron/linear.hpp): its mirror for LIF is
+// observe/replay.hpp. In dual numbers x carries its derivatives by parameters at fixed times of the
+// neuron's own spikes: each of them starts anew (docs/theory.md, section 14).
+#pragma once
+
+#include <cmath>
+#include <span>
+
+#include "neuron/linear.hpp"
+#include "plan/arrivals.hpp"
+
+namespace saltus {
+
+/// Does nothing; visitors of replay() derive from it and hide what they need.
+template <class T>
+struct LinearVisitor {
+  /// A stretch without events: x at t0.
+  void piece(double /*t0*/, double /*t1*/, const linear::Vector<T>& /*x*/, bool /*held*/) {}
+  void spike(std::size_t /*number in the sample*/, const linear::Vector<T>& /*x before*/) {}
+  void release(std::size_t /*of that spike*/, const linear::Vector<T>& /*x*/) {}
+};
+
+/// The end of a sample, or when a neuron that sees no end has come to rest.
+template <class Real>
+double rest_of(const linear::Neuron& n, const Arrivals<Real>& arrivals, double end) {
+  if (!std::isinf(end)) return end;
+  return (arrivals.times.empty() ? 0 : arrivals.times.back()) + n.settling_time();
+}
+
+/// @param own  numbers of the neuron's spikes within the sample; `times`: of all spikes there
+/// @returns  the state at `end`, which is finite
+template <class T, class Real, class Visitor>
+linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arrivals, std::size_t j,
+                         std::span<const std::size_t> own, std::span<const double> times,
+                         double end, Visitor&& visit) {
+  linear::Vector<T> x = n.initial;
+  double t = 0, release = 0;
+  std::size_t next_own = 0;
+
+  const auto piece = [&](double to, bool held) {
+    visit.piece(t, to, x, held);
+    if (to > t) x = linear::flow(n.system(held), x, to - t);
+    t = to;
+  };
+  const auto walk = [&](double to) {  // without a spike
+    if (release > t) {
+      const bool all = release > to;
+      piece(all ? to : release, true);
+      if (all) return;
+      visit.release(own[next_own - 1], x);
+    }
+    piece(to, false);
+  };
+
+  for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
+    const bool last = g == arrivals.group_count();
+    const double to = last ? end : arrivals.times[g];
+    for (; next_own < own.size() && times[own[next_own]] <= to; ++next_own) {
+      const std::size_t k = own[next_own];
+      walk(times[k]);
+      visit.spike(k, x);
+      for (T& value : x) value = T(linear::number(value));
+      x = n.after_spike(x);
+      release = times[k] + linear::number(n.tau_ref);
+    }
+    walk(to);
+    if (last) break;
+    for (const auto& arrival : arrivals.group(g)) {
+      linear::add(x, n.receptor, static_cast<double>(arrival.row[j]));
+    }
+  }
+  return x;
+}
+
+}  // namespace saltus

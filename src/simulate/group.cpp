@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulate/group.hpp"
+
+#include "simulate/lif_group.hpp"
+#include "simulate/linear_group.hpp"
+
+namespace saltus {
+
+template <class Real>
+std::unique_ptr<Group<Real>> make_group(SampleRun<Real>& run, std::size_t population) {
+  if (run.plan.populations[population].is_linear()) {
+    return std::make_unique<LinearGroup<Real>>(run, population);
+  }
+  return std::make_unique<LifGroup<Real>>(run, population);
+}
+
+template std::unique_ptr<Group<float>> make_group(SampleRun<float>&, std::size_t);
+template std::unique_ptr<Group<double>> make_group(SampleRun<double>&, std::size_t);
+
+}  // namespace saltus

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The neurons of one population on their way through one sample: what the ways of running a
+// component know of a neuron model. Its mirror: adjoint/group_back.hpp.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "plan/arrivals.hpp"
+#include "simulate/sample.hpp"
+#include "simulate/ways.hpp"
+
+namespace saltus {
+
+template <class Real>
+class Group {
+ public:
+  virtual ~Group() = default;
+
+  /// Do all neurons go through pass() together?
+  virtual bool together() const { return false; }
+  /// Has the decays of the intervals computed, of neuron j from `from` to `to`.
+  virtual void prepare(Arrivals<Real>&, std::size_t, double, double) const {}
+
+  /// Takes neuron j (or all, together) from `from` through what arrives to `to`.
+  /// @param spikes  appended to
+  /// @param record  of the sample so far: for what is told of a spike later
+  virtual void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
+                    std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) = 0;
+
+  /// The spikes of the earliest time in (t, t_end]. @param spikes  overwritten
+  virtual void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) = 0;
+  /// Takes all neurons to `t_end`, before which none spikes.
+  virtual void move_to(double t, double t_end, SampleRecord<Real>& record) = 0;
+  /// A neuron spikes at the present time.
+  virtual void reset(const RecordedSpike<Real>& spike) = 0;
+  /// @param neuron  any_column: all
+  virtual void arrive(std::size_t neuron, const Real* row) = 0;
+
+  /// A spike has got its number in the sample's record.
+  virtual void recorded(std::int32_t neuron, std::int32_t number) {
+    static_cast<void>(neuron), static_cast<void>(number);
+  }
+};
+
+template <class Real>
+std::unique_ptr<Group<Real>> make_group(SampleRun<Real>& run, std::size_t population);
+
+}  // namespace saltus

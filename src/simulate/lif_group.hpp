@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// LIF neurons (neuron/lif.hpp): where all see the same arrivals and decay alike they go side by
+// side, in vectors (simulate/layer_kernel.cpp), otherwise one after the other.
+#pragma once
+
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "neuron/lif.hpp"
+#include "simulate/group.hpp"
+
+namespace saltus {
+
+template <class Real>
+class LifGroup final : public Group<Real> {
+ public:
+  LifGroup(SampleRun<Real>& run, std::size_t population)
+      : plan_(run.plan.populations[population]),
+        together_(run.plan.side_by_side(population) && !run.thresholds),
+        layer_(run.workspace.layer_of(population)) {
+    if (run.thresholds) at_thresholds_.emplace(*run.thresholds, run.plan, population, run.sample);
+    const std::size_t size = run.plan.size(population);
+    if (together_) {
+      layer_.start(plan_, size);
+      return;
+    }
+    for (std::size_t j = 0; j < size; ++j) {
+      states_.push_back({plan_.neuron(j).v_initial, plan_.neuron(j).i_initial});
+    }
+    last_spike_.resize(size);
+  }
+
+  bool together() const override { return together_; }
+  void prepare(Arrivals<Real>& arrivals, std::size_t j, double from, double to) const override {
+    arrivals.decay_through(plan_.neuron(j).tc, from, to);
+  }
+
+  void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
+            std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) override {
+    if (together_) {
+      LayerKernels<Real>::best().sweep(plan_, layer_, arrivals, from, to, spikes);
+      return;
+    }
+    const neuron::Lif<Real>& n = neuron(j);
+    neuron::State<Real>& state = states_[j];
+    Sink sink{*this, spikes, record, j, spikes.size()};
+    double t = from;
+    const std::size_t groups = arrivals.group_count();
+    for (std::size_t g = 0; g < groups; ++g) {
+      const double next = arrivals.times[g];
+      neuron::advance(n, state, t, next, arrivals.decays[g], sink);
+      for (const auto& arrival : arrivals.group(g)) state.i += arrival.row[j];
+      t = next;
+    }
+    neuron::advance(n, state, t, to, arrivals.decays[groups], sink);
+  }
+
+  void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) override {
+    auto d = neuron::decay<Real>(plan_.neuron(0).tc, t_end - t);
+    if (together_) {
+      LayerKernels<Real>::best().earliest_spikes(plan_, layer_, d, t, t_end, spikes);
+      return;
+    }
+    spikes.clear();
+    for (std::size_t j = 0; j < states_.size(); ++j) {
+      const auto& n = neuron(j);
+      if (!plan_.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
+      const auto spike = next_spike(n, states_[j], t, t_end, d);
+      if (!spike.found() || (!spikes.empty() && spike.time > spikes[0].time)) continue;
+      if (!spikes.empty() && spike.time < spikes[0].time) spikes.clear();
+      spikes.push_back(
+          {spike.time, static_cast<std::int32_t>(j), neuron::rising_current(n, spike.current)});
+    }
+  }
+
+  void move_to(double t, double t_end, SampleRecord<Real>& record) override {
+    auto d = neuron::decay<Real>(plan_.neuron(0).tc, t_end - t);
+    if (together_) {
+      LayerKernels<Real>::best().flow(layer_, d);
+      return;
+    }
+    for (std::size_t j = 0; j < states_.size(); ++j) {
+      const auto& n = neuron(j);
+      if (!plan_.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
+      Real release_current = 0;
+      const bool released = states_[j].release > t && states_[j].release <= t_end;
+      move(n, states_[j], t, t_end, d, release_current);
+      if (released) record.release_currents[last_spike_[j]] = release_current;
+    }
+  }
+
+  void reset(const RecordedSpike<Real>& spike) override {
+    const auto j = static_cast<std::size_t>(spike.neuron);
+    const auto& n = plan_.neuron(j);
+    // Where the synapse is slow the recorded current may be larger than I (rising_current).
+    const bool own = n.tc.slow_synapse();
+    if (together_) {
+      layer_.set(j, n.v_reset, own ? layer_.current(j) : spike.current);
+    } else {
+      states_[j] = {n.v_reset, own ? states_[j].i : spike.current, spike.time + n.tau_ref};
+      if (at_thresholds_) at_thresholds_->next(j);
+    }
+  }
+
+  void arrive(std::size_t j, const Real* row) override {
+    if (together_) {
+      LayerKernels<Real>::best().arrive(layer_, row);
+    } else if (j != any_column) {
+      states_[j].i += row[j];
+    } else {
+      for (std::size_t k = 0; k < states_.size(); ++k) states_[k].i += row[k];
+    }
+  }
+
+  void recorded(std::int32_t neuron, std::int32_t number) override {
+    if (!together_)
+      last_spike_[static_cast<std::size_t>(neuron)] = static_cast<std::size_t>(number);
+  }
+
+ private:
+  const PopulationPlan<Real>& plan_;
+  bool together_;
+  LayerState<Real>& layer_;                          // together
+  std::vector<neuron::State<Real>> states_;          // one by one
+  std::vector<std::size_t> last_spike_;              // [neuron] within the sample's record
+  std::optional<AtThresholds<Real>> at_thresholds_;  // unless all are at their means
+
+  // Of one neuron in a pass. A release may belong to a spike of an earlier pass, which is in the
+  // record already.
+  struct Sink {
+    LifGroup& group;
+    std::vector<RecordedSpike<Real>>& spikes;
+    SampleRecord<Real>& record;
+    std::size_t neuron, first;  // in spikes, of this pass
+
+    void spike(double time, Real current) {
+      spikes.push_back({time, static_cast<std::int32_t>(neuron), current});
+      // `advance` goes on with the neuron that this changes.
+      if (group.at_thresholds_) group.at_thresholds_->next(neuron);
+    }
+    void release(Real current) {
+      if (spikes.size() > first) {
+        spikes.back().release_current = current;
+      } else {
+        record.release_currents[group.last_spike_[neuron]] = current;
+      }
+    }
+  };
+
+  const neuron::Lif<Real>& neuron(std::size_t j) const {
+    return at_thresholds_ ? (*at_thresholds_)[j] : plan_.neuron(j);
+  }
+
+  // The next spike of one neuron in (t, t_end].
+  static neuron::Crossing<Real> next_spike(const neuron::Lif<Real>& n, const neuron::State<Real>& s,
+                                           double t, double t_end, const neuron::Decay<Real>& d) {
+    if (s.release <= t) {
+      return neuron::first_crossing(n, s.v, s.i, t, t_end, d,
+                                    neuron::membrane_after(n, s.v, s.i, d));
+    }
+    if (s.release >= t_end) return {infinity, 0};
+    const Real i = s.i * static_cast<Real>(std::exp(-(s.release - t) / n.tc.tau_syn));
+    const auto rest = neuron::decay<Real>(n.tc, t_end - s.release);
+    return neuron::first_crossing(n, s.v, i, s.release, t_end, rest,
+                                  neuron::membrane_after(n, s.v, i, rest));
+  }
+
+  // Takes one neuron to `t_end`, where it is known not to spike before.
+  static void move(const neuron::Lif<Real>& n, neuron::State<Real>& s, double t, double t_end,
+                   const neuron::Decay<Real>& d, Real& release_current) {
+    if (s.release <= t) {
+      neuron::flow(n, s, d);
+    } else if (s.release > t_end) {
+      s.i *= d.syn;
+    } else {
+      s.i *= static_cast<Real>(std::exp(-(s.release - t) / n.tc.tau_syn));
+      release_current = s.i;
+      neuron::flow(n, s, neuron::decay<Real>(n.tc, t_end - s.release));
+    }
+  }
+};
+
+}  // namespace saltus
