@@ -213,109 +213,147 @@ std::string random_loss(Random& random, Model readout_model) {
 
 constexpr std::size_t most_spikes = 2000;  // a case of more takes minutes and shows nothing more
 
-Case draw(Random random, std::uint64_t seed, bool wide) {
-  Case c;
-  const std::size_t samples = 1 + random.below(2), layers = 1 + random.below(3);
-  const std::size_t channels = 2 + random.below(4);
-  const bool recurrent = random.chance(0.5), readout = random.chance(0.75);
-  const bool long_gaps = wide && random.chance(0.5);
-  const bool may_be_tonic = wide && !recurrent && !long_gaps && random.chance(0.5);
-  const double excitation = long_gaps ? 0 : 0.4;  // in a cycle
-  bool tonic = false;
-  c.network.add_input("in", channels);
-  std::string below = "in";
-  std::size_t below_size = channels;
-  for (std::size_t l = 0; l < layers; ++l) {
-    const std::string name = fmt::format("layer{}", l + 1);
-    const std::size_t size = 1 + random.below(5);
-    const bool this_one = may_be_tonic && random.chance(0.6);
-    tonic = tonic || this_one;
-    // A slow synapse makes long trains of spikes: only once; in a cycle they would have no end.
-    // Through long silences times know fewer digits of a fast one. What else outlives a silence?
-    const Ratios ratios = long_gaps && l == 0 && !recurrent ? Ratios{0.003, 0.03, 0.9}
-                          : long_gaps || recurrent          ? Ratios{0.4, 10}
-                                                            : Ratios{l == 0 ? 0.02 : 0.4, 300};
-    Population layer = neurons(random, name, Model::lif, size, wide ? &ratios : nullptr, this_one);
-    // Currents that stay add up.
-    const double p = layer["tau_mem"][0] / layer["tau_syn"][0];
-    const double strength = wide && p < 0.05 ? 0.2 : wide && p < 0.3 ? 0.3 : 1;
-    c.network.add_population(std::move(layer));
-    const double pre = static_cast<double>(below_size);
-    c.network.connect(
-        below, name,
-        weights(random, below_size, size, strength * 3 / std::sqrt(pre), strength * 1.8),
-        delay(random, below_size, size));
-    if (recurrent && random.chance(0.7)) {  // to itself, diagonal included
-      c.network.connect(name, name, cycle_weights(random, size, size, excitation),
-                        delay(random, size, size));
-    }
-    if (recurrent && l > 0 && random.chance(0.5)) {  // back to the layer below
-      c.network.connect(name, below, cycle_weights(random, size, below_size, excitation),
-                        delay(random, size, below_size));
-    }
-    if (l > 0 && random.chance(0.25)) {  // past a layer
-      c.network.connect("in", name, weights(random, channels, size, 0.3, 0.8),
-                        delay(random, channels, size));
-    }
-    below = name;
-    below_size = size;
+// What a case is to be like.
+struct Outline {
+  std::size_t samples, layers, channels;
+  bool wide, recurrent, readout;
+  bool long_gaps;     // a silence of many time constants
+  bool may_be_tonic;  // neurons that spike by themselves
+};
+
+Outline outline(Random& random, bool wide) {
+  Outline o;
+  o.wide = wide;
+  o.samples = 1 + random.below(2);
+  o.layers = 1 + random.below(3);
+  o.channels = 2 + random.below(4);
+  o.recurrent = random.chance(0.5);
+  o.readout = random.chance(0.75);
+  o.long_gaps = wide && random.chance(0.5);
+  o.may_be_tonic = wide && !o.recurrent && !o.long_gaps && random.chance(0.5);
+  return o;
+}
+
+// A slow synapse makes long trains of spikes: only once; in a cycle they would have no end. Through
+// long silences times know fewer digits of a fast one. What else outlives a silence?
+Ratios ratios_of_layer(const Outline& o, std::size_t layer) {
+  if (o.long_gaps && layer == 0 && !o.recurrent) return {0.003, 0.03, 0.9};
+  if (o.long_gaps || o.recurrent) return {0.4, 10};
+  return {layer == 0 ? 0.02 : 0.4, 300};
+}
+
+// A layer upon the population before. Returns whether it spikes by itself.
+bool add_layer(Random& random, const Outline& o, std::size_t layer, Network<double>& network) {
+  const std::string name = fmt::format("layer{}", layer + 1);
+  const std::string below = network.populations().back().name;
+  const std::size_t below_size = network.populations().back().size;
+  const std::size_t size = 1 + random.below(5);
+  const bool tonic = o.may_be_tonic && random.chance(0.6);
+  const Ratios ratios = ratios_of_layer(o, layer);
+  Population p = neurons(random, name, Model::lif, size, o.wide ? &ratios : nullptr, tonic);
+  // Currents that stay add up.
+  const double ratio = p["tau_mem"][0] / p["tau_syn"][0];
+  const double strength = o.wide && ratio < 0.05 ? 0.2 : o.wide && ratio < 0.3 ? 0.3 : 1;
+  network.add_population(std::move(p));
+  network.connect(
+      below, name,
+      weights(random, below_size, size, strength * 3 / std::sqrt(static_cast<double>(below_size)),
+              strength * 1.8),
+      delay(random, below_size, size));
+  const double excitation = o.long_gaps ? 0 : 0.4;  // in a cycle
+  if (o.recurrent && random.chance(0.7)) {          // to itself, diagonal included
+    network.connect(name, name, cycle_weights(random, size, size, excitation),
+                    delay(random, size, size));
   }
-  std::size_t outputs = below_size;
-  c.objective.readout = c.network.index(below);
-  if (readout) {
-    outputs = 1 + random.below(3);
-    const Ratios ratios{0.003, long_gaps ? 1.0 : 300.0};
-    c.objective.readout = c.network.add_population(
-        neurons(random, "out", Model::li, outputs, wide ? &ratios : nullptr));
-    c.network.connect(below, "out", weights(random, below_size, outputs, 0.1, 0.9),
-                      delay(random, below_size, outputs));
-    if (random.chance(0.5)) {
-      c.network.connect("in", "out", weights(random, channels, outputs, 0.0, 0.7),
-                        delay(random, channels, outputs));
-    }
+  if (o.recurrent && layer > 0 && random.chance(0.5)) {  // back to the layer below
+    network.connect(name, below, cycle_weights(random, size, below_size, excitation),
+                    delay(random, size, below_size));
   }
-  // Times are float64: a thousand time constants later they know 13 digits of one. A cycle runs
-  // in windows of its shortest delay, silent or not.
-  const double silence =
-      !long_gaps ? 0
-                 : c.network.populations()[1]["tau_mem"][0] *
-                       (recurrent ? logarithmic(random, 10, 60) : logarithmic(random, 200, 2000));
-  c.inputs.push_back(input_spikes(random, samples, channels, silence));
+  if (layer > 0 && random.chance(0.25)) {  // past a layer
+    network.connect("in", name, weights(random, o.channels, size, 0.3, 0.8),
+                    delay(random, o.channels, size));
+  }
+  return tonic;
+}
+
+void add_readout(Random& random, const Outline& o, Network<double>& network) {
+  const std::string below = network.populations().back().name;
+  const std::size_t below_size = network.populations().back().size;
+  const std::size_t size = 1 + random.below(3);
+  const Ratios ratios{0.003, o.long_gaps ? 1.0 : 300.0};
+  network.add_population(neurons(random, "out", Model::li, size, o.wide ? &ratios : nullptr));
+  network.connect(below, "out", weights(random, below_size, size, 0.1, 0.9),
+                  delay(random, below_size, size));
+  if (random.chance(0.5)) {
+    network.connect("in", "out", weights(random, o.channels, size, 0.0, 0.7),
+                    delay(random, o.channels, size));
+  }
+}
+
+// Times are float64: a thousand time constants later they know 13 digits of one. A cycle runs in
+// windows of its shortest delay, silent or not.
+double silence(Random& random, const Outline& o, const Network<double>& network) {
+  if (!o.long_gaps) return 0;
+  return network.populations()[1]["tau_mem"][0] *
+         (o.recurrent ? logarithmic(random, 10, 60) : logarithmic(random, 200, 2000));
+}
+
+double last_input(const Case& c) {
   double last = 0;
   for (const double t : c.inputs[0].times) last = std::max(last, t);
+  return last;
+}
 
-  bool cyclic = false;
-  for (const auto& p : c.network.projections()) cyclic = cyclic || p.source >= p.target;
-  const bool endless = !cyclic && !tonic && random.chance(0.4);
-  for (std::size_t s = 0; s < samples; ++s) {
-    const double end = random.uniform(20e-3, 45e-3);
-    c.t_end.push_back(endless ? infinity : long_gaps ? last + end : end);
-  }
+bool cyclic(const Network<double>& network) {
+  return std::ranges::any_of(network.projections(),
+                             [](const auto& p) { return p.source >= p.target; });
+}
 
+// What is asked of a case whose network and inputs are drawn.
+void draw_objective(Random& random, const Outline& outline, Case& c) {
   Objective& o = c.objective;
-  o.seed = seed + 1;
+  o.readout = c.network.populations().size() - 1;
   o.linear = random.chance(0.7);
   o.spikes = random.chance(0.6);
   o.maxima = random.chance(0.6);
   o.integrals = random.chance(0.4);
   o.samples = random.chance(0.4);
   if (!(o.spikes || o.maxima || o.integrals || o.samples)) o.spikes = o.maxima = true;
-  const double sampled = long_gaps ? last : 20e-3;
+  const double last = last_input(c);
+  const double sampled = outline.long_gaps ? last : 20e-3;
   for (int k = 0; k < 3; ++k) o.sample_times.push_back(random.uniform(0, sampled));
   std::sort(o.sample_times.begin(), o.sample_times.end());
-  if (!o.linear) {
-    o.loss.kind = random_loss(random, readout ? Model::li : Model::lif);
-    o.loss["tau_0"] = long_gaps ? last / 5 : 5e-3;
-    if (long_gaps) o.loss["tau_1"] = last;
-    o.loss["t_missing"] = long_gaps ? 1.2 * last : 0.05;
-    o.loss["silent_pull"] = 3;
-    for (std::size_t s = 0; s < samples; ++s) {
-      o.labels.push_back(
-          static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(outputs))));
-    }
+  if (o.linear) return;
+  o.loss.kind = random_loss(random, outline.readout ? Model::li : Model::lif);
+  o.loss["tau_0"] = outline.long_gaps ? last / 5 : 5e-3;
+  if (outline.long_gaps) o.loss["tau_1"] = last;
+  o.loss["t_missing"] = outline.long_gaps ? 1.2 * last : 0.05;
+  o.loss["silent_pull"] = 3;
+  const auto outputs = static_cast<std::uint32_t>(c.network.populations()[o.readout].size);
+  for (std::size_t s = 0; s < outline.samples; ++s) {
+    o.labels.push_back(static_cast<std::int32_t>(random.below(outputs)));
   }
-  if (endless && (o.linear ? o.integrals : find_loss(o.loss.kind).of_integrals)) {
-    for (auto& p : c.network.populations()) {  // or the integral has no limit
+}
+
+Case draw(Random random, std::uint64_t seed, bool wide) {
+  const Outline o = outline(random, wide);
+  Case c;
+  c.network.add_input("in", o.channels);
+  bool tonic = false;
+  for (std::size_t l = 0; l < o.layers; ++l) tonic |= add_layer(random, o, l, c.network);
+  if (o.readout) add_readout(random, o, c.network);
+  c.inputs.push_back(input_spikes(random, o.samples, o.channels, silence(random, o, c.network)));
+  const bool endless = !cyclic(c.network) && !tonic && random.chance(0.4);
+  for (std::size_t s = 0; s < o.samples; ++s) {
+    const double end = random.uniform(20e-3, 45e-3);
+    c.t_end.push_back(endless ? infinity : o.long_gaps ? last_input(c) + end : end);
+  }
+  c.objective.seed = seed + 1;
+  draw_objective(random, o, c);
+  const bool integrals =
+      c.objective.linear ? c.objective.integrals : find_loss(c.objective.loss.kind).of_integrals;
+  if (endless && integrals) {  // with a bias the integral has no limit
+    for (auto& p : c.network.populations()) {
       if (p.model != Model::input) p["bias"] = 0.0;
     }
   }
@@ -353,9 +391,7 @@ double fastest(const Network<double>& network) {
 }
 
 double rounding(const Case& c) {
-  double latest = 0;
-  for (const double t : c.inputs[0].times) latest = std::max(latest, t);
-  return std::numeric_limits<double>::epsilon() * (16 + latest / fastest(c.network));
+  return std::numeric_limits<double>::epsilon() * (16 + last_input(c) / fastest(c.network));
 }
 
 Case random_case(std::uint64_t seed, bool wide) {

@@ -42,6 +42,17 @@ inline std::vector<Tensor> tensors(Network<double>& network, const Gradients<dou
   return result;
 }
 
+/// The largest term that a sensible change of a parameter makes anywhere, or `magnitude` if that is
+/// larger: what rounding scales with.
+inline double largest_term(const std::vector<Tensor>& tensors, double magnitude) {
+  for (const Tensor& tensor : tensors) {
+    for (const double v : *tensor.gradient) {
+      if (std::isfinite(v)) magnitude = std::max(magnitude, std::fabs(v) * tensor.typical);
+    }
+  }
+  return magnitude;
+}
+
 /// The largest difference of two gradients, relative to the largest entry of its tensor. Where a
 /// whole tensor cancels, what is left is rounding of the largest terms anywhere: not less than that
 /// counts.
@@ -50,12 +61,8 @@ inline double largest_difference(Network<double> network, const Gradients<double
                                  std::string* where = nullptr,
                                  double rounding = 16 * std::numeric_limits<double>::epsilon()) {
   const auto x = gradcheck::tensors(network, a), y = gradcheck::tensors(network, b);
-  double terms = magnitude, worst = 0;
-  for (const auto& tensor : x) {
-    for (const double v : *tensor.gradient) {
-      if (std::isfinite(v)) terms = std::max(terms, std::fabs(v) * tensor.typical);
-    }
-  }
+  const double terms = largest_term(x, magnitude);
+  double worst = 0;
   const auto compare = [&](const std::vector<double>& p, const std::vector<double>& q,
                            double typical, const std::string& name) {
     double scale = rounding * terms / typical / bar;

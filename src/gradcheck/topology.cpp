@@ -12,8 +12,9 @@ namespace {
 
 // Events of one neuron by time; at one time by kind, then by what sent them.
 struct Event {
+  enum Kind { release, sample, spike, arrival, maximum, end };  // in the order of a tie
   double time;
-  int kind;  // 0 release, 1 sample, 2 spike, 3 arrival, 4 maximum
+  Kind kind;
   std::size_t projection, source, number;
 
   auto key() const { return std::tie(kind, projection, source, number); }
@@ -30,6 +31,129 @@ class Hash {
  private:
   std::uint64_t state_ = 0xCBF29CE484222325u;
 };
+
+// A simulation whose branch is asked for.
+struct Simulation {
+  const Case& c;
+  const Network<double>& network;
+  const std::vector<Spikes>& inputs;
+  const Evaluation& result;
+
+  SampleSpikes spikes_of(std::size_t population, std::size_t sample) const {
+    return sample_of(network.populations()[population].model == Model::input
+                         ? inputs[0].view()
+                         : result.record.populations[population].spikes.view(),
+                     sample);
+  }
+};
+
+// The events of one neuron in one sample. What is met on the way is counted.
+class Events {
+ public:
+  Events(const Simulation& simulation, std::size_t population, std::size_t sample,
+         std::size_t neuron, Census& seen)
+      : simulation_(simulation),
+        number_(population),
+        sample_(sample),
+        j_(neuron),
+        end_(simulation.c.t_end[sample]),
+        population_(simulation.network.populations()[population]),
+        seen_(seen) {
+    add_spikes();
+    const Objective& objective = simulation_.c.objective;
+    for (std::size_t m = 0; objective.samples && m < objective.sample_times.size(); ++m) {
+      events_.push_back({objective.sample_times[m], Event::sample, 0, 0, m});
+    }
+    for (std::size_t k = 0; k < simulation_.network.projections().size(); ++k) {
+      if (simulation_.network.projections()[k].target == number_) add_arrivals(k);
+    }
+    events_.push_back({end_, Event::end, 0, 0, 0});
+    add_maximum();
+    std::sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
+      return a.time != b.time ? a.time < b.time : a.key() < b.key();
+    });
+  }
+
+  void mix_into(Hash& hash) const {
+    for (std::size_t k = 0; k < events_.size(); ++k) {
+      const Event& event = events_[k];
+      hash.mix(static_cast<std::uint64_t>(event.kind));
+      hash.mix(event.projection * 64 + event.source);
+      hash.mix(event.number * 2 + (k > 0 && events_[k - 1].time == event.time));
+    }
+    hash.mix(~std::uint64_t{0});
+  }
+
+ private:
+  const Simulation& simulation_;
+  std::size_t number_, sample_, j_;
+  double end_;
+  const Population& population_;
+  Census& seen_;
+  std::vector<Event> events_;
+  std::vector<std::pair<double, double>> clamps_;  // from spike to release
+
+  void add_spikes() {
+    if (population_.model != Model::lif) return;
+    const SampleSpikes own = simulation_.spikes_of(number_, sample_);
+    const auto& record = simulation_.result.record.populations[number_];
+    const auto first = static_cast<std::size_t>(record.spikes.offsets[sample_]);
+    const double tau_ref = population_["tau_ref"][j_];
+    for (std::size_t k = 0; k < own.times.size(); ++k) {
+      if (static_cast<std::size_t>(own.neurons[k]) != j_) continue;
+      const std::size_t count = clamps_.size();
+      const double time = own.times[k], held_until = time + tau_ref;
+      events_.push_back({time, Event::spike, 0, 0, count});
+      seen_.flattest_spike =
+          std::min(seen_.flattest_spike, record.currents[first + k] + population_["bias"][j_] -
+                                             population_["v_threshold"][j_]);
+      clamps_.emplace_back(time, held_until);
+      if (tau_ref > 0) events_.push_back({held_until, Event::release, 0, 0, count});
+    }
+    seen_.spikes += clamps_.size();
+    seen_.multi_spike_neurons += clamps_.size() > 1;
+  }
+
+  void add_arrivals(std::size_t k) {
+    const auto& projection = simulation_.network.projections()[k];
+    const SampleSpikes sent = simulation_.spikes_of(projection.source, sample_);
+    std::vector<std::size_t> number(simulation_.network.populations()[projection.source].size, 0);
+    for (std::size_t i = 0; i < sent.times.size(); ++i) {
+      const auto n = static_cast<std::size_t>(sent.neurons[i]);
+      const double time =
+          arrival_time(projection, sent.times[i], sent.neurons[i], j_, population_.size);
+      const std::size_t occurrence = number[n]++;
+      if (time >= end_) continue;
+      events_.push_back({time, Event::arrival, k, n, occurrence});
+      seen_.refractory_arrivals +=
+          std::any_of(clamps_.begin(), clamps_.end(),
+                      [&](const auto& clamp) { return time > clamp.first && time < clamp.second; });
+    }
+  }
+
+  void add_maximum() {
+    const auto& maxima = simulation_.result.errors.maxima[number_];
+    if (maxima.times.empty()) return;
+    const std::size_t at = sample_ * population_.size + j_;
+    const Place place = maxima.places[at];
+    events_.push_back({maxima.times[at], Event::maximum, static_cast<std::size_t>(place), 0, 0});
+    seen_.kink_maxima += place == Place::arrival;
+    seen_.interior_maxima += place == Place::interior;
+    seen_.end_maxima += place == Place::end;
+    seen_.silent_maxima += population_.model == Model::lif &&
+                           simulation_.result.errors.populations[number_].maxima[at] != 0;
+  }
+};
+
+void count_connections(const Network<double>& network, Census& seen) {
+  for (const auto& projection : network.projections()) {
+    seen.negative_weights += static_cast<std::size_t>(std::count_if(
+        projection.weight.begin(), projection.weight.end(), [](double w) { return w < 0; }));
+  }
+  for (const auto& component : components(network)) {
+    seen.zero_delay_cycles += component.cyclic && component.shortest_delay == 0;
+  }
+}
 
 }  // namespace
 
@@ -48,92 +172,20 @@ void Census::add(const Census& other) {
 
 std::uint64_t topology(const Case& c, const Network<double>& network,
                        const std::vector<Spikes>& inputs, const Evaluation& e, Census* census) {
+  const Simulation simulation{c, network, inputs, e};
   Hash hash;
   Census seen;
   for (std::size_t p = 0; p < network.populations().size(); ++p) {
     const Population& population = network.populations()[p];
     if (population.model == Model::input) continue;
-    const auto& maxima = e.errors.maxima[p];
     for (std::size_t s = 0; s < c.t_end.size(); ++s) {
-      const auto spikes_of = [&](std::size_t source) {
-        return sample_of(network.populations()[source].model == Model::input
-                             ? inputs[0].view()
-                             : e.record.populations[source].spikes.view(),
-                         s);
-      };
-      const SampleSpikes own = spikes_of(p);
-      const auto first = static_cast<std::size_t>(
-          population.model == Model::lif ? e.record.populations[p].spikes.offsets[s] : 0);
       for (std::size_t j = 0; j < population.size; ++j) {
-        std::vector<Event> events;
-        std::size_t count = 0;
-        double held_until = -1;
-        std::vector<std::pair<double, double>> clamps;
-        for (std::size_t k = 0; k < own.times.size(); ++k) {
-          if (static_cast<std::size_t>(own.neurons[k]) != j) continue;
-          events.push_back({own.times[k], 2, 0, 0, count});
-          seen.flattest_spike = std::min(seen.flattest_spike,
-                                         e.record.populations[p].currents[first + k] +
-                                             population["bias"][j] - population["v_threshold"][j]);
-          held_until = own.times[k] + population["tau_ref"][j];
-          clamps.emplace_back(own.times[k], held_until);
-          if (population["tau_ref"][j] > 0) events.push_back({held_until, 0, 0, 0, count});
-          ++count;
-        }
-        seen.spikes += count;
-        seen.multi_spike_neurons += count > 1;
-        for (std::size_t m = 0; c.objective.samples && m < c.objective.sample_times.size(); ++m) {
-          events.push_back({c.objective.sample_times[m], 1, 0, 0, m});
-        }
-        for (std::size_t k = 0; k < network.projections().size(); ++k) {
-          const auto& projection = network.projections()[k];
-          if (projection.target != p) continue;
-          const SampleSpikes sent = spikes_of(projection.source);
-          std::vector<std::size_t> number(network.populations()[projection.source].size, 0);
-          for (std::size_t i = 0; i < sent.times.size(); ++i) {
-            const auto n = static_cast<std::size_t>(sent.neurons[i]);
-            const double at =
-                arrival_time(projection, sent.times[i], sent.neurons[i], j, population.size);
-            const std::size_t occurrence = number[n]++;
-            if (at >= c.t_end[s]) continue;
-            events.push_back({at, 3, k, n, occurrence});
-            seen.refractory_arrivals += std::any_of(
-                clamps.begin(), clamps.end(),
-                [&](const auto& clamp) { return at > clamp.first && at < clamp.second; });
-          }
-        }
-        events.push_back({c.t_end[s], 5, 0, 0, 0});
-        if (!maxima.times.empty()) {
-          const std::size_t at = s * population.size + j;
-          events.push_back(
-              {maxima.times[at], 4, static_cast<std::size_t>(maxima.places[at]), 0, 0});
-          seen.kink_maxima += maxima.places[at] == Place::arrival;
-          seen.interior_maxima += maxima.places[at] == Place::interior;
-          seen.end_maxima += maxima.places[at] == Place::end;
-          seen.silent_maxima +=
-              population.model == Model::lif && e.errors.populations[p].maxima[at] != 0;
-        }
-        std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
-          return a.time != b.time ? a.time < b.time : a.key() < b.key();
-        });
-        for (std::size_t k = 0; k < events.size(); ++k) {
-          const Event& event = events[k];
-          hash.mix(static_cast<std::uint64_t>(event.kind));
-          hash.mix(event.projection * 64 + event.source);
-          hash.mix(event.number * 2 + (k > 0 && events[k - 1].time == event.time));
-        }
-        hash.mix(~std::uint64_t{0});
+        Events(simulation, p, s, j, seen).mix_into(hash);
       }
     }
   }
   if (census) {
-    for (const auto& projection : network.projections()) {
-      seen.negative_weights += static_cast<std::size_t>(std::count_if(
-          projection.weight.begin(), projection.weight.end(), [](double w) { return w < 0; }));
-    }
-    for (const auto& component : components(network)) {
-      seen.zero_delay_cycles += component.cyclic && component.shortest_delay == 0;
-    }
+    count_connections(network, seen);
     *census = seen;
   }
   return hash.value();
