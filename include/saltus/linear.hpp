@@ -94,7 +94,7 @@ inline constexpr std::size_t most_components = 4;
 /// One neuron, as its model makes it of the parameters. Component 0 is V, which a loss sees and
 /// which is held at its value after a spike for tau_ref seconds. What is left alone is 0, `reset`
 /// the identity. No component may act on itself through others (yet): the rates of decay, which are
-/// then -a[k][k], must be real.
+/// then -a[k][k], must be real, and not negative.
 template <class T>
 struct LinearNeuron {
   using Vector = std::array<T, most_components>;

@@ -50,6 +50,8 @@ struct Population {
   /// Makes it one of another model; what both have stays, the rest gets its usual values.
   void become(Model other);
 
+  /// Do its neurons spike by themselves?
+  bool fires() const { return model->spikes && model != Model::input; }
   /// Has every parameter one value for all neurons?
   bool all_shared() const;
 

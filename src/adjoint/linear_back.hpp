@@ -63,6 +63,10 @@ class LinearBack final : public GroupBack<Real> {
     double s = this->errors[k];
     if (terms::linear_jump) s += linear::dot(adjoint, jump);
     if (terms::linear_release) s += release_[j];
+    // Without a refractory time: what a first moment of it would do.
+    if (terms::linear_tau_ref && n.tau_ref == 0) {
+      segments_.sums[j].release += linear::dot(adjoint, change_at_release(n, n.after_spike(x)));
+    }
     const double share = s / std::max(linear::dot(n.c, slope), least_slope(n));
     if (terms::linear_reset_back) adjoint = linear::product(linear::transposed(n.reset), adjoint);
     linear::add(adjoint, n.c, -share);
@@ -79,9 +83,7 @@ class LinearBack final : public GroupBack<Real> {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
     const linear::Neuron& n = p.plan.linear_neuron(j);
     move(j);
-    linear::Vector<double> change = n.held.slope(at_release_[k]);
-    linear::add(change, n.free.slope(at_release_[k]), -1.0);
-    release_[j] = linear::dot(now_[j].p, change);
+    release_[j] = linear::dot(now_[j].p, change_at_release(n, at_release_[k]));
     if (terms::linear_tau_ref) segments_.sums[j].release += release_[j];
     now_[j].held = true;
     segments_.add(j, now_[j]);
@@ -116,6 +118,13 @@ class LinearBack final : public GroupBack<Real> {
     void release(std::size_t k, const linear::Vector<double>& x) { at_release[k] = x; }
   };
 
+  // What a later release changes of x.
+  static linear::Vector<double> change_at_release(const linear::Neuron& n,
+                                                  const linear::Vector<double>& x) {
+    linear::Vector<double> change = n.held.slope(x);
+    linear::add(change, n.free.slope(x), -1.0);
+    return change;
+  }
   void move(std::size_t j) const { now_[j].move_to(p.plan.linear_neuron(j), t_); }
   double error_at(std::size_t j, Real weight, double t) const {
     const linear::Neuron& n = p.plan.linear_neuron(j);
@@ -124,7 +133,7 @@ class LinearBack final : public GroupBack<Real> {
   }
   // A spike needs a slope to divide by, however slowly it came.
   static double least_slope(const linear::Neuron& n) {
-    return std::numeric_limits<double>::epsilon() * n.free.norm *
+    return std::numeric_limits<double>::epsilon() * n.free.fastest() *
            std::max(std::fabs(n.theta), 1e-300);
   }
 };

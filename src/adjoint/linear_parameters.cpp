@@ -26,7 +26,8 @@ linear::Motion<Dual> with_slopes(const Population& p, std::size_t j, std::size_t
   for (std::size_t k = first; k < std::min(first + Dual::width, values.size()); ++k) {
     values[k].slopes[k - first] = 1;
   }
-  return linear::Motion<Dual>(p.model->linear->with_slopes(Values<Dual>(*p.model, values)));
+  return linear::Motion<Dual>(p.model->linear->with_slopes(Values<Dual>(*p.model, values)),
+                              p.model->linear->components.size());
 }
 
 // Gathers p . s of one neuron.
@@ -72,6 +73,14 @@ struct Products : LinearVisitor<Dual> {
     if (next_segment == 0 || own[next_segment - 1].from != times[k]) return;  // no error lies later
     if (terms::linear_at_spikes) product(own[next_segment - 1].p, x);
   }
+  // An integral of V has no limit where a parameter moves what V settles at.
+  void without_end(double error, const Dual& v) {
+    for (std::size_t k = 0; k < Dual::width; ++k) {
+      if (error != 0 && std::fabs(v.slopes[k]) > 1e-9) {
+        sum[k] = std::copysign(infinity, error * v.slopes[k]);
+      }
+    }
+  }
   void product(const linear::Vector<double>& p, const linear::Vector<Dual>& x) {
     for (std::size_t k = 0; k < linear::dimension; ++k) add(sum, p[k], x[k]);
   }
@@ -113,6 +122,8 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
               linear::Vector<double> p{};
               p[linear::integral_of_v] = static_cast<double>(errors.integrals[s * size + j]);
               products.product(p, x);
+              if (std::isinf(pass.inputs.end(s)))
+                products.without_end(p[linear::integral_of_v], x[0]);
             }
             const SpikeSums& spikes = segments.sums[j];
             add(products.sum, spikes.threshold, motion.theta);

@@ -44,14 +44,15 @@ void print(const gradcheck::Report& r) {
       r.relation_times.error, gradcheck::relation_time_bar,
       verdict(r.relation_times.error <= gradcheck::relation_time_bar), r.relation_times.where);
   fmt::print(
-      "met: {} spikes, {} neurons with several, {} maxima at arrivals, {} inside, {} at the "
+      "met: {} spikes ({} of ALIF), {} neurons with several, {} maxima at arrivals, {} inside, {} "
+      "at the "
       "end,\n     {} of silent LIF neurons, {} arrivals at refractory neurons, {} negative "
       "weights, {} zero-delay "
       "cycles;\n     {} networks left out: a spike grazes the threshold (slope below {})\n",
-      r.census.spikes, r.census.multi_spike_neurons, r.census.kink_maxima, r.census.interior_maxima,
-      r.census.end_maxima, r.census.silent_maxima, r.census.refractory_arrivals,
-      r.census.negative_weights, r.census.zero_delay_cycles, r.grazing_networks,
-      gradcheck::grazing_slope);
+      r.census.spikes, r.census.linear_spikes, r.census.multi_spike_neurons, r.census.kink_maxima,
+      r.census.interior_maxima, r.census.end_maxima, r.census.silent_maxima,
+      r.census.refractory_arrivals, r.census.negative_weights, r.census.zero_delay_cycles,
+      r.grazing_networks, gradcheck::grazing_slope);
   if (r.too_many_void()) {
     fmt::print("more than {:.0f} % of the differences or networks are void\n",
                100 * gradcheck::void_bar);
@@ -103,6 +104,7 @@ Command add_gradcheck(CLI::App& app) {
                                      {"kink_maxima", r.census.kink_maxima},
                                      {"interior_maxima", r.census.interior_maxima},
                                      {"silent_maxima", r.census.silent_maxima},
+                                     {"linear_spikes", r.census.linear_spikes},
                                      {"multi_spike_neurons", r.census.multi_spike_neurons},
                                      {"negative_weights", r.census.negative_weights},
                                      {"refractory_arrivals", r.census.refractory_arrivals},

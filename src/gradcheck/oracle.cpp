@@ -39,6 +39,11 @@ saltus_oracle::Neuron translate(const Population& p, std::size_t j) {
     n.v_reset = of("v_reset");
     n.tau_ref = of("tau_ref");
   }
+  if (p.model == Model::alif) {
+    n.beta = of("beta");
+    n.tau_adapt = of("tau_adapt");
+    n.a_initial = of("a_initial");
+  }
   return n;
 }
 
@@ -115,7 +120,7 @@ void compare_spikes(const Case& c, const Evaluation& base, const Translation& th
                     const std::string& label, Report& report) {
   for (std::size_t p = 0; p < c.network.populations().size(); ++p) {
     const Population& population = c.network.populations()[p];
-    if (population.model != Model::lif) continue;
+    if (!population.fires()) continue;
     std::vector<std::size_t> count(population.size, 0);
     const SampleSpikes own = sample_of(base.record.populations[p].spikes.view(), sample);
     for (std::size_t k = 0; k < own.times.size(); ++k) {
@@ -160,9 +165,10 @@ const std::vector<saltus_oracle::Scalar>& named(const saltus_oracle::Gradient& g
                                                 std::string_view parameter) {
   using G = saltus_oracle::Gradient;
   static constexpr std::pair<std::string_view, std::vector<saltus_oracle::Scalar> G::*> all[] = {
-      {"tau_mem", &G::tau_mem},     {"tau_syn", &G::tau_syn},    {"v_threshold", &G::v_threshold},
-      {"v_reset", &G::v_reset},     {"bias", &G::bias},          {"tau_ref", &G::tau_ref},
-      {"v_initial", &G::v_initial}, {"i_initial", &G::i_initial}};
+      {"tau_mem", &G::tau_mem},     {"tau_syn", &G::tau_syn},     {"v_threshold", &G::v_threshold},
+      {"v_reset", &G::v_reset},     {"bias", &G::bias},           {"tau_ref", &G::tau_ref},
+      {"v_initial", &G::v_initial}, {"i_initial", &G::i_initial}, {"beta", &G::beta},
+      {"tau_adapt", &G::tau_adapt}, {"a_initial", &G::a_initial}};
   for (const auto& [name, member] : all) {
     if (name == parameter) return g.*member;
   }
@@ -257,6 +263,9 @@ void compare_gradients(const Case& c, const Evaluation& base, const Gradients<do
 
 void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<double>& gradients,
                          const std::string& label, Report& report) {
+  for (const Population& p : c.network.populations()) {  // models of somebody else
+    if (p.model->linear && p.model != Model::alif) return;
+  }
   const Translation there = translate(c.network);
   Sums sums(c.network);
   bool elsewhere = false;

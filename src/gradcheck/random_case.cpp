@@ -65,23 +65,48 @@ void time_constants(Random& random, Population& p, const Ratios* ratios) {
   }
 }
 
+// A value for a parameter of which nothing is known but its row.
+Parameter unusual(Random& random, const ParameterRow& row, std::size_t size) {
+  if (row.range == Range::positive) {
+    return parameter(random, size, 0.3 * row.usual, 1.5 * row.usual);
+  }
+  const double lowest = row.range == Range::any ? row.usual - 0.5 * row.typical : row.usual;
+  return parameter(random, size, lowest, row.usual + row.typical);
+}
+
 Population neurons(Random& random, std::string name, Model model, std::size_t size,
                    const Ratios* ratios, bool tonic = false) {
   Population p;
   p.name = std::move(name);
   p.model = model;
   p.size = size;
-  time_constants(random, p, ratios);
-  p["bias"] = sometimes(random, 0.4, size, -0.2, 0.3);
-  p["v_initial"] = sometimes(random, 0.3, size, -0.5, 0.5);
-  p["i_initial"] = sometimes(random, 0.3, size, -0.5, 1.0);
-  if (model == Model::lif) {
-    if (random.chance(0.5)) p["v_threshold"] = parameter(random, size, 0.7, 1.3);
-    if (tonic) p["bias"] = parameter(random, size, 1.35, 2.2);  // spikes by itself
-    p["v_reset"] = sometimes(random, 0.5, size, -0.6, 0.4);
-    p["tau_ref"] = sometimes(random, 0.35, size, 0.5e-3, 4e-3);
+  const auto set = [&p](std::string_view row, Parameter value) {
+    if (p.model->has(row)) p[row] = std::move(value);
+  };
+  if (model->has("tau_mem") && model->has("tau_syn")) time_constants(random, p, ratios);
+  set("bias", sometimes(random, 0.4, size, -0.2, 0.3));
+  set("v_initial", sometimes(random, 0.3, size, -0.5, 0.5));
+  set("i_initial", sometimes(random, 0.3, size, -0.5, 1.0));
+  if (model->spikes) {
+    if (random.chance(0.5)) set("v_threshold", parameter(random, size, 0.7, 1.3));
+    if (tonic) set("bias", parameter(random, size, 1.35, 2.2));  // spikes by itself
+    set("v_reset", sometimes(random, 0.5, size, -0.6, 0.4));
+    set("tau_ref", sometimes(random, 0.35, size, 0.5e-3, 4e-3));
+  }
+  for (const ParameterRow& row : model->parameters) {  // of its own
+    if (!Model::lif->has(row.name)) set(row.name, unusual(random, row, size));
   }
   return p;
+}
+
+// Another model than LIF in one layer of five, so that each meets the others.
+Model model_of_layer(Random& random) {
+  std::vector<Model> others;
+  for (const Model model : Model::all()) {
+    if (model->linear && model->spikes) others.push_back(model);
+  }
+  if (others.empty() || !random.chance(0.2)) return Model::lif;
+  return others[random.below(static_cast<std::uint32_t>(others.size()))];
 }
 
 Delay delay(Random& random, std::size_t pre, std::size_t post) {
@@ -155,7 +180,7 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
     const Population& population = network.populations()[p];
     auto& errors = e.errors.populations[p];
     const std::uint64_t base = (p + 1) * 1000003;
-    if (o.spikes && population.model == Model::lif) {
+    if (o.spikes && population.fires()) {
       // Times count in units of 10 ms, so that all kinds of terms weigh alike.
       constexpr double per_second = 100;
       const Spikes& spikes = e.record.populations[p].spikes;
@@ -172,7 +197,7 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
         }
       }
     }
-    if (o.maxima && population.model != Model::input) {
+    if (o.maxima && population.model != Model::input && !population.model->linear) {
       e.errors.maxima[p] = maxima(o, network, inputs, e.record, p);
       errors.maxima.assign(e.errors.maxima[p].values.size(), 0);
       for (const auto& [s, j] : silent_neurons(e.record, p, population.size)) {
@@ -199,12 +224,13 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
   }
 }
 
-// A loss of the library whose outputs are of a model; each with the same chance.
+// A loss of the library whose outputs are of a model, each with the same chance; empty if none is.
 std::string random_loss(Random& random, Model readout_model) {
   std::vector<std::string_view> fitting;
   for (const NamedLoss& loss : losses()) {
     if (loss.readout_model == readout_model) fitting.push_back(loss.name);
   }
+  if (fitting.empty()) return {};
   std::size_t k = 0;
   while (k + 1 < fitting.size() && !random.chance(1.0 / static_cast<double>(fitting.size() - k)))
     ++k;
@@ -243,14 +269,15 @@ Ratios ratios_of_layer(const Outline& o, std::size_t layer) {
 }
 
 // A layer upon the population before. Returns whether it spikes by itself.
-bool add_layer(Random& random, const Outline& o, std::size_t layer, Network<double>& network) {
+bool add_layer(Random& random, Model model, const Outline& o, std::size_t layer,
+               Network<double>& network) {
   const std::string name = fmt::format("layer{}", layer + 1);
   const std::string below = network.populations().back().name;
   const std::size_t below_size = network.populations().back().size;
   const std::size_t size = 1 + random.below(5);
   const bool tonic = o.may_be_tonic && random.chance(0.6);
   const Ratios ratios = ratios_of_layer(o, layer);
-  Population p = neurons(random, name, Model::lif, size, o.wide ? &ratios : nullptr, tonic);
+  Population p = neurons(random, name, model, size, o.wide ? &ratios : nullptr, tonic);
   // Currents that stay add up.
   const double ratio = p["tau_mem"][0] / p["tau_syn"][0];
   const double strength = o.wide && ratio < 0.05 ? 0.2 : o.wide && ratio < 0.3 ? 0.3 : 1;
@@ -324,7 +351,10 @@ void draw_objective(Random& random, const Outline& outline, Case& c) {
   for (int k = 0; k < 3; ++k) o.sample_times.push_back(random.uniform(0, sampled));
   std::sort(o.sample_times.begin(), o.sample_times.end());
   if (o.linear) return;
-  o.loss.kind = random_loss(random, outline.readout ? Model::li : Model::lif);
+  const std::string kind = random_loss(random, c.network.populations()[o.readout].model);
+  o.linear = kind.empty();
+  if (o.linear) return;
+  o.loss.kind = kind;
   o.loss["tau_0"] = outline.long_gaps ? last / 5 : 5e-3;
   if (outline.long_gaps) o.loss["tau_1"] = last;
   o.loss["t_missing"] = outline.long_gaps ? 1.2 * last : 0.05;
@@ -335,12 +365,14 @@ void draw_objective(Random& random, const Outline& outline, Case& c) {
   }
 }
 
-Case draw(Random random, std::uint64_t seed, bool wide) {
+Case draw(Random random, Random models, std::uint64_t seed, bool wide) {
   const Outline o = outline(random, wide);
   Case c;
   c.network.add_input("in", o.channels);
   bool tonic = false;
-  for (std::size_t l = 0; l < o.layers; ++l) tonic |= add_layer(random, o, l, c.network);
+  for (std::size_t l = 0; l < o.layers; ++l) {
+    tonic |= add_layer(random, model_of_layer(models), o, l, c.network);
+  }
   if (o.readout) add_readout(random, o, c.network);
   c.inputs.push_back(input_spikes(random, o.samples, o.channels, silence(random, o, c.network)));
   const bool endless = !cyclic(c.network) && !tonic && random.chance(0.4);
@@ -354,7 +386,7 @@ Case draw(Random random, std::uint64_t seed, bool wide) {
       c.objective.linear ? c.objective.integrals : find_loss(c.objective.loss.kind).of_integrals;
   if (endless && integrals) {  // with a bias the integral has no limit
     for (auto& p : c.network.populations()) {
-      if (p.model != Model::input) p["bias"] = 0.0;
+      if (p.model->has("bias")) p["bias"] = 0.0;
     }
   }
   return c;
@@ -383,8 +415,10 @@ template Maxima<double> maxima(const Objective&, const Network<double>&, const I
 double fastest(const Network<double>& network) {
   double result = infinity;
   for (const Population& p : network.populations()) {
-    for (std::size_t j = 0; p.model != Model::input && j < p.size; ++j) {
-      result = std::min({result, p["tau_mem"][j], p["tau_syn"][j]});
+    for (std::size_t k = 0; k < p.parameters.size(); ++k) {
+      const ParameterRow& row = p.model->parameters[k];
+      if (row.unit != "s" || row.range != Range::positive) continue;
+      for (const double tau : p.parameters[k].values()) result = std::min(result, tau);
     }
   }
   return result;
@@ -396,7 +430,8 @@ double rounding(const Case& c) {
 
 Case random_case(std::uint64_t seed, bool wide) {
   for (std::uint32_t attempt = 0;; ++attempt) {
-    Case c = draw(Random(seed, Purpose::gradcheck, attempt << 16), seed, wide);
+    Case c = draw(Random(seed, Purpose::gradcheck, attempt << 16),
+                  Random(seed, Purpose::gradcheck, (attempt << 16) + 2), seed, wide);
     std::size_t spikes = 0;
     for (const auto& p : simulate(c.network, c.view()).populations) spikes += p.spikes.times.size();
     if (!wide || spikes <= most_spikes) return c;

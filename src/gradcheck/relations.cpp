@@ -191,11 +191,13 @@ std::optional<Case> at_rest(const Case& c) {
   Case result = c;
   for (Population& p : result.network.populations()) {
     if (p.model == Model::input) continue;
-    for (std::size_t j = 0; p.model == Model::lif && j < p.size; ++j) {
+    if (p.model->linear && p.model != Model::alif) return std::nullopt;  // who knows its rest?
+    for (std::size_t j = 0; p.fires() && j < p.size; ++j) {
       if (p["bias"][j] >= p["v_threshold"][j]) return std::nullopt;
     }
     p["v_initial"] = p["bias"];
     p["i_initial"] = 0.0;
+    if (p.model == Model::alif) p["a_initial"] = 0.0;
   }
   return result;
 }
@@ -247,7 +249,7 @@ bool carry_over(const Case& c, const Run& base, const Other& other, Run& run,
     const SpikeRecord<double>&theirs = run.record.populations[p],
           &ours = base.record.populations[part.population];
     to.spikes.resize(from.spikes.empty() ? 0 : theirs.spikes.times.size());
-    for (std::size_t s = 0; population.model == Model::lif && s < samples; ++s) {
+    for (std::size_t s = 0; population.fires() && s < samples; ++s) {
       const auto here = by_neuron(ours.spikes, s, population.size);
       const auto there = by_neuron(theirs.spikes, s, size);
       for (std::size_t j = 0; j < size; ++j) {
@@ -370,6 +372,7 @@ void forget_the_start(Gradients<double>& g) {
     for (std::size_t j = 0; j < bias.size(); ++j) bias[j] += v_initial[j];
     std::fill(v_initial.begin(), v_initial.end(), 0.0);
     std::fill(i_initial.begin(), i_initial.end(), 0.0);
+    if (n.model == Model::alif) std::fill(n["a_initial"].begin(), n["a_initial"].end(), 0.0);
   }
 }
 

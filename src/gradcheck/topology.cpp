@@ -5,6 +5,8 @@
 #include <tuple>
 
 #include "network/graph.hpp"
+#include "observe/linear_replay.hpp"
+#include "observe/replay.hpp"
 #include "plan/arrivals.hpp"
 
 namespace saltus::gradcheck {
@@ -38,6 +40,8 @@ struct Simulation {
   const Network<double>& network;
   const std::vector<Spikes>& inputs;
   const Evaluation& result;
+  // [population][spike] tau_mem dV/dt above the threshold; empty unless wanted
+  std::vector<std::vector<double>> slopes;
 
   SampleSpikes spikes_of(std::size_t population, std::size_t sample) const {
     return sample_of(network.populations()[population].model == Model::input
@@ -94,23 +98,25 @@ class Events {
   std::vector<std::pair<double, double>> clamps_;  // from spike to release
 
   void add_spikes() {
-    if (population_.model != Model::lif) return;
+    if (!population_.fires()) return;
     const SampleSpikes own = simulation_.spikes_of(number_, sample_);
-    const auto& record = simulation_.result.record.populations[number_];
-    const auto first = static_cast<std::size_t>(record.spikes.offsets[sample_]);
-    const double tau_ref = population_["tau_ref"][j_];
+    const auto first = static_cast<std::size_t>(
+        simulation_.result.record.populations[number_].spikes.offsets[sample_]);
+    const double tau_ref = population_.model->has("tau_ref") ? population_["tau_ref"][j_] : 0;
     for (std::size_t k = 0; k < own.times.size(); ++k) {
       if (static_cast<std::size_t>(own.neurons[k]) != j_) continue;
       const std::size_t count = clamps_.size();
       const double time = own.times[k], held_until = time + tau_ref;
       events_.push_back({time, Event::spike, 0, 0, count});
-      seen_.flattest_spike =
-          std::min(seen_.flattest_spike, record.currents[first + k] + population_["bias"][j_] -
-                                             population_["v_threshold"][j_]);
+      if (!simulation_.slopes.empty()) {
+        seen_.flattest_spike =
+            std::min(seen_.flattest_spike, simulation_.slopes[number_][first + k]);
+      }
       clamps_.emplace_back(time, held_until);
       if (tau_ref > 0) events_.push_back({held_until, Event::release, 0, 0, count});
     }
     seen_.spikes += clamps_.size();
+    if (population_.model->linear) seen_.linear_spikes += clamps_.size();
     seen_.multi_spike_neurons += clamps_.size() > 1;
   }
 
@@ -145,6 +151,45 @@ class Events {
   }
 };
 
+struct Slopes : LinearVisitor<double> {
+  const linear::Neuron& n;
+  double* slopes;  // of the sample's spikes
+
+  Slopes(const linear::Neuron& neuron, double* s) : n(neuron), slopes(s) {}
+  void spike(std::size_t k, const linear::Vector<double>& x) {
+    slopes[k] = n.slope_above(x) / n.free.fastest();  // in units of the fastest
+  }
+};
+
+std::vector<std::vector<double>> slopes_at_spikes(const Simulation& s) {
+  std::vector<std::vector<double>> result;
+  const Plan<double> plan(s.network);
+  Inputs inputs{{}, s.c.t_end};
+  for (const Spikes& spikes : s.inputs) inputs.spikes.push_back(spikes.view());
+  Timeline<double> timeline;
+  OwnSpikes own_spikes;
+  for (std::size_t p = 0; p < s.network.populations().size(); ++p) {
+    const Population& population = s.network.populations()[p];
+    const SpikeRecord<double>& record = s.result.record.populations[p];
+    result.emplace_back(record.spikes.times.size());
+    for (std::size_t k = 0; k < record.currents.size(); ++k) {
+      const auto j = static_cast<std::size_t>(record.spikes.neurons[k]);
+      result[p][k] = record.currents[k] + population["bias"][j] - population["v_threshold"][j];
+    }
+    if (!plan.populations[p].is_linear()) continue;
+    for (std::size_t sample = 0; sample < s.c.t_end.size(); ++sample) {
+      double* first = result[p].data() + record.spikes.offsets[sample];
+      for_each_neuron(plan, inputs, s.result.record, p, sample, timeline, own_spikes,
+                      [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                        const linear::Neuron& n = plan.populations[p].linear_neuron(j);
+                        replay<double>(n, arrivals, j, own, times,
+                                       rest_of(n, arrivals, s.c.t_end[sample]), Slopes(n, first));
+                      });
+    }
+  }
+  return result;
+}
+
 void count_connections(const Network<double>& network, Census& seen) {
   for (const auto& projection : network.projections()) {
     seen.negative_weights += static_cast<std::size_t>(std::count_if(
@@ -164,6 +209,7 @@ void Census::add(const Census& other) {
   interior_maxima += other.interior_maxima;
   end_maxima += other.end_maxima;
   silent_maxima += other.silent_maxima;
+  linear_spikes += other.linear_spikes;
   refractory_arrivals += other.refractory_arrivals;
   negative_weights += other.negative_weights;
   zero_delay_cycles += other.zero_delay_cycles;
@@ -172,7 +218,8 @@ void Census::add(const Census& other) {
 
 std::uint64_t topology(const Case& c, const Network<double>& network,
                        const std::vector<Spikes>& inputs, const Evaluation& e, Census* census) {
-  const Simulation simulation{c, network, inputs, e};
+  Simulation simulation{c, network, inputs, e, {}};
+  if (census) simulation.slopes = slopes_at_spikes(simulation);
   Hash hash;
   Census seen;
   for (std::size_t p = 0; p < network.populations().size(); ++p) {

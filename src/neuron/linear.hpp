@@ -64,90 +64,123 @@ void add(Vector<T>& to, const Vector<T>& v, const Factor& factor) {
 inline double number(double v) { return v; }
 inline double number(const Dual& v) { return v.value; }
 
-/// dx/dt = a x + b.
+/// exp[z_0, ..., z_k] for every k < count: divided differences of the exponential at ascending z.
+/// Where they lie close, by their Taylor series (a difference would cancel).
+template <class T>
+std::array<T, dimension + 1> divided_exponentials(const std::array<T, dimension + 1>& z,
+                                                  std::size_t count) {
+  using std::exp;
+  std::array<T, dimension + 1> row{}, result{};  // row[i] = exp[z_i, ..., z_(i + order)]
+  for (std::size_t i = 0; i < count; ++i) row[i] = exp(z[i]);
+  result[0] = row[0];
+  for (std::size_t order = 1; order < count; ++order) {
+    for (std::size_t i = 0; i + order < count; ++i) {
+      const T spread = z[i + order] - z[i];
+      if (number(spread) > 1) {
+        row[i] = (row[i + 1] - row[i]) / spread;
+        continue;
+      }
+      // e^c sum over p of h_p(z - c)/(p + order)!, h_p the sum of all products of p of them.
+      const T middle = (z[i] + z[i + order]) * 0.5;
+      std::array<T, dimension + 1> y{}, h{};
+      for (std::size_t m = 0; m <= order; ++m) {
+        y[m] = z[i + m] - middle;
+        h[m] = T(1);
+      }
+      double factorial = 1;
+      for (std::size_t m = 2; m <= order; ++m) factorial *= static_cast<double>(m);
+      T sum(1 / factorial);
+      for (int p = 1; p <= 15; ++p) {
+        factorial *= static_cast<double>(p) + static_cast<double>(order);
+        h[0] = h[0] * y[0];
+        for (std::size_t m = 1; m <= order; ++m) h[m] = h[m - 1] + y[m] * h[m];
+        sum += h[order] * (1 / factorial);
+      }
+      row[i] = exp(middle) * sum;
+    }
+    result[order] = row[0];
+  }
+  return result;
+}
+
+/// dx/dt = a x + b, where no component acts on itself through others.
 template <class T>
 struct System {
   Matrix<T> a{};
   Vector<T> b{};
-  double norm = 0;  // of a: the largest sum of a row
+  // The eigenvalues of a, which are its diagonal: fastest first; that of the constant, 0; that of
+  // the integral of V, 0.
+  std::array<T, dimension + 1> nodes{};
+  std::size_t count = 0;
+  bool forwards = true;
 
   System() = default;
-  System(const Matrix<T>& matrix, const Vector<T>& constant) : a(matrix), b(constant) {
-    for (const Vector<T>& row : a) {
-      double sum = 0;
-      for (const T& value : row) sum += std::fabs(number(value));
-      norm = std::max(norm, sum);
-    }
+  /// @param components  of the state that the model uses
+  System(const Matrix<T>& matrix, const Vector<T>& constant, std::size_t components)
+      : a(matrix), b(constant) {
+    for (std::size_t k = 0; k < components; ++k) nodes[count++] = a[k][k];
+    count += 2;
+    std::sort(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(count),
+              [](const T& x, const T& y) { return number(x) < number(y); });
+  }
+  /// That of p = dL/dx backwards, which has no constant.
+  System back() const {
+    System result = *this;
+    result.a = transposed(a);
+    result.b = {};
+    result.forwards = false;
+    --result.count;
+    return result;
   }
   Vector<T> slope(const Vector<T>& x) const {
     Vector<T> f = product(a, x);
     for (std::size_t k = 0; k < dimension; ++k) f[k] += b[k];
     return f;
   }
+  double fastest() const { return std::fabs(number(nodes[0])); }
 };
 
-/// After so many terms the rest of the series of exp(z), |z| <= 1, is below rounding.
-inline int terms_of_exponential(double z) {
-  int count = 1;
-  for (double term = z; term > 1e-18; term *= z / count) ++count;
-  return count;
-}
-
-/// The state `dt` later, where that is long: exp(a dt) and its integral by squaring.
+/// The state as a function of the time since it was x: Newton's form of the matrix exponential,
+///
+///     x(t) = sum over k of t^k exp[t nodes_0, ..., t nodes_k] (a - nodes_0) ... (a - nodes_(k-1)) x
+///
+/// exact, as the polynomial of degree dimension that a fulfils is that of its eigenvalues.
 template <class T>
-Vector<T> flow_long(const System<T>& s, const Vector<T>& x, double dt) {
-  int doublings = 0;
-  double h = dt;
-  for (; h * s.norm > 1; h /= 2) ++doublings;
-  Matrix<T> power{}, flow, integral;  // (h a)^k/k!, exp(h a), the integral of exp(t a) to h
-  for (std::size_t k = 0; k < dimension; ++k) power[k][k] = T(1);
-  flow = power;
-  integral = power;
-  const int count = terms_of_exponential(h * s.norm);
-  for (int k = 1; k <= count; ++k) {
-    power = product(power, s.a);
-    for (std::size_t r = 0; r < dimension; ++r) {
+class Course {
+ public:
+  Course(const System<T>& s, const Vector<T>& x) : system_(s) {
+    T constant(1);
+    terms_[0] = x;
+    for (std::size_t k = 1; k < s.count; ++k) {
+      const Vector<T>& last = terms_[k - 1];
+      terms_[k] = product(s.a, last);
       for (std::size_t c = 0; c < dimension; ++c) {
-        power[r][c] = power[r][c] * (h / k);
-        flow[r][c] += power[r][c];
-        integral[r][c] += power[r][c] * (1.0 / (k + 1));
+        terms_[k][c] += s.b[c] * constant - s.nodes[k - 1] * last[c];
       }
+      constant = -s.nodes[k - 1] * constant;
     }
+    // All but the integral are done before: what is left of them is rounding.
+    if (s.forwards) std::fill_n(terms_[s.count - 1].begin(), most_components, T(0));
   }
-  for (Vector<T>& row : integral) {
-    for (T& value : row) value = value * h;
+  Vector<T> at(double t) const {
+    std::array<T, dimension + 1> z{};
+    for (std::size_t k = 0; k < system_.count; ++k) z[k] = system_.nodes[k] * t;
+    const auto d = divided_exponentials(z, system_.count);
+    Vector<T> x{};
+    double power = 1;
+    for (std::size_t k = 0; k < system_.count; ++k, power *= t) add(x, terms_[k], d[k] * power);
+    return x;
   }
-  for (; doublings > 0; --doublings) {
-    const Matrix<T> later = product(flow, integral);
-    for (std::size_t r = 0; r < dimension; ++r) {
-      for (std::size_t c = 0; c < dimension; ++c) integral[r][c] += later[r][c];
-    }
-    flow = product(flow, flow);
-  }
-  Vector<T> y = product(flow, x);
-  add(y, product(integral, s.b), 1.0);
-  return y;
-}
 
-/// The state `dt` later: the Taylor series, in steps of at most one over the norm.
+ private:
+  const System<T>& system_;
+  std::array<Vector<T>, dimension + 1> terms_{};
+};
+
+/// The state `dt` later.
 template <class T>
-Vector<T> flow(const System<T>& s, Vector<T> x, double dt) {
-  const double size = dt * s.norm;
-  if (size > 32) return flow_long(s, x, dt);
-  const int steps = std::max(1, static_cast<int>(std::ceil(size)));
-  const double h = dt / steps;
-  const int count = terms_of_exponential(h * s.norm);
-  for (int step = 0; step < steps; ++step) {
-    Vector<T> term = s.slope(x);
-    for (T& value : term) value = value * h;
-    add(x, term, 1.0);
-    for (int k = 2; k <= count; ++k) {
-      term = product(s.a, term);
-      for (T& value : term) value = value * (h / k);
-      add(x, term, 1.0);
-    }
-  }
-  return x;
+Vector<T> flow(const System<T>& s, const Vector<T>& x, double dt) {
+  return Course<T>(s, x).at(dt);
 }
 
 /// A neuron as its model says it, ready to run.
@@ -161,7 +194,7 @@ struct Motion {
   T tau_ref{};
 
   Motion() = default;
-  explicit Motion(const LinearNeuron<T>& n) : theta(n.theta), tau_ref(n.tau_ref) {
+  Motion(const LinearNeuron<T>& n, std::size_t components) : theta(n.theta), tau_ref(n.tau_ref) {
     Matrix<T> a{};
     Vector<T> b{};
     for (std::size_t k = 0; k < most_components; ++k) {
@@ -177,10 +210,10 @@ struct Motion {
     }
     a[integral_of_v][0] = T(1);
     reset[integral_of_v][integral_of_v] = T(1);
-    free = System<T>(a, b);
+    free = System<T>(a, b, components);
     a[0] = {};
     b[0] = T(0);
-    held = System<T>(a, b);
+    held = System<T>(a, b, components);
   }
   const System<T>& system(bool is_held) const { return is_held ? held : free; }
   Vector<T> after_spike(const Vector<T>& before) const {
@@ -208,9 +241,9 @@ struct Neuron : Motion<double> {
   std::array<double, dimension + 1> rates{};
 
   Neuron(const LinearNeuron<double>& n, std::size_t components, bool may_spike)
-      : Motion<double>(n),
-        free_back(transposed(free.a), {}),
-        held_back(transposed(held.a), {}),
+      : Motion<double>(n, components),
+        free_back(free.back()),
+        held_back(held.back()),
         last(components),
         spikes(may_spike) {
     for (std::size_t k = 0; k < components; ++k) rates[k] = -free.a[k][k];
@@ -236,6 +269,14 @@ struct Neuron : Motion<double> {
     return slowest > 0 ? 745 / slowest : std::numeric_limits<double>::infinity();
   }
 };
+
+/// Does a component grow by itself?
+inline bool grows(const LinearNeuron<double>& n) {
+  for (std::size_t k = 0; k < most_components; ++k) {
+    if (!(n.a[k][k] <= 0)) return true;
+  }
+  return false;
+}
 
 /// The rates are the diagonal of `a` only if no component acts on itself through others.
 inline bool has_circle(const LinearNeuron<double>& n) {

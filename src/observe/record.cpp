@@ -73,8 +73,7 @@ Record<Real> record(const Network<Real>& network, const Inputs& inputs,
   for (std::size_t p = 0; p < spikes.size(); ++p) {
     SpikeRecord<Real>& out = result.populations[p];
     out.spikes.offsets.assign(result.samples + 1, 0);
-    if (network.populations()[p].model == Model::input || !network.populations()[p].model->spikes)
-      continue;
+    if (!network.populations()[p].fires()) continue;
     check_spikes(plan, inputs, p, spikes[p]);
     out.spikes.offsets.assign(spikes[p].offsets.begin(), spikes[p].offsets.end());
     out.spikes.times.assign(spikes[p].times.begin(), spikes[p].times.end());

@@ -24,6 +24,11 @@ std::vector<linear::Neuron> linear_neurons(const Population& p) {
           "must be real)",
           p.model->name));
     }
+    if (linear::grows(n)) {
+      throw InvalidInput(
+          fmt::format("model {}: a component of {}[{}] grows by itself; expected none",
+                      p.model->name, p.name, j));
+    }
     neurons.emplace_back(n, mathematics.components.size(), p.model->spikes);
   }
   return neurons;

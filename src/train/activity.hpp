@@ -11,7 +11,7 @@
 
 namespace saltus {
 
-/// Counts spikes of the LIF populations that are no outputs, spikes that graze the threshold, and
+/// Counts spikes of the populations that are no outputs, spikes of LIF that graze the threshold, and
 /// in how many samples each neuron spiked.
 template <class Real>
 class Activity {
@@ -23,7 +23,7 @@ class Activity {
   Activity(const Network<Real>& network, const Loss<Real>& loss) {
     for (std::size_t p = 0; p < network.populations().size(); ++p) {
       const Population& population = network.populations()[p];
-      spiked.emplace_back(population.model == Model::lif ? population.size : 0, 0);
+      spiked.emplace_back(population.fires() ? population.size : 0, 0);
       output_.push_back(loss.is_output(network, p));
     }
   }
@@ -34,7 +34,10 @@ class Activity {
       const SpikeRecord<Real>& r = record.populations[p];
       const SpikeView spikes = r.spikes.view();
       if (spiked[p].empty()) continue;
-      const Parameter &bias = population["bias"], &v_threshold = population["v_threshold"];
+      const bool lif = population.model == Model::lif;
+      static const Parameter none(0);
+      const Parameter& bias = lif ? population["bias"] : none;
+      const Parameter& v_threshold = lif ? population["v_threshold"] : none;
       if (!output_[p]) hidden_spikes += spikes.neurons.size();
       last_.assign(spiked[p].size(), -1);
       for (std::size_t s = 0; s < record.samples; ++s) {
@@ -44,6 +47,7 @@ class Activity {
           const auto n = static_cast<std::size_t>(spikes.neurons[at]);
           spiked[p][n] += last_[n] != sample;
           last_[n] = sample;
+          if (!lif) continue;
           const double threshold =
               r.thresholds.empty() ? v_threshold[n] : static_cast<double>(r.thresholds[at]);
           grazing_spikes += static_cast<double>(r.currents[at]) + bias[n] - threshold < grazing;

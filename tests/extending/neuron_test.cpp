@@ -30,7 +30,8 @@ TEST(ToyNeuron, spikes_where_its_closed_form_does) {
   network.add_population(p);
   network.connect("in", "h", {3.0});
   const Spikes in{{0, 1}, {1e-3}, {0}};
-  const auto record = simulate(network, Inputs{{in.view()}, {0.1}});
+  const std::vector<double> end{0.1};
+  const auto record = simulate(network, Inputs{{in.view()}, end});
   const Spikes& spikes = record.populations[1].spikes;
   ASSERT_GT(spikes.times.size(), 1u);
   // V(t) = (w e/(tau_m tau_s)) int_0^t u exp(-u/tau_s) exp(-(t-u)/tau_m) du
@@ -66,10 +67,10 @@ TEST(ToyNeuron, is_saved_and_loaded) {
   p["gain"] = Parameter(std::vector<double>{0.5, 2});
   network.add_population(p);
   network.connect("in", "h", {3.0, 2.0});
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const auto file = folder.path() / "model.h5";
-  save_network(network, file);
-  EXPECT_EQ(load_network<double>(file), network);
+  store::save_network(network, file);
+  EXPECT_EQ(store::load_network<double>(file), network);
 }
 
 TEST(ToyNeuron, with_parameters_that_mean_nothing_is_refused) {

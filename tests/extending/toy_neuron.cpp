@@ -14,8 +14,8 @@ struct AlphaSoft {
   static constexpr std::string_view name = "AlphaSoft";
   static constexpr std::string_view says = "leaky, alpha synapse, V <- V - v_threshold at a spike";
   static constexpr ParameterRow parameters[] = {
-      rows::tau_mem, rows::tau_syn, rows::v_threshold, rows::bias, rows::tau_ref,
-      {"gain", 1.0, Range::positive, 0.5, "", "of the synapse"},
+      rows::tau_mem, rows::tau_syn, rows::v_threshold,
+      rows::bias,    rows::tau_ref, {"gain", 1.0, Range::positive, 0.5, "", "of the synapse"},
   };
   static constexpr std::string_view components[] = {"V", "I", "h"};
 

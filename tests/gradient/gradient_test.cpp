@@ -27,7 +27,8 @@ void tell(const Report& r) {
             << r.census.interior_maxima << " inside, " << r.census.end_maxima << " at the end, "
             << r.census.silent_maxima << " of silent LIF neurons, " << r.census.refractory_arrivals
             << " refractory arrivals, " << r.census.negative_weights << " negative weights, "
-            << r.census.zero_delay_cycles << " zero-delay cycles; " << r.grazing_networks
+            << r.census.zero_delay_cycles << " zero-delay cycles, "
+            << r.census.linear_spikes << " spikes of ALIF; " << r.grazing_networks
             << " networks left out (grazing)\n";
 }
 
@@ -52,6 +53,7 @@ TEST(Gradient, matches_the_independent_oracle) {
   EXPECT_GT(r.census.refractory_arrivals, r.networks);
   EXPECT_GT(r.census.negative_weights, r.networks);
   EXPECT_GT(r.census.zero_delay_cycles, r.networks / 10);
+  EXPECT_GT(r.census.linear_spikes, r.networks);
 }
 
 TEST(Gradient, matches_central_differences) {

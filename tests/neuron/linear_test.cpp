@@ -17,8 +17,8 @@ struct Alif {
          tau_adapt = 100e-3, beta = 0.1, v = 0, i = 0, a = 0;
 
   Neuron neuron() const {
-    const double values[] = {tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref,
-                             tau_adapt, beta, v, i, a};
+    const double values[] = {tau_mem,   tau_syn, v_threshold, v_reset, bias, tau_ref,
+                             tau_adapt, beta,    v,           i,       a};
     return {alif_info.linear->neuron(Values<double>(alif_info, values)), 3, true};
   }
   // V - theta(t) in closed form, in long double.
@@ -148,7 +148,7 @@ TEST(LinearFlow, is_the_same_in_one_long_step_and_in_many) {
   Random random(3, Purpose::gradcheck, 0);
   for (int k = 0; k < 200; ++k) {
     const Neuron n = random_alif(random).neuron();
-    const double dt = random.uniform(0.5, 300) / n.free.norm;
+    const double dt = random.uniform(0.5, 300) / n.free.fastest();
     Vector<double> many = n.initial;
     for (int step = 0; step < 1000; ++step) many = flow(n.free, many, dt / 1000);
     const Vector<double> one = flow(n.free, n.initial, dt);
@@ -166,13 +166,13 @@ TEST(LinearFlow, carries_derivatives) {
       Alif moved = n;
       moved.tau_mem = tau_mem;
       const Neuron neuron = moved.neuron();
-      return flow(neuron.free, neuron.initial, length / n.neuron().free.norm);
+      return flow(neuron.free, neuron.initial, length / n.neuron().free.fastest());
     };
-    std::vector<Dual> values{n.tau_mem, n.tau_syn, 1.0, 0.0, n.bias, 0.0,
-                             n.tau_adapt, n.beta, n.v, n.i, n.a};
+    std::vector<Dual> values{n.tau_mem,   n.tau_syn, 1.0, 0.0, n.bias, 0.0,
+                             n.tau_adapt, n.beta,    n.v, n.i, n.a};
     values[0].slopes[2] = 1;
-    const Motion<Dual> dual(alif_info.linear->with_slopes(Values<Dual>(alif_info, values)));
-    const auto x = flow(dual.free, dual.initial, length / n.neuron().free.norm);
+    const Motion<Dual> dual(alif_info.linear->with_slopes(Values<Dual>(alif_info, values)), 3);
+    const auto x = flow(dual.free, dual.initial, length / n.neuron().free.fastest());
     const double h = 1e-5 * n.tau_mem;
     for (std::size_t c = 0; c < dimension; ++c) {
       const double expected = (at(n.tau_mem + h)[c] - at(n.tau_mem - h)[c]) / (2 * h);
