@@ -12,6 +12,7 @@
 #include "adjoint/dynamics.hpp"
 #include "adjoint/shape.hpp"
 #include "machine/parallel.hpp"
+#include "observe/observe.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
 #include "saltus/ghosts.hpp"
@@ -88,19 +89,7 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
             j, name, s));
       }
     }
-    if (e.integrals.empty()) continue;
-    if (!populations[p].model->has("bias")) continue;
-    const Parameter& bias = populations[p]["bias"];
-    for (const double end : inputs.t_end) {
-      if (!std::isinf(end)) continue;
-      for (std::size_t j = 0; j < populations[p].size; ++j) {
-        if (bias[j] != 0) {
-          throw InvalidInput(
-              fmt::format("t_end is infinite and {}.bias[{}] = {}: the integral of V has no limit",
-                          name, j, bias[j]));
-        }
-      }
-    }
+    if (!e.integrals.empty()) check_integral(populations[p], inputs);
   }
 }
 
