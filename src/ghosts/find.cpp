@@ -15,7 +15,6 @@
 #include "ghosts/free_peaks.hpp"
 #include "ghosts/ghosts_kernel.hpp"
 #include "machine/parallel.hpp"
-#include "saltus/error.hpp"
 #include "thresholds/noise.hpp"
 
 namespace saltus {

@@ -12,7 +12,6 @@
 #include "observe/trace_times.hpp"
 #include "saltus/error.hpp"
 #include "saltus/simulate.hpp"
-#include "simulate/forward.hpp"
 
 namespace saltus {
 namespace {
