@@ -2,7 +2,6 @@
 // The tasks that Saltus can run by itself: data, network and settings from a name.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <tuple>

@@ -10,7 +10,9 @@
 #include "adjoint/accumulate.hpp"
 #include "adjoint/backward.hpp"
 #include "adjoint/dynamics.hpp"
+#include "adjoint/shape.hpp"
 #include "machine/parallel.hpp"
+#include "observe/observe.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
 #include "saltus/ghosts.hpp"
@@ -87,19 +89,7 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
             j, name, s));
       }
     }
-    if (e.integrals.empty()) continue;
-    if (!populations[p].model->has("bias")) continue;
-    const Parameter& bias = populations[p]["bias"];
-    for (const double end : inputs.t_end) {
-      if (!std::isinf(end)) continue;
-      for (std::size_t j = 0; j < populations[p].size; ++j) {
-        if (bias[j] != 0) {
-          throw InvalidInput(
-              fmt::format("t_end is infinite and {}.bias[{}] = {}: the integral of V has no limit",
-                          name, j, bias[j]));
-        }
-      }
-    }
+    if (!e.integrals.empty()) check_integral(populations[p], inputs);
   }
 }
 
@@ -133,21 +123,16 @@ void check_ghosts(const Network<Real>& network, const Record<Real>& record,
 // Keeps the memory that `g` has.
 template <class Real>
 void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<Real>& g) {
-  g.weights.resize(network.projections().size());
-  g.delays.resize(network.projections().size());
+  shape_after(network, wanted, g);
   for (std::size_t k = 0; k < network.projections().size(); ++k) {
     const auto& projection = network.projections()[k];
     g.weights[k].resize(projection.weight.size());  // written in whole, adjoint/accumulate.cpp
     g.delays[k].assign(wanted.delays ? projection.delay.values.size() : 0, 0.0);
   }
-  g.neurons.resize(network.populations().size());
-  g.times.resize(network.populations().size());
   for (std::size_t p = 0; wanted.neurons && p < network.populations().size(); ++p) {
     const Population& population = network.populations()[p];
-    g.neurons[p].model = population.model;
-    g.neurons[p].parameters.clear();
-    for (const Parameter& parameter : population.parameters) {
-      g.neurons[p].parameters.emplace_back(parameter.values().size(), 0.0);
+    for (std::size_t k = 0; k < population.parameters.size(); ++k) {
+      g.neurons[p].parameters[k].assign(population.parameters[k].values().size(), 0.0);
     }
   }
 }

@@ -6,7 +6,6 @@
 #include "observe/trace_times.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
-#include "simulate/forward.hpp"
 
 namespace saltus {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "plan/plan.hpp"
-#include "saltus/simulate.hpp"
+#include "saltus/inputs.hpp"
 #include "saltus/task.hpp"
 
 namespace saltus::bench {

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
-#include "cli/progress.hpp"
 #include "cli/values.hpp"
 #include "saltus/error.hpp"
 #include "saltus/version.hpp"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "saltus/error.hpp"
-#include "saltus/simulate.hpp"
+#include "saltus/inputs.hpp"
 
 namespace saltus::cli {
 

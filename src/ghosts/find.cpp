@@ -15,7 +15,6 @@
 #include "ghosts/free_peaks.hpp"
 #include "ghosts/ghosts_kernel.hpp"
 #include "machine/parallel.hpp"
-#include "saltus/error.hpp"
 #include "thresholds/noise.hpp"
 
 namespace saltus {
@@ -184,6 +183,19 @@ class Finder : public ReplayVisitor {
   }
 };
 
+// A population in one sample, all of whose neurons see the same arrivals.
+template <class Real>
+struct Scene {
+  const PopulationPlan<Real>& plan;
+  const Arrivals<Real>& arrivals;
+  std::size_t size;
+  double end;
+  const Spiked<Real>& spiked;
+  const OwnSpikes& own;
+  const ThresholdNoise& noise;
+  const Smoothing& smoothing;
+};
+
 // All neurons of a population in one sample, side by side: they see the same arrivals, decay alike
 // and are not refractory. Looked at are only pieces with a spike and those that can rise above the
 // bar, by the bound of docs/theory.md, section 2, and where it matters: V has a local maximum
@@ -191,17 +203,57 @@ class Finder : public ReplayVisitor {
 template <class Real>
 class SideBySide {
  public:
-  void find(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals, std::size_t size,
-            double end, const Spiked<Real>& spiked, const OwnSpikes& own,
-            const ThresholdNoise& noise, const Smoothing& smoothing,
-            std::vector<Ghost<Real>>& out) {
-    const SampleSpikes& spikes = spiked.spikes;
+  void find(const Scene<Real>& scene, std::vector<Ghost<Real>>& out) {
+    start(scene);
+    const auto& kernels = GhostKernels<Real>::best();
+    const Arrivals<Real>& arrivals = scene.arrivals;
+    const SampleSpikes& spikes = scene.spiked.spikes;
+    double t = 0;
+    std::size_t next_spike = 0;
+    for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
+      const bool last = g == arrivals.group_count();
+      const double to = last ? scene.end : arrivals.times[g];
+      const neuron::Decay<Real> d = arrivals.decays[g];
+      kernels.look_closer(layer_, d, last && scene.end < infinity, look_);
+      for (; next_spike < spikes.times.size() && spikes.times[next_spike] <= to; ++next_spike) {
+        look_.push_back(spikes.neurons[next_spike]);
+      }
+      for (const std::int32_t neuron : look_) {
+        const auto j = static_cast<std::size_t>(neuron);
+        if (next_group_[j] == g + 1) continue;  // looked at already
+        if (next_group_[j] != g) finders_[j].skipped(layer_.did_rise[j] != 0, layer_.i_before[j]);
+        next_group_[j] = g + 1;
+        walk(scene, j, t, to, d);
+      }
+      CourseKernels<Real>::best().to_the_end(layer_.stretch(), d);
+      for (const auto& [j, current] : late_) layer_.i[j] = layer_.i_before[j] = current;
+      late_.clear();
+      if (last) break;
+      for (const auto& arrival : arrivals.group(g)) {
+        kernels.arrive(layer_, arrival.row, scene.size);
+      }
+      t = to;
+    }
+    finish(scene, out);
+  }
+
+ private:
+  std::vector<Finder<Real>> finders_;
+  std::vector<std::vector<Ghost<Real>>> lists_;
+  std::vector<std::size_t> next_own_, next_group_;
+  std::vector<std::int32_t> look_;
+  GhostLayer<Real> layer_;
+  FreePeaks<Real> peaks_;
+  std::vector<std::pair<std::size_t, Real>> late_;  // I of neurons that spiked before an arrival
+
+  void start(const Scene<Real>& scene) {
+    const auto& [plan, arrivals, size, end, spiked, own, noise, smoothing] = scene;
     if (smoothing.thresholds == ThresholdReading::fixed) {
       peaks_.find(plan, arrivals, end, spiked, static_cast<Real>(smoothing.range()));
     }
     lists_.resize(std::max(lists_.size(), size));
-    std::vector<Finder<Real>> finders;
-    finders.reserve(size);
+    finders_.clear();
+    finders_.reserve(size);
     next_own_.assign(size, 0);
     next_group_.assign(size, 0);
     layer_.start(size);
@@ -209,85 +261,62 @@ class SideBySide {
     for (std::size_t j = 0; j < size; ++j) {
       const auto& n = plan.neuron(j);
       lists_[j].clear();
-      finders.emplace_back(n, noise, smoothing, arrivals, j, end, spiked, &peaks_, lists_[j]);
+      finders_.emplace_back(n, noise, smoothing, arrivals, j, end, spiked, &peaks_, lists_[j]);
       l.v[j] = n.v_initial;
       l.i[j] = l.i_before[j] = n.i_initial;
       l.bias[j] = n.bias;
-      l.bar[j] = finders[j].bar();
+      l.bar[j] = finders_[j].bar();
       l.fresh[j] = 1;
     }
-    const auto& kernels = GhostKernels<Real>::best();
-    double t = 0;
-    std::size_t next_spike = 0;
-    for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
-      const bool last = g == arrivals.group_count();
-      const double to = last ? end : arrivals.times[g];
-      const neuron::Decay<Real> d = arrivals.decays[g];
-      kernels.look_closer(l, d, last && end < infinity, look_);
-      for (; next_spike < spikes.times.size() && spikes.times[next_spike] <= to; ++next_spike) {
-        look_.push_back(spikes.neurons[next_spike]);
-      }
-      for (const std::int32_t neuron : look_) {
-        const auto j = static_cast<std::size_t>(neuron);
-        Finder<Real>& finder = finders[j];
-        if (next_group_[j] == g + 1) continue;  // looked at already
-        if (next_group_[j] != g) finder.skipped(l.did_rise[j] != 0, l.i_before[j]);
-        next_group_[j] = g + 1;
-        // As replay() walks it.
-        const auto& n = plan.neuron(j);
-        Real v = l.v[j], i = l.i[j];
-        const auto piece = [&](double from, double until, const neuron::Decay<Real>& decay) {
-          const Real reached = neuron::membrane_after(n, v, i, decay);
-          finder.piece(Piece<Real>{from, until, v, i, false, decay, reached});
-          return reached;
-        };
-        const auto spikes_of_j = own.of(j);
-        double from = t;
-        std::size_t& k = next_own_[j];
-        const bool any = k < spikes_of_j.size() && spikes.times[spikes_of_j[k]] <= to;
-        for (; k < spikes_of_j.size() && spikes.times[spikes_of_j[k]] <= to; ++k) {
-          const double until = spikes.times[spikes_of_j[k]];
-          const auto decay = neuron::decay<Real>(n.tc, until - from);
-          piece(from, until, decay);
-          i *= decay.syn;
-          finder.spike(spikes_of_j[k], i);
-          v = n.v_reset;
-          from = until;
-        }
-        if (any) {
-          const auto decay = neuron::decay<Real>(n.tc, to - from);
-          l.v_end[j] = piece(from, to, decay);
-          late_.push_back({j, i * decay.syn});
-        } else {
-          piece(from, to, d);
-        }
-        l.bar[j] = finder.bar();
-        l.waits[j] = finder.waits();
-        l.fresh[j] = finder.fresh();
-        l.rises[j] = finder.rising();
-      }
-      CourseKernels<Real>::best().to_the_end(l.stretch(), d);
-      for (const auto& [j, current] : late_) l.i[j] = l.i_before[j] = current;
-      late_.clear();
-      if (last) break;
-      for (const auto& arrival : arrivals.group(g)) kernels.arrive(l, arrival.row, size);
-      t = to;
+  }
+
+  // One neuron from an arrival to the next, through its own spikes, as replay() walks it.
+  // @param whole  the decay from `from` to `to`
+  void walk(const Scene<Real>& scene, std::size_t j, double from, double to,
+            const neuron::Decay<Real>& whole) {
+    GhostLayer<Real>& l = layer_;
+    Finder<Real>& finder = finders_[j];
+    const auto& n = scene.plan.neuron(j);
+    Real v = l.v[j], i = l.i[j];
+    const auto piece = [&](double start, double until, const neuron::Decay<Real>& decay) {
+      const Real reached = neuron::membrane_after(n, v, i, decay);
+      finder.piece(Piece<Real>{start, until, v, i, false, decay, reached});
+      return reached;
+    };
+    const auto& times = scene.spiked.spikes.times;
+    const auto own = scene.own.of(j);
+    std::size_t& k = next_own_[j];
+    const bool any = k < own.size() && times[own[k]] <= to;
+    for (; k < own.size() && times[own[k]] <= to; ++k) {
+      const double until = times[own[k]];
+      const auto decay = neuron::decay<Real>(n.tc, until - from);
+      piece(from, until, decay);
+      i *= decay.syn;
+      finder.spike(own[k], i);
+      v = n.v_reset;
+      from = until;
     }
-    for (std::size_t j = 0; j < size; ++j) {
-      if (next_group_[j] != arrivals.group_count() + 1) finders[j].skipped(false, 0);
-      finders[j].finish();
+    if (any) {
+      const auto decay = neuron::decay<Real>(n.tc, to - from);
+      l.v_end[j] = piece(from, to, decay);
+      late_.push_back({j, i * decay.syn});
+    } else {
+      piece(from, to, whole);
+    }
+    l.bar[j] = finder.bar();
+    l.waits[j] = finder.waits();
+    l.fresh[j] = finder.fresh();
+    l.rises[j] = finder.rising();
+  }
+
+  void finish(const Scene<Real>& scene, std::vector<Ghost<Real>>& out) {
+    for (std::size_t j = 0; j < scene.size; ++j) {
+      if (next_group_[j] != scene.arrivals.group_count() + 1) finders_[j].skipped(false, 0);
+      finders_[j].finish();
       std::ranges::sort(lists_[j], {}, &Ghost<Real>::time);
       out.insert(out.end(), lists_[j].begin(), lists_[j].end());
     }
   }
-
- private:
-  std::vector<std::vector<Ghost<Real>>> lists_;
-  std::vector<std::size_t> next_own_, next_group_;
-  std::vector<std::int32_t> look_;
-  GhostLayer<Real> layer_;
-  FreePeaks<Real> peaks_;
-  std::vector<std::pair<std::size_t, Real>> late_;
 };
 
 }  // namespace
@@ -314,13 +343,13 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
       if (ghosts.populations[p].empty()) continue;
       std::vector<Ghost<Real>>& list = ghosts.populations[p][s];
       const Spiked<Real> spiked(record.populations[p], s);
-      const PopulationPlan<Real>& population = plan.populations[p];
       if (plan.side_by_side(p)) {
         thread_local SideBySide<Real> side_by_side;
         start_timeline(plan, inputs, record, p, s, timeline, timelines);
         own_spikes.sort(spiked.spikes, plan.size(p));
-        side_by_side.find(population, timeline.of(0), plan.size(p), inputs.end(s), spiked,
-                          own_spikes, noise, smoothing, list);
+        side_by_side.find({plan.populations[p], timeline.of(0), plan.size(p), inputs.end(s), spiked,
+                           own_spikes, noise, smoothing},
+                          list);
         continue;
       }
       for_each_neuron(plan, inputs, record, p, s, timeline, own_spikes,

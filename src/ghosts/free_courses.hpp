@@ -9,8 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "machine/lanes.hpp"
 #include "neuron/decay.hpp"
-#include "plan/plan.hpp"
 
 namespace saltus {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "ghosts/free_courses.hpp"
+#include "machine/lanes.hpp"
 #include "neuron/decay.hpp"
-#include "plan/plan.hpp"
 
 namespace saltus {
 

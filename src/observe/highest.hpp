@@ -3,8 +3,6 @@
 // (docs/theory.md, section 7).
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "neuron/maximum.hpp"

@@ -12,7 +12,6 @@
 #include "observe/trace_times.hpp"
 #include "saltus/error.hpp"
 #include "saltus/simulate.hpp"
-#include "simulate/forward.hpp"
 
 namespace saltus {
 namespace {
@@ -149,23 +148,27 @@ Maxima<Real> maxima_of(const Plan<Real>& plan, const Inputs& inputs, const Recor
   return result;
 }
 
+void check_integral(const Population& p, const Inputs& inputs) {
+  if (!p.model->has("bias")) return;
+  const Parameter& bias = p["bias"];
+  for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
+    if (!std::isinf(inputs.t_end[s])) continue;
+    for (std::size_t j = 0; j < p.size; ++j) {
+      if (bias[j] == 0) continue;
+      throw InvalidInput(fmt::format(
+          "t_end[{}] is infinite and {}.bias[{}] = {}: the integral of V has no limit; give a "
+          "finite end or a bias of 0",
+          s, p.name, j, bias[j]));
+    }
+  }
+}
+
 template <class Real>
 std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
                             const Record<Real>& record, std::size_t population,
                             const Options& options) {
   const Population& p = neurons_of(network, population, "integral");
-  for (std::size_t s = 0; s < inputs.t_end.size(); ++s) {
-    if (!std::isinf(inputs.t_end[s]) || !p.model->has("bias")) continue;
-    const Parameter& bias = p["bias"];
-    for (std::size_t j = 0; j < p.size; ++j) {
-      if (bias[j] != 0) {
-        throw InvalidInput(fmt::format(
-            "t_end[{}] is infinite and {}.bias[{}] = {}: the integral of V has no limit; give a "
-            "finite end or a bias of 0",
-            s, p.name, j, bias[j]));
-      }
-    }
-  }
+  check_integral(p, inputs);
   return integrals(Plan<Real>(network), inputs, record, population, options.threads);
 }
 

@@ -42,6 +42,9 @@ template <class Real>
 Maxima<Real> maxima_of(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
                        std::size_t population, const std::vector<SilentNeuron>& silent);
 
+/// @throws InvalidInput  a bias in a sample without an end, where the integral of V has no limit
+void check_integral(const Population& population, const Inputs& inputs);
+
 template <class Real>
 std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
                             const Record<Real>& record, std::size_t population, int threads);

@@ -15,17 +15,20 @@
 
 namespace saltus {
 
-/// A tensor is worked on in pieces, by any number of threads. Fixed: partial sums depend on it.
-inline constexpr std::size_t piece = std::size_t{1} << 15;
-inline std::size_t pieces(std::size_t size) { return (size + piece - 1) / piece; }
+/// A tensor is worked on by tasks of so many values, on any number of threads. Fixed: partial sums
+/// depend on it.
+inline constexpr std::size_t values_per_task = std::size_t{1} << 15;
+inline std::size_t tasks_of(std::size_t size) {
+  return (size + values_per_task - 1) / values_per_task;
+}
 
 template <class T>
 double sum_of_squares(std::span<T> values, int threads) {
-  std::vector<double> sums(pieces(values.size()));
+  std::vector<double> sums(tasks_of(values.size()));
   parallel_for(threads, sums.size(), [&](std::size_t k) {
-    const std::size_t at = k * piece;
+    const std::size_t at = k * values_per_task;
     sums[k] = OptimizerKernels<std::remove_const_t<T>>::best().sum_of_squares(
-        std::min(piece, values.size() - at), values.data() + at);
+        std::min(values_per_task, values.size() - at), values.data() + at);
   });
   double sum = 0;
   for (const double s : sums) sum += s;
@@ -58,8 +61,9 @@ void optimizer_step(const TrainSettings& s, double lr, std::int64_t count, doubl
   const AdamStep<T> adam{static_cast<T>(scale),          static_cast<T>(s.beta_1),
                          static_cast<T>(s.beta_2),       static_cast<T>(lr * c2 / c1),
                          static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
-  parallel_for(s.threads, pieces(values.size()), [&](std::size_t k) {
-    const std::size_t at = k * piece, size = std::min(piece, values.size() - at);
+  parallel_for(s.threads, tasks_of(values.size()), [&](std::size_t k) {
+    const std::size_t at = k * values_per_task;
+    const std::size_t size = std::min(values_per_task, values.size() - at);
     OptimizerKernels<T>::best().adam_step(adam, size, values.data() + at, gradient.data() + at,
                                           first.data() + at, second.data() + at);
   });

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "adjoint/shape.hpp"
 #include "saltus/error.hpp"
 #include "saltus/margin.hpp"
 #include "train/optimizer.hpp"
@@ -55,14 +56,7 @@ void Step<Real>::move(TrainState<Real>& state, const Gradients<Real>& gradients,
     return;
   }
   for (Gradients<Real>* moments : {&state.first, &state.second}) {
-    moments->weights.resize(network.projections().size());
-    moments->delays.resize(network.projections().size());
-    moments->neurons.resize(network.populations().size());
-    moments->times.resize(network.populations().size());
-    for (std::size_t p = 0; p < network.populations().size(); ++p) {
-      moments->neurons[p].model = network.populations()[p].model;
-      moments->neurons[p].parameters.resize(network.populations()[p].parameters.size());
-    }
+    shape_after(network, Wanted(), *moments);
   }
   for (const Trained& what : trained) {
     visit_trained(

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "saltus/adjoint.hpp"
-#include "saltus/simulate.hpp"
+#include "saltus/inputs.hpp"
 #include "saltus/train.hpp"
 #include "train/trainable.hpp"
 

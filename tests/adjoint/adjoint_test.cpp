@@ -451,7 +451,8 @@ TEST(Backward, RefusesTheIntegralOfASampleThatNeverEndsUnderABias) {
   errors.populations[0].integrals = {1};
   const auto record = simulate(n, inputs);
   EXPECT_EQ(refusal([&] { backward(n, inputs, record, errors); }),
-            "t_end is infinite and out.bias[0] = 0.5: the integral of V has no limit");
+            "t_end[0] is infinite and out.bias[0] = 0.5: the integral of V has no limit; give a "
+            "finite end or a bias of 0");
 }
 
 }  // namespace

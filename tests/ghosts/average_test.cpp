@@ -11,91 +11,12 @@
 #include <numbers>
 
 #include "gradcheck/tensors.hpp"
-#include "random/random.hpp"
+#include "problem.hpp"
 #include "saltus/ghosts.hpp"
 #include "thresholds/noise.hpp"
 
-namespace saltus {
+namespace saltus::test {
 namespace {
-
-// in(4) -> one to three LIF layers -> out(2, LI), the last layer perhaps onto itself, some
-// projections delayed; the loss is a fixed combination of the largest V and the integrals of out.
-struct Problem {
-  Network<double> network;
-  Spikes in;
-  std::vector<double> end{45e-3};
-  std::size_t last = 0, out = 0;
-
-  Problem(std::uint64_t seed, std::size_t layers, bool recurrent, bool delayed) {
-    Random random(seed, Purpose::synthetic, 7);
-    const auto draw = [&](std::size_t count, double mean, double spread) {
-      std::vector<double> v(count);
-      for (double& x : v) x = mean + spread * random.normal();
-      return v;
-    };
-    const auto delay = [&](std::size_t pre, std::size_t post) {
-      std::vector<double> d(pre * post);
-      for (double& x : d) x = random.uniform(0.5e-3, 3e-3);
-      return delayed ? Delay::per_synapse(d) : Delay::none();
-    };
-    network.add_input("in", 4);
-    std::string below = "in";
-    std::size_t pre = 4;
-    for (std::size_t l = 0; l < layers; ++l) {
-      Population p;
-      p.name = "layer" + std::to_string(l + 1);
-      p.size = 2;
-      p["bias"] = 0.05;
-      last = network.add_population(p);
-      network.connect(below, p.name, draw(pre * 2, l == 0 ? 1.2 : 3.0, l == 0 ? 1.5 : 1.0),
-                      delay(pre, 2));
-      if (recurrent && l + 1 == layers) {
-        network.connect(p.name, p.name, draw(4, 0, 0.6), Delay::common(2e-3));
-      }
-      below = p.name;
-      pre = 2;
-    }
-    Population o;
-    o.name = "out";
-    o.become(Model::li);
-    o.size = 2;
-    o["bias"] = 0.05;  // V is nowhere flat: a maximum on a plateau has one-sided derivatives only
-    out = network.add_population(o);
-    network.connect(below, "out", draw(4, 0.5, 0.7), delay(2, 2));
-    network.connect("in", "out", draw(8, 0.1, 0.2));
-    std::vector<std::pair<double, std::int32_t>> spikes;
-    for (int k = 0; k < 10; ++k) {
-      spikes.emplace_back(random.uniform(0, 25e-3), static_cast<std::int32_t>(random.below(4)));
-    }
-    std::sort(spikes.begin(), spikes.end());
-    for (const auto& [time, neuron] : spikes) {
-      in.times.push_back(time);
-      in.neurons.push_back(neuron);
-    }
-    in.offsets.push_back(static_cast<std::int64_t>(in.times.size()));
-  }
-  Inputs inputs() const { return {{in}, end}; }
-
-  struct Result {
-    double value = 0;
-    Errors<double> errors{0};
-  };
-  /// @param with_maxima  else the loss is smooth where no spike comes or goes
-  Result loss(const Network<double>& net, const Record<double>& record,
-              bool with_maxima = true) const {
-    Result r;
-    r.errors = Errors<double>(net.populations().size());
-    auto& e = r.errors.populations[out];
-    r.errors.maxima[out] = maxima(net, inputs(), record, out);
-    const auto integral = integrals(net, inputs(), record, out);
-    e.maxima = with_maxima ? std::vector{1.0, -0.7} : std::vector{0.0, 0.0};
-    e.integrals = {-20, 30};
-    for (std::size_t j = 0; j < 2; ++j) {
-      r.value += e.maxima[j] * r.errors.maxima[out].values[j] + e.integrals[j] * integral[j];
-    }
-    return r;
-  }
-};
 
 double scale() {
   const char* s = std::getenv("SALTUS_TEST_SCALE");
@@ -120,28 +41,6 @@ std::vector<std::pair<double, double>> gauss(int n) {
     result.emplace_back((1 - x) / 2, 1 / ((1 - x * x) * slope * slope));
   }
   return result;
-}
-
-void add(Gradients<double>& sum, const Gradients<double>& part, double factor) {
-  const auto all = [&](auto& a, const auto& b) {
-    if (a.size() < b.size()) a.resize(b.size());
-    for (std::size_t k = 0; k < b.size(); ++k) a[k] += factor * b[k];
-  };
-  sum.weights.resize(part.weights.size());
-  sum.delays.resize(part.delays.size());
-  sum.neurons.resize(part.neurons.size());
-  sum.times.resize(part.times.size());
-  for (std::size_t k = 0; k < part.weights.size(); ++k) {
-    all(sum.weights[k], part.weights[k]);
-    all(sum.delays[k], part.delays[k]);
-  }
-  for (std::size_t p = 0; p < part.neurons.size(); ++p) {
-    auto& x = sum.neurons[p].parameters;
-    const auto& y = part.neurons[p].parameters;
-    all(sum.times[p], part.times[p]);
-    x.resize(y.size());
-    for (std::size_t q = 0; q < y.size(); ++q) all(x[q], y[q]);
-  }
 }
 
 // The loss averaged over the threshold that neuron 0 of the last layer has at first, all others
@@ -341,29 +240,6 @@ struct Mean {
   double error() const { return std::sqrt(std::max(0.0, squares / n - mean() * mean()) / (n - 1)); }
 };
 
-// How much the ghosts of a few draws, to first order, change the gradient of the weights.
-double share_of_ghosts(const Problem& problem) {
-  Smoothing smoothing;
-  smoothing.sigma = 0.1;
-  smoothing.thresholds = ThresholdReading::sampled;
-  Gradients<double> with, without;
-  for (smoothing.seed = 0; smoothing.seed < 50; ++smoothing.seed) {
-    const auto record = simulate(problem.network, problem.inputs(), smoothing);
-    const auto errors = problem.loss(problem.network, record).errors;
-    auto ghosts = find_ghosts(problem.network, problem.inputs(), record, smoothing);
-    add(with, backward(problem.network, problem.inputs(), record, errors, ghosts), 1);
-    add(without, backward(problem.network, problem.inputs(), record, errors), 1);
-  }
-  double difference = 0, size = 0;
-  for (std::size_t k = 0; k < with.weights.size(); ++k) {
-    for (std::size_t m = 0; m < with.weights[k].size(); ++m) {
-      difference += std::pow(with.weights[k][m] - without.weights[k][m], 2);
-      size += std::pow(with.weights[k][m], 2);
-    }
-  }
-  return std::sqrt(difference / size);
-}
-
 // All thresholds at once, along one direction in the space of all parameters: that of the gradient.
 TEST(Average, over_all_thresholds_matches_the_mean_over_draws) {
   struct Kind {
@@ -477,63 +353,5 @@ TEST(Average, over_all_thresholds_matches_the_mean_over_draws) {
   }
 }
 
-// Not a test: the table of docs/ghosts.md. The bias of cheaper forms over sigma and the size of the
-// weights of deeper layers and the readout, relative to the mean of the unbiased one: of the
-// gradient by all weights, median over networks with ghosts.
-TEST(Average, DISABLED_table_of_biases) {
-  for (const double sigma : {0.03, 0.1, 0.2}) {
-    for (const double factor : {0.25, 0.5, 1.0}) {
-      std::vector<double> first_order, fixed, none;
-      for (std::uint64_t seed = 1; first_order.size() < 12; ++seed) {
-        Problem problem(seed, 1 + seed % 3, seed % 2 == 0, seed % 4 < 2);
-        for (std::size_t k = 1; k < problem.network.projections().size(); ++k) {
-          for (double& w : problem.network.projections()[k].weight) w *= factor;
-        }
-        if (share_of_ghosts(problem) < 0.1) continue;
-        const auto& net = problem.network;
-        Smoothing smoothing;
-        smoothing.sigma = sigma;
-        smoothing.thresholds = ThresholdReading::sampled;
-        Gradients<double> exact, cheap;
-        for (smoothing.seed = 0; smoothing.seed < 1000; ++smoothing.seed) {
-          const auto record = simulate(net, problem.inputs(), smoothing);
-          const auto errors = problem.loss(net, record).errors;
-          auto ghosts = find_ghosts(net, problem.inputs(), record, smoothing);
-          add(cheap, backward(net, problem.inputs(), record, errors, ghosts), 1e-3);
-          measure_differences<double>(
-              net, problem.inputs(),
-              [&](const Record<double>& r) { return problem.loss(net, r).value; }, ghosts);
-          add(exact, backward(net, problem.inputs(), record, errors, ghosts), 1e-3);
-        }
-        smoothing.thresholds = ThresholdReading::fixed;
-        const auto record = simulate(net, problem.inputs());
-        const auto errors = problem.loss(net, record).errors;
-        auto ghosts = find_ghosts(net, problem.inputs(), record, smoothing);
-        const auto at_means = backward(net, problem.inputs(), record, errors, ghosts);
-        const auto alone = backward(net, problem.inputs(), record, errors);
-        const auto distance = [&](const Gradients<double>& g) {
-          double difference = 0, size = 0;
-          for (std::size_t k = 0; k < g.weights.size(); ++k) {
-            for (std::size_t m = 0; m < g.weights[k].size(); ++m) {
-              difference += std::pow(g.weights[k][m] - exact.weights[k][m], 2);
-              size += std::pow(exact.weights[k][m], 2);
-            }
-          }
-          return std::sqrt(difference / size);
-        };
-        first_order.push_back(distance(cheap));
-        fixed.push_back(distance(at_means));
-        none.push_back(distance(alone));
-      }
-      const auto median = [](std::vector<double>& v) {
-        std::sort(v.begin(), v.end());
-        return 100 * v[v.size() / 2];
-      };
-      std::cout << "| " << sigma << " | " << factor << " | " << median(first_order) << " % | "
-                << median(fixed) << " % | " << median(none) << " % |" << std::endl;
-    }
-  }
-}
-
 }  // namespace
-}  // namespace saltus
+}  // namespace saltus::test
