@@ -19,6 +19,7 @@
 #include "bind.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
+#include "settings.hpp"
 
 namespace saltus::python {
 namespace {
@@ -40,6 +41,21 @@ void add_population(Net& network, std::string name, const std::string& model, st
     population[nb::cast<std::string>(key)] = Parameter(vector_of(nb::cast<In<double>>(value)));
   }
   network.add_population(std::move(population));
+}
+
+// Of each model: what it is; does it spike by itself; its parameters {name: (usual value, unit, what
+// it is)}.
+nb::dict models() {
+  nb::dict result;
+  for (const Model model : Model::all()) {
+    if (model == Model::input) continue;
+    nb::dict parameters;
+    for (const ParameterRow& row : model->parameters) {
+      parameters[key(row.name)] = nb::make_tuple(row.usual, key(row.unit), key(row.says));
+    }
+    result[key(model->name)] = nb::make_tuple(key(model->says), model->spikes, parameters);
+  }
+  return result;
 }
 
 // `dimensions` of the array that Python got: 0 common, 1 per source, 2 per synapse.
@@ -122,6 +138,7 @@ void bind_network(nb::module_& module) {
       .def_static("load", [](const std::string& file) { return store::load_network<double>(file); })
       .def("describe", [](const Net& network) { return describe(network); })
       .def(nb::self == nb::self);
+  module.def("models", &models);
 }
 
 }  // namespace saltus::python

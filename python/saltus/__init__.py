@@ -22,8 +22,9 @@ from ._core import __version__
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
-from ._layers import LI, LIF, Input, Normal, Recurrent, Sequential
+from ._layers import ALIF, LI, LIF, Input, Normal, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
+from ._models import Model, Parameter, models
 from ._network import Network, load
 from ._nir import from_nir, to_nir
 from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
@@ -46,6 +47,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "ALIF",
     "LI",
     "LIF",
     "SGD",
@@ -67,9 +69,11 @@ __all__ = [
     "LossResult",
     "Maxima",
     "MaximumVoltage",
+    "Model",
     "Network",
     "Normal",
     "Optimizer",
+    "Parameter",
     "Place",
     "Record",
     "Recurrent",
@@ -88,6 +92,7 @@ __all__ = [
     "get_threads",
     "gradcheck",
     "load",
+    "models",
     "record",
     "scale_weights",
     "set_threads",

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 from numpy.typing import ArrayLike
 
+from ._models import SPIKING
 from ._network import Network
 from ._record import simulate
 from ._spikes import SpikeArrays
@@ -55,7 +56,7 @@ def scale_weights(
     factors: dict[str, float] = {}
     for name, (source, target) in network._projections.items():
         model, size = network._populations[target]
-        if model != "LIF" or source == target or target in leave:
+        if model not in SPIKING or source == target or target in leave:
             continue
         drawn = network[f"{name}.weight"].copy()
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._ghosts import Ghosts
+from ._models import NEURONS, SPIKING
 from ._network import Network
 from ._record import Record, network_of
 from ._threads import thread_count
@@ -191,7 +192,7 @@ def error_arrays(
     collect = _Errors(record)
     collect.spikes(spike_errors)
     collect.matrices(maximum_errors, "maximum_errors", 1, "LIF", "LI")
-    collect.matrices(integral_errors, "integral_errors", 2, "LIF", "LI")
+    collect.matrices(integral_errors, "integral_errors", 2, *NEURONS)
     collect.samples(sample_errors)
     return collect.tuples()
 
@@ -204,7 +205,7 @@ class _Errors:
         self._found: dict[int, list[NDArray[Any] | None]] = {}
 
     def spikes(self, given: Mapping[str, ArrayLike] | None) -> None:
-        for name, value in self._entries(given, "spike_errors", "LIF"):
+        for name, value in self._entries(given, "spike_errors", *SPIKING):
             shape = self._record.spikes(name).times.shape
             argument = f"spike_errors['{name}']"
             self._put(name, 0, self._array(value, argument, shape, "[spikes]"))
@@ -218,7 +219,7 @@ class _Errors:
             self._put(name, place, array)
 
     def samples(self, given: Mapping[str, tuple[ArrayLike, ArrayLike]] | None) -> None:
-        for name, value in self._entries(given, "sample_errors", "LIF", "LI"):
+        for name, value in self._entries(given, "sample_errors", *NEURONS):
             argument = f"sample_errors['{name}']"
             if not isinstance(value, (tuple, list)) or len(value) != 2:
                 got = type(value).__name__

@@ -82,7 +82,7 @@ class Ghosts:
         ValueError
             No such population, or one that is not LIF.
         """
-        columns = self._core.columns(self._record._lif_index(population))
+        columns = self._core.columns(self._record._spiking_index(population))
         result = np.empty(len(columns["time"]), _GHOST)
         for name, values in columns.items():
             result[name] = values

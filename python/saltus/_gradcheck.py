@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._arrays import integers, mapping, whole
 from ._backward import backward
 from ._loss import LossFunction, LossResult, evaluate
+from ._models import SPIKING
 from ._network import Network
 from ._record import Place, Record, simulate
 from ._spikes import SpikeArrays, spike_arrays
@@ -282,14 +283,14 @@ def _topology(record: Record, arrays: dict[str, Any]) -> list[NDArray[Any]]:
     network = record._network
     found: list[NDArray[Any]] = []
     for population, (model, _) in network._populations.items():
-        if model == "LIF":
+        if model in SPIKING:
             spikes = record.spikes(population)
             found += [spikes.neurons, spikes.offsets]
         elif model == "LI" and any(t == population for _, t in network._projections.values()):
             found.append(record.maxima(population).places)
     trains: dict[str, tuple[NDArray[Any], ...]] = dict(arrays)
     for population, (model, _) in network._populations.items():
-        if model == "LIF":
+        if model in SPIKING:
             s = record.spikes(population)
             trains[population] = (s.times, s.neurons, s.offsets)
     # What each neuron meets, its own spikes, releases and maximum among it, in their order.
@@ -321,17 +322,17 @@ def _meeting(
         times.append((t[:, None] + every[n]).reshape(-1))
         samples.append(np.repeat(sample, size))
         posts.append(np.tile(np.arange(size), len(t)))
-    if model == "LIF":
+    if model in SPIKING:
         t, n, offsets = trains[target]
         sample = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         times.append(t)
         samples.append(sample)
         posts.append(n)
-        if np.any(network[f"{target}.tau_ref"]):
+        if f"{target}.tau_ref" in network and np.any(network[f"{target}.tau_ref"]):
             times.append(t + np.broadcast_to(network[f"{target}.tau_ref"], (size,))[n])
             samples.append(sample)
             posts.append(n)
-    else:
+    elif model == "LI":
         maxima = record.maxima(target)
         inside = (maxima.places == Place.INTERIOR) | (maxima.places == Place.ARRIVAL)
         sample, neuron = np.nonzero(inside)
@@ -356,6 +357,8 @@ def _census(report: GradcheckReport, record: Record) -> None:
             )
             report.spikes += len(spikes)
             report.grazing += int(np.count_nonzero(slope < _GRAZING))
+        elif model in SPIKING:
+            report.spikes += len(record.spikes(population))
         elif model == "LI":
             places = record.maxima(population).places
             report.maxima_at_arrivals += int(np.count_nonzero(places == Place.ARRIVAL))

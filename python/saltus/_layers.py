@@ -121,6 +121,12 @@ class LIF(_Layer):
     model = "LIF"
 
 
+class ALIF(_Layer):
+    """A layer of LIF neurons whose threshold each spike raises. Parameters as `LIF`."""
+
+    model = "ALIF"
+
+
 class LI(_Layer):
     """A layer of leaky integrators, which do not spike: a readout. Parameters as `LIF`."""
 

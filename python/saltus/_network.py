@@ -5,17 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike, fspath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
 from ._arrays import expect_shape, numbers, text, whole
-
-_LIF_ONLY = ("v_threshold", "v_reset", "tau_ref")
-_LIF_PARAMETERS = ("tau_mem", "tau_syn", *_LIF_ONLY, "bias", "v_initial", "i_initial")
-_LI_PARAMETERS = tuple(key for key in _LIF_PARAMETERS if key not in _LIF_ONLY)
+from ._models import MODELS
 
 
 class Network:
@@ -78,73 +75,76 @@ class Network:
         self._populations[name] = ("input", size)
 
     def add_population(
-        self,
-        name: str,
-        model: Literal["LIF", "LI"],
-        size: int,
-        *,
-        tau_mem: ArrayLike = 20e-3,
-        tau_syn: ArrayLike = 5e-3,
-        v_threshold: ArrayLike | None = None,
-        v_reset: ArrayLike | None = None,
-        bias: ArrayLike = 0.0,
-        tau_ref: ArrayLike | None = None,
-        v_initial: ArrayLike = 0.0,
-        i_initial: ArrayLike = 0.0,
+        self, name: str, model: str, size: int, **parameters: ArrayLike | None
     ) -> None:
         """Add neurons.
-
-        Each parameter is one number that all neurons share, or an array [size].
 
         Parameters
         ----------
         name : str
             A new name.
-        model : {"LIF", "LI"}
-            Leaky integrate-and-fire, or the same without a spike: a readout.
+        model : str
+            ``"LIF"``: leaky integrate-and-fire; ``"ALIF"``: the same with a threshold that each
+            spike raises; ``"LI"``: without a spike, a readout. `models` lists them.
         size : int
             The number of neurons.
-        tau_mem, tau_syn : float or array_like, shape (size,)
-            Time constants of membrane and synapse, in seconds, above 0.
-        v_threshold : float or array_like, shape (size,), optional
-            A spike is a crossing of this from below. LIF only; 1.0 unless given.
-        v_reset : float or array_like, shape (size,), optional
-            V just after a spike, below `v_threshold`. LIF only; 0.0 unless given.
-        bias : float or array_like, shape (size,)
-            A constant current.
-        tau_ref : float or array_like, shape (size,), optional
-            Absolute refractory time, in seconds. LIF only; 0.0 unless given.
-        v_initial, i_initial : float or array_like, shape (size,)
-            V(0), below `v_threshold`, and I(0).
+        **parameters : float or array_like, shape (size,)
+            Those of the model: one number that all neurons share, or one for each; the usual value
+            unless given. Of LIF:
+
+            tau_mem, tau_syn : 20e-3, 5e-3
+                Time constants of membrane and synapse, in seconds, above 0.
+            v_threshold, v_reset : 1.0, 0.0
+                A spike is a crossing of the threshold from below; V just after it, below that.
+            bias : 0.0
+                A constant current.
+            tau_ref : 0.0
+                Absolute refractory time, in seconds.
+            v_initial, i_initial : 0.0
+                V(0), below `v_threshold`, and I(0).
+
+            LI has no `v_threshold`, `v_reset` and `tau_ref`. ALIF has besides ([1]_):
+
+            tau_adapt : 100e-3
+                Time constant of the adaptation a, in seconds: tau_adapt da/dt = -a, and a <- a + 1
+                at a spike.
+            beta : 0.1
+                The threshold is v_threshold + beta a.
+            a_initial : 0.0
+                a(0).
 
         Raises
         ------
         ValueError
-            An empty or used name, an unknown model, a wrong shape, a value without meaning.
+            An empty or used name, an unknown model, a parameter that the model does not have, a
+            wrong shape, a value without meaning.
         TypeError
             An argument of a wrong type, named in the message.
+
+        References
+        ----------
+        .. [1] G. Bellec, D. Salaj, A. Subramoney, R. Legenstein and W. Maass, "Long short-term
+           memory and learning-to-learn in networks of spiking neurons", NeurIPS 31 (2018).
         """
-        if text(model, "model") not in ("LIF", "LI"):
-            raise ValueError(f"model is '{model}'; expected 'LIF' or 'LI'")
+        if text(model, "model") not in MODELS:
+            known = ", ".join(f"'{m}'" for m in MODELS)
+            raise ValueError(f"model is '{model}'; expected one of {known}")
         size = whole(size, "size")
-        given: dict[str, ArrayLike | None] = {"tau_mem": tau_mem, "tau_syn": tau_syn}
-        lif_only = {"v_threshold": v_threshold, "v_reset": v_reset, "tau_ref": tau_ref}
-        if model == "LIF":
-            defaults = {"v_threshold": 1.0, "v_reset": 0.0, "tau_ref": 0.0}
-            given |= {k: defaults[k] if v is None else v for k, v in lif_only.items()}
-        else:
-            for key, value in lif_only.items():
-                if value is not None:
-                    raise ValueError(f"{key}: an LI population never spikes and has no {key}")
-        given |= {"bias": bias, "v_initial": v_initial, "i_initial": i_initial}
-        parameters = {}
-        for key, value in given.items():
-            parameters[key] = numbers(value, key)
-            expect_shape(parameters[key], key, (), (size,), axes="one number, or one per neuron")
-        flat = {key: value.reshape(-1) for key, value in parameters.items()}
+        rows = MODELS[model].parameters
+        for key in parameters:
+            if key not in rows:
+                raise ValueError(
+                    f"{key}: {model} has no such parameter; there are: {', '.join(rows)}"
+                )
+        values = {}
+        for key, row in rows.items():
+            given = parameters.get(key)
+            values[key] = numbers(row.usual if given is None else given, key)
+            expect_shape(values[key], key, (), (size,), axes="one number, or one per neuron")
+        flat = {key: value.reshape(-1) for key, value in values.items()}
         self._core.add_population(text(name, "name"), model, size, flat)
         self._populations[name] = (model, size)
-        for key, value in parameters.items():
+        for key, value in values.items():
             self._expose(name, key, value.shape)
 
     def connect(
@@ -294,7 +294,7 @@ class Network:
             result._populations[name] = (model, size)
             if model == "input":
                 continue
-            for key in _LI_PARAMETERS if model == "LI" else _LIF_PARAMETERS:
+            for key in MODELS[model].parameters:
                 count = core.values(name, key).size
                 result._expose(name, key, () if count == 1 else (count,))
         for name, source, target, dimensions in projections:

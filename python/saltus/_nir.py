@@ -104,6 +104,8 @@ def to_nir(network: Network, outputs: Sequence[str] | None = None) -> Any:
 
 def _neurons(nir: Any, network: Network, name: str, order: int) -> Any:
     model, size = network._populations[name]
+    if model not in ("LIF", "LI"):
+        raise ValueError(f"'{name}' is {model}: NIR has no such neuron; expected LIF or LI")
     for key in ("tau_ref", "v_initial"):
         if f"{name}.{key}" in network and np.any(network[f"{name}.{key}"]):
             raise ValueError(f"{name}.{key} is not 0: NIR cannot express it")

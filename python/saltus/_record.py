@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
+from ._models import SPIKING
 from ._network import Network
 from ._smoothing import Smoothing, check_smoothing
 from ._spikes import Arrays, SpikeArrays, Spikes, spike_arrays
@@ -95,7 +96,7 @@ class Record:
         ValueError
             No such population, or one that is not LIF.
         """
-        return Spikes(*self._core.spikes(self._lif_index(population)))
+        return Spikes(*self._core.spikes(self._spiking_index(population)))
 
     def maxima(self, population: str) -> Maxima:
         """Return the largest V of each neuron of an LI population; read-only arrays.
@@ -196,11 +197,12 @@ class Record:
             raise TypeError(f"population: expected a string; got {got}")
         return self._network._core.index(population)
 
-    def _lif_index(self, population: str) -> int:
+    def _spiking_index(self, population: str) -> int:
         index = self._index(population)
         model, _ = self._network._populations[population]
-        if model != "LIF":
-            raise ValueError(f"'{population}' is {model}; expected a LIF population, which spikes")
+        if model not in SPIKING:
+            expected = " or ".join(SPIKING)
+            raise ValueError(f"'{population}' is {model}; expected {expected}, which spike")
         return index
 
     def _size(self, population: str) -> int:
@@ -302,7 +304,7 @@ def record(
     """
     core, real = _core_type(dtype)
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
-    measured = _all_spikes(snapshot, spikes, "spikes", "LIF")
+    measured = _all_spikes(snapshot, spikes, "spikes", *SPIKING)
     indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
     found = core.record(snapshot._core, arrays, indexed, ends, thread_count(threads))
     return Record(snapshot, found, real, ends)
@@ -358,15 +360,16 @@ def _prepare(
 
 
 def _all_spikes(
-    network: Network, given: Mapping[str, SpikeArrays], argument: str, model: str
+    network: Network, given: Mapping[str, SpikeArrays], argument: str, *models: str
 ) -> dict[str, Arrays]:
-    """Check the spikes of every population of a model and put them in the network's order."""
+    """Check the spikes of every population of the models and put them in the network's order."""
     spikes = mapping(given, argument)
-    wanted = [name for name, (m, _) in network._populations.items() if m == model]
+    wanted = [name for name, (m, _) in network._populations.items() if m in models]
     for name in spikes:
         if name not in wanted:
             known = ", ".join(f"'{w}'" for w in wanted) or "none"
-            raise ValueError(f"{argument}: '{name}' is no {model} population; there are: {known}")
+            kinds = " or ".join(models)
+            raise ValueError(f"{argument}: '{name}' is no {kinds} population; there are: {known}")
     for name in wanted:
         if name not in spikes:
             raise ValueError(f"{argument}: expected spikes of '{name}'; none given")

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, numbers
 from ._backward import backward
+from ._models import NEURONS, SPIKING
 from ._network import Network
 from ._record import Record, simulate
 from ._threads import thread_count
@@ -81,7 +82,7 @@ class EventProp:
                 'JAX runs without float64; say jax.config.update("jax_enable_x64", True)'
             )
         model = network._populations.get(readout, ("", 0))[0]
-        fitting = {"maxima": ("LI",), "first_spikes": ("LIF",)}.get(output, ("LIF", "LI"))
+        fitting = {"maxima": ("LI",), "first_spikes": SPIKING}.get(output, NEURONS)
         if output not in get_args(Kind):
             raise ValueError(f"output is {output!r}; expected one of {', '.join(get_args(Kind))}")
         if model not in fitting:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ._arrays import whole
 from ._backward import adjoint
 from ._fit import History
+from ._models import SPIKING
 from ._network import Network
 from ._record import Record, simulate
 from ._spikes import SpikeArrays, spike_arrays
@@ -331,7 +332,7 @@ def _times(
 def _own_spikes(record: Record, population: str, sample: int) -> dict[int, NDArray[np.float64]]:
     """The spikes of each neuron; empty for LI."""
     model, size = record._network._populations[population]
-    if model != "LIF":
+    if model not in SPIKING:
         return {}
     spikes = record.spikes(population)
     part = slice(spikes.offsets[sample], spikes.offsets[sample + 1])

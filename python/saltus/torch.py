@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, numbers, whole
 from ._backward import backward, kind_of
+from ._models import NEURONS, SPIKING
 from ._network import Network
 from ._record import Record, simulate
 from ._spikes import SpikeArrays, spike_arrays
@@ -377,7 +378,7 @@ def _check_output(network: Network, name: str) -> tuple[str, str]:
             f"kind of {', '.join(_KINDS)}"
         )
     model = network._populations[population][0]
-    fitting = {"spikes": ("LIF",), "maxima": ("LI",)}.get(kind, ("LIF", "LI"))
+    fitting = {"spikes": SPIKING, "maxima": ("LI",)}.get(kind, NEURONS)
     if model not in fitting:
         raise ValueError(
             f"output is '{name}', but '{population}' is {model}; expected {' or '.join(fitting)}"

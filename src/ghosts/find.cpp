@@ -16,6 +16,7 @@
 #include "ghosts/ghosts_kernel.hpp"
 #include "machine/parallel.hpp"
 #include "thresholds/noise.hpp"
+#include "thresholds/thresholds.hpp"
 
 namespace saltus {
 namespace {
@@ -335,6 +336,7 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
     for (auto& list : ghosts.populations[p]) list.clear();
   }
   if (smoothing.sigma == 0) return;
+  check_noisy(*plan.network);
   const ThresholdNoise noise(smoothing);
   parallel_for(threads, samples, [&](std::size_t s) {
     thread_local Timeline<Real> timeline;

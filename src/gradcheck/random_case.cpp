@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "loss/evaluate.hpp"
 #include "observe/observe.hpp"
@@ -365,13 +366,13 @@ void draw_objective(Random& random, const Outline& outline, Case& c) {
   }
 }
 
-Case draw(Random random, Random models, std::uint64_t seed, bool wide) {
+Case draw(Random random, std::optional<Random> models, std::uint64_t seed, bool wide) {
   const Outline o = outline(random, wide);
   Case c;
   c.network.add_input("in", o.channels);
   bool tonic = false;
   for (std::size_t l = 0; l < o.layers; ++l) {
-    tonic |= add_layer(random, model_of_layer(models), o, l, c.network);
+    tonic |= add_layer(random, models ? model_of_layer(*models) : Model::lif, o, l, c.network);
   }
   if (o.readout) add_readout(random, o, c.network);
   c.inputs.push_back(input_spikes(random, o.samples, o.channels, silence(random, o, c.network)));
@@ -428,10 +429,12 @@ double rounding(const Case& c) {
   return std::numeric_limits<double>::epsilon() * (16 + last_input(c) / fastest(c.network));
 }
 
-Case random_case(std::uint64_t seed, bool wide) {
+Case random_case(std::uint64_t seed, bool wide, bool any_model) {
   for (std::uint32_t attempt = 0;; ++attempt) {
-    Case c = draw(Random(seed, Purpose::gradcheck, attempt << 16),
-                  Random(seed, Purpose::gradcheck, (attempt << 16) + 2), seed, wide);
+    const auto stream = [&](std::uint32_t number) {
+      return Random(seed, Purpose::gradcheck, (attempt << 16) + number);
+    };
+    Case c = draw(stream(0), any_model ? std::optional(stream(2)) : std::nullopt, seed, wide);
     std::size_t spikes = 0;
     for (const auto& p : simulate(c.network, c.view()).populations) spikes += p.spikes.times.size();
     if (!wide || spikes <= most_spikes) return c;

@@ -40,7 +40,8 @@ struct Case {
 };
 
 /// @param wide  also time constants far apart, biases above the threshold, long silences
-Case random_case(std::uint64_t seed, bool wide = false);
+/// @param any_model  also layers of other models than LIF
+Case random_case(std::uint64_t seed, bool wide = false, bool any_model = false);
 
 /// The smallest time constant of a network, s.
 double fastest(const Network<double>& network);

@@ -135,6 +135,11 @@ template <class Real>
 Maxima<Real> maxima_of(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
                        std::size_t population, const std::vector<SilentNeuron>& silent) {
   const std::size_t size = plan.size(population);
+  const Population& p = plan.network->populations()[population];
+  if (p.model->linear) {
+    throw InvalidInput(fmt::format("'{}' is {}: maxima of V are known of LIF and LI", p.name,
+                                   p.model->name));
+  }
   Maxima<Real> result = nothing_found<Real>(inputs.samples() * size);
   Timeline<Real> timeline;
   for (const auto& [s, j] : silent) {

@@ -30,7 +30,7 @@ class LinearGroup final : public Group<Real> {
       t = arrivals.times[g];
       for (const auto& arrival : arrivals.group(g)) receive(j, arrival.row[j]);
     }
-    advance(j, t, std::isinf(to) ? t + plan_.linear_neuron(j).settling_time() : to, spikes);
+    advance(j, t, to, spikes);
   }
 
   void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) override {
@@ -76,9 +76,14 @@ class LinearGroup final : public Group<Real> {
     s.release = time + n.tau_ref;
     s.above = n.above(s.x) > 0;
   }
+  // An endless sample ends where the neuron has come to rest.
+  static double end_of(const linear::Neuron& n, const State& s, double t, double t_end) {
+    return std::isinf(t_end) ? std::max(t, s.release) + n.settling_time() : t_end;
+  }
   // From t to t_end, without a spike.
   void move(std::size_t j, State& s, double t, double t_end) const {
     const linear::Neuron& n = plan_.linear_neuron(j);
+    t_end = end_of(n, s, t, t_end);
     if (s.release > t) {
       const double until = std::min(s.release, t_end);
       s.x = linear::flow(n.held, s.x, until - t);
@@ -93,6 +98,7 @@ class LinearGroup final : public Group<Real> {
   // infinity if there is none.
   double next_spike(std::size_t j, State& s, double t, double t_end) const {
     const linear::Neuron& n = plan_.linear_neuron(j);
+    t_end = end_of(n, s, t, t_end);
     if (s.release > t) {
       const double until = std::min(s.release, t_end);
       move(j, s, t, until);

@@ -12,13 +12,20 @@ namespace saltus {
 void check(const Smoothing& s) { check_fields(s); }
 
 template <class Real>
-void check_room(const Network<Real>& network, const Smoothing& smoothing) {
+void check_noisy(const Network<Real>& network) {
   for (const Population& p : network.populations()) {
-    if (p.model->linear && p.model->spikes) {
-      throw InvalidInput(fmt::format(
-          "'{}' is {}: thresholds have noise in LIF populations only; give smoothing of 0", p.name,
-          p.model->name));
-    }
+    if (!p.fires() || p.model == Model::lif) continue;
+    throw InvalidInput(fmt::format(
+        "'{}' is {}: thresholds with noise, ghosts and a step limit know LIF only; expected none "
+        "of them (sigma, smooth_threshold, step_limit of 0) in a network with {}",
+        p.name, p.model->name, p.model->name));
+  }
+}
+
+template <class Real>
+void check_room(const Network<Real>& network, const Smoothing& smoothing) {
+  check_noisy(network);
+  for (const Population& p : network.populations()) {
     if (p.model != Model::lif) continue;
     const Parameter &v_threshold = p["v_threshold"], &v_reset = p["v_reset"],
                     &v_initial = p["v_initial"];
@@ -33,6 +40,8 @@ void check_room(const Network<Real>& network, const Smoothing& smoothing) {
   }
 }
 
+template void check_noisy(const Network<float>&);
+template void check_noisy(const Network<double>&);
 template void check_room(const Network<float>&, const Smoothing&);
 template void check_room(const Network<double>&, const Smoothing&);
 

@@ -74,7 +74,12 @@ class AtThresholds {
   }
 };
 
-/// @throws InvalidInput  a draw could lie below V(0) or V_reset
+/// Only thresholds of LIF have noise, and ghosts.
+/// @throws InvalidInput  a population of another model that spikes
+template <class Real>
+void check_noisy(const Network<Real>& network);
+
+/// @throws InvalidInput  as check_noisy(); a draw could lie below V(0) or V_reset
 template <class Real>
 void check_room(const Network<Real>& network, const Smoothing& smoothing);
 

@@ -409,7 +409,7 @@ TEST(Observe, RefusesPopulationsThatHaveNoSuchThing) {
   EXPECT_EQ(refusal([&] { maxima(s.network, s.inputs(), s.record, 0); }),
             "'in' is an input: it has no membrane voltage");
   EXPECT_EQ(refusal([&] { maxima(s.network, s.inputs(), s.record, 1); }),
-            "'x' is a LIF population, whose voltage is limited by its threshold; expected LI");
+            "'x' is a LIF population; expected LI, whose voltage no threshold limits");
   EXPECT_EQ(refusal([&] { integrals(s.network, s.inputs(), s.record, 0); }),
             "'in' is an input: it has no integral");
   EXPECT_EQ(refusal([&] { voltages(s.network, s.inputs(), s.record, 0, {}); }),

@@ -499,7 +499,8 @@ TEST(Trainer, RefusesSettingsOutOfRangeAndNamesFieldAndValue) {
               s.trainable = {"weights", "taus"};
             }),
             "trainable names 'taus'; expected weights, delays, tau_mem, tau_syn, v_threshold, "
-            "v_reset, bias, tau_ref, v_initial, i_initial, or one parameter such as "
+            "v_reset, bias, tau_ref, v_initial, i_initial, tau_adapt, beta, a_initial, or one "
+            "parameter such as "
             "'hidden.tau_mem'");
 }
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neuron models, as the table of the core has them: nothing of a model is written here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import _core
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a neuron model.
+
+    Attributes
+    ----------
+    usual : float
+        Its value unless another is given.
+    unit : str
+        ``"s"``, or empty: without dimension.
+    says : str
+        What it is.
+    """
+
+    usual: float
+    unit: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A neuron model.
+
+    Attributes
+    ----------
+    says : str
+        What it is.
+    spikes : bool
+        Does it spike? (A readout does not.)
+    parameters : dict of str to Parameter
+        What `Network.add_population` takes.
+    """
+
+    says: str
+    spikes: bool
+    parameters: dict[str, Parameter]
+
+
+def models() -> dict[str, Model]:
+    """Return all neuron models by name.
+
+    Examples
+    --------
+    >>> import saltus
+    >>> saltus.models()["ALIF"].parameters["tau_adapt"].usual
+    0.1
+    """
+    return {
+        name: Model(says, spikes, {key: Parameter(*row) for key, row in parameters.items()})
+        for name, (says, spikes, parameters) in _core.models().items()
+    }
+
+
+MODELS = models()
+NEURONS = tuple(MODELS)
+SPIKING = tuple(name for name, model in MODELS.items() if model.spikes)
