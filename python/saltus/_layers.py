@@ -138,7 +138,7 @@ class Sequential(Network):
 
     Parameters
     ----------
-    *layers : Input, then LIF or LI
+    *layers : Input, then LIF, ALIF or LI
     seed : int
         Of weights given as `Normal`.
 
@@ -162,7 +162,7 @@ class Sequential(Network):
     ('in->hidden', 'hidden->out')
     """
 
-    def __init__(self, *layers: Input | LIF | LI, seed: int = 0) -> None:
+    def __init__(self, *layers: Input | LIF | ALIF | LI, seed: int = 0) -> None:
         super().__init__()
         _check(layers)
         rng = np.random.default_rng(seed)
@@ -170,11 +170,11 @@ class Sequential(Network):
         below, below_size = layers[0].name, layers[0].size
         hidden = len(layers) - 2
         for k, layer in enumerate(layers[1:], 1):
-            assert isinstance(layer, (LIF, LI))
+            assert isinstance(layer, _Layer)
             default = "out" if k > hidden else f"hidden{k}" if hidden > 1 else "hidden"
             name = layer.name or default
             parameters: Any = layer.parameters
-            self.add_population(name, layer.model, layer.size, **parameters)  # type: ignore[arg-type]
+            self.add_population(name, layer.model, layer.size, **parameters)
             weight = _weight(layer.weight, (below_size, layer.size), rng)
             self.connect(below, name, weight, layer.delay)  # type: ignore[arg-type]
             if layer.recurrent is not None:
@@ -187,9 +187,9 @@ class Sequential(Network):
 
 def _check(layers: tuple[Any, ...]) -> None:
     for k, layer in enumerate(layers):
-        if not isinstance(layer, (Input, LIF, LI)):
+        if not isinstance(layer, (Input, _Layer)):
             got = type(layer).__name__
-            raise TypeError(f"layer {k}: expected a saltus.Input, LIF or LI; got {got}")
+            raise TypeError(f"layer {k}: expected a saltus.Input, LIF, ALIF or LI; got {got}")
         if isinstance(layer, Input) != (k == 0):
             raise ValueError(f"layer {k} is {type(layer).__name__}; expected Input first, once")
         if isinstance(layer, LI) and k + 1 < len(layers):
@@ -201,7 +201,9 @@ def _check(layers: tuple[Any, ...]) -> None:
             got = type(recurrent).__name__
             raise TypeError(f"layer {k}: recurrent: expected a saltus.Recurrent; got {got}")
     if len(layers) < 2:
-        raise ValueError(f"{len(layers)} layers; expected an Input and at least one LIF or LI")
+        raise ValueError(
+            f"{len(layers)} layers; expected an Input and at least one LIF, ALIF or LI"
+        )
 
 
 def _weight(

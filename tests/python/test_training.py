@@ -81,7 +81,11 @@ def test_a_seed_gives_the_same_first_weights():
         ((), ValueError, "0 layers"),
         ((saltus.Input(2),), ValueError, "1 layers"),
         ((saltus.LI(2, np.ones((2, 2))),), ValueError, "layer 0 is LI; expected Input first"),
-        ((saltus.Input(2), 3), TypeError, "layer 1: expected a saltus.Input, LIF or LI; got int"),
+        (
+            (saltus.Input(2), 3),
+            TypeError,
+            "layer 1: expected a saltus.Input, LIF, ALIF or LI; got int",
+        ),
         (
             (saltus.Input(2), saltus.LI(2, np.ones((2, 2))), saltus.LIF(1, np.ones((2, 1)))),
             ValueError,

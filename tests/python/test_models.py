@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neuron models beyond LIF, as Python has them."""
+
+import numpy as np
+import pytest
+import saltus
+
+from .networks import random_batch
+
+
+def adaptive_net(**parameters):
+    """Input, ALIF in a cycle with delays, LI."""
+    rng = np.random.default_rng(3)
+    net = saltus.Network()
+    net.add_input("in", 4)
+    net.add_population("h", "ALIF", 5, beta=rng.uniform(0.1, 0.4, 5), tau_adapt=30e-3, **parameters)
+    net.add_population("out", "LI", 3)
+    net.connect("in", "h", rng.normal(2.5, 1.5, (4, 5)))
+    net.connect("h", "h", rng.normal(0.0, 0.4, (5, 5)), delay=1e-3, name="back")
+    net.connect("h", "out", rng.normal(0.5, 0.5, (5, 3)))
+    return net
+
+
+def batch():
+    """Return spikes of four channels in three samples."""
+    return {"in": random_batch(np.random.default_rng(1))}
+
+
+def test_the_table_of_models_says_what_there_is():
+    models = saltus.models()
+    assert {"LIF", "LI", "ALIF"} <= set(models)
+    assert models["ALIF"].spikes
+    assert not models["LI"].spikes
+    assert models["ALIF"].parameters["tau_adapt"].unit == "s"
+    net = saltus.Network()
+    for name, model in models.items():
+        net.add_population(name, name, 2)
+        for key, row in model.parameters.items():
+            assert net[f"{name}.{key}"] == row.usual
+
+
+@pytest.mark.parametrize("key", ["beta", "tau_adapt", "a_initial", "v_threshold", "tau_ref"])
+def test_gradients_by_parameters_of_alif_are_central_differences(key):
+    net = adaptive_net(tau_ref=1.5e-3, a_initial=0.3)
+    if key == "v_threshold":
+        net["h.v_threshold"] = 0.9
+
+    def run():
+        record = saltus.simulate(net, batch(), 0.06)
+        spikes = record.spikes("h")
+        return record, spikes, np.cos(37.0 * np.arange(len(spikes.times)))
+
+    record, spikes, weights = run()
+    assert len(spikes.times) > 20
+    found = saltus.backward(net, record, spike_errors={"h": weights})[f"h.{key}"]
+    values = net[f"h.{key}"]
+    step = 1e-6 * (1 if key in ("beta", "a_initial", "v_threshold") else 1e-2)
+    differences = []
+    for j in range(max(1, values.size)):
+        sums = []
+        for sign in (1, -1):
+            at = values.reshape(-1)
+            at[j] += sign * step
+            moved = run()[1]
+            at[j] -= sign * step
+            assert len(moved.times) == len(spikes.times)
+            sums.append(float(np.dot(weights, moved.times)))
+        differences.append((sums[0] - sums[1]) / (2 * step))
+    assert np.reshape(found, -1) == pytest.approx(differences, rel=2e-5, abs=1e-9)
+
+
+def test_float32_agrees_with_float64():
+    net = adaptive_net()
+    single = saltus.simulate(net, batch(), 0.06, dtype=np.float32)
+    double = saltus.simulate(net, batch(), 0.06)
+    np.testing.assert_array_equal(single.spikes("h").neurons, double.spikes("h").neurons)
+    np.testing.assert_allclose(single.spikes("h").times, double.spikes("h").times, rtol=1e-5)
+
+
+def test_alif_without_adaptation_is_lif():
+    lif = saltus.Network()
+    lif.add_input("in", 4)
+    lif.add_population("h", "LIF", 5)
+    alif = saltus.Network()
+    alif.add_input("in", 4)
+    alif.add_population("h", "ALIF", 5, beta=0.0)
+    weight = np.random.default_rng(3).normal(2.5, 1.5, (4, 5))
+    spikes = []
+    for net in (lif, alif):
+        net.connect("in", "h", weight)
+        spikes.append(saltus.simulate(net, batch(), 0.06).spikes("h"))
+    assert len(spikes[0].times) > 20
+    np.testing.assert_array_equal(spikes[0].neurons, spikes[1].neurons)
+    np.testing.assert_allclose(spikes[0].times, spikes[1].times, rtol=1e-12)
+
+
+def test_it_is_a_layer():
+    net = saltus.Sequential(
+        saltus.Input(4),
+        saltus.ALIF(5, saltus.Normal(2.5, 1.0), beta=0.3),
+        saltus.LI(3, saltus.Normal(0.5, 0.5)),
+    )
+    assert net["hidden.beta"] == 0.3
+    assert saltus.simulate(net, batch(), 0.06).spikes("hidden").times.size > 20
+
+
+def test_it_is_saved_and_loaded(tmp_path):
+    net = adaptive_net(v_reset=-0.2)
+    net.save(tmp_path / "net.h5")
+    assert saltus.load(tmp_path / "net.h5") == net
+
+
+@pytest.mark.parametrize("trainable", [["weights"], ["weights", "beta", "h.tau_adapt"]])
+def test_it_trains_to_the_same_bits_on_any_number_of_threads(trainable):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 60).astype(np.int32)
+    data = saltus.data.LabelledSpikes(*random_batch(rng, samples=60), labels, 4, 3)
+    losses = []
+    for threads in (1, 2):
+        net = adaptive_net()
+        before = net["h.beta"].copy()
+        history = saltus.fit(
+            net,
+            data,
+            saltus.MaximumVoltage(),
+            0.06,
+            epochs=4,
+            batch=20,
+            optimizer=saltus.Adam(lr=2e-3),
+            trainable=trainable,
+            threads=threads,
+            progress=False,
+        )
+        losses.append(list(history["loss"]))
+        assert np.any(net["h.beta"] != before) == ("beta" in trainable)
+    assert losses[0] == losses[1]
+    assert losses[0][-1] < losses[0][0]
+
+
+def test_what_knows_lif_alone_says_so(tmp_path):
+    net = adaptive_net()
+    record = saltus.simulate(net, batch(), 0.06)
+    with pytest.raises(ValueError, match=r"'h' is ALIF.*know LIF only"):
+        saltus.find_ghosts(net, record, saltus.Smoothing(0.1))
+    with pytest.raises(ValueError, match=r"'h' is ALIF.*expected LIF or LI"):
+        saltus.backward(net, record, maximum_errors={"h": np.zeros((3, 5))})
+    with pytest.raises(ValueError, match="'h' is ALIF"):
+        saltus.adjoint(record, "h", [0.01], spike_errors={"h": np.ones(len(record.spikes("h")))})
+    with pytest.raises(ValueError, match="nosuch: ALIF has no such parameter; there are: tau_mem"):
+        net.add_population("x", "ALIF", 2, nosuch=1.0)
+    with pytest.raises(ValueError, match="tau_adapt: LIF has no such parameter"):
+        net.add_population("x", "LIF", 2, tau_adapt=1.0)
+    with pytest.raises(ValueError, match="model is 'alif'; expected one of 'LIF', 'LI', 'ALIF'"):
+        net.add_population("x", "alif", 2)
+    with pytest.raises(ValueError, match=r"x.tau_adapt\[0\] is -1"):
+        net.add_population("x", "ALIF", 2, tau_adapt=-1.0)
