@@ -64,39 +64,58 @@ void add(Vector<T>& to, const Vector<T>& v, const Factor& factor) {
 inline double number(double v) { return v; }
 inline double number(const Dual& v) { return v.value; }
 
-/// exp[z_0, ..., z_k] for every k < count: divided differences of the exponential at ascending z.
-/// Where they lie close, by their Taylor series (a difference would cancel).
 template <class T>
-std::array<T, dimension + 1> divided_exponentials(const std::array<T, dimension + 1>& z,
-                                                  std::size_t count) {
+using Nodes = std::array<T, dimension + 1>;
+
+/// exp[z_0, ..., z_k] for every k < count, where all z lie within 1 of each other: the series
+///
+///     e^c sum over p of h_p(z_0 - c, ..., z_k - c)/(p + k)!    h_p: the sum of all products of p
+template <class T>
+Nodes<T> close_exponentials(const T* z, std::size_t count) {
   using std::exp;
-  std::array<T, dimension + 1> row{}, result{};  // row[i] = exp[z_i, ..., z_(i + order)]
+  const T middle = (z[0] + z[count - 1]) * 0.5;
+  Nodes<T> y{}, h{}, sum{};
+  double inverse = 1;  // of (p + k)!
+  for (std::size_t k = 0; k < count; ++k) {
+    y[k] = z[k] - middle;
+    h[k] = T(1);
+    sum[k] = T(inverse);
+    inverse /= static_cast<double>(k + 1);
+  }
+  const double reach = std::fabs(number(y[0]));
+  double first = 1;  // 1/p!
+  double left = 1;   // what the terms from p on are at most, next to e^c
+  for (int p = 1; left > 1e-17; ++p) {
+    first /= p;
+    left *= reach / p;
+    inverse = first;
+    h[0] = h[0] * y[0];
+    sum[0] += h[0] * inverse;
+    for (std::size_t k = 1; k < count; ++k) {
+      h[k] = h[k - 1] + y[k] * h[k];
+      inverse /= static_cast<double>(p) + static_cast<double>(k);
+      sum[k] += h[k] * inverse;
+    }
+  }
+  const T e = exp(middle);
+  for (std::size_t k = 0; k < count; ++k) sum[k] = sum[k] * e;
+  return sum;
+}
+
+/// exp[z_0, ..., z_k] for every k < count: divided differences of the exponential at ascending z.
+/// Those of points that lie close by their series, as a difference would cancel.
+template <class T>
+Nodes<T> divided_exponentials(const Nodes<T>& z, std::size_t count) {
+  using std::exp;
+  if (number(z[count - 1]) - number(z[0]) <= 1) return close_exponentials(z.data(), count);
+  Nodes<T> row{}, result{};  // row[i] = exp[z_i, ..., z_(i + order)]
   for (std::size_t i = 0; i < count; ++i) row[i] = exp(z[i]);
   result[0] = row[0];
   for (std::size_t order = 1; order < count; ++order) {
     for (std::size_t i = 0; i + order < count; ++i) {
       const T spread = z[i + order] - z[i];
-      if (number(spread) > 1) {
-        row[i] = (row[i + 1] - row[i]) / spread;
-        continue;
-      }
-      // e^c sum over p of h_p(z - c)/(p + order)!, h_p the sum of all products of p of them.
-      const T middle = (z[i] + z[i + order]) * 0.5;
-      std::array<T, dimension + 1> y{}, h{};
-      for (std::size_t m = 0; m <= order; ++m) {
-        y[m] = z[i + m] - middle;
-        h[m] = T(1);
-      }
-      double factorial = 1;
-      for (std::size_t m = 2; m <= order; ++m) factorial *= static_cast<double>(m);
-      T sum(1 / factorial);
-      for (int p = 1; p <= 15; ++p) {
-        factorial *= static_cast<double>(p) + static_cast<double>(order);
-        h[0] = h[0] * y[0];
-        for (std::size_t m = 1; m <= order; ++m) h[m] = h[m - 1] + y[m] * h[m];
-        sum += h[order] * (1 / factorial);
-      }
-      row[i] = exp(middle) * sum;
+      row[i] = number(spread) > 1 ? (row[i + 1] - row[i]) / spread
+                                  : close_exponentials(&z[i], order + 1)[order];
     }
     result[order] = row[0];
   }
@@ -110,7 +129,7 @@ struct System {
   Vector<T> b{};
   // The eigenvalues of a, which are its diagonal: fastest first; that of the constant, 0; that of
   // the integral of V, 0.
-  std::array<T, dimension + 1> nodes{};
+  Nodes<T> nodes{};
   std::size_t count = 0;
   bool forwards = true;
 
@@ -163,7 +182,7 @@ class Course {
     if (s.forwards) std::fill_n(terms_[s.count - 1].begin(), most_components, T(0));
   }
   Vector<T> at(double t) const {
-    std::array<T, dimension + 1> z{};
+    Nodes<T> z{};
     for (std::size_t k = 0; k < system_.count; ++k) z[k] = system_.nodes[k] * t;
     const auto d = divided_exponentials(z, system_.count);
     Vector<T> x{};

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a sample costs by neuron model: 100-100-10, 200 input spikes, float32, one thread."""
+
+import time
+
+import numpy as np
+import saltus
+
+SAMPLES = 20
+
+
+def cost(model, **parameters):
+    """Print spikes and processor time of a sample, there and back."""
+    rng = np.random.default_rng(0)
+    net = saltus.Network()
+    net.add_input("in", 100)
+    net.add_population("hidden", model, 100, **parameters)
+    net.add_population("out", "LI", 10)
+    net.connect("in", "hidden", rng.normal(0.6, 0.6, (100, 100)))
+    net.connect("hidden", "out", rng.normal(0.0, 0.3, (100, 10)))
+    times = np.sort(rng.uniform(0, 0.05, (SAMPLES, 200)), axis=1).reshape(-1)
+    neurons = rng.integers(0, 100, SAMPLES * 200).astype(np.int32)
+    spikes = {"in": (times, neurons, np.arange(SAMPLES + 1) * 200)}
+
+    def clocked(run):
+        begin = time.process_time()
+        result = run()
+        return result, (time.process_time() - begin) / SAMPLES * 1e6
+
+    record, there = clocked(lambda: saltus.simulate(net, spikes, 0.06, dtype=np.float32, threads=1))
+    errors = {"hidden": rng.normal(size=len(record.spikes("hidden")))}
+    _, back = clocked(lambda: saltus.backward(net, record, spike_errors=errors, wanted="weights"))
+    _, whole = clocked(lambda: saltus.backward(net, record, spike_errors=errors))
+    count = len(record.spikes("hidden")) / SAMPLES
+    each = ", ".join(parameters) or "-"
+    print(f"| {model} | {each} | {count:.0f} | {there:.0f} | {back:.0f} | {whole:.0f} |")
+
+
+def main():
+    """Print the table."""
+    print("| model | per neuron | spikes | forward, us | weights, us | all gradients, us |")
+    print("|---|---|---|---|---|---|")
+    spread = np.linspace(0.8, 1.2, 100)
+    cost("LIF")
+    cost("LIF", tau_mem=20e-3 * spread)
+    cost("ALIF")
+    cost("ALIF", tau_adapt=100e-3 * spread)
+
+
+if __name__ == "__main__":
+    main()
