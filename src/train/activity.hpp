@@ -34,25 +34,17 @@ class Activity {
       const SpikeRecord<Real>& r = record.populations[p];
       const SpikeView spikes = r.spikes.view();
       if (spiked[p].empty()) continue;
-      const bool lif = population.model == Model::lif;
-      static const Parameter none(0);
-      const Parameter& bias = lif ? population["bias"] : none;
-      const Parameter& v_threshold = lif ? population["v_threshold"] : none;
       if (!output_[p]) hidden_spikes += spikes.neurons.size();
       last_.assign(spiked[p].size(), -1);
       for (std::size_t s = 0; s < record.samples; ++s) {
         const auto sample = static_cast<std::ptrdiff_t>(s);
         for (auto k = spikes.offsets[s]; k < spikes.offsets[s + 1]; ++k) {
-          const auto at = static_cast<std::size_t>(k);
-          const auto n = static_cast<std::size_t>(spikes.neurons[at]);
+          const auto n = static_cast<std::size_t>(spikes.neurons[static_cast<std::size_t>(k)]);
           spiked[p][n] += last_[n] != sample;
           last_[n] = sample;
-          if (!lif) continue;
-          const double threshold =
-              r.thresholds.empty() ? v_threshold[n] : static_cast<double>(r.thresholds[at]);
-          grazing_spikes += static_cast<double>(r.currents[at]) + bias[n] - threshold < grazing;
         }
       }
+      if (population.model == Model::lif) count_grazing(population, r);
     }
   }
 
@@ -68,6 +60,16 @@ class Activity {
  private:
   std::vector<bool> output_;          // [population]
   std::vector<std::ptrdiff_t> last_;  // [neuron] the last sample in which it spiked
+
+  void count_grazing(const Population& population, const SpikeRecord<Real>& r) {
+    const Parameter &bias = population["bias"], &v_threshold = population["v_threshold"];
+    for (std::size_t k = 0; k < r.currents.size(); ++k) {
+      const auto n = static_cast<std::size_t>(r.spikes.neurons[k]);
+      const double threshold =
+          r.thresholds.empty() ? v_threshold[n] : static_cast<double>(r.thresholds[k]);
+      grazing_spikes += static_cast<double>(r.currents[k]) + bias[n] - threshold < grazing;
+    }
+  }
 };
 
 }  // namespace saltus
