@@ -29,7 +29,8 @@ class LinearBack final : public GroupBack<Real> {
     for_each_neuron(sample.plan, sample.inputs, sample.record, population, sample.sample, timeline,
                     own_spikes, [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                       const linear::Neuron& n = p.plan.linear_neuron(j);
-                      const double end = rest_of(n, arrivals, p.end);
+                      const double end =
+                          rest_of(n, arrivals, own, times, p.errors.sample_times, p.end);
                       replay<double>(n, arrivals, j, own, times, end, States(before_, at_release_));
                       now_.push_back({end, {}, false});
                       now_[j].p[linear::integral_of_v] = static_cast<double>(p.source(j));

@@ -60,7 +60,7 @@ struct Products : LinearVisitor<Dual> {
 
   void piece(double t0, double t1, const linear::Vector<Dual>& x, bool held) {
     while (next_sample < errors.sample_times.size() && errors.sample_times[next_sample] <= t1) {
-      sample(linear::flow(motion.system(held), x, errors.sample_times[next_sample] - t0));
+      sample(motion.system(held).flow(x, errors.sample_times[next_sample] - t0));
     }
   }
   void sample(const linear::Vector<Dual>& x) {
@@ -107,32 +107,34 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
       thread_local Timeline<Real> timeline;
       thread_local OwnSpikes own_spikes;
       const LinearSegments& segments = pass.linear[s][population];
-      for_each_neuron(
-          pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
-          [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-            if (segments.of(j).empty()) return;
-            const linear::Motion<Dual>& motion = motions[motions.size() == 1 ? 0 : j];
-            const Real* at = errors.samples.empty() ? nullptr
-                                                    : errors.samples.data() +
-                                                          s * errors.sample_times.size() * size + j;
-            Products<Real> products(motion, errors, at, size, segments, j, times);
-            const double end = rest_of(plan.linear_neuron(j), arrivals, pass.inputs.end(s));
-            const auto x = replay(motion, arrivals, j, own, times, end, products);
-            if (!errors.integrals.empty() && terms::linear_at_the_end) {
-              linear::Vector<double> p{};
-              p[linear::integral_of_v] = static_cast<double>(errors.integrals[s * size + j]);
-              products.product(p, x);
-              if (std::isinf(pass.inputs.end(s)))
-                products.without_end(p[linear::integral_of_v], x[0]);
-            }
-            const SpikeSums& spikes = segments.sums[j];
-            add(products.sum, spikes.threshold, motion.theta);
-            add(products.sum, spikes.release, motion.tau_ref);
-            for (std::size_t k = 0; k < linear::dimension; ++k) {
-              add(products.sum, spikes.c[k], motion.c[k]);
-            }
-            sums[s * size + j] = products.sum;
-          });
+      for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
+                      [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                        if (segments.of(j).empty()) return;
+                        const linear::Motion<Dual>& motion = motions[motions.size() == 1 ? 0 : j];
+                        const Real* at =
+                            errors.samples.empty()
+                                ? nullptr
+                                : errors.samples.data() + s * errors.sample_times.size() * size + j;
+                        Products<Real> products(motion, errors, at, size, segments, j, times);
+                        const double end = rest_of(plan.linear_neuron(j), arrivals, own, times,
+                                                   errors.sample_times, pass.inputs.end(s));
+                        const auto x = replay(motion, arrivals, j, own, times, end, products);
+                        if (!errors.integrals.empty() && terms::linear_at_the_end) {
+                          linear::Vector<double> p{};
+                          p[linear::integral_of_v] =
+                              static_cast<double>(errors.integrals[s * size + j]);
+                          products.product(p, x);
+                          if (std::isinf(pass.inputs.end(s)))
+                            products.without_end(p[linear::integral_of_v], x[0]);
+                        }
+                        const SpikeSums& spikes = segments.sums[j];
+                        add(products.sum, spikes.threshold, motion.theta);
+                        add(products.sum, spikes.release, motion.tau_ref);
+                        for (std::size_t k = 0; k < linear::dimension; ++k) {
+                          add(products.sum, spikes.c[k], motion.c[k]);
+                        }
+                        sums[s * size + j] = products.sum;
+                      });
     });
     for (std::size_t k = first; k < std::min(first + Dual::width, parameters); ++k) {
       std::vector<double>& gradient = out.parameters[k];

@@ -111,7 +111,7 @@ struct LinearSegment {
   /// Takes it back to t.
   void move_to(const linear::Neuron& n, double t) {
     if (!(t < from)) return;
-    if (!is_zero()) p = linear::flow(held ? n.held_back : n.free_back, p, from - t);
+    if (!is_zero()) p = (held ? n.held_back : n.free_back).flow(p, from - t);
     from = t;
   }
 };
@@ -119,7 +119,7 @@ struct LinearSegment {
 /// dL/dt of an arrival with p on its right.
 inline double time_error(const linear::Neuron& n, const LinearSegment& s, double weight) {
   return terms::linear_e
-             ? -weight * linear::dot(s.p, linear::product(n.system(s.held).a, n.receptor))
+             ? -weight * linear::dot(s.p, linear::product(n.system(s.held).matrix(), n.receptor))
              : 0;
 }
 

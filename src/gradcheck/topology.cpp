@@ -183,7 +183,8 @@ std::vector<std::vector<double>> slopes_at_spikes(const Simulation& s) {
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         const linear::Neuron& n = plan.populations[p].linear_neuron(j);
                         replay<double>(n, arrivals, j, own, times,
-                                       rest_of(n, arrivals, s.c.t_end[sample]), Slopes(n, first));
+                                       rest_of(n, arrivals, own, times, {}, s.c.t_end[sample]),
+                                       Slopes(n, first));
                       });
     }
   }

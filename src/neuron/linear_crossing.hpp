@@ -28,7 +28,7 @@ struct Crossing {
 class Search {
  public:
   /// @param below  V comes from below the threshold, whatever rounding says
-  Search(const Neuron& n, const Vector<double>& x, bool below) : n_(n), course_(n.free, x) {
+  Search(const Neuron& n, const Vector<double>& x, bool below) : n_(n), start_(x) {
     begin_ = point(0, x);
     if (below) begin_.f[0] = std::min(begin_.f[0], 0.0);
   }
@@ -61,7 +61,7 @@ class Search {
     std::array<Point, dimension> at;
   };
   const Neuron& n_;
-  Course<double> course_;
+  Vector<double> start_;
   Point begin_;
 
   Point point(double t, const Vector<double>& x) const {
@@ -69,7 +69,7 @@ class Search {
     for (std::size_t k = 0; k <= n_.last; ++k) p.f[k] = n_.chain[k](x);
     return p;
   }
-  Point point(double t) const { return point(t, course_.at(t)); }
+  Point point(double t) const { return point(t, n_.free.flow(start_, t)); }
 
   // Of sign, along the chain from `first` on.
   std::size_t changes(const Point& p, std::size_t first) const {

@@ -4,6 +4,7 @@
 // neuron's own spikes: each of them starts anew (docs/theory.md, section 14).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 
@@ -21,11 +22,18 @@ struct LinearVisitor {
   void release(std::size_t /*of that spike*/, const linear::Vector<T>& /*x*/) {}
 };
 
-/// The end of a sample, or when a neuron that sees no end has come to rest.
+/// The end of a sample, or when a neuron that sees no end has come to rest: after all that happens
+/// to it and all that is asked of it.
+/// @param own, times  as for replay(); `asked`: when V is looked at, ascending
 template <class Real>
-double rest_of(const linear::Neuron& n, const Arrivals<Real>& arrivals, double end) {
+double rest_of(const linear::Neuron& n, const Arrivals<Real>& arrivals,
+               std::span<const std::size_t> own, std::span<const double> times,
+               std::span<const double> asked, double end) {
   if (!std::isinf(end)) return end;
-  return (arrivals.times.empty() ? 0 : arrivals.times.back()) + n.settling_time();
+  double last = arrivals.times.empty() ? 0 : arrivals.times.back();
+  if (!own.empty()) last = std::max(last, times[own.back()] + n.tau_ref);
+  if (!asked.empty()) last = std::max(last, asked.back());
+  return last + n.settling_time();
 }
 
 /// @param own  numbers of the neuron's spikes within the sample; `times`: of all spikes there
@@ -40,7 +48,7 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
 
   const auto piece = [&](double to, bool held) {
     visit.piece(t, to, x, held);
-    if (to > t) x = linear::flow(n.system(held), x, to - t);
+    if (to > t) x = n.system(held).flow(x, to - t);
     t = to;
   };
   const auto walk = [&](double to) {  // without a spike

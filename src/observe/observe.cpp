@@ -137,8 +137,8 @@ Maxima<Real> maxima_of(const Plan<Real>& plan, const Inputs& inputs, const Recor
   const std::size_t size = plan.size(population);
   const Population& p = plan.network->populations()[population];
   if (p.model->linear) {
-    throw InvalidInput(fmt::format("'{}' is {}: maxima of V are known of LIF and LI", p.name,
-                                   p.model->name));
+    throw InvalidInput(
+        fmt::format("'{}' is {}: maxima of V are known of LIF and LI", p.name, p.model->name));
   }
   Maxima<Real> result = nothing_found<Real>(inputs.samples() * size);
   Timeline<Real> timeline;
@@ -189,9 +189,10 @@ std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
                     [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                       if (plan.populations[population].is_linear()) {
                         const linear::Neuron& n = plan.populations[population].linear_neuron(j);
-                        const auto x = replay<double>(n, arrivals, j, own, times,
-                                                      rest_of(n, arrivals, inputs.end(s)),
-                                                      LinearVisitor<double>());
+                        const auto x =
+                            replay<double>(n, arrivals, j, own, times,
+                                           rest_of(n, arrivals, own, times, {}, inputs.end(s)),
+                                           LinearVisitor<double>());
                         result[s * size + j] = static_cast<Real>(x[linear::integral_of_v]);
                         return;
                       }

@@ -57,7 +57,7 @@ struct ComponentSamples : LinearVisitor<double> {
     while (next < at.size() && at[next] <= 0) note(n.initial);
   }
   void piece(double t0, double t1, const linear::Vector<double>& x, bool held) {
-    while (next < at.size() && at[next] <= t1) note(linear::flow(n.system(held), x, at[next] - t0));
+    while (next < at.size() && at[next] <= t1) note(n.system(held).flow(x, at[next] - t0));
   }
   void note(const linear::Vector<double>& x) {
     out[stride * next++] = static_cast<Real>(x[component]);
@@ -85,7 +85,8 @@ std::vector<Real> read_trace(const Network<Real>& network, const Inputs& inputs,
                         const linear::Neuron& n = plan.populations[population].linear_neuron(j);
                         ComponentSamples<Real> samples(n, at, column, size, component);
                         replay<double>(n, arrivals, j, own, times,
-                                       rest_of(n, arrivals, inputs.end(s)), samples);
+                                       rest_of(n, arrivals, own, times, at, inputs.end(s)),
+                                       samples);
                         return;
                       }
                       const auto& n = plan.populations[population].neuron(j);

@@ -29,6 +29,12 @@ std::vector<linear::Neuron> linear_neurons(const Population& p) {
           fmt::format("model {}: a component of {}[{}] grows by itself; expected none",
                       p.model->name, p.name, j));
     }
+    if (linear::is_too_wide(n)) {
+      throw InvalidInput(fmt::format(
+          "model {}: the time constants of {}[{}] lie further apart than 1 : {:g}: spikes could be "
+          "missed; bring them closer together",
+          p.model->name, p.name, j, linear::widest));
+    }
     neurons.emplace_back(n, mathematics.components.size(), p.model->spikes);
   }
   return neurons;
@@ -126,8 +132,7 @@ void check_ends(const Population& p, const PopulationPlan<Real>& plan, std::size
   for (std::size_t j = 0; j < plan.linear_neurons.size(); ++j) {
     const linear::Neuron& n = plan.linear_neurons[j];
     const double settles = n.settling_time();
-    if (!std::isinf(settles) &&
-        !(n.spikes && n.above(linear::flow(n.free, n.initial, settles)) >= 0)) {
+    if (!std::isinf(settles) && !(n.spikes && n.above(n.free.flow(n.initial, settles)) >= 0)) {
       continue;
     }
     throw InvalidInput(fmt::format(

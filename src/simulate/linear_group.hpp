@@ -86,12 +86,12 @@ class LinearGroup final : public Group<Real> {
     t_end = end_of(n, s, t, t_end);
     if (s.release > t) {
       const double until = std::min(s.release, t_end);
-      s.x = linear::flow(n.held, s.x, until - t);
+      s.x = n.held.flow(s.x, until - t);
       if (until == s.release) s.above = n.above(s.x) > 0;
       t = until;
     }
     if (t == t_end) return;
-    s.x = linear::flow(n.free, s.x, t_end - t);
+    s.x = n.free.flow(s.x, t_end - t);
     s.above = s.above && n.above(s.x) > 0;
   }
   // Takes neuron j to its next spike in (t, t_end], or to t_end. Returns the time of the spike;
@@ -105,7 +105,7 @@ class LinearGroup final : public Group<Real> {
       t = until;
     }
     if (!(t < t_end)) return infinity;
-    const linear::Vector<double> end = linear::flow(n.free, s.x, t_end - t);
+    const linear::Vector<double> end = n.free.flow(s.x, t_end - t);
     if (n.spikes) {
       const linear::Crossing spike = linear::Search(n, s.x, !s.above).first(t_end - t, end);
       if (spike.found()) {

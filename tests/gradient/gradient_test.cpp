@@ -27,9 +27,8 @@ void tell(const Report& r) {
             << r.census.interior_maxima << " inside, " << r.census.end_maxima << " at the end, "
             << r.census.silent_maxima << " of silent LIF neurons, " << r.census.refractory_arrivals
             << " refractory arrivals, " << r.census.negative_weights << " negative weights, "
-            << r.census.zero_delay_cycles << " zero-delay cycles, "
-            << r.census.linear_spikes << " spikes of ALIF; " << r.grazing_networks
-            << " networks left out (grazing)\n";
+            << r.census.zero_delay_cycles << " zero-delay cycles, " << r.census.linear_spikes
+            << " spikes of ALIF; " << r.grazing_networks << " networks left out (grazing)\n";
 }
 
 TEST(Gradient, matches_the_independent_oracle) {

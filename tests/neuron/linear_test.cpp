@@ -76,7 +76,7 @@ TEST(LinearCrossing, is_the_first_of_alif) {
     const double end = random.uniform(0.2, 4) * n.tau_mem;
     const Neuron neuron = n.neuron();
     const auto found =
-        Search(neuron, neuron.initial, true).first(end, flow(neuron.free, neuron.initial, end));
+        Search(neuron, neuron.initial, true).first(end, neuron.free.flow(neuron.initial, end));
     long double highest = 0;
     const auto expected = n.crossing(end, highest);
     if (!expected) {
@@ -116,7 +116,7 @@ TEST(LinearCrossing, is_not_missed_near_grazing) {
     const double end = 6 * n.tau_mem;
     // The highest of V - beta a: its zero of the slope, by bisection of the closed form's.
     const Neuron raw = n.neuron();
-    const auto slope = [&](double t) { return raw.slope_above(flow(raw.free, raw.initial, t)); };
+    const auto slope = [&](double t) { return raw.slope_above(raw.free.flow(raw.initial, t)); };
     double low = 0, high = end;
     if (!(slope(low) > 0 && slope(high) < 0)) continue;
     for (int step = 0; step < 100; ++step) {
@@ -136,7 +136,7 @@ TEST(LinearCrossing, is_not_missed_near_grazing) {
         ++met;
         const Neuron neuron = near.neuron();
         const auto found =
-            Search(neuron, neuron.initial, true).first(end, flow(neuron.free, neuron.initial, end));
+            Search(neuron, neuron.initial, true).first(end, neuron.free.flow(neuron.initial, end));
         EXPECT_EQ(found.found(), over) << k << " gap " << gap;
       }
     }
@@ -150,8 +150,8 @@ TEST(LinearFlow, is_the_same_in_one_long_step_and_in_many) {
     const Neuron n = random_alif(random).neuron();
     const double dt = random.uniform(0.5, 300) / n.free.fastest();
     Vector<double> many = n.initial;
-    for (int step = 0; step < 1000; ++step) many = flow(n.free, many, dt / 1000);
-    const Vector<double> one = flow(n.free, n.initial, dt);
+    for (int step = 0; step < 1000; ++step) many = n.free.flow(many, dt / 1000);
+    const Vector<double> one = n.free.flow(n.initial, dt);
     for (std::size_t c = 0; c < dimension; ++c) {
       EXPECT_NEAR(one[c], many[c], 1e-12 * (1 + std::fabs(many[c]))) << k << " " << c;
     }
@@ -166,13 +166,13 @@ TEST(LinearFlow, carries_derivatives) {
       Alif moved = n;
       moved.tau_mem = tau_mem;
       const Neuron neuron = moved.neuron();
-      return flow(neuron.free, neuron.initial, length / n.neuron().free.fastest());
+      return neuron.free.flow(neuron.initial, length / n.neuron().free.fastest());
     };
     std::vector<Dual> values{n.tau_mem,   n.tau_syn, 1.0, 0.0, n.bias, 0.0,
                              n.tau_adapt, n.beta,    n.v, n.i, n.a};
     values[0].slopes[2] = 1;
     const Motion<Dual> dual(alif_info.linear->with_slopes(Values<Dual>(alif_info, values)), 3);
-    const auto x = flow(dual.free, dual.initial, length / n.neuron().free.fastest());
+    const auto x = dual.free.flow(dual.initial, length / n.neuron().free.fastest());
     const double h = 1e-5 * n.tau_mem;
     for (std::size_t c = 0; c < dimension; ++c) {
       const double expected = (at(n.tau_mem + h)[c] - at(n.tau_mem - h)[c]) / (2 * h);

@@ -94,6 +94,51 @@ def test_alif_without_adaptation_is_lif():
     np.testing.assert_allclose(spikes[0].times, spikes[1].times, rtol=1e-12)
 
 
+def endless(model, tau_ref=0.0, **parameters):
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", model, 1, tau_ref=tau_ref, v_reset=0.3, **parameters)
+    net.connect("in", "h", [[20.0]])
+    return net, saltus.simulate(net, {"in": ([1e-3], [0], [0, 1])}, np.inf)
+
+
+@pytest.mark.parametrize(("tau_ref", "bias"), [(0.0, 0.5), (200.0, 0.0), (200.0, 0.5)])
+def test_samples_long_after_rest_are_those_of_lif(tau_ref, bias):
+    at = [10.0, 14.0, 15.0, 150.0, 1000.0]
+    found = []
+    for model, more in (("LIF", {}), ("ALIF", {"beta": 0.0, "tau_adapt": 20e-3})):
+        net, record = endless(model, tau_ref, bias=bias, **more)
+        errors = np.zeros((1, 5, 1))
+        errors[0, 3, 0] = 1.0
+        gradient = saltus.backward(net, record, sample_errors={"h": (at, errors)})
+        keys = ("h.bias", "h.v_reset", "h.tau_mem", "in->h.weight")
+        found.append([*record.voltages("h", at).ravel(), *(np.ravel(gradient[k])[0] for k in keys)])
+        if bias == 0:
+            found[-1] += list(record.integrals("h").ravel())
+            gradient = saltus.backward(net, record, integral_errors={"h": np.ones((1, 1))})
+            found[-1].append(float(gradient["h.v_reset"]))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("tau_syn", [1e-3, 1e-5, 1e-6])
+def test_gradients_keep_their_digits_where_the_synapse_is_fast(tau_syn):
+    gradients = []
+    for model, more in (("LIF", {}), ("ALIF", {"beta": 0.0})):
+        net = saltus.Network()
+        net.add_input("in", 3)
+        net.add_population("h", model, 2, tau_syn=tau_syn, bias=1.5, **more)
+        net.connect("in", "h", 0.3 * 5e-3 / tau_syn * np.ones((3, 2)))
+        times = np.array([3e-3, 11e-3, 29e-3])
+        record = saltus.simulate(net, {"in": (times, [0, 1, 2], [0, 3])}, 0.1)
+        count = len(record.spikes("h"))
+        assert count > 4
+        found = saltus.backward(net, record, spike_errors={"h": np.ones(count)})
+        gradients.append(found)
+    for key in ("in->h.weight", "in.times", "h.tau_syn", "h.tau_mem"):
+        a, b = (np.ravel(g[key]) for g in gradients)
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9 * np.abs(a).max())
+
+
 def test_it_is_a_layer():
     net = saltus.Sequential(
         saltus.Input(4),

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flow of dx/dt = a x + b in closed form, where no component acts on itself through others
+// (docs/theory.md, section 14). For every path from a component to another the exponential of the
+// matrix has a product of entries of `a` and a divided difference of the exponential, which is
+// positive: nothing cancels, however far the time constants lie apart.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "saltus/linear.hpp"
+
+namespace saltus::linear {
+
+inline constexpr std::size_t dimension = most_components + 1;
+inline constexpr std::size_t integral_of_v = most_components;  // its place; V's is 0
+
+template <class T>
+using Vector = std::array<T, dimension>;
+template <class T>
+using Matrix = std::array<Vector<T>, dimension>;
+
+template <class A, class B>
+auto dot(const Vector<A>& a, const Vector<B>& b) {
+  auto sum = a[0] * b[0];
+  for (std::size_t k = 1; k < dimension; ++k) sum += a[k] * b[k];
+  return sum;
+}
+
+template <class T>
+Vector<T> product(const Matrix<T>& m, const Vector<T>& x) {
+  Vector<T> y;
+  for (std::size_t k = 0; k < dimension; ++k) y[k] = dot(m[k], x);
+  return y;
+}
+
+template <class T>
+Matrix<T> product(const Matrix<T>& a, const Matrix<T>& b) {
+  Matrix<T> result{};
+  for (std::size_t k = 0; k < dimension; ++k) {
+    for (std::size_t l = 0; l < dimension; ++l) {
+      for (std::size_t m = 0; m < dimension; ++m) result[k][m] += a[k][l] * b[l][m];
+    }
+  }
+  return result;
+}
+
+template <class T>
+Matrix<T> transposed(const Matrix<T>& m) {
+  Matrix<T> t;
+  for (std::size_t k = 0; k < dimension; ++k) {
+    for (std::size_t l = 0; l < dimension; ++l) t[k][l] = m[l][k];
+  }
+  return t;
+}
+
+template <class T, class Factor>
+void add(Vector<T>& to, const Vector<T>& v, const Factor& factor) {
+  for (std::size_t k = 0; k < dimension; ++k) to[k] += v[k] * factor;
+}
+
+inline double number(double v) { return v; }
+inline double number(const Dual& v) { return v.value; }
+
+inline bool is_zero(double v) { return v == 0; }
+inline bool is_zero(const Dual& v) { return v.value == 0 && v.slopes == decltype(v.slopes){}; }
+
+template <class T>
+using Nodes = std::array<T, dimension + 1>;  // of the components and of a constant
+
+/// exp[z_0, ..., z_k], k = order: a divided difference at ascending z within 1 of each other, as
+///
+///     e^c sum over p of h_p(z_0 - c, ..., z_k - c)/(p + k)!    h_p: the sum of all products of p
+template <class T>
+T close_exponential(const Nodes<T>& z, std::size_t order) {
+  using std::exp;
+  const T middle = (z[0] + z[order]) * 0.5;
+  Nodes<T> y, h;
+  double inverse = 1;  // of (p + k)!
+  for (std::size_t k = 0; k <= order; ++k) {
+    y[k] = z[k] - middle;
+    h[k] = T(1);
+    if (k > 0) inverse /= static_cast<double>(k);
+  }
+  T sum(inverse);
+  const double reach = std::fabs(number(y[0]));
+  double left = 1;  // what the terms from p on are at most, next to e^c
+  for (int p = 1; left > 1e-17; ++p) {
+    left *= reach / p;
+    inverse /= static_cast<double>(p) + static_cast<double>(order);
+    h[0] = h[0] * y[0];
+    for (std::size_t k = 1; k <= order; ++k) h[k] = h[k - 1] + y[k] * h[k];
+    sum += h[order] * inverse;
+  }
+  return sum * exp(middle);
+}
+
+/// dx/dt = a x + b.
+template <class T>
+class System {
+ public:
+  System() = default;
+  /// @param components  of the state that the model uses
+  System(const Matrix<T>& matrix, const Vector<T>& constant, std::size_t components)
+      : a_(matrix), b_(constant) {
+    for (std::size_t k = 0; k < components; ++k) order_[count_++] = k;
+    order_[count_++] = integral_of_v;
+    order_[count_++] = of_constant;
+    const auto rate = [this](std::size_t k) { return k == of_constant ? T(0) : a_[k][k]; };
+    std::stable_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count_),
+                     [&](auto k, auto l) { return number(rate(k)) < number(rate(l)); });
+    for (std::size_t m = 0; m < count_; ++m) nodes_[m] = rate(order_[m]);
+    for (std::size_t m = 0; m < count_; ++m) follow(m, m, 1U << m, T(1));
+  }
+  /// That of p = dL/dx backwards, which has no constant.
+  System back(std::size_t components) const { return {transposed(a_), {}, components}; }
+
+  Vector<T> slope(const Vector<T>& x) const {
+    Vector<T> f = product(a_, x);
+    for (std::size_t k = 0; k < dimension; ++k) f[k] += b_[k];
+    return f;
+  }
+  /// The fastest rate of decay.
+  double fastest() const { return std::fabs(number(nodes_[0])); }
+  const Matrix<T>& matrix() const { return a_; }
+  const Vector<T>& constant() const { return b_; }
+
+  /// The state `t` after x: the sum over all paths from l to k of
+  ///
+  ///     the entries of `a` on the path * (e^(z t))[the nodes on the path] * x_l
+  Vector<T> flow(const Vector<T>& x, double t) const {
+    std::array<T, 1U << (dimension + 1)> difference;  // of e^(z t)
+    for (std::size_t m = 0; m < differences_.size(); ++m) {
+      const Difference& d = differences_[m];
+      const T spread = nodes_[d.nodes[d.order]] - nodes_[d.nodes[0]];
+      difference[m] = number(spread) * t <= 1
+                          ? close(d, t)
+                          : (difference[d.without_first] - difference[d.without_last]) / spread;
+    }
+    Vector<T> result{};
+    for (const Path& path : paths_) {
+      const T weight = path.factor * difference[path.difference];
+      result[path.to] += path.from == of_constant ? weight : weight * x[path.from];
+    }
+    return result;
+  }
+
+ private:
+  static constexpr std::size_t of_constant = dimension;
+  struct Path {
+    std::size_t from, to, difference;
+    T factor;
+  };
+  struct Difference {
+    unsigned set;                                  // of nodes, a bit each
+    std::size_t order;                             // nodes less one
+    std::array<std::size_t, dimension + 1> nodes;  // ascending
+    std::size_t without_first, without_last;       // the differences that this one is made of
+  };
+  Matrix<T> a_{};
+  Vector<T> b_{};
+  Nodes<T>
+      nodes_{};  // the eigenvalues of a, which are its diagonal, and 0 of the constant: ascending
+  std::array<std::size_t, dimension + 1> order_{};  // whose they are
+  std::size_t count_ = 0;
+  std::vector<Path> paths_;
+  std::vector<Difference> differences_;  // each behind those that it is made of
+
+  // Adds the path from node `from` to node `to` and all that go on from there.
+  void follow(std::size_t from, std::size_t to, unsigned set, const T& factor) {
+    const std::size_t at = order_[to];
+    if (at != of_constant) paths_.push_back({order_[from], at, difference(set), factor});
+    for (std::size_t m = 0; m < count_; ++m) {
+      const std::size_t next = order_[m];
+      if (m == to || next == of_constant) continue;
+      const T& entry = at == of_constant ? b_[next] : a_[next][at];
+      if (!is_zero(entry)) follow(from, m, set | 1U << m, factor * entry);
+    }
+  }
+  std::size_t difference(unsigned set) {
+    for (std::size_t m = 0; m < differences_.size(); ++m) {
+      if (differences_[m].set == set) return m;
+    }
+    Difference d{set, 0, {}, 0, 0};
+    for (std::size_t m = 0; m < count_; ++m) {
+      if (set & 1U << m) d.nodes[d.order++] = m;
+    }
+    --d.order;
+    if (d.order > 0) {
+      d.without_first = difference(set & ~(1U << d.nodes[0]));
+      d.without_last = difference(set & ~(1U << d.nodes[d.order]));
+    }
+    differences_.push_back(d);
+    return differences_.size() - 1;
+  }
+  T close(const Difference& d, double t) const {
+    using std::exp;
+    if (d.order == 0) return exp(nodes_[d.nodes[0]] * t);
+    Nodes<T> z;
+    double power = 1;
+    for (std::size_t k = 0; k <= d.order; ++k) z[k] = nodes_[d.nodes[k]] * t;
+    for (std::size_t k = 0; k < d.order; ++k) power *= t;
+    return close_exponential(z, d.order) * power;
+  }
+};
+
+}  // namespace saltus::linear
