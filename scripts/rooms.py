@@ -32,6 +32,7 @@ ORDER = """
 DOORS = {
     "model": "network",
     "linear": "network",
+    "connection": "network",
     "error": "machine",
     "version": "machine",
     "inputs": "plan",

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "saltus/connection.hpp"
 #include "saltus/model.hpp"
 
 namespace saltus {
@@ -71,7 +72,7 @@ struct Delay {
     none,         ///< zero
     common,       ///< one for the projection: values [1]
     per_source,   ///< values [pre]
-    per_synapse,  ///< values [pre, post]
+    per_synapse,  ///< values [pre, post], or in the order in which the connection lists synapses
   };
   Kind kind = Kind::none;
   std::vector<double> values;
@@ -82,30 +83,32 @@ struct Delay {
   static Delay per_synapse(std::vector<double> d) { return {Kind::per_synapse, std::move(d)}; }
 
   /// The place in `values` that holds the delay of a synapse (no meaning for Kind::none).
-  std::size_t index(std::size_t pre, std::size_t post, std::size_t post_size) const {
+  /// @param synapse  its number: pre * size of the target + post where all connect to all
+  std::size_t index(std::size_t pre, std::size_t synapse) const {
     switch (kind) {
       case Kind::per_source:
         return pre;
       case Kind::per_synapse:
-        return pre * post_size + post;
+        return synapse;
       default:
         return 0;
     }
   }
-  double operator()(std::size_t pre, std::size_t post, std::size_t post_size) const {
-    return kind == Kind::none ? 0.0 : values[index(pre, post, post_size)];
+  double operator()(std::size_t pre, std::size_t synapse) const {
+    return kind == Kind::none ? 0.0 : values[index(pre, synapse)];
   }
   bool operator==(const Delay&) const = default;
 };
 
-/// All-to-all synapses from one population (or input) to another: a spike of neuron n that arrives
-/// at neuron j adds weight[n, j] to I_j.
+/// Synapses from one population (or input) to another: a spike of neuron n that arrives at neuron j
+/// adds the weight of the synapse to I_j.
 template <class Real>
 struct Projection {
   std::string name;  ///< "source->target" unless given
   std::size_t source = 0, target = 0;
-  std::vector<Real> weight;  ///< [pre, post], row by row
+  std::vector<Real> weight;  ///< [pre, post], row by row, or as the connection says
   Delay delay;
+  Connection connection;
 
   bool operator==(const Projection&) const = default;
 };
@@ -123,13 +126,14 @@ class Network {
   /// @throws InvalidInput  see check()
   std::size_t add_population(Population population);
 
-  /// Adds all-to-all synapses. Returns the projection's number.
-  /// @param weight  [pre, post], row by row
+  /// Adds synapses. Returns the projection's number.
+  /// @param weight  [pre, post], row by row, or as the connection says
+  /// @param connection  which synapses there are; all to all unless given
   /// @param name  "source->target" unless given; must be new
   /// @throws InvalidInput  unknown population, wrong length, a value that is not finite, a negative
   ///         delay, a target that is an input, a source that never spikes (LI)
   std::size_t connect(std::string_view source, std::string_view target, std::vector<Real> weight,
-                      Delay delay = {}, std::string name = "");
+                      Delay delay = {}, std::string name = "", Connection connection = {});
 
   /// Checks every parameter again, as after a step of an optimiser: time constants positive,
   /// tau_ref >= 0, delays >= 0, v_reset and v_initial below v_threshold, everything finite.

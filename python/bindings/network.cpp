@@ -88,9 +88,11 @@ nb::ndarray<nb::numpy, double, nb::ndim<1>> values(nb::handle self, const std::s
 }
 
 // What Python keeps beside the network: name, model and size of each population; name, source,
-// target and the dimensions of the delay (-1: none) of each projection.
+// target and the shapes of weight and delay (if there is one) of each projection.
 using Populations = std::vector<std::tuple<std::string, std::string, std::size_t>>;
-using Projections = std::vector<std::tuple<std::string, std::string, std::string, int>>;
+using Sizes = std::vector<std::size_t>;
+using Projections =
+    std::vector<std::tuple<std::string, std::string, std::string, Sizes, std::optional<Sizes>>>;
 
 std::tuple<Populations, Projections> structure(const Net& network) {
   std::tuple<Populations, Projections> result;
@@ -99,12 +101,17 @@ std::tuple<Populations, Projections> structure(const Net& network) {
     std::get<0>(result).emplace_back(p.name, p.model->name, p.size);
   }
   for (const auto& p : network.projections()) {
-    const int dimensions = p.delay.kind == Delay::Kind::none         ? -1
-                           : p.delay.kind == Delay::Kind::common     ? 0
-                           : p.delay.kind == Delay::Kind::per_source ? 1
-                                                                     : 2;
-    std::get<1>(result).emplace_back(p.name, populations[p.source].name, populations[p.target].name,
-                                     dimensions);
+    const Population &source = populations[p.source], &target = populations[p.target];
+    const bool dense = p.connection.all_to_all();
+    const Sizes all{source.size, target.size};
+    std::optional<Sizes> delay;
+    if (p.delay.kind == Delay::Kind::common) delay = Sizes{};
+    if (p.delay.kind == Delay::Kind::per_source) delay = Sizes{source.size};
+    if (p.delay.kind == Delay::Kind::per_synapse) {
+      delay = dense ? all : Sizes{p.delay.values.size()};
+    }
+    std::get<1>(result).emplace_back(p.name, source.name, target.name,
+                                     dense ? all : Sizes{p.weight.size()}, delay);
   }
   return result;
 }

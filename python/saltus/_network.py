@@ -289,7 +289,6 @@ class Network:
         result = Network()
         result._core = core
         populations, projections = core.structure()
-        sizes = {name: size for name, _, size in populations}
         for name, model, size in populations:
             result._populations[name] = (model, size)
             if model == "input":
@@ -297,12 +296,11 @@ class Network:
             for key in MODELS[model].parameters:
                 count = core.values(name, key).size
                 result._expose(name, key, () if count == 1 else (count,))
-        for name, source, target, dimensions in projections:
+        for name, source, target, weight, delay in projections:
             result._projections[name] = (source, target)
-            shape = (sizes[source], sizes[target])
-            result._expose(name, "weight", shape)
-            if dimensions >= 0:
-                result._expose(name, "delay", shape[:dimensions])
+            result._expose(name, "weight", tuple(weight))
+            if delay is not None:
+                result._expose(name, "delay", tuple(delay))
         return result
 
     def _expose(self, owner: str, parameter: str, shape: tuple[int, ...]) -> None:

@@ -65,7 +65,7 @@ def to_nir(network: Network, outputs: Sequence[str] | None = None) -> Any:
         _put(nodes, name, node)
     biased: set[str] = set()
     for order, (name, (source, target)) in enumerate(network._projections.items()):
-        weight = np.ascontiguousarray(network[f"{name}.weight"].T)
+        weight = _all_to_all(network, name)
         extra: dict[str, Any] = {"order": order}
         start = source
         if f"{name}.delay" in network:
@@ -100,6 +100,16 @@ def to_nir(network: Network, outputs: Sequence[str] | None = None) -> Any:
         _put(nodes, label, nir.Output(output_type={"output": np.array([size])}))
         edges.append((name, label))
     return nir.NIRGraph(nodes=nodes, edges=edges)
+
+
+def _all_to_all(network: Network, name: str) -> NDArray[np.float64]:
+    weight = network[f"{name}.weight"]
+    if weight.ndim != 2:
+        raise ValueError(
+            f"{name} lists its synapses, which is not exported yet; expected a projection that "
+            "connects all to all"
+        )
+    return np.ascontiguousarray(weight.T)
 
 
 def _neurons(nir: Any, network: Network, name: str, order: int) -> Any:

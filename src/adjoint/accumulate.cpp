@@ -22,6 +22,9 @@ namespace {
 struct Partial {
   std::vector<std::vector<double>> delays;  // per incoming projection; empty if not shared
   std::vector<std::vector<double>> errors;  // per incoming projection: of the source's spikes
+  // Per incoming projection, where not all connect to all: of the tile's synapses. Weights may be
+  // shared among tiles.
+  std::vector<std::vector<double>> synapses;
 };
 
 // The gradients of the weights into a tile, [pre, slot] of one projection after the other: in one
@@ -69,12 +72,11 @@ class Reader {
       known = true;
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        target.weights[static_cast<std::size_t>(arrival.pre) * layout.count() +
-                       layout.slot_of(j - first)] += minus_tau_syn * lambda.i;
+        add(target, arrival, j, minus_tau_syn * lambda.i);
         if (!target.errors && !target.delays) continue;
         const Real v = terms::lambda_v_in_e ? lambda.v : Real(0);
         const Real i = terms::lambda_i_in_e ? lambda.i : Real(0);
-        move(target, arrival, j, static_cast<double>(arrival.row[j] * (v - i)));
+        move(target, arrival, j, static_cast<double>(arrival.weight(j) * (v - i)));
       }
     }
   }
@@ -91,11 +93,9 @@ class Reader {
       now.move_to(n, t);
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        target.weights[static_cast<std::size_t>(arrival.pre) * layout.count() +
-                       layout.slot_of(j - first)] +=
-            static_cast<Real>(linear::dot(n.receptor, now.p));
+        add(target, arrival, j, static_cast<Real>(linear::dot(n.receptor, now.p)));
         if (!target.errors && !target.delays) continue;
-        move(target, arrival, j, time_error(n, now, static_cast<double>(arrival.row[j])));
+        move(target, arrival, j, time_error(n, now, static_cast<double>(arrival.weight(j))));
       }
     }
   }
@@ -118,12 +118,27 @@ class Reader {
   }
 
  private:
+  // dL/d(weight of this arrival)
+  void add(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j, Real error) {
+    if (arrival.synapse >= 0) {
+      target.synapses[static_cast<std::size_t>(arrival.synapse) - target.first_synapse] += error;
+    } else {
+      target.weights[static_cast<std::size_t>(arrival.pre) * layout.count() +
+                     layout.slot_of(j - first)] += error;
+    }
+  }
   // dL/d(time of this arrival)
   void move(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j, double error) {
     if (target.errors) target.errors[arrival.spike] += error;
     if (target.delays) {
       const auto pre = static_cast<std::size_t>(arrival.pre);
-      target.delays[target.projection->delay.index(pre, j, post)] += error;
+      const Projection<Real>& p = *target.projection;
+      const std::size_t synapse =
+          arrival.synapse < 0
+              ? pre * post + j
+              : static_cast<std::size_t>(
+                    p.connection.synapses()[static_cast<std::size_t>(arrival.synapse)].number);
+      target.delays[p.delay.index(pre, synapse)] += error;
     }
   }
 };
@@ -166,115 +181,183 @@ void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample)
               pass.entries[sample][population]);
 }
 
+namespace {
+
+// Neurons begin .. end - 1 of a population: one task, which goes through the samples in order.
+template <class Real>
+class Tile {
+ public:
+  Tile(Pass<Real>& pass, std::size_t population, const std::vector<SpikeView>& sources,
+       const Tiles& tiles, std::size_t number, Partial& partial)
+      : pass_(pass),
+        population_(population),
+        number_(number),
+        plan_(pass.plan.populations[population]),
+        in_vectors_(pass.plan.in_vectors(population)),
+        sources_(sources),
+        begin_(tiles.begin(number)),
+        end_(tiles.begin(number + 1)),
+        partial_(partial) {
+    partial.delays.resize(plan_.incoming.size());
+    partial.errors.resize(plan_.incoming.size());
+    partial.synapses.resize(plan_.incoming.size());
+    reader_.post = pass.plan.size(population);
+    reader_.first = begin_;
+    reader_.layout = SlotLayout(end_ - begin_);
+    std::size_t rows = 0;
+    for (const std::size_t k : plan_.incoming) rows += rows_of(projection(k));
+    gradient_.start(rows * reader_.layout.count());
+    reader_.targets.resize(pass.plan.network->projections().size());
+    rows = 0;
+    for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
+      aim(k, gradient_.data() + rows * reader_.layout.count());
+      rows += rows_of(projection(plan_.incoming[k]));
+    }
+  }
+
+  void read(std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    pass_.start(timeline, population_, s);
+    for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
+      if (partial_.errors[k].empty()) continue;
+      reader_.targets[plan_.incoming[k]].errors =
+          partial_.errors[k].data() + sources_[k].offsets[s];
+    }
+    if (in_vectors_) {
+      LambdaKernels<Real>::best().read_arrivals(
+          plan_.neuron(0).tc, pass_.entries[s][population_].of(number_), timeline.of(0), begin_,
+          end_ - begin_, reader_.targets);
+      // What is left moves with arrivals.
+      const bool peaks = pass_.ghosts || !pass_.errors.populations[population_].maxima.empty();
+      if (!reader_.times_wanted() || !peaks) return;
+    }
+    if (plan_.is_linear()) {
+      const LinearSegments& all = pass_.linear[s][population_];
+      for (std::size_t j = all.next(begin_); j < end_; j = all.next(j + 1)) {
+        reader_.read(plan_.linear_neuron(j), all.of(j), timeline.of(j), j);
+      }
+      return;
+    }
+    for (std::size_t j = begin_; j < end_; ++j) read(s, j, timeline);
+  }
+
+  // The gradients of its columns, where all connect to all.
+  void write() {
+    for (const std::size_t k : plan_.incoming) {
+      if (!projection(k).connection.all_to_all()) continue;
+      const Real* from = reader_.targets[k].weights;
+      auto& all = pass_.gradients.weights[k];
+      for (std::size_t row = begin_; row < all.size(); row += reader_.post) {
+        reader_.layout.unpack(from, all.data() + row);
+        from += reader_.layout.count();
+      }
+    }
+  }
+
+ private:
+  Pass<Real>& pass_;
+  std::size_t population_, number_;
+  const PopulationPlan<Real>& plan_;
+  bool in_vectors_;
+  const std::vector<SpikeView>& sources_;  // per incoming projection
+  std::size_t begin_, end_;
+  Partial& partial_;
+  Reader<Real> reader_;
+  inline static thread_local TileGradient<Real> gradient_;
+
+  const Projection<Real>& projection(std::size_t k) const {
+    return pass_.plan.network->projections()[k];
+  }
+  std::size_t rows_of(const Projection<Real>& p) const {
+    return p.connection.all_to_all() ? p.weight.size() / reader_.post : 0;
+  }
+  // Where incoming projection k wants its gradients.
+  void aim(std::size_t k, Real* weights) {
+    const std::size_t number = plan_.incoming[k];
+    const Projection<Real>& p = projection(number);
+    Target<Real>& target = reader_.targets[number];
+    target = {&p, weights};
+    if (!p.connection.all_to_all()) {
+      const SynapseList& synapses = p.connection.synapses();
+      target.first_synapse = synapses.first_into(begin_);
+      partial_.synapses[k].assign(synapses.first_into(end_) - target.first_synapse, 0);
+      target.synapses = partial_.synapses[k].data();
+    }
+    if (pass_.wanted.delays && p.delay.kind != Delay::Kind::none) {
+      if (p.delay.kind == Delay::Kind::per_synapse) {
+        target.delays = pass_.gradients.delays[number].data();
+      } else {
+        partial_.delays[k].assign(p.delay.values.size(), 0);
+        target.delays = partial_.delays[k].data();
+      }
+    }
+    if (errors_wanted(pass_, p.source, population_)) {
+      partial_.errors[k].assign(sources_[k].times.size(), 0);
+    }
+  }
+  // Of neuron j what the vectors have left.
+  void read(std::size_t s, std::size_t j, Timeline<Real>& timeline) {
+    const auto own = pass_.segments[s][population_].of(j);
+    const auto& n = plan_.neuron(j);
+    if (!in_vectors_ && !own.empty()) reader_.read(n, own, timeline.of(j), j);
+    if (pass_.ghosts && (*pass_.ghosts)[s][population_].any(j)) {
+      const SampleGhosts<Real>& ghosts = (*pass_.ghosts)[s][population_];
+      if (!in_vectors_ && terms::ghost_free_synapses) {  // in vectors: part of the entries
+        for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
+          reader_.read(n, piece.segments(), timeline.of(j), j);
+        }
+      }
+      read_ghosts(ghosts, n, timeline.of(j), j, reader_);
+    }
+    const std::vector<Real>& errors = pass_.errors.populations[population_].maxima;
+    const Maxima<Real>& maxima = pass_.errors.maxima[population_];
+    const std::size_t at = s * reader_.post + j;
+    if (terms::kink_time && !errors.empty() && errors[at] != 0 &&
+        maxima.places[at] == Place::arrival) {
+      reader_.read_kink(timeline.of(j), j, maxima.times[at],
+                        static_cast<double>(errors[at]) * slope_before(n, maxima, at));
+    }
+  }
+};
+
+// Adds up what tiles share, in the order of the tiles.
+template <class Real>
+void add_up(Pass<Real>& pass, std::size_t number, std::size_t k,
+            const std::vector<Partial>& partials) {
+  const Projection<Real>& p = pass.plan.network->projections()[number];
+  auto& delays = pass.gradients.delays[number];
+  auto& source = pass.spike_errors[p.source];
+  std::vector<double> weights(p.connection.all_to_all() ? 0 : p.weight.size());
+  std::size_t place = 0;
+  for (const Partial& partial : partials) {
+    for (std::size_t i = 0; i < partial.delays[k].size(); ++i) delays[i] += partial.delays[k][i];
+    for (std::size_t i = 0; i < partial.errors[k].size(); ++i) source[i] += partial.errors[k][i];
+    for (const double error : partial.synapses[k]) {
+      double& sum = weights[static_cast<std::size_t>(p.connection.synapses()[place++].weight)];
+      sum = terms::shared_weight ? sum + error : error;
+    }
+  }
+  if (p.connection.all_to_all()) return;
+  pass.gradients.weights[number].assign(weights.begin(), weights.end());
+}
+
+}  // namespace
+
 template <class Real>
 void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
-  const PopulationPlan<Real>& plan = pass.plan.populations[population];
-  const auto& projections = pass.plan.network->projections();
-  const PopulationErrors<Real>& errors = pass.errors.populations[population];
-  const Maxima<Real>& maxima = pass.errors.maxima[population];
-  const std::size_t size = pass.plan.size(population);
-  const Tiles tiles(size);
-  const bool in_vectors = pass.plan.in_vectors(population);
+  const std::vector<std::size_t>& incoming = pass.plan.populations[population].incoming;
+  const Tiles tiles(pass.plan.size(population));
   std::vector<Partial> partials(tiles.count);
   std::vector<SpikeView> sources;
-  for (const std::size_t k : plan.incoming) {
-    sources.push_back(pass.spikes_of(projections[k].source));
+  for (const std::size_t k : incoming) {
+    sources.push_back(pass.spikes_of(pass.plan.network->projections()[k].source));
   }
-
-  parallel_for(pass.threads, tiles.count, [&](std::size_t tile) {
-    Partial& partial = partials[tile];
-    partial.delays.resize(plan.incoming.size());
-    partial.errors.resize(plan.incoming.size());
-    const std::size_t begin = tiles.begin(tile), end = tiles.begin(tile + 1);
-    Reader<Real> reader;
-    reader.post = size;
-    reader.first = begin;
-    reader.layout = SlotLayout(end - begin);
-    thread_local TileGradient<Real> gradient;
-    std::size_t rows = 0;
-    for (const std::size_t k : plan.incoming) rows += projections[k].weight.size() / size;
-    gradient.start(rows * reader.layout.count());
-    rows = 0;
-    reader.targets.resize(projections.size());
-    for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
-      const std::size_t number = plan.incoming[k];
-      const Projection<Real>& p = projections[number];
-      Target<Real>& target = reader.targets[number];
-      target = {&p, gradient.data() + rows * reader.layout.count()};
-      rows += p.weight.size() / size;
-      if (pass.wanted.delays && p.delay.kind != Delay::Kind::none) {
-        if (p.delay.kind == Delay::Kind::per_synapse) {
-          target.delays = pass.gradients.delays[number].data();
-        } else {
-          partial.delays[k].assign(p.delay.values.size(), 0);
-          target.delays = partial.delays[k].data();
-        }
-      }
-      if (errors_wanted(pass, p.source, population)) {
-        partial.errors[k].assign(sources[k].times.size(), 0);
-      }
-    }
-
-    thread_local Timeline<Real> timeline;
-    for (std::size_t s = 0; s < pass.segments.size(); ++s) {
-      const Segments<Real>& segments = pass.segments[s][population];
-      pass.start(timeline, population, s);
-      for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
-        if (partial.errors[k].empty()) continue;
-        reader.targets[plan.incoming[k]].errors = partial.errors[k].data() + sources[k].offsets[s];
-      }
-      if (in_vectors) {
-        LambdaKernels<Real>::best().read_arrivals(
-            plan.neuron(0).tc, pass.entries[s][population].of(tile), timeline.of(0), begin,
-            end - begin, reader.targets);
-        // What is left moves with arrivals.
-        if (!reader.times_wanted() || (!pass.ghosts && errors.maxima.empty())) continue;
-      }
-      if (plan.is_linear()) {
-        const LinearSegments& all = pass.linear[s][population];
-        for (std::size_t j = all.next(begin); j < end; j = all.next(j + 1)) {
-          reader.read(plan.linear_neuron(j), all.of(j), timeline.of(j), j);
-        }
-        continue;
-      }
-      for (std::size_t j = begin; j < end; ++j) {
-        const auto own = segments.of(j);
-        const auto& n = plan.neuron(j);
-        if (!in_vectors && !own.empty()) reader.read(n, own, timeline.of(j), j);
-        if (pass.ghosts && (*pass.ghosts)[s][population].any(j)) {
-          const SampleGhosts<Real>& ghosts = (*pass.ghosts)[s][population];
-          if (!in_vectors && terms::ghost_free_synapses) {  // in vectors: part of the entries
-            for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
-              reader.read(n, piece.segments(), timeline.of(j), j);
-            }
-          }
-          read_ghosts(ghosts, n, timeline.of(j), j, reader);
-        }
-        const std::size_t at = s * size + j;
-        if (terms::kink_time && !errors.maxima.empty() && errors.maxima[at] != 0 &&
-            maxima.places[at] == Place::arrival) {
-          reader.read_kink(timeline.of(j), j, maxima.times[at],
-                           static_cast<double>(errors.maxima[at]) * slope_before(n, maxima, at));
-        }
-      }
-    }
-    for (const std::size_t k : plan.incoming) {
-      const Real* from = reader.targets[k].weights;
-      auto& all = pass.gradients.weights[k];
-      for (std::size_t row = begin; row < all.size(); row += size, from += reader.layout.count()) {
-        reader.layout.unpack(from, all.data() + row);
-      }
-    }
+  parallel_for(pass.threads, tiles.count, [&](std::size_t number) {
+    Tile<Real> tile(pass, population, sources, tiles, number, partials[number]);
+    for (std::size_t s = 0; s < pass.segments.size(); ++s) tile.read(s);
+    tile.write();
   });
-
-  for (const Partial& partial : partials) {  // in the order of the tiles
-    for (std::size_t k = 0; k < plan.incoming.size(); ++k) {
-      auto& delays = pass.gradients.delays[plan.incoming[k]];
-      for (std::size_t i = 0; i < partial.delays[k].size(); ++i) delays[i] += partial.delays[k][i];
-      auto& source = pass.spike_errors[projections[plan.incoming[k]].source];
-      for (std::size_t i = 0; i < partial.errors[k].size(); ++i) source[i] += partial.errors[k][i];
-    }
-  }
+  for (std::size_t k = 0; k < incoming.size(); ++k) add_up(pass, incoming[k], k, partials);
 }
 
 template void prepare_tiles(Pass<float>&, std::size_t, std::size_t);

@@ -29,6 +29,7 @@ struct Event {
                         // spike, release: of the spike; sample: of the time
   std::size_t column = any_column;
   std::uint32_t projection = 0, sender = 0;  // arrival, probe
+  std::int32_t synapse = -1;  // the same: place in the projection's list, if it has one
 };
 
 bool later(const Event& a, const Event& b) {
@@ -37,7 +38,8 @@ bool later(const Event& a, const Event& b) {
   if (a.projection != b.projection) return a.projection < b.projection;
   if (a.group != b.group) return a.group < b.group;
   if (a.number != b.number) return a.number > b.number;
-  return a.column < b.column;
+  if (a.column != b.column) return a.column < b.column;
+  return a.synapse < b.synapse;
 }
 
 // All events of a component in one sample, latest first.
@@ -113,13 +115,24 @@ class Events {
     }
     merge(middle);
   }
-  // Once, or once for each neuron where each synapse has a delay.
+  // Once, or once for each neuron where each has arrivals of its own.
   void add_arrival(Event event, double sent, std::int32_t neuron) {
     const Projection<Real>& projection = plan_.network->projections()[event.projection];
     const PopulationAdjoint<Real>& p = groups_[event.group]->p;
-    const bool per_synapse = projection.delay.kind == Delay::Kind::per_synapse;
-    for (std::size_t j = 0; j < (per_synapse ? p.size : 1); ++j) {
-      event.column = per_synapse ? j : any_column;
+    if (!projection.connection.all_to_all()) {
+      const SynapseList& synapses = projection.connection.synapses();
+      for (const std::int32_t place : synapses.from(static_cast<std::size_t>(neuron))) {
+        const auto& synapse = synapses[static_cast<std::size_t>(place)];
+        event.synapse = place;
+        event.column = static_cast<std::size_t>(synapse.post);
+        event.time = arrival_time(projection, sent, synapse);
+        if (event.time < p.end) list.push_back(event);
+      }
+      return;
+    }
+    const bool alone = per_column(projection);
+    for (std::size_t j = 0; j < (alone ? p.size : 1); ++j) {
+      event.column = alone ? j : any_column;
       event.time = arrival_time(projection, sent, neuron, event.column, p.size);
       if (event.time < p.end) list.push_back(event);
     }
@@ -157,9 +170,9 @@ class Walk {
     const PopulationAdjoint<Real>& p = group.p;
     if (event.kind == Kind::probe) {
       SampleGhosts<Real>& ghosts = *groups_[event.sender]->p.ghosts;
-      const Real* row = row_of(event, ghosts.neurons[event.number]);
+      const Real* weight = weight_of(event, ghosts.neurons[event.number]);
       if (!terms::ghost_recurrent_probe) return;
-      ghosts.book(ghosts.owners[event.number], group.probe(row, event.column, event.time));
+      ghosts.book(ghosts.owners[event.number], group.probe(weight, event.column, event.time));
       return;
     }
     // An arrival at one neuron moves nobody.
@@ -170,8 +183,8 @@ class Walk {
       case Kind::arrival:
         if (terms::recurrent_e) {
           GroupBack<Real>& sender = *groups_[event.sender];
-          const Real* row = row_of(event, sender.p.neurons[event.number]);
-          sender.errors[event.number] += group.error(row, event.column, event.time);
+          const Real* weight = weight_of(event, sender.p.neurons[event.number]);
+          sender.errors[event.number] += group.error(weight, event.column, event.time);
         }
         break;
       case Kind::spike:
@@ -209,8 +222,15 @@ class Walk {
   std::vector<std::unique_ptr<GroupBack<Real>>>& groups_;
   const Event* first_;
 
-  const Real* row_of(const Event& event, std::int32_t pre) const {
-    return plan_.rows(event.projection)[static_cast<std::size_t>(pre)];
+  // Of the neuron that it reaches; of all.
+  const Real* weight_of(const Event& event, std::int32_t pre) const {
+    if (event.synapse >= 0) {
+      const Projection<Real>& p = plan_.network->projections()[event.projection];
+      const auto& synapse = p.connection.synapses()[static_cast<std::size_t>(event.synapse)];
+      return &p.weight[static_cast<std::size_t>(synapse.weight)];
+    }
+    const Real* row = plan_.rows(event.projection)[static_cast<std::size_t>(pre)];
+    return event.column == any_column ? row : row + event.column;
   }
   // What happens at `event` to neuron j moves with the arrivals inside the component that sit
   // there: just gone through.

@@ -91,13 +91,21 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
   const Segments<Real>& segments = pass.segments[sample][projection.target];
   const std::size_t size = pass.plan.size(projection.target);
   const double end = pass.inputs.end(sample);
-  const bool per_synapse = projection.delay.kind == Delay::Kind::per_synapse;
-  const bool together = target.same_time_constants && !per_synapse;
+  const bool alone = per_column(projection);
+  const bool together = target.same_time_constants && !alone;
   thread_local Arrivals<Real> probes;
+  thread_local Deliveries deliveries;
+  const bool listed = !projection.connection.all_to_all();
+  if (listed) deliveries.start(projection.connection.synapses(), ghosts.probes());
   const auto start = [&](std::size_t column) {
     probes.clear();
-    probes.add(projection, pass.plan.rows(number), static_cast<std::int32_t>(number), size,
-               ghosts.probes(), per_synapse ? column : any_column);
+    const auto k = static_cast<std::int32_t>(number);
+    if (listed) {
+      probes.add(projection, k, ghosts.probes(), deliveries.to(column));
+    } else {
+      probes.add(projection, pass.plan.rows(number), k, size, ghosts.probes(),
+                 alone ? column : any_column);
+    }
     probes.finish(end);
     probes.decay_through(target.neuron(column).tc, 0, end);
   };
@@ -109,7 +117,7 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
     walk_lanes(tc, segments, probes, first, width, [&](std::size_t g, const Lanes<Real>& lanes) {
       for (const auto& probe : probes.group(g)) {
         Real sum = 0;
-        for (std::size_t l = 0; l < width; ++l) sum += probe.row[first + l] * lanes.i[l];
+        for (std::size_t l = 0; l < width; ++l) sum += probe.weight(first + l) * lanes.i[l];
         ghosts.book(ghosts.owners[static_cast<std::size_t>(probe.spike)],
                     -tc.tau_syn * static_cast<double>(sum));
       }
@@ -124,7 +132,7 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
         for (const auto& probe :
              probes.group(static_cast<std::size_t>(at - probes.times.begin()))) {
           ghosts.book(ghosts.owners[static_cast<std::size_t>(probe.spike)],
-                      -own.tau_syn * static_cast<double>(probe.row[piece.neuron] * lambda_i));
+                      -own.tau_syn * static_cast<double>(probe.weight(piece.neuron) * lambda_i));
         }
       }
     }

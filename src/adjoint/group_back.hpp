@@ -31,12 +31,12 @@ class GroupBack {
 
   /// Takes all neurons back to t.
   virtual void move_to(double t) = 0;
-  /// What an arrival of `row` at t adds to E_k. @param column  the neuron that it reaches, whose
-  /// adjoint is not moved; or any_column: all, which are at t
-  virtual double error(const Real* row, std::size_t column, double t) const = 0;
+  /// What an arrival at t adds to E_k. @param column  the neuron that it reaches, whose adjoint is
+  /// not moved; or any_column: all, which are at t. @param weight  of that neuron; or of all
+  virtual double error(const Real* weight, std::size_t column, double t) const = 0;
   /// What an arrival more there would do to the loss.
-  virtual double probe(const Real* row, std::size_t column, double t) const {
-    static_cast<void>(row), static_cast<void>(column), static_cast<void>(t);
+  virtual double probe(const Real* weight, std::size_t column, double t) const {
+    static_cast<void>(weight), static_cast<void>(column), static_cast<void>(t);
     return 0;
   }
   /// Spike k, all of whose error is known.

@@ -42,7 +42,9 @@ class Lambda {
 template <class Real>
 struct Target {
   const Projection<Real>* projection = nullptr;
-  Real* weights = nullptr;   // of the tile: [pre, slot]
+  Real* weights = nullptr;     // of the tile: [pre, slot]
+  double* synapses = nullptr;  // of the tile, where not all connect to all: one by one
+  std::size_t first_synapse = 0;
   double* delays = nullptr;  // null if not wanted
   double* errors = nullptr;  // of the source's spikes in this sample; null if not wanted
 };

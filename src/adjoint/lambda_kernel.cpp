@@ -120,7 +120,7 @@ void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<Real>>
       if (!target.errors && !target.delays) continue;
       const double moved = error_of_arrival(lambda, arrival.row + first);
       if (target.errors) target.errors[arrival.spike] += moved;
-      if (target.delays) target.delays[target.projection->delay.index(pre, 0, 1)] += moved;
+      if (target.delays) target.delays[target.projection->delay.index(pre, 0)] += moved;
     }
   }
 }

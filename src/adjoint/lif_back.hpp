@@ -43,27 +43,27 @@ class LifBack final : public GroupBack<Real> {
     t_ = t;
   }
 
-  double error(const Real* row, std::size_t column, double t) const override {
+  double error(const Real* weight, std::size_t column, double t) const override {
     const auto on_free_pieces = [&] {
       return sum_of_free_pieces(column, t, [&](std::size_t j, const neuron::Adjoint<Real>& l) {
-        return error_at(row[j], l);
+        return error_at(weight[column == any_column ? j : 0], l);
       });
     };
-    if (column != any_column) return error_at(row[column], at(column, t)) + on_free_pieces();
+    if (column != any_column) return error_at(*weight, at(column, t)) + on_free_pieces();
     if (side_by_side_) {
-      return LambdaKernels<Real>::best().error_of_arrival(lambda_, row) + on_free_pieces();
+      return LambdaKernels<Real>::best().error_of_arrival(lambda_, weight) + on_free_pieces();
     }
     double sum = 0;
-    for (std::size_t j = 0; j < p.size; ++j) sum += error_at(row[j], lambda_.get(j));
+    for (std::size_t j = 0; j < p.size; ++j) sum += error_at(weight[j], lambda_.get(j));
     return sum + on_free_pieces();
   }
 
-  double probe(const Real* row, std::size_t column, double t) const override {
+  double probe(const Real* weight, std::size_t column, double t) const override {
+    const bool one = column != any_column;
     const auto found = [&](std::size_t j, const neuron::Adjoint<Real>& lambda) {
-      return -p.plan.neuron(j).tc.tau_syn * static_cast<double>(row[j] * lambda.i);
+      return -p.plan.neuron(j).tc.tau_syn * static_cast<double>(weight[one ? 0 : j] * lambda.i);
     };
     double sum = sum_of_free_pieces(column, t, found);
-    const bool one = column != any_column;
     for (std::size_t j = one ? column : 0; j < (one ? column + 1 : p.size); ++j) {
       sum += found(j, at(j, t));
     }

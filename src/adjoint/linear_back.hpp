@@ -45,10 +45,10 @@ class LinearBack final : public GroupBack<Real> {
 
   void move_to(double t) override { t_ = t; }  // each neuron follows when it is asked
 
-  double error(const Real* row, std::size_t column, double t) const override {
-    if (column != any_column) return error_at(column, row[column], t);
+  double error(const Real* weight, std::size_t column, double t) const override {
+    if (column != any_column) return error_at(column, *weight, t);
     double sum = 0;
-    for (std::size_t j = 0; j < p.size; ++j) sum += error_at(j, row[j], t);
+    for (std::size_t j = 0; j < p.size; ++j) sum += error_at(j, weight[j], t);
     return sum;
   }
 

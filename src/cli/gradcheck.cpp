@@ -48,11 +48,13 @@ void print(const gradcheck::Report& r) {
       "at the "
       "end,\n     {} of silent LIF neurons, {} arrivals at refractory neurons, {} negative "
       "weights, {} zero-delay "
-      "cycles;\n     {} networks left out: a spike grazes the threshold (slope below {})\n",
+      "cycles,\n     {} synapses listed one by one, {} weights of several of them;\n     {} "
+      "networks left out: a spike grazes the threshold (slope below {})\n",
       r.census.spikes, r.census.linear_spikes, r.census.multi_spike_neurons, r.census.kink_maxima,
       r.census.interior_maxima, r.census.end_maxima, r.census.silent_maxima,
       r.census.refractory_arrivals, r.census.negative_weights, r.census.zero_delay_cycles,
-      r.grazing_networks, gradcheck::grazing_slope);
+      r.census.listed_synapses, r.census.shared_weights, r.grazing_networks,
+      gradcheck::grazing_slope);
   if (r.too_many_void()) {
     fmt::print("more than {:.0f} % of the differences or networks are void\n",
                100 * gradcheck::void_bar);
@@ -109,6 +111,8 @@ Command add_gradcheck(CLI::App& app) {
                                      {"negative_weights", r.census.negative_weights},
                                      {"refractory_arrivals", r.census.refractory_arrivals},
                                      {"zero_delay_cycles", r.census.zero_delay_cycles},
+                                     {"listed_synapses", r.census.listed_synapses},
+                                     {"shared_weights", r.census.shared_weights},
                                      {"void", r.voided()},
                                      {"compared_absolutely", r.compared_absolutely},
                                      {"grazing_networks", r.grazing_networks},

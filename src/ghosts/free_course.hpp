@@ -65,7 +65,7 @@ class FreeCourse {
   // Adds what arrives at the present time.
   void enter() {
     if (done_ || group_ == arrivals_.group_count() || arrivals_.times[group_] != t_) return;
-    for (const auto& arrival : arrivals_.group(group_)) i_ += arrival.row[column_];
+    for (const auto& arrival : arrivals_.group(group_)) i_ += arrival.weight(column_);
     ++group_;
     whole_ = true;
   }

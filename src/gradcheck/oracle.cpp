@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "gradcheck/gradcheck.hpp"
+#include "gradcheck/synapses.hpp"
 #include "gradcheck/tensors.hpp"
 #include "plan/arrivals.hpp"
 
@@ -60,15 +61,14 @@ Translation translate(const Network<double>& network) {
   for (const auto& p : network.projections()) {
     result.synapse.push_back(result.network.synapses.size());
     const Population& from = network.populations()[p.source];
-    const std::size_t post = network.populations()[p.target].size;
-    for (std::size_t n = 0; n < from.size; ++n) {
-      for (std::size_t j = 0; j < post; ++j) {
-        const bool input = from.model == Model::input;
-        result.network.synapses.push_back(
-            {input, static_cast<int>(input ? n : result.neuron[p.source] + n),
-             static_cast<int>(result.neuron[p.target] + j), p.weight[n * post + j],
-             p.delay(n, j, post)});
-      }
+    const bool input = from.model == Model::input;
+    std::size_t number = 0;
+    for (const Synapse& s : synapses_of(network, p)) {
+      const auto pre = static_cast<std::size_t>(s.pre), post = static_cast<std::size_t>(s.post);
+      result.network.synapses.push_back(
+          {input, static_cast<int>(input ? pre : result.neuron[p.source] + pre),
+           static_cast<int>(result.neuron[p.target] + post),
+           p.weight[static_cast<std::size_t>(s.weight)], p.delay(pre, number++)});
     }
   }
   return result;
@@ -200,12 +200,14 @@ struct Sums {
     times.insert(times.end(), g.input_time.begin(), g.input_time.end());
     for (std::size_t k = 0; k < weights.size(); ++k) {
       const auto& projection = network.projections()[k];
-      const std::size_t post = network.populations()[projection.target].size;
-      for (std::size_t i = 0; i < weights[k].size(); ++i) {
-        weights[k][i] += g.weight[there.synapse[k] + i];
-        if (delays[k].empty()) continue;
-        delays[k][projection.delay.index(i / post, i % post, post)] +=
-            g.delay[there.synapse[k] + i];
+      std::size_t number = 0;
+      for (const Synapse& s : synapses_of(network, projection)) {
+        weights[k][static_cast<std::size_t>(s.weight)] += g.weight[there.synapse[k] + number];
+        if (!delays[k].empty()) {
+          delays[k][projection.delay.index(static_cast<std::size_t>(s.pre), number)] +=
+              g.delay[there.synapse[k] + number];
+        }
+        ++number;
       }
     }
     for (std::size_t p = 0; p < neurons.size(); ++p) {

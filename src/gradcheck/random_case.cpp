@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
+#include "gradcheck/synapses.hpp"
 #include "loss/evaluate.hpp"
 #include "observe/observe.hpp"
 #include "plan/arrivals.hpp"
@@ -304,6 +306,50 @@ bool add_layer(Random& random, Model model, const Outline& o, std::size_t layer,
   return tonic;
 }
 
+// Lists some of the synapses of a projection, in any order; two sources often share weights. (Two
+// targets that did, or that nothing reached, would spike together, in no order.)
+Projection<double> thinned(Random& random, const Network<double>& network,
+                           const Projection<double>& p) {
+  const std::vector<Synapse> all = synapses_of(network, p);
+  const auto post = static_cast<std::int32_t>(network.populations()[p.target].size);
+  const bool shared = random.chance(0.4);
+  std::vector<std::size_t> kept;  // numbers
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (k == 0 || random.chance(0.6)) kept.push_back(k);
+  }
+  for (std::size_t k = kept.size(); k > 1; --k) {
+    std::swap(kept[k - 1], kept[random.below(static_cast<std::uint32_t>(k))]);
+  }
+  Projection<double> result = p;
+  result.weight.clear();
+  if (p.delay.kind == Delay::Kind::per_synapse) result.delay.values.clear();
+  std::map<std::int32_t, std::int32_t> places;  // of the weights that are left
+  std::vector<Synapse> synapses;
+  for (const std::size_t k : kept) {
+    const Synapse& s = all[k];
+    const std::int32_t of = shared ? s.pre / 2 * post + s.post : s.weight;
+    const auto [place, first] = places.emplace(of, result.weight.size());
+    if (first) result.weight.push_back(p.weight[k]);
+    if (p.delay.kind == Delay::Kind::per_synapse) result.delay.values.push_back(p.delay.values[k]);
+    synapses.push_back({s.pre, s.post, place->second});
+  }
+  result.connection = listed(synapses);
+  return result;
+}
+
+// In three networks of ten some projections do not connect all to all.
+Network<double> thinned(Random random, const Network<double>& network) {
+  if (!random.chance(0.3)) return network;
+  Network<double> result;
+  for (const Population& p : network.populations()) result.add_population(p);
+  for (const Projection<double>& p : network.projections()) {
+    const Projection<double> q = random.chance(0.6) ? thinned(random, network, p) : p;
+    result.connect(network.populations()[p.source].name, network.populations()[p.target].name,
+                   q.weight, q.delay, p.name, q.connection);
+  }
+  return result;
+}
+
 void add_readout(Random& random, const Outline& o, Network<double>& network) {
   const std::string below = network.populations().back().name;
   const std::size_t below_size = network.populations().back().size;
@@ -429,12 +475,13 @@ double rounding(const Case& c) {
   return std::numeric_limits<double>::epsilon() * (16 + last_input(c) / fastest(c.network));
 }
 
-Case random_case(std::uint64_t seed, bool wide, bool any_model) {
+Case random_case(std::uint64_t seed, bool wide, bool any_kind) {
   for (std::uint32_t attempt = 0;; ++attempt) {
     const auto stream = [&](std::uint32_t number) {
       return Random(seed, Purpose::gradcheck, (attempt << 16) + number);
     };
-    Case c = draw(stream(0), any_model ? std::optional(stream(2)) : std::nullopt, seed, wide);
+    Case c = draw(stream(0), any_kind ? std::optional(stream(2)) : std::nullopt, seed, wide);
+    if (any_kind) c.network = thinned(stream(3), c.network);
     std::size_t spikes = 0;
     for (const auto& p : simulate(c.network, c.view()).populations) spikes += p.spikes.times.size();
     if (!wide || spikes <= most_spikes) return c;

@@ -40,8 +40,9 @@ struct Case {
 };
 
 /// @param wide  also time constants far apart, biases above the threshold, long silences
-/// @param any_model  also layers of other models than LIF
-Case random_case(std::uint64_t seed, bool wide = false, bool any_model = false);
+/// @param any_kind  also layers of other models than LIF, and projections that do not connect all to
+/// all
+Case random_case(std::uint64_t seed, bool wide = false, bool any_kind = false);
 
 /// The smallest time constant of a network, s.
 double fastest(const Network<double>& network);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "gradcheck/gradcheck.hpp"
+#include "gradcheck/synapses.hpp"
 #include "gradcheck/tensors.hpp"
 #include "observe/observe.hpp"
 #include "random/random.hpp"
@@ -52,28 +53,65 @@ Parameter take(const Parameter& p, const std::vector<std::size_t>& at) {
   return p.shared() ? p : Parameter(take(p.values(), at));
 }
 
-// The number of a synapse in `Projection::weight`, seen from a part of each population.
-std::vector<std::size_t> synapses(const Part& source, const Part& target, std::size_t post) {
-  std::vector<std::size_t> result;
-  for (const std::size_t i : source.neurons) {
-    for (const std::size_t j : target.neurons) result.push_back(i * post + j);
+// The synapses of a projection between a part of each of its populations.
+struct Cut {
+  std::vector<std::size_t> numbers, weights;  // as the case counts them
+  std::vector<Synapse> synapses;              // as the parts do: each has a weight of its own
+};
+
+Cut cut(const Case& c, const Projection<double>& p, const Part& source, const Part& target) {
+  // What a neuron is called in its part.
+  const auto places = [](const Part& part, std::size_t size) {
+    std::vector<std::int32_t> result(size, -1);
+    for (std::size_t k = 0; k < part.neurons.size(); ++k) {
+      result[part.neurons[k]] = static_cast<std::int32_t>(k);
+    }
+    return result;
+  };
+  const auto& populations = c.network.populations();
+  const auto pre = places(source, populations[p.source].size);
+  const auto post = places(target, populations[p.target].size);
+  struct One {
+    Synapse synapse;
+    std::size_t number, weight;
+  };
+  std::vector<One> found;
+  std::size_t number = 0;
+  for (const Synapse& s : synapses_of(c.network, p)) {
+    const Synapse there{pre[static_cast<std::size_t>(s.pre)],
+                        post[static_cast<std::size_t>(s.post)], 0};
+    if (there.pre >= 0 && there.post >= 0) {
+      found.push_back({there, number, static_cast<std::size_t>(s.weight)});
+    }
+    ++number;
+  }
+  std::stable_sort(found.begin(), found.end(), [](const One& a, const One& b) {
+    return std::pair(a.synapse.pre, a.synapse.post) < std::pair(b.synapse.pre, b.synapse.post);
+  });
+  Cut result;
+  for (One& one : found) {
+    one.synapse.weight = static_cast<std::int32_t>(result.numbers.size());
+    result.synapses.push_back(one.synapse);
+    result.numbers.push_back(one.number);
+    result.weights.push_back(one.weight);
   }
   return result;
 }
 
-Delay take(const Delay& delay, const Part& source, const Part& target, std::size_t post) {
+Delay take(const Delay& delay, const Part& source, const Cut& cut) {
   switch (delay.kind) {
     case Delay::Kind::per_source:
       return Delay::per_source(take(delay.values, source.neurons));
     case Delay::Kind::per_synapse:
-      return Delay::per_synapse(take(delay.values, synapses(source, target, post)));
+      return Delay::per_synapse(take(delay.values, cut.numbers));
     default:
       return delay;
   }
 }
 
 /// @param copies  of each projection, among which its weights are divided
-Other rebuild(const Case& c, std::vector<Part> parts, std::size_t copies = 1) {
+/// @param list    also what is all to all is listed synapse by synapse
+Other rebuild(const Case& c, std::vector<Part> parts, std::size_t copies = 1, bool list = false) {
   Other other{{}, std::move(parts), {}, c.inputs, c.t_end};
   const auto& populations = c.network.populations();
   for (std::size_t p = 0; p < other.parts.size(); ++p) {
@@ -95,19 +133,21 @@ Other rebuild(const Case& c, std::vector<Part> parts, std::size_t copies = 1) {
   }
   for (std::size_t k = 0; k < c.network.projections().size(); ++k) {
     const auto& projection = c.network.projections()[k];
-    const std::size_t post = populations[projection.target].size;
     for (std::size_t a = 0; a < other.parts.size(); ++a) {
       for (std::size_t b = 0; b < other.parts.size(); ++b) {
         const Part &source = other.parts[a], &target = other.parts[b];
         if (source.population != projection.source || target.population != projection.target) {
           continue;
         }
-        auto weight = take(projection.weight, synapses(source, target, post));
+        const Cut there = cut(c, projection, source, target);
+        if (there.synapses.empty()) continue;
+        auto weight = take(projection.weight, there.weights);
         for (double& w : weight) w /= static_cast<double>(copies);
+        const bool dense = projection.connection.all_to_all() && !list;
         for (std::size_t copy = 0; copy < copies; ++copy) {
-          other.network.connect(std::to_string(a), std::to_string(b), weight,
-                                take(projection.delay, source, target, post),
-                                std::to_string(other.origin.size()));
+          other.network.connect(
+              std::to_string(a), std::to_string(b), weight, take(projection.delay, source, there),
+              std::to_string(other.origin.size()), dense ? Connection() : listed(there.synapses));
           other.origin.push_back(k);
         }
       }
@@ -176,6 +216,8 @@ Other split_populations(const Case& c, Random& random) {
 }
 
 Other halved_projections(const Case& c, Random&) { return rebuild(c, all_of(c.network), 2); }
+
+Other listed_synapses(const Case& c, Random&) { return rebuild(c, all_of(c.network), 1, true); }
 
 // Everything happens later. So nothing moves before the first arrival: see at_rest().
 Other later(const Case& c, Random& random) {
@@ -314,29 +356,32 @@ Gradients<double> carry_back(const Case& c, const Other& other, const Gradients<
     std::fill(values.begin(), values.end(), 0.0);
   };
   for (auto& d : result.delays) clear(d);
-  std::vector<std::vector<bool>> seen;
-  for (const auto& w : result.weights) seen.emplace_back(w.size(), false);
+  for (auto& w : result.weights) clear(w);
+  std::vector<std::vector<double>> first;  // per projection, by number of the synapse
+  for (const auto& p : c.network.projections()) {
+    const auto& populations = c.network.populations();
+    first.emplace_back(p.connection.count(populations[p.source].size, populations[p.target].size),
+                       infinity);
+  }
   for (std::size_t q = 0; q < other.origin.size(); ++q) {
     const std::size_t k = other.origin[q];
     if (k == added) continue;
     const auto& projection = other.network.projections()[q];
     const auto& original = c.network.projections()[k];
     const Part &source = other.parts[projection.source], &target = other.parts[projection.target];
-    const std::size_t post = c.network.populations()[original.target].size;
-    const auto at = synapses(source, target, post);
-    for (std::size_t s = 0; s < at.size(); ++s) {
-      double& w = result.weights[k][at[s]];
-      if (seen[k][at[s]]) {
-        unequal = std::max(unequal, std::fabs(w - g.weights[q][s]));
+    const Cut there = cut(c, original, source, target);
+    for (std::size_t s = 0; s < there.numbers.size(); ++s) {
+      double& seen = first[k][there.numbers[s]];
+      if (seen < infinity) {
+        unequal = std::max(unequal, std::fabs(seen - g.weights[q][s]));
       } else {
-        w = g.weights[q][s];
+        result.weights[k][there.weights[s]] += seen = g.weights[q][s];
       }
-      seen[k][at[s]] = true;
     }
     const auto& delays = g.delays[q];
     for (std::size_t d = 0; d < delays.size(); ++d) {
       const std::size_t to = original.delay.kind == Delay::Kind::per_source    ? source.neurons[d]
-                             : original.delay.kind == Delay::Kind::per_synapse ? at[d]
+                             : original.delay.kind == Delay::Kind::per_synapse ? there.numbers[d]
                                                                                : 0;
       result.delays[k][to] += delays[d];
     }
@@ -380,11 +425,9 @@ constexpr struct {
   const char* name;
   Other (*make)(const Case&, Random&);
 } relations[] = {
-    {"arrivals of weight 0", silent_arrivals},
-    {"neurons relabelled", relabelled},
-    {"populations split", split_populations},
-    {"projections halved", halved_projections},
-    {"time shifted", later},
+    {"arrivals of weight 0", silent_arrivals}, {"neurons relabelled", relabelled},
+    {"populations split", split_populations},  {"projections halved", halved_projections},
+    {"synapses listed", listed_synapses},      {"time shifted", later},
 };
 
 }  // namespace

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <tuple>
 
+#include "gradcheck/synapses.hpp"
 #include "network/graph.hpp"
 #include "observe/linear_replay.hpp"
 #include "observe/replay.hpp"
-#include "plan/arrivals.hpp"
 
 namespace saltus::gradcheck {
 namespace {
@@ -124,16 +124,26 @@ class Events {
     const auto& projection = simulation_.network.projections()[k];
     const SampleSpikes sent = simulation_.spikes_of(projection.source, sample_);
     std::vector<std::size_t> number(simulation_.network.populations()[projection.source].size, 0);
+    std::vector<std::vector<double>> delays(number.size());  // of the synapses of each source to j
+    std::size_t synapse = 0;
+    for (const Synapse& s : synapses_of(simulation_.network, projection)) {
+      const auto pre = static_cast<std::size_t>(s.pre);
+      if (static_cast<std::size_t>(s.post) == j_) {
+        delays[pre].push_back(projection.delay(pre, synapse));
+      }
+      ++synapse;
+    }
     for (std::size_t i = 0; i < sent.times.size(); ++i) {
       const auto n = static_cast<std::size_t>(sent.neurons[i]);
-      const double time =
-          arrival_time(projection, sent.times[i], sent.neurons[i], j_, population_.size);
       const std::size_t occurrence = number[n]++;
-      if (time >= end_) continue;
-      events_.push_back({time, Event::arrival, k, n, occurrence});
-      seen_.refractory_arrivals +=
-          std::any_of(clamps_.begin(), clamps_.end(),
-                      [&](const auto& clamp) { return time > clamp.first && time < clamp.second; });
+      for (const double delay : delays[n]) {
+        const double time = sent.times[i] + delay;
+        if (time >= end_) continue;
+        events_.push_back({time, Event::arrival, k, n, occurrence});
+        seen_.refractory_arrivals += std::any_of(
+            clamps_.begin(), clamps_.end(),
+            [&](const auto& clamp) { return time > clamp.first && time < clamp.second; });
+      }
     }
   }
 
@@ -195,6 +205,10 @@ void count_connections(const Network<double>& network, Census& seen) {
   for (const auto& projection : network.projections()) {
     seen.negative_weights += static_cast<std::size_t>(std::count_if(
         projection.weight.begin(), projection.weight.end(), [](double w) { return w < 0; }));
+    if (projection.connection.all_to_all()) continue;
+    const SynapseList& synapses = projection.connection.synapses();
+    seen.listed_synapses += synapses.size();
+    if (synapses.weights() < synapses.size()) seen.shared_weights += synapses.weights();
   }
   for (const auto& component : components(network)) {
     seen.zero_delay_cycles += component.cyclic && component.shortest_delay == 0;
@@ -214,6 +228,8 @@ void Census::add(const Census& other) {
   refractory_arrivals += other.refractory_arrivals;
   negative_weights += other.negative_weights;
   zero_delay_cycles += other.zero_delay_cycles;
+  listed_synapses += other.listed_synapses;
+  shared_weights += other.shared_weights;
   flattest_spike = std::min(flattest_spike, other.flattest_spike);
 }
 

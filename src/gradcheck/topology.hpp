@@ -16,7 +16,8 @@ struct Census {
   std::size_t end_maxima = 0, silent_maxima = 0;  // silent: of LIF neurons that do not spike
   std::size_t linear_spikes = 0;                  // of models other than LIF
   std::size_t refractory_arrivals = 0, negative_weights = 0, zero_delay_cycles = 0;
-  double flattest_spike = 1e300;  // smallest tau_mem dV/dt at a spike
+  std::size_t listed_synapses = 0, shared_weights = 0;  // not all to all; of several synapses
+  double flattest_spike = 1e300;                        // smallest tau_mem dV/dt at a spike
 
   void add(const Census& other);
 };

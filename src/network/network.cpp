@@ -52,14 +52,24 @@ void check_population(const Population& p) {
 
 template <class Real>
 void check_projection(const Projection<Real>& projection, std::size_t pre, std::size_t post) {
-  if (projection.weight.size() != pre * post) {
-    refuse(fmt::format("{}.weight has {} values; expected {} x {} = {} ([pre, post])",
-                       projection.name, projection.weight.size(), pre, post, pre * post));
+  const Connection& connection = projection.connection;
+  const bool dense = connection.all_to_all();
+  if (!connection.fits(pre, post)) {
+    refuse(fmt::format("{}: its connection was made for other populations; expected {} to {}",
+                       projection.name, pre, post));
+  }
+  if (const std::size_t expected = connection.weights(pre, post);
+      projection.weight.size() != expected) {
+    refuse(fmt::format(
+        "{}.weight has {} values; expected {}", projection.name, projection.weight.size(),
+        dense ? fmt::format("{} x {} = {} ([pre, post])", pre, post, expected)
+              : fmt::format("the {} of the {} connection", expected, connection.kind().name)));
   }
   for (std::size_t k = 0; k < projection.weight.size(); ++k) {
     if (!std::isfinite(projection.weight[k])) {
-      refuse(fmt::format("{}.weight[{}, {}] is {}; expected a finite number", projection.name,
-                         k / post, k % post, projection.weight[k]));
+      refuse(fmt::format("{}.weight[{}] is {}; expected a finite number", projection.name,
+                         dense ? fmt::format("{}, {}", k / post, k % post) : std::to_string(k),
+                         projection.weight[k]));
     }
   }
   std::size_t expected = 0;
@@ -73,7 +83,7 @@ void check_projection(const Projection<Real>& projection, std::size_t pre, std::
       expected = pre;
       break;
     case Delay::Kind::per_synapse:
-      expected = pre * post;
+      expected = connection.count(pre, post);
       break;
   }
   if (projection.delay.values.size() != expected) {
@@ -160,9 +170,10 @@ std::size_t Network<Real>::add_population(Population population) {
 
 template <class Real>
 std::size_t Network<Real>::connect(std::string_view source, std::string_view target,
-                                   std::vector<Real> weight, Delay delay, std::string name) {
-  Projection<Real> projection{std::move(name), index(source), index(target), std::move(weight),
-                              std::move(delay)};
+                                   std::vector<Real> weight, Delay delay, std::string name,
+                                   Connection connection) {
+  Projection<Real> projection{std::move(name),   index(source),    index(target),
+                              std::move(weight), std::move(delay), std::move(connection)};
   if (projection.name.empty()) projection.name = fmt::format("{}->{}", source, target);
   for (const auto& other : projections_) {
     if (other.name == projection.name) {
@@ -180,6 +191,11 @@ std::size_t Network<Real>::connect(std::string_view source, std::string_view tar
   if (to.model == Model::input) {
     refuse(fmt::format("projection '{}': '{}' is an input; expected LIF or LI as target",
                        projection.name, to.name));
+  }
+  try {
+    projection.connection.list(from.size, to.size);
+  } catch (const InvalidInput& e) {
+    refuse(fmt::format("projection '{}': {}", projection.name, e.what()));
   }
   check_projection(projection, from.size, to.size);
   projections_.push_back(std::move(projection));
@@ -226,7 +242,7 @@ Network<To> convert(const Network<From>& network) {
   result.populations() = network.populations();
   for (const auto& p : network.projections()) {
     result.projections().push_back(
-        {p.name, p.source, p.target, {p.weight.begin(), p.weight.end()}, p.delay});
+        {p.name, p.source, p.target, {p.weight.begin(), p.weight.end()}, p.delay, p.connection});
   }
   return result;
 }
@@ -251,7 +267,7 @@ std::string describe(const Network<Real>& network) {
     text += '\n';
   }
   for (const auto& p : network.projections()) {
-    text += fmt::format("{:<20} dense {} x {}  delay {}\n", p.name,
+    text += fmt::format("{:<20} {} {} x {}  delay {}\n", p.name, p.connection.kind().name,
                         network.populations()[p.source].size, network.populations()[p.target].size,
                         delays[static_cast<int>(p.delay.kind)]);
   }

@@ -47,6 +47,7 @@ SALTUS_TERM(ghost_moves);            // 10: the later spike that a ghost replace
 SALTUS_TERM(ghost_reset);            // 10: the neuron's own reset in the difference of losses
 SALTUS_TERM(ghost_free_synapses);    // 10: arrivals between a spike and the free peak behind it
 SALTUS_TERM(ghost_free_parameters);  // 10: neuron parameters there
+SALTUS_TERM(shared_weight);          // 6: all synapses that have the weight
 SALTUS_TERM(linear_jump);            // 14: p+ . (R f- - f+) in S
 SALTUS_TERM(linear_release);         // 14: what the release adds to S
 SALTUS_TERM(linear_reset_back);      // 14: R^T p+ at a spike

@@ -75,7 +75,7 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
     walk(to);
     if (last) break;
     for (const auto& arrival : arrivals.group(g)) {
-      linear::add(x, n.receptor, static_cast<double>(arrival.row[j]));
+      linear::add(x, n.receptor, static_cast<double>(arrival.weight(j)));
     }
   }
   return x;

@@ -84,7 +84,7 @@ void replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::siz
     walk(to, whole);
     if (last) break;
     visit.arrival(t, v, i);
-    for (const auto& arrival : arrivals.group(g)) i += arrival.row[j];
+    for (const auto& arrival : arrivals.group(g)) i += arrival.weight(j);
   }
 }
 

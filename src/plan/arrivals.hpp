@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What reaches a population, in order of time. Three kinds: without delay or with one per
 // projection all neurons see the same list (shared); with a delay per source neuron also, shifted
-// and merged; with a delay per synapse each target neuron has an order of its own (per column).
+// and merged; with a delay per synapse, or where not all connect to all, each target neuron has a
+// list of its own (per column).
 #pragma once
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "neuron/decay_kernel.hpp"
+#include "plan/deliveries.hpp"
 #include "plan/plan.hpp"
 #include "saltus/network.hpp"
 #include "spikes/sample_spikes.hpp"
@@ -21,17 +23,22 @@ namespace saltus {
 template <class Real>
 struct Arrival {
   double time;
-  const Real* row;          // weights of the source neuron, [post]
-  std::int32_t pre;         // source neuron
-  std::int32_t projection;  // number in the network
-  std::int32_t spike;       // number within the source's sample
+  const Real* row;            // weights of the source neuron, [post]; or the weight of the synapse
+  std::int32_t pre;           // source neuron
+  std::int32_t projection;    // number in the network
+  std::int32_t spike;         // number within the source's sample
+  std::int32_t synapse = -1;  // place in the projection's list; -1: all to all
+
+  /// Of neuron j, which it reaches.
+  const Real& weight(std::size_t j) const { return row[synapse < 0 ? j : 0]; }
 };
 
 template <class Real>
 inline bool earlier(const Arrival<Real>& a, const Arrival<Real>& b) {
   if (a.time != b.time) return a.time < b.time;
   if (a.projection != b.projection) return a.projection < b.projection;
-  return a.spike < b.spike;
+  if (a.spike != b.spike) return a.spike < b.spike;
+  return a.synapse < b.synapse;
 }
 
 inline constexpr std::size_t any_column = static_cast<std::size_t>(-1);
@@ -42,8 +49,26 @@ inline double arrival_time(const Projection<Real>& p, double time, std::int32_t 
                            std::size_t column, std::size_t post) {
   return p.delay.kind == Delay::Kind::none
              ? time
-             : time + p.delay(static_cast<std::size_t>(neuron), column == any_column ? 0 : column,
-                              post);
+             : time + p.delay(static_cast<std::size_t>(neuron),
+                              static_cast<std::size_t>(neuron) * post +
+                                  (column == any_column ? 0 : column));
+}
+/// The same where not all connect to all.
+template <class Real>
+inline double arrival_time(const Projection<Real>& p, double time, const SynapseList::Entry& s) {
+  return time + p.delay(static_cast<std::size_t>(s.pre), static_cast<std::size_t>(s.number));
+}
+/// What arrives there.
+template <class Real>
+inline Arrival<Real> arrival_at(const Projection<Real>& p, std::int32_t number, double time,
+                                std::int32_t spike, std::int32_t synapse) {
+  const auto& s = p.connection.synapses()[static_cast<std::size_t>(synapse)];
+  return {arrival_time(p, time, s),
+          &p.weight[static_cast<std::size_t>(s.weight)],
+          s.pre,
+          number,
+          spike,
+          synapse};
 }
 
 /// A list of arrivals in groups of equal time, and the decays of the intervals that they close.
@@ -104,9 +129,17 @@ class Arrivals {
                          rows[static_cast<std::size_t>(pre)], pre, number,
                          static_cast<std::int32_t>(k)};
     }
-    const auto added = list.begin() + static_cast<std::ptrdiff_t>(first);
-    if (projection.delay.kind > Delay::Kind::common) std::sort(added, list.end(), in_order);
-    if (first > 0) std::inplace_merge(list.begin(), added, list.end(), in_order);
+    put_in_order(projection, first);
+  }
+  /// The same where not all connect to all.
+  void add(const Projection<Real>& projection, std::int32_t number, SampleSpikes spikes,
+           std::span<const Delivery> deliveries) {
+    const std::size_t first = list.size();
+    for (const Delivery& d : deliveries) {
+      list.push_back(arrival_at(projection, number, spikes.times[static_cast<std::size_t>(d.spike)],
+                                d.spike, d.synapse));
+    }
+    put_in_order(projection, first);
   }
 
   /// Drops what arrives at `end` or later, finds the groups.
@@ -135,6 +168,11 @@ class Arrivals {
   }
 
  private:
+  void put_in_order(const Projection<Real>& projection, std::size_t first) {
+    const auto added = list.begin() + static_cast<std::ptrdiff_t>(first);
+    if (projection.delay.kind > Delay::Kind::common) std::sort(added, list.end(), in_order);
+    if (first > 0) std::inplace_merge(list.begin(), added, list.end(), in_order);
+  }
   std::size_t cell_of(double time) const {
     return std::min(static_cast<std::size_t>((time - times.front()) * cell_scale_),
                     times.size() - 1);

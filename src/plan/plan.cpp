@@ -81,10 +81,10 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     const auto& projection = net.projections()[k];
     PopulationPlan<Real>& target = populations[projection.target];
     target.incoming.push_back(k);
-    target.per_column = target.per_column || projection.delay.kind == Delay::Kind::per_synapse;
+    target.per_column = target.per_column || per_column(projection);
     padded.emplace_back();
     const std::size_t post = size(projection.target);
-    if (post >= widest_vector) continue;
+    if (post >= widest_vector || !projection.connection.all_to_all()) continue;
     padded[k].resize(projection.weight.size() / post * widest_vector, Real(0));
     for (std::size_t from = 0, to = 0; from < projection.weight.size(); from += post) {
       std::copy_n(projection.weight.data() + from, post, padded[k].data() + to);

@@ -32,7 +32,7 @@ struct PopulationPlan {
   std::vector<linear::Neuron> linear_neurons;  // all other models
   std::vector<std::size_t> incoming;           // projections
   bool same_time_constants = true;             // decays of an interval are the same for all neurons
-  bool per_column = false;  // a delay per synapse: each neuron has arrivals of its own
+  bool per_column = false;  // each neuron has arrivals of its own: saltus::per_column(projection)
   bool refractory = false;  // of LIF: the record keeps I at the releases
 
   /// All neurons see the same arrivals and decay alike: they can go through a sample side by side.
@@ -46,6 +46,12 @@ struct PopulationPlan {
     return linear_neurons[linear_neurons.size() == 1 ? 0 : j];
   }
 };
+
+/// Has each target neuron a list of arrivals of its own?
+template <class Real>
+bool per_column(const Projection<Real>& p) {
+  return p.delay.kind == Delay::Kind::per_synapse || !p.connection.all_to_all();
+}
 
 struct ComponentPlan {
   Component component;
@@ -76,6 +82,7 @@ struct Plan {
   bool side_by_side(std::size_t population) const {
     return in_vectors(population) && !populations[population].refractory;
   }
+  /// Of one that connects all to all.
   Rows<Real> rows(std::size_t projection) const {
     if (!padded[projection].empty()) return {padded[projection].data(), widest_vector};
     const Projection<Real>& p = network->projections()[projection];

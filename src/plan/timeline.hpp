@@ -54,6 +54,9 @@ class Timeline {
       if (!take(k)) continue;
       const Projection<Real>& p = plan.network->projections()[k];
       sources_.push_back({&p, plan.rows(k), static_cast<std::int32_t>(k), spikes_of(p.source)});
+      if (p.connection.all_to_all()) continue;
+      if (deliveries_.size() < sources_.size()) deliveries_.resize(sources_.size());
+      deliveries_[sources_.size() - 1].start(p.connection.synapses(), sources_.back().spikes);
     }
   }
 
@@ -67,9 +70,14 @@ class Timeline {
   const Arrivals<Real>& of(std::size_t j) {
     if (!fresh_ || population_->per_column) {
       arrivals_->clear();
-      for (const Source& s : sources_) {
-        arrivals_->add(*s.projection, s.rows, s.number, post_, s.spikes,
-                       population_->per_column ? j : any_column);
+      for (std::size_t k = 0; k < sources_.size(); ++k) {
+        const Source& s = sources_[k];
+        if (s.projection->connection.all_to_all()) {
+          arrivals_->add(*s.projection, s.rows, s.number, post_, s.spikes,
+                         population_->per_column ? j : any_column);
+        } else {
+          arrivals_->add(*s.projection, s.number, s.spikes, deliveries_[k].to(j));
+        }
       }
       arrivals_->finish(end_);
     }
@@ -90,6 +98,7 @@ class Timeline {
   };
   const PopulationPlan<Real>* population_ = nullptr;
   std::vector<Source> sources_;
+  std::vector<Deliveries> deliveries_;  // as sources_; of those that are not all to all
   std::size_t post_ = 0;
   double end_ = 0;
   bool fresh_ = false;

@@ -67,7 +67,10 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
       for (std::size_t q = 0; q < pending[c].count(); ++q) {
         const std::size_t neuron =
             run.plan.populations[component.populations[c]].per_column ? q : any_column;
-        while (pending[c].next(q) <= t) groups[c]->arrive(neuron, pending[c].take(q).row);
+        while (pending[c].next(q) <= t) {
+          const Arrival<Real> arrival = pending[c].take(q);
+          groups[c]->arrive(neuron, neuron == any_column ? arrival.row : &arrival.weight(neuron));
+        }
       }
     }
   }

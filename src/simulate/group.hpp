@@ -35,7 +35,8 @@ class Group {
   /// A neuron spikes at the present time.
   virtual void reset(const RecordedSpike<Real>& spike) = 0;
   /// @param neuron  any_column: all
-  virtual void arrive(std::size_t neuron, const Real* row) = 0;
+  /// @param weight  of that neuron; of all, one after the other
+  virtual void arrive(std::size_t neuron, const Real* weight) = 0;
 
   /// A spike has got its number in the sample's record.
   virtual void recorded(std::int32_t neuron, std::int32_t number) {

@@ -50,7 +50,7 @@ class LifGroup final : public Group<Real> {
     for (std::size_t g = 0; g < groups; ++g) {
       const double next = arrivals.times[g];
       neuron::advance(n, state, t, next, arrivals.decays[g], sink);
-      for (const auto& arrival : arrivals.group(g)) state.i += arrival.row[j];
+      for (const auto& arrival : arrivals.group(g)) state.i += arrival.weight(j);
       t = next;
     }
     neuron::advance(n, state, t, to, arrivals.decays[groups], sink);
@@ -103,13 +103,13 @@ class LifGroup final : public Group<Real> {
     }
   }
 
-  void arrive(std::size_t j, const Real* row) override {
+  void arrive(std::size_t j, const Real* weight) override {
     if (together_) {
-      LayerKernels<Real>::best().arrive(layer_, row);
+      LayerKernels<Real>::best().arrive(layer_, weight);
     } else if (j != any_column) {
-      states_[j].i += row[j];
+      states_[j].i += *weight;
     } else {
-      for (std::size_t k = 0; k < states_.size(); ++k) states_[k].i += row[k];
+      for (std::size_t k = 0; k < states_.size(); ++k) states_[k].i += weight[k];
     }
   }
 

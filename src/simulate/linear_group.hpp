@@ -28,7 +28,7 @@ class LinearGroup final : public Group<Real> {
     for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
       advance(j, t, arrivals.times[g], spikes);
       t = arrivals.times[g];
-      for (const auto& arrival : arrivals.group(g)) receive(j, arrival.row[j]);
+      for (const auto& arrival : arrivals.group(g)) receive(j, arrival.weight(j));
     }
     advance(j, t, to, spikes);
   }
@@ -52,9 +52,9 @@ class LinearGroup final : public Group<Real> {
     spike_at(static_cast<std::size_t>(spike.neuron), spike.time);
   }
 
-  void arrive(std::size_t j, const Real* row) override {
-    if (j != any_column) return receive(j, row[j]);
-    for (std::size_t k = 0; k < states_.size(); ++k) receive(k, row[k]);
+  void arrive(std::size_t j, const Real* weight) override {
+    if (j != any_column) return receive(j, *weight);
+    for (std::size_t k = 0; k < states_.size(); ++k) receive(k, weight[k]);
   }
 
  private:

@@ -10,7 +10,7 @@
 
 namespace saltus {
 
-/// Of one population: one queue for all neurons, or one per neuron where each synapse has a delay.
+/// Of one population: one queue for all neurons, or one per neuron where each has arrivals of its own.
 template <class Real>
 class Pending {
  public:
@@ -40,12 +40,19 @@ class Pending {
   /// A spike inside the component sets out.
   void send(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
             std::int32_t spike, std::int32_t neuron, double time) {
+    if (!projection.connection.all_to_all()) {
+      const SynapseList& synapses = projection.connection.synapses();
+      for (const std::int32_t place : synapses.from(static_cast<std::size_t>(neuron))) {
+        const auto target =
+            static_cast<std::size_t>(synapses[static_cast<std::size_t>(place)].post);
+        add(target, arrival_at(projection, number, time, spike, place));
+      }
+      return;
+    }
     const Real* row = rows[static_cast<std::size_t>(neuron)];
     for (std::size_t q = 0; q < queues_.size(); ++q) {
       const double at = arrival_time(projection, time, neuron, per_column_ ? q : any_column, post_);
-      auto& added = queues_[q].added;
-      added.push_back({at, row, neuron, number, spike});
-      std::push_heap(added.begin(), added.end(), later);
+      add(q, {at, row, neuron, number, spike});
     }
   }
 
@@ -68,6 +75,11 @@ class Pending {
     std::vector<Arrival<Real>> added;  // from inside: a heap
   };
   static bool later(const Arrival<Real>& a, const Arrival<Real>& b) { return earlier(b, a); }
+  void add(std::size_t queue, const Arrival<Real>& arrival) {
+    auto& added = queues_[queue].added;
+    added.push_back(arrival);
+    std::push_heap(added.begin(), added.end(), later);
+  }
 
   std::size_t post_;
   bool per_column_;

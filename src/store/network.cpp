@@ -32,6 +32,10 @@ template <>
 hid_t native<double>() {
   return H5T_NATIVE_DOUBLE;
 }
+template <>
+hid_t native<std::int64_t>() {
+  return H5T_NATIVE_INT64;
+}
 
 class File {
  public:
@@ -173,8 +177,15 @@ void write(const Network<Real>& network, const File& file, hid_t root) {
     file.put(group.id(), "source", p.source);
     file.put(group.id(), "target", p.target);
     file.put(group.id(), "delay_kind", static_cast<std::uint64_t>(p.delay.kind));
-    file.write(group.id(), "weight", p.weight, network.populations()[p.source].size);
+    const bool dense = p.connection.all_to_all();
+    file.write(group.id(), "weight", p.weight,
+               dense ? network.populations()[p.source].size : p.weight.size());
     file.write(group.id(), "delay", p.delay.values, p.delay.values.size());
+    if (dense) continue;
+    file.put(group.id(), "connection", std::string(p.connection.kind().name));
+    for (const auto& [name, numbers] : p.connection.shape().rows()) {
+      file.write(group.id(), ("shape_" + name).c_str(), numbers, numbers.size());
+    }
   }
 }
 
@@ -199,6 +210,17 @@ void save_network(const Network<Real>& network, const std::filesystem::path& nam
 }
 
 namespace {
+
+Connection read_connection(const File& file, hid_t group) {
+  if (H5Aexists(group, "connection") <= 0) return {};  // all to all
+  const std::string kind = file.text(group, "connection");
+  std::vector<Shape::Row> rows;
+  for (const std::string_view name : Connection::info(kind).shape) {
+    const std::string row(name);
+    rows.emplace_back(row, file.read<std::int64_t>(group, ("shape_" + row).c_str()));
+  }
+  return Connection(kind, Shape(std::move(rows)));
+}
 
 template <class Real>
 Network<Real> read_network(const File& file, hid_t root, const std::filesystem::path& name) {
@@ -234,7 +256,7 @@ Network<Real> read_network(const File& file, hid_t root, const std::filesystem::
     network.connect(network.populations()[source].name, network.populations()[target].name,
                     file.read<Real>(group.id(), "weight"),
                     {static_cast<Delay::Kind>(kind), file.read<double>(group.id(), "delay")},
-                    file.text(group.id(), "name"));
+                    file.text(group.id(), "name"), read_connection(file, group.id()));
   }
   return network;
 }

@@ -2,8 +2,28 @@
 #include "train/revive.hpp"
 
 #include <cmath>
+#include <cstdint>
+#include <set>
 
 namespace saltus {
+namespace {
+
+// All that lead to neuron j, each once.
+template <class Real>
+void raise_weights(Projection<Real>& p, std::size_t j, std::size_t post, Real raise) {
+  if (p.connection.all_to_all()) {
+    for (std::size_t k = j; k < p.weight.size(); k += post) p.weight[k] += raise;
+    return;
+  }
+  const SynapseList& synapses = p.connection.synapses();
+  std::set<std::int32_t> places;
+  for (std::size_t k = synapses.first_into(j); k < synapses.first_into(j + 1); ++k) {
+    places.insert(synapses[k].weight);
+  }
+  for (const std::int32_t k : places) p.weight[static_cast<std::size_t>(k)] += raise;
+}
+
+}  // namespace
 
 template <class Real>
 std::size_t revive(const TrainSettings& settings, const Activity<Real>& activity, double lr,
@@ -21,10 +41,7 @@ std::size_t revive(const TrainSettings& settings, const Activity<Real>& activity
         for (const Real w : projection.weight) sum += static_cast<double>(w) * w;
         const Real raise = static_cast<Real>(
             share * std::sqrt(sum / static_cast<double>(projection.weight.size())));
-        const std::size_t post = activity.spiked[p].size();
-        for (std::size_t k = j; k < projection.weight.size(); k += post) {
-          projection.weight[k] += raise;
-        }
+        raise_weights(projection, j, activity.spiked[p].size(), raise);
       }
     }
   }

@@ -9,7 +9,7 @@ KEYS = {
     "networks", "parameters", "max_relative_error_fd", "max_relative_error_oracle", "kink_maxima",
     "multi_spike_neurons", "negative_weights", "refractory_arrivals", "zero_delay_cycles", "void",
     "passed", "relations", "max_relative_error_relations", "max_spike_time_error_relations",
-    "oracle_void", "relations_void",
+    "oracle_void", "relations_void", "listed_synapses", "shared_weights",
 }  # fmt: skip
 
 

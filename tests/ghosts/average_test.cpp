@@ -114,7 +114,8 @@ class OverOneThreshold {
       if (p.target != problem_.last) continue;
       const Spikes& sent = p.source == 0 ? problem_.in : record.populations[p.source].spikes;
       for (std::size_t k = 0; k < sent.times.size(); ++k) {
-        times.push_back(sent.times[k] + p.delay(static_cast<std::size_t>(sent.neurons[k]), 0, 2));
+        times.push_back(sent.times[k] + p.delay(static_cast<std::size_t>(sent.neurons[k]),
+                                                2 * static_cast<std::size_t>(sent.neurons[k])));
       }
     }
     std::sort(times.begin(), times.end());

@@ -269,7 +269,7 @@ Perturbed perturb(const Case& c, std::size_t population, std::size_t sample, con
       for (const double sign : {1.0, -1.0}) {
         for (std::size_t j = 0; j < target.size; ++j) {
           weight.push_back(sign * strength * p.weight[n * target.size + j]);
-          delay.push_back(p.delay(n, j, target.size));
+          delay.push_back(p.delay(n, n * target.size + j));
         }
       }
       result.network.connect("probe", target.name, weight, Delay::per_synapse(delay), p.name + "*");

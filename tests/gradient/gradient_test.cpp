@@ -28,7 +28,9 @@ void tell(const Report& r) {
             << r.census.silent_maxima << " of silent LIF neurons, " << r.census.refractory_arrivals
             << " refractory arrivals, " << r.census.negative_weights << " negative weights, "
             << r.census.zero_delay_cycles << " zero-delay cycles, " << r.census.linear_spikes
-            << " spikes of ALIF; " << r.grazing_networks << " networks left out (grazing)\n";
+            << " spikes of ALIF, " << r.census.listed_synapses << " synapses listed, "
+            << r.census.shared_weights << " weights shared; " << r.grazing_networks
+            << " networks left out (grazing)\n";
 }
 
 TEST(Gradient, matches_the_independent_oracle) {
@@ -53,6 +55,8 @@ TEST(Gradient, matches_the_independent_oracle) {
   EXPECT_GT(r.census.negative_weights, r.networks);
   EXPECT_GT(r.census.zero_delay_cycles, r.networks / 10);
   EXPECT_GT(r.census.linear_spikes, r.networks);
+  EXPECT_GT(r.census.listed_synapses, r.networks);
+  EXPECT_GT(r.census.shared_weights, r.networks / 10);
 }
 
 TEST(Gradient, matches_central_differences) {

@@ -291,11 +291,11 @@ TEST(Network, IsAValue) {
 
 TEST(Delay, FindsTheEntryOfASynapse) {
   const Delay source = Delay::per_source({1, 2}), synapse = Delay::per_synapse({1, 2, 3, 4, 5, 6});
-  EXPECT_EQ(Delay::none()(1, 2, 3), 0);
-  EXPECT_EQ(Delay::common(7)(1, 2, 3), 7);
-  EXPECT_EQ(source(1, 2, 3), 2);
-  EXPECT_EQ(synapse(0, 2, 3), 3);
-  EXPECT_EQ(synapse(1, 0, 3), 4);
+  EXPECT_EQ(Delay::none()(1, 5), 0);
+  EXPECT_EQ(Delay::common(7)(1, 5), 7);
+  EXPECT_EQ(source(1, 5), 2);
+  EXPECT_EQ(synapse(0, 2), 3);
+  EXPECT_EQ(synapse(1, 3), 4);
 }
 
 TEST(Convert, RoundsWeightsToFloatAndKeepsEverythingElse) {

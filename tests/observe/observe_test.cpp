@@ -213,7 +213,7 @@ saltus_oracle::Network translate(const Network<double>& n, std::vector<std::size
       const std::size_t source = (input ? 0 : first[p.source]) + k / post;
       result.synapses.push_back({input, static_cast<int>(source),
                                  static_cast<int>(first[p.target] + k % post), p.weight[k],
-                                 p.delay(k / post, k % post, post)});
+                                 p.delay(k / post, k)});
     }
   }
   return result;

@@ -682,7 +682,7 @@ TEST(Delays, OfAllFourKindsAgreeWhereTheyDescribeTheSameNetwork) {
         std::vector<double> sums(c.gradients.delays[p].size(), 0.0);
         for (std::size_t n = 0; n < pre[p]; ++n) {
           for (std::size_t j = 0; j < post[p]; ++j) {
-            sums[Delay{c.kind, {}}.index(n, j, post[p])] +=
+            sums[Delay{c.kind, {}}.index(n, n * post[p] + j)] +=
                 base.gradients.delays[p][n * post[p] + j];
           }
         }
