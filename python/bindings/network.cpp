@@ -17,7 +17,6 @@
 
 #include "arrays.hpp"
 #include "bind.hpp"
-#include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "settings.hpp"
 

@@ -16,6 +16,7 @@
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
 #include "saltus/ghosts.hpp"
+#include "simulate/prepared.hpp"
 
 namespace saltus {
 namespace {
@@ -42,11 +43,6 @@ template <class Real>
 void check_errors(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
                   const Errors<Real>& errors) {
   const auto& populations = network.populations();
-  if (record.populations.size() != populations.size() || record.samples != inputs.samples()) {
-    throw InvalidInput(fmt::format(
-        "the record holds {} populations and {} samples; network and inputs have {} and {}",
-        record.populations.size(), record.samples, populations.size(), inputs.samples()));
-  }
   if (errors.populations.size() != populations.size()) {
     throw InvalidInput(fmt::format("errors for {} populations given; the network has {}",
                                    errors.populations.size(), populations.size()));
@@ -215,13 +211,12 @@ template <class Real>
 Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Errors<Real>& errors,
                          const Wanted& wanted, const Options& options) {
-  network.check();
-  const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
-  check(plan, inputs);
+  const Prepared<Real> prepared(network, inputs, record, options);
   check_errors(network, inputs, record, errors);
   Gradients<Real> gradients;
   BackwardMemory<Real> memory;
-  backward<Real>(plan, inputs, record, errors, wanted, options.threads, nullptr, memory, gradients);
+  backward<Real>(prepared.plan, inputs, record, errors, wanted, options.threads, nullptr, memory,
+                 gradients);
   return gradients;
 }
 
@@ -229,15 +224,13 @@ template <class Real>
 Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Errors<Real>& errors,
                          Ghosts<Real>& ghosts, const Wanted& wanted, const Options& options) {
-  network.check();
-  const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
-  check(plan, inputs);
+  const Prepared<Real> prepared(network, inputs, record, options);
   check_errors(network, inputs, record, errors);
   check_ghosts(network, record, ghosts);
   Gradients<Real> gradients;
   BackwardMemory<Real> memory;
-  backward<Real>(plan, inputs, record, errors, wanted, options.threads, nullptr, memory, gradients,
-                 &ghosts);
+  backward<Real>(prepared.plan, inputs, record, errors, wanted, options.threads, nullptr, memory,
+                 gradients, &ghosts);
   return gradients;
 }
 

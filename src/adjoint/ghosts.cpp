@@ -2,7 +2,6 @@
 #include "adjoint/ghosts.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "adjoint/accumulate.hpp"
 #include "ghosts/free_peaks.hpp"

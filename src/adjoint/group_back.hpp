@@ -3,7 +3,6 @@
 // simulate/group.hpp.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "adjoint/dynamics.hpp"

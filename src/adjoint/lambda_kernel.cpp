@@ -5,8 +5,6 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <algorithm>
-
 #include "adjoint/lambda.hpp"
 #include "machine/dispatch.hpp"
 #include "neuron/terms.hpp"

@@ -45,6 +45,102 @@ void collect_points(const PopulationAdjoint<Real>& p, std::size_t j, std::vector
   points.insert(place, maximum);
 }
 
+// One neuron on its way back through a sample.
+template <class Real>
+class NeuronBack {
+ public:
+  /// @param points  of this neuron, latest first
+  NeuronBack(const PopulationAdjoint<Real>& p, std::size_t j, std::span<Point> points,
+             Segments<Real>& segments)
+      : p_(p),
+        j_(j),
+        n_(p.plan.neuron(j)),
+        has_ghosts_(p.ghosts && p.ghosts->any(j)),
+        point_(points.begin()),
+        points_end_(points.end()),
+        segments_(segments),
+        jumps_(segments.jumps[j]),
+        t_(p.end),
+        lambda_(p.last(j)),
+        source_(p.driving_source(j)) {
+    behind_.clear();
+    emit();
+  }
+
+  // Spike k of the sample.
+  void spike(std::size_t k) {
+    const double time = p_.times[k], release = time + n_.tau_ref;
+    Real after = 0;
+    if (release < p_.end || n_.tau_ref == 0) {
+      pass_points(release);
+      move_to(release);
+      after = lambda_.v;
+    }
+    if (n_.tau_ref > 0) {  // V is held: lambda_V = 0, lambda_I goes on
+      lambda_.v = source_ = 0;
+      emit();
+      for (; point_ != points_end_ && point_->time > time; ++point_) {
+        if (terms::clamp_sample) jumps_.v_reset += point_->error;
+      }
+      move_to(time);
+      source_ = p_.driving_source(j_);
+    }
+    const double error = p_.spike_errors.empty() ? 0 : p_.spike_errors[k];
+    lambda_.v = jump_over_spike(p_, k, after, error, jumps_);
+    if (has_ghosts_) {
+      const auto handed = p_.ghosts->settle_behind(n_, j_, k, time, behind_, jumps_);
+      lambda_.v += handed.v;
+      lambda_.i += handed.i;
+    }
+    emit();
+  }
+
+  // Those later than `down_to`.
+  void pass_points(double down_to) {
+    for (; point_ != points_end_ && point_->time > down_to; ++point_) {
+      move_to(point_->time);
+      if (point_->ghost >= 0) {
+        const auto ghost = static_cast<std::size_t>(point_->ghost);
+        point_->error = p_.ghosts->settle(n_, ghost, behind_, jumps_);
+        if (point_->error == 0) continue;
+      }
+      if (point_->ghost >= 0 ? terms::ghost_jump
+          : point_->maximum  ? terms::maximum_jump
+                             : terms::sample_jump) {
+        lambda_.v -= static_cast<Real>(point_->error / n_.tc.tau_mem);
+      }
+      emit();
+    }
+  }
+
+ private:
+  const PopulationAdjoint<Real>& p_;
+  const std::size_t j_;
+  const neuron::Lif<Real>& n_;
+  const bool has_ghosts_;
+  std::span<Point>::iterator point_, points_end_;
+  Segments<Real>& segments_;
+  JumpSums& jumps_;
+  double t_;
+  neuron::Adjoint<Real> lambda_;
+  Real source_;
+  // Its segments, latest first; if it has ghosts.
+  inline static thread_local std::vector<Segment<Real>> behind_;
+
+  void emit() {
+    segments_.add(j_, {t_, lambda_, source_});
+    if (has_ghosts_) behind_.push_back({t_, lambda_, source_});
+  }
+  void move_to(double t) {
+    if (t == t_) return;
+    // Nothing to do while all is 0: the usual case for silent neurons and late spikes.
+    if (lambda_.v != 0 || lambda_.i != 0 || source_ != 0) {
+      lambda_ = neuron::flow_back(n_.tc, lambda_, source_, neuron::decay<Real>(n_.tc, t_ - t));
+    }
+    t_ = t;
+  }
+};
+
 }  // namespace
 
 template <class Real>
@@ -53,7 +149,6 @@ void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
   const PopulationAdjoint<Real> p(sample, population, spike_errors);
   thread_local OwnSpikes own_spikes;
   thread_local std::vector<Point> points;
-  thread_local std::vector<Segment<Real>> behind;  // of this neuron, latest first; if it has ghosts
   own_spikes.sort({p.times, p.neurons}, p.size);
   segments.start(p.size);
   const bool v_counts = !p.errors.samples.empty() || !p.errors.maxima.empty() ||
@@ -62,72 +157,10 @@ void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
   const auto next = [&](std::size_t j) { return v_counts ? j : own_spikes.next(j); };
   for (std::size_t j = next(0); j < p.size; j = next(j + 1)) {
     const auto own = own_spikes.of(j);
-    const neuron::Lif<Real>& n = p.plan.neuron(j);
-    const bool has_ghosts = p.ghosts && p.ghosts->any(j);
-    behind.clear();
     collect_points(p, j, points);
-    auto point = points.begin();
-
-    double t = p.end;
-    neuron::Adjoint<Real> lambda = p.last(j);
-    Real source = p.driving_source(j);
-    const auto emit = [&] {
-      segments.add(j, {t, lambda, source});
-      if (has_ghosts) behind.push_back({t, lambda, source});
-    };
-    const auto move_to = [&](double to) {
-      if (to == t) return;
-      // Nothing to do while all is 0: the usual case for silent neurons and late spikes.
-      if (lambda.v != 0 || lambda.i != 0 || source != 0) {
-        lambda = neuron::flow_back(n.tc, lambda, source, neuron::decay<Real>(n.tc, t - to));
-      }
-      t = to;
-    };
-    const auto pass_points = [&](double down_to) {  // those later than `down_to`
-      for (; point != points.end() && point->time > down_to; ++point) {
-        move_to(point->time);
-        if (point->ghost >= 0) {
-          point->error = p.ghosts->settle(n, static_cast<std::size_t>(point->ghost), behind,
-                                          segments.jumps[j]);
-          if (point->error == 0) continue;
-        }
-        if (point->ghost >= 0 ? terms::ghost_jump
-            : point->maximum  ? terms::maximum_jump
-                              : terms::sample_jump) {
-          lambda.v -= static_cast<Real>(point->error / n.tc.tau_mem);
-        }
-        emit();
-      }
-    };
-
-    emit();
-    for (std::size_t k = own.size(); k-- > 0;) {
-      const double spike = p.times[own[k]], release = spike + n.tau_ref;
-      Real after = 0;
-      if (release < p.end || n.tau_ref == 0) {
-        pass_points(release);
-        move_to(release);
-        after = lambda.v;
-      }
-      if (n.tau_ref > 0) {  // V is held: lambda_V = 0, lambda_I goes on
-        lambda.v = source = 0;
-        emit();
-        for (; point != points.end() && point->time > spike; ++point) {
-          if (terms::clamp_sample) segments.jumps[j].v_reset += point->error;
-        }
-        move_to(spike);
-        source = p.driving_source(j);
-      }
-      const double error = p.spike_errors.empty() ? 0 : p.spike_errors[own[k]];
-      lambda.v = jump_over_spike(p, own[k], after, error, segments.jumps[j]);
-      if (has_ghosts) {
-        const auto handed = p.ghosts->settle_behind(n, j, own[k], spike, behind, segments.jumps[j]);
-        lambda.v += handed.v;
-        lambda.i += handed.i;
-      }
-      emit();
-    }
-    pass_points(-1);
+    NeuronBack<Real> back(p, j, points, segments);
+    for (std::size_t k = own.size(); k-- > 0;) back.spike(own[k]);
+    back.pass_points(-1);
   }
   segments.finish();
   if (p.ghosts) p.ghosts->finish();

@@ -14,15 +14,14 @@ AdjointTraces<Real> adjoint_traces(const Network<Real>& network, const Inputs& i
                                    const Record<Real>& record, const Errors<Real>& errors,
                                    std::size_t population, std::span<const double> at,
                                    const Options& options) {
-  network.check();
-  const Population& p = check_trace(network, inputs, population, at, "adjoint variables");
+  const Prepared<Real> prepared(network, inputs, record, options);
+  const Plan<Real>& plan = prepared.plan;
+  const Population& p = check_trace(prepared, population, at, "adjoint variables");
   if (p.model->linear) {
     throw InvalidInput(
         fmt::format("'{}' is {}: adjoint variables can be read of LIF and LI populations", p.name,
                     p.model->name));
   }
-  const Plan<Real> plan(network, options.way);
-  check(plan, inputs);
   check_errors(network, inputs, record, errors);
   Gradients<Real> gradients;
   BackwardMemory<Real> memory;

@@ -15,6 +15,7 @@
 #include "ghosts/free_peaks.hpp"
 #include "ghosts/ghosts_kernel.hpp"
 #include "machine/parallel.hpp"
+#include "simulate/prepared.hpp"
 #include "thresholds/noise.hpp"
 #include "thresholds/thresholds.hpp"
 
@@ -373,11 +374,9 @@ Ghosts<Real> find_ghosts(const Network<Real>& network, const Inputs& inputs,
                          const Record<Real>& record, const Smoothing& smoothing,
                          const Options& options) {
   check(smoothing);
-  network.check();
-  const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
-  check(plan, inputs);
+  const Prepared<Real> prepared(network, inputs, record, options);
   Ghosts<Real> ghosts;
-  find_ghosts<Real>(plan, inputs, record, smoothing, options.threads, nullptr, ghosts);
+  find_ghosts<Real>(prepared.plan, inputs, record, smoothing, options.threads, nullptr, ghosts);
   return ghosts;
 }
 

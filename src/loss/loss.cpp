@@ -5,6 +5,7 @@
 
 #include "loss/evaluate.hpp"
 #include "saltus/error.hpp"
+#include "simulate/prepared.hpp"
 
 namespace saltus {
 
@@ -29,14 +30,13 @@ template <class Real>
 LossResult<Real> evaluate(const LossSettings& settings, const Network<Real>& network,
                           const Inputs& inputs, const Record<Real>& record, std::size_t readout,
                           std::span<const std::int32_t> labels, const Options& options) {
-  network.check();
+  const Prepared<Real> prepared(network, inputs, record, options);
   const auto loss = built_in_loss<Real>(settings, readout);
   loss->check(network, labels);
   if (labels.size() != record.samples) {
     throw InvalidInput(fmt::format("{} labels for {} samples", labels.size(), record.samples));
   }
-  const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
-  return loss->evaluate(batch_of(plan, inputs, record, labels, options.threads));
+  return loss->evaluate(batch_of(prepared.plan, inputs, record, labels, options.threads));
 }
 
 template class ReadoutLoss<float>;

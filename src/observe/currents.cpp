@@ -37,8 +37,8 @@ template <class Real>
 std::vector<Real> currents(const Network<Real>& network, const Inputs& inputs,
                            const Record<Real>& record, std::size_t population,
                            std::span<const double> at, const Options& options) {
-  network.check();
-  const Population& p = check_trace(network, inputs, population, at, "synaptic current");
+  const Prepared<Real> prepared(network, inputs, record, options);
+  const Population& p = check_trace(prepared, population, at, "synaptic current");
   std::size_t component = 0;
   if (p.model->linear) {
     const auto& names = p.model->linear->components;
@@ -49,8 +49,7 @@ std::vector<Real> currents(const Network<Real>& network, const Inputs& inputs,
           fmt::format("'{}' is {}: its state has no component I", p.name, p.model->name));
     }
   }
-  return read_trace<CurrentSamples<Real>>(network, inputs, record, population, at, component,
-                                          options);
+  return read_trace<CurrentSamples<Real>>(prepared, population, at, component, options.threads);
 }
 
 template std::vector<float> currents(const Network<float>&, const Inputs&, const Record<float>&,

@@ -12,20 +12,10 @@
 #include "observe/trace_times.hpp"
 #include "saltus/error.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/prepared.hpp"
 
 namespace saltus {
 namespace {
-
-template <class Real>
-const Population& neurons_of(const Network<Real>& network, std::size_t population,
-                             std::string_view what) {
-  network.check();
-  const Population& p = network.populations().at(population);
-  if (p.model == Model::input) {
-    throw InvalidInput(fmt::format("'{}' is an input: it has no {}", p.name, what));
-  }
-  return p;
-}
 
 template <class Real>
 struct Integral : ReplayVisitor {
@@ -93,14 +83,14 @@ void note(Maxima<Real>& maxima, std::size_t at, const Highest<Real>& highest) {
 template <class Real>
 Maxima<Real> maxima(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
                     std::size_t population, const Options& options) {
-  const Population& p = neurons_of(network, population, "membrane voltage");
+  const Prepared<Real> prepared(network, inputs, record, options);
+  const Population& p = prepared.neurons(population, "membrane voltage");
   if (p.model != Model::li) {
     throw InvalidInput(
         fmt::format("'{}' is a {} population; expected LI, whose voltage no threshold limits",
                     p.name, p.model->name));
   }
-  const Plan<Real> plan(network, {}, options.kernel == Kernel::scalar);
-  return maxima<Real>(plan, inputs, record, population, options.threads, nullptr);
+  return maxima<Real>(prepared.plan, inputs, record, population, options.threads, nullptr);
 }
 
 template <class Real>
@@ -172,9 +162,9 @@ template <class Real>
 std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
                             const Record<Real>& record, std::size_t population,
                             const Options& options) {
-  const Population& p = neurons_of(network, population, "integral");
-  check_integral(p, inputs);
-  return integrals(Plan<Real>(network), inputs, record, population, options.threads);
+  const Prepared<Real> prepared(network, inputs, record, options);
+  check_integral(prepared.neurons(population, "integral"), inputs);
+  return integrals(prepared.plan, inputs, record, population, options.threads);
 }
 
 template <class Real>
@@ -209,9 +199,9 @@ template <class Real>
 std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
                            const Record<Real>& record, std::size_t population,
                            std::span<const double> at, const Options& options) {
-  network.check();
-  check_trace(network, inputs, population, at, "membrane voltage");
-  return read_trace<Samples<Real>>(network, inputs, record, population, at, 0, options);
+  const Prepared<Real> prepared(network, inputs, record, options);
+  check_trace(prepared, population, at, "membrane voltage");
+  return read_trace<Samples<Real>>(prepared, population, at, 0, options.threads);
 }
 
 #define SALTUS_INSTANTIATE(Real)                                                                   \

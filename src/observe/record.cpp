@@ -7,6 +7,7 @@
 #include "observe/replay.hpp"
 #include "saltus/error.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/prepared.hpp"
 
 namespace saltus {
 namespace {
@@ -60,9 +61,8 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
 template <class Real>
 Record<Real> record(const Network<Real>& network, const Inputs& inputs,
                     std::span<const SpikeView> spikes, const Options& options) {
-  network.check();
-  const Plan<Real> plan(network);
-  check(plan, inputs);
+  const Prepared<Real> prepared(network, inputs, options);
+  const Plan<Real>& plan = prepared.plan;
   if (spikes.size() != network.populations().size()) {
     throw InvalidInput(fmt::format("spikes of {} populations given; the network has {}",
                                    spikes.size(), network.populations().size()));

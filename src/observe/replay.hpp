@@ -3,7 +3,6 @@
 // and the gradients of time constants are made of, and how a foreign record gets its currents.
 #pragma once
 
-#include <cmath>
 #include <span>
 
 #include "neuron/lif.hpp"

@@ -15,19 +15,17 @@
 #include "saltus/error.hpp"
 #include "saltus/network.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/prepared.hpp"
 
 namespace saltus {
 
 /// @returns the population, which is no input
 /// @throws InvalidInput  an input; times unsorted, negative or after the end of a sample
 template <class Real>
-const Population& check_trace(const Network<Real>& network, const Inputs& inputs,
-                              std::size_t population, std::span<const double> at,
-                              std::string_view what) {
-  const Population& p = network.populations().at(population);
-  if (p.model == Model::input) {
-    throw InvalidInput(fmt::format("'{}' is an input: it has no {}", p.name, what));
-  }
+const Population& check_trace(const Prepared<Real>& prepared, std::size_t population,
+                              std::span<const double> at, std::string_view what) {
+  const Population& p = prepared.neurons(population, what);
+  const Inputs& inputs = prepared.inputs;
   for (std::size_t k = 0; k < at.size(); ++k) {
     if (!(at[k] >= 0) || (k > 0 && at[k] < at[k - 1])) {
       throw InvalidInput(
@@ -68,17 +66,16 @@ struct ComponentSamples : LinearVisitor<double> {
 /// @tparam Visitor  made of (neuron, times, its column of the sample, neurons)
 /// @param component  that it is of the state of a linear neuron
 template <class Visitor, class Real>
-std::vector<Real> read_trace(const Network<Real>& network, const Inputs& inputs,
-                             const Record<Real>& record, std::size_t population,
-                             std::span<const double> at, std::size_t component,
-                             const Options& options) {
-  const Plan<Real> plan(network);
+std::vector<Real> read_trace(const Prepared<Real>& prepared, std::size_t population,
+                             std::span<const double> at, std::size_t component, int threads) {
+  const Plan<Real>& plan = prepared.plan;
+  const Inputs& inputs = prepared.inputs;
   const std::size_t size = plan.size(population);
   std::vector<Real> result(inputs.samples() * at.size() * size);
-  parallel_for(options.threads, inputs.samples(), [&](std::size_t s) {
+  parallel_for(threads, inputs.samples(), [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
     thread_local OwnSpikes own_spikes;
-    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
+    for_each_neuron(plan, inputs, *prepared.record, population, s, timeline, own_spikes,
                     [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                       Real* column = result.data() + s * at.size() * size + j;
                       if (plan.populations[population].is_linear()) {

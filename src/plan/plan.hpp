@@ -3,7 +3,6 @@
 // parameters of its neurons in the form that the loops use.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <vector>
 

@@ -2,6 +2,7 @@
 // The forward pass at thresholds that are drawn or set by hand: one neuron after the other, or the
 // event loop, and each changes its threshold at its spikes (docs/ghosts.md).
 #include "simulate/forward.hpp"
+#include "simulate/prepared.hpp"
 #include "thresholds/thresholds.hpp"
 
 namespace saltus {
@@ -31,14 +32,12 @@ Record<Real> simulate(const Network<Real>& network, const Inputs& inputs,
                       const Options& options) {
   check(smoothing);
   if (!smoothing.draws() && overrides.empty()) return simulate(network, inputs, options);
-  network.check();
+  const Prepared<Real> prepared(network, inputs, options);
   if (smoothing.draws()) check_room(network, smoothing);
-  const Plan<Real> plan(network, options.way);
-  check(plan, inputs);
   ForwardMemory<Real> memory;
   Record<Real> record;
   const Thresholds thresholds(smoothing, overrides);
-  simulate(plan, inputs, options.threads, memory, record, &thresholds);
+  simulate(prepared.plan, inputs, options.threads, memory, record, &thresholds);
   return record;
 }
 

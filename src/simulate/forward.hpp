@@ -3,9 +3,6 @@
 // public functions check, make a plan and call this.
 #pragma once
 
-#include <span>
-#include <vector>
-
 #include "plan/plan.hpp"
 #include "plan/timeline.hpp"
 #include "saltus/simulate.hpp"

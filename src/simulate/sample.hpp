@@ -2,8 +2,6 @@
 // The spikes of one population in one sample while it is being simulated.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>

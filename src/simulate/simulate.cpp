@@ -4,6 +4,7 @@
 #include "machine/parallel.hpp"
 #include "simulate/forward.hpp"
 #include "simulate/pack.hpp"
+#include "simulate/prepared.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {
@@ -60,10 +61,8 @@ Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads)
 
 template <class Real>
 Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const Options& options) {
-  network.check();
-  const Plan<Real> plan(network, options.way, options.kernel == Kernel::scalar);
-  check(plan, inputs);
-  return simulate<Real>(plan, inputs, options.threads);
+  const Prepared<Real> prepared(network, inputs, options);
+  return simulate<Real>(prepared.plan, inputs, options.threads);
 }
 
 template void simulate(const Plan<float>&, const Inputs&, int, ForwardMemory<float>&,

@@ -190,7 +190,7 @@ TEST(FirstSpike, ASilentLabelIsPulledUpByItsLargestV) {
   EXPECT_EQ(with.silent, 2u);
 
   n.populations()[1].become(Model::li);  // the same V, where there is no spike
-  const auto maxima = saltus::maxima(n, inputs, record, 1);
+  const auto maxima = saltus::maxima(n, inputs, simulate(n, inputs), 1);
   const double mean = (maxima.values[0] + maxima.values[3]) / 2;
   EXPECT_GT(mean, 0.05);
   EXPECT_NEAR(with.value, without.value - 3 * mean, 1e-13);
@@ -202,11 +202,11 @@ TEST(FirstSpike, ASilentLabelIsPulledUpByItsLargestV) {
 
 TEST(FirstSpike, IsTheMeanOverTheSamples) {
   const LossSettings settings;
-  const auto a = first_spikes(settings, spikes_of({{{5e-3, 0}, {6e-3, 1}, {5.5e-3, 2}}}), {1});
-  const auto b = first_spikes(settings, spikes_of({{{4e-3, 0}, {6e-3, 1}, {4.5e-3, 2}}}), {0});
+  const auto a = first_spikes(settings, spikes_of({{{5e-3, 0}, {5.5e-3, 2}, {6e-3, 1}}}), {1});
+  const auto b = first_spikes(settings, spikes_of({{{4e-3, 0}, {4.5e-3, 2}, {6e-3, 1}}}), {0});
   const auto both = first_spikes(
       settings,
-      spikes_of({{{5e-3, 0}, {6e-3, 1}, {5.5e-3, 2}}, {{4e-3, 0}, {6e-3, 1}, {4.5e-3, 2}}}),
+      spikes_of({{{5e-3, 0}, {5.5e-3, 2}, {6e-3, 1}}, {{4e-3, 0}, {4.5e-3, 2}, {6e-3, 1}}}),
       {1, 0});
   EXPECT_NEAR(both.value, (a.value + b.value) / 2, 1e-13);
   for (std::size_t k = 0; k < 3; ++k) {
