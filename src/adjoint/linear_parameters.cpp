@@ -86,58 +86,60 @@ struct Products : LinearVisitor<Dual> {
   }
 };
 
+// What neuron j gives its parameters in one sample.
+template <class Real>
+Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, std::size_t j,
+                 const linear::Motion<Dual>& motion, const Arrivals<Real>& arrivals,
+                 std::span<const std::size_t> own, std::span<const double> times) {
+  const PopulationErrors<Real>& errors = pass.errors.populations[population];
+  const LinearSegments& segments = pass.linear[s][population];
+  const std::size_t size = pass.plan.size(population);
+  const Real* at = errors.samples.empty()
+                       ? nullptr
+                       : errors.samples.data() + s * errors.sample_times.size() * size + j;
+  Products<Real> products(motion, errors, at, size, segments, j, times);
+  const double end = pass.inputs.end(s);
+  const double rest = rest_of(pass.plan.populations[population].linear_neuron(j), arrivals, own,
+                              times, errors.sample_times, end);
+  const auto x = replay(motion, arrivals, j, own, times, rest, products);
+  if (!errors.integrals.empty() && terms::linear_at_the_end) {
+    const auto error = static_cast<double>(errors.integrals[s * size + j]);
+    add(products.sum, error, x[linear::integral_of_v]);
+    if (std::isinf(end)) products.without_end(error, x[0]);
+  }
+  const SpikeSums& spikes = segments.sums[j];
+  add(products.sum, spikes.threshold, motion.theta);
+  add(products.sum, spikes.release, motion.tau_ref);
+  for (std::size_t k = 0; k < linear::dimension; ++k) add(products.sum, spikes.c[k], motion.c[k]);
+  return products.sum;
+}
+
 }  // namespace
 
 template <class Real>
 void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
   const Population& neurons = pass.plan.network->populations()[population];
-  const PopulationPlan<Real>& plan = pass.plan.populations[population];
-  const PopulationErrors<Real>& errors = pass.errors.populations[population];
   const std::size_t size = neurons.size, samples = pass.linear.size();
   const std::size_t parameters = neurons.parameters.size();
-  NeuronGradients& out = pass.gradients.neurons[population];
-
   for (std::size_t first = 0; first < parameters; first += Dual::width) {
     std::vector<linear::Motion<Dual>> motions;
-    for (std::size_t j = 0; j < plan.linear_neurons.size(); ++j) {
+    for (std::size_t j = 0; j < pass.plan.populations[population].linear_neurons.size(); ++j) {
       motions.push_back(with_slopes(neurons, j, first));
     }
     std::vector<Slopes> sums(samples * size);
     parallel_for(pass.threads, samples, [&](std::size_t s) {
       thread_local Timeline<Real> timeline;
       thread_local OwnSpikes own_spikes;
-      const LinearSegments& segments = pass.linear[s][population];
       for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                        if (segments.of(j).empty()) return;
-                        const linear::Motion<Dual>& motion = motions[motions.size() == 1 ? 0 : j];
-                        const Real* at =
-                            errors.samples.empty()
-                                ? nullptr
-                                : errors.samples.data() + s * errors.sample_times.size() * size + j;
-                        Products<Real> products(motion, errors, at, size, segments, j, times);
-                        const double end = rest_of(plan.linear_neuron(j), arrivals, own, times,
-                                                   errors.sample_times, pass.inputs.end(s));
-                        const auto x = replay(motion, arrivals, j, own, times, end, products);
-                        if (!errors.integrals.empty() && terms::linear_at_the_end) {
-                          linear::Vector<double> p{};
-                          p[linear::integral_of_v] =
-                              static_cast<double>(errors.integrals[s * size + j]);
-                          products.product(p, x);
-                          if (std::isinf(pass.inputs.end(s)))
-                            products.without_end(p[linear::integral_of_v], x[0]);
-                        }
-                        const SpikeSums& spikes = segments.sums[j];
-                        add(products.sum, spikes.threshold, motion.theta);
-                        add(products.sum, spikes.release, motion.tau_ref);
-                        for (std::size_t k = 0; k < linear::dimension; ++k) {
-                          add(products.sum, spikes.c[k], motion.c[k]);
-                        }
-                        sums[s * size + j] = products.sum;
+                        if (pass.linear[s][population].of(j).empty()) return;
+                        sums[s * size + j] =
+                            slopes_of(pass, population, s, j, motions[motions.size() == 1 ? 0 : j],
+                                      arrivals, own, times);
                       });
     });
     for (std::size_t k = first; k < std::min(first + Dual::width, parameters); ++k) {
-      std::vector<double>& gradient = out.parameters[k];
+      std::vector<double>& gradient = pass.gradients.neurons[population].parameters[k];
       for (std::size_t at = 0; at < sums.size(); ++at) {
         gradient[gradient.size() == 1 ? 0 : at % size] += sums[at][k - first];
       }
