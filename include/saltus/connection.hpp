@@ -62,12 +62,16 @@ struct ConnectionInfo {
   /// Lists the synapses between populations of these sizes; null: all to all.
   /// @throws InvalidInput  a shape that does not fit
   std::vector<Synapse> (*synapses)(const Shape&, std::size_t pre, std::size_t post) = nullptr;
+  /// The shape of the weights, if there are more than synapses name, or in more dimensions than one.
+  std::vector<std::size_t> (*weights)(const Shape&) = nullptr;
 };
 
 /// What Connection::add takes. Keep it as long as the process lives.
 template <class C>
 constexpr ConnectionInfo connection_kind() {
-  return {C::name, C::says, C::shape, &C::synapses};
+  ConnectionInfo info{C::name, C::says, C::shape, &C::synapses};
+  if constexpr (requires { &C::weights; }) info.weights = &C::weights;
+  return info;
 }
 
 /// The synapses of a projection as the loops walk them: by target, and of each source.
@@ -77,8 +81,10 @@ class SynapseList {
     std::int32_t number;  ///< in the order in which the kind listed them: that of Delay::values
   };
 
+  /// @param weights  how many there are at least
   /// @throws InvalidInput  a synapse between neurons that there are not, a negative weight's place
-  SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, std::size_t post);
+  SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, std::size_t post,
+              std::size_t weights = 0);
 
   std::size_t size() const { return entries_.size(); }
   std::size_t weights() const { return weights_; }
@@ -98,7 +104,7 @@ class SynapseList {
   std::vector<std::size_t> into_;     // [post + 1]
   std::vector<std::int32_t> places_;  // source by source
   std::vector<std::size_t> from_;     // [pre + 1]
-  std::size_t weights_ = 0;
+  std::size_t weights_;
 };
 
 /// How a projection connects: all to all, or as a kind says. A value.
@@ -122,7 +128,9 @@ class Connection {
   }
   /// Of one that is not all to all.
   const SynapseList& synapses() const { return *synapses_; }
-  /// How many weights, and how many synapses there are between populations of these sizes.
+  /// The shape of the weights between populations of these sizes, how many that is, and how many
+  /// synapses there are.
+  std::vector<std::size_t> weight_shape(std::size_t pre, std::size_t post) const;
   std::size_t weights(std::size_t pre, std::size_t post) const {
     return all_to_all() ? pre * post : synapses_->weights();
   }

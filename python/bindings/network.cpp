@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/operators.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -57,18 +58,27 @@ nb::dict models() {
   return result;
 }
 
-// `dimensions` of the array that Python got: 0 common, 1 per source, 2 per synapse.
+// `dimensions` of the delay that Python got: 0 common, 1 per source or (if there are so many) per
+// synapse listed, 2 per synapse.
 void connect(Net& network, const std::string& source, const std::string& target,
              const In<double>& weight, const std::optional<In<double>>& delay, int dimensions,
-             std::string name) {
+             std::string name, const std::string& kind, std::vector<Shape::Row> rows) {
+  Connection connection(kind, Shape(std::move(rows)));
   Delay d;
   if (delay) {
     d.kind = dimensions == 0   ? Delay::Kind::common
              : dimensions == 1 ? Delay::Kind::per_source
                                : Delay::Kind::per_synapse;
     d.values = vector_of(*delay);
+    if (!connection.all_to_all() && dimensions == 1) {
+      const std::size_t pre = network.populations()[network.index(source)].size;
+      const std::size_t post = network.populations()[network.index(target)].size;
+      connection.list(pre, post);
+      if (d.values.size() == connection.count(pre, post)) d.kind = Delay::Kind::per_synapse;
+    }
   }
-  network.connect(source, target, vector_of(weight), std::move(d), std::move(name));
+  network.connect(source, target, vector_of(weight), std::move(d), std::move(name),
+                  std::move(connection));
 }
 
 // The values behind "population.parameter", "projection.weight" or "projection.delay", to be read
@@ -110,7 +120,7 @@ std::tuple<Populations, Projections> structure(const Net& network) {
       delay = dense ? all : Sizes{p.delay.values.size()};
     }
     std::get<1>(result).emplace_back(p.name, source.name, target.name,
-                                     dense ? all : Sizes{p.weight.size()}, delay);
+                                     p.connection.weight_shape(source.size, target.size), delay);
   }
   return result;
 }
@@ -133,7 +143,7 @@ void bind_network(nb::module_& module) {
       .def("add_input", &Net::add_input)
       .def("add_population", &add_population)
       .def("connect", &connect, nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
-           nb::arg())
+           nb::arg(), nb::arg(), nb::arg())
       .def("values", [](nb::handle_t<Net> self, const std::string& owner,
                         const std::string& parameter) { return values(self, owner, parameter); })
       .def("last_projection", [](const Net& network) { return network.projections().back().name; })

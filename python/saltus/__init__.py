@@ -18,6 +18,7 @@ from types import ModuleType
 from . import data
 from ._activity import scale_weights
 from ._backward import adjoint, backward
+from ._connections import AvgPool2d, Conv2d, Masked, OneToOne, Sparse, SumPool2d, Synapses
 from ._core import __version__
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
@@ -53,7 +54,9 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AvgPool2d",
     "Constant",
+    "Conv2d",
     "Cosine",
     "EarlyStopping",
     "Epoch",
@@ -67,11 +70,13 @@ __all__ = [
     "IntegratedVoltage",
     "Loss",
     "LossResult",
+    "Masked",
     "Maxima",
     "MaximumVoltage",
     "Model",
     "Network",
     "Normal",
+    "OneToOne",
     "Optimizer",
     "Parameter",
     "Place",
@@ -80,7 +85,10 @@ __all__ = [
     "Schedule",
     "Sequential",
     "Smoothing",
+    "Sparse",
     "Spikes",
+    "SumPool2d",
+    "Synapses",
     "__version__",
     "adjoint",
     "backward",

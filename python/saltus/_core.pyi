@@ -31,6 +31,8 @@ class Network:
         delay: NDArray[np.float64] | None,
         dimensions: int,
         name: str,
+        kind: str,
+        rows: list[tuple[str, list[int]]],
         /,
     ) -> None: ...
     def values(self, owner: str, parameter: str, /) -> NDArray[np.float64]: ...

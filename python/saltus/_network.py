@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
 from ._arrays import expect_shape, numbers, text, whole
+from ._connections import Synapses, as_synapses
 from ._models import MODELS
 
 
@@ -151,22 +152,26 @@ class Network:
         self,
         source: str,
         target: str,
-        weight: ArrayLike,
+        weight: ArrayLike | Synapses,
         delay: ArrayLike | None = None,
         name: str | None = None,
     ) -> None:
-        """Add synapses from every neuron of one population to every neuron of another.
+        """Add synapses from one population to another: all to all, or those that `weight` lists.
 
         Parameters
         ----------
         source, target : str
             Names of populations. An input or LIF is a source, LIF or LI a target; both may be the
             same.
-        weight : array_like, shape (pre, post)
-            What a spike of a source neuron adds to the current of a target neuron.
-        delay : float or array_like, shape (pre,) or (pre, post), optional
+        weight : array_like, shape (pre, post), or Synapses
+            What a spike of a source neuron adds to the current of a target neuron: of every neuron
+            to every other, or a `Sparse`, `Masked`, `OneToOne`, `Conv2d`, `SumPool2d`, `AvgPool2d`
+            or sparse array of SciPy. The parameter has the shape of the array or kernel, or
+            ``(nnz,)`` of synapses one by one.
+        delay : float or array_like, shape (pre,), (pre, post) or (nnz,), optional
             The time that a spike takes to arrive, in seconds: one for all synapses, one for each
-            source neuron, or one for each synapse. None: 0, and no gradient of it.
+            source neuron, or one for each synapse (of as many sources as synapses: for each
+            synapse). None: 0, and no gradient of it.
         name : str, optional
             A new name; ``"source->target"`` unless given.
 
@@ -179,12 +184,16 @@ class Network:
             An argument of a wrong type, named in the message.
         """
         pre, post = self._size(text(source, "source")), self._size(text(target, "target"))
-        w = numbers(weight, "weight")
-        expect_shape(w, "weight", (pre, post), axes="[pre, post]")
+        listed = as_synapses(weight)
+        w = numbers(weight, "weight") if listed is None else listed.weight
+        if listed is None:
+            expect_shape(w, "weight", (pre, post), axes="[pre, post]")
         d = None if delay is None else numbers(delay, "delay")
-        if d is not None:
+        if d is not None and listed is None:
             axes = "one number, [pre] or [pre, post]"
             expect_shape(d, "delay", (), (pre,), (pre, post), axes=axes)
+        elif d is not None and d.ndim > 1:
+            raise ValueError(f"delay has shape {d.shape}; expected one number, [pre] or [nnz]")
         self._core.connect(
             source,
             target,
@@ -192,6 +201,8 @@ class Network:
             None if d is None else d.reshape(-1),
             0 if d is None else d.ndim,
             "" if name is None else text(name, "name"),
+            "dense" if listed is None else listed.kind,
+            [] if listed is None else listed.rows,
         )
         name = self._core.last_projection()
         self._projections[name] = (source, target)

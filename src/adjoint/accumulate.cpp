@@ -217,7 +217,7 @@ class Tile {
 
   void read(std::size_t s) {
     thread_local Timeline<Real> timeline;
-    pass_.start(timeline, population_, s);
+    pass_.start(timeline, population_, s, {begin_, end_});
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
       if (partial_.errors[k].empty()) continue;
       reader_.targets[plan_.incoming[k]].errors =

@@ -37,11 +37,12 @@ struct Pass {
     if (input >= 0) return inputs.spikes[static_cast<std::size_t>(input)];
     return record.populations[population].spikes.view();
   }
-  void start(Timeline<Real>& timeline, std::size_t population, std::size_t sample) const {
+  void start(Timeline<Real>& timeline, std::size_t population, std::size_t sample,
+             Neurons targets = {}) const {
     timeline.start(
         plan, population, inputs.end(sample),
         [&](std::size_t p) { return sample_of(spikes_of(p), sample); },
-        &timelines.at(population, sample));
+        &timelines.at(population, sample), targets);
   }
 };
 

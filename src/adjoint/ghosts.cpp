@@ -95,7 +95,7 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
   thread_local Arrivals<Real> probes;
   thread_local Deliveries deliveries;
   const bool listed = !projection.connection.all_to_all();
-  if (listed) deliveries.start(projection.connection.synapses(), ghosts.probes());
+  if (listed) deliveries.start(projection.connection.synapses(), ghosts.probes(), {});
   const auto start = [&](std::size_t column) {
     probes.clear();
     const auto k = static_cast<std::int32_t>(number);

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "network/connections.hpp"
@@ -16,7 +17,7 @@ namespace {
 constinit const ConnectionInfo dense{"dense", "all to all", {}, nullptr};
 
 std::vector<const ConnectionInfo*>& known() {
-  static std::vector<const ConnectionInfo*> list{&dense, &sparse_info};
+  static std::vector<const ConnectionInfo*> list{&dense, &sparse_info, &conv2d_info, &pool2d_info};
   return list;
 }
 
@@ -29,8 +30,9 @@ const std::vector<std::int64_t>& Shape::operator[](std::string_view name) const 
   throw InvalidInput(fmt::format("the shape of a connection has no '{}'", name));
 }
 
-SynapseList::SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, std::size_t post)
-    : into_(post + 1, 0), from_(pre + 1, 0) {
+SynapseList::SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, std::size_t post,
+                         std::size_t weights)
+    : into_(post + 1, 0), from_(pre + 1, 0), weights_(weights) {
   if (synapses.empty() || synapses.size() > INT32_MAX) {
     throw InvalidInput(fmt::format("{} synapses; expected 1 to {}", synapses.size(), INT32_MAX));
   }
@@ -78,7 +80,18 @@ Connection::Connection(std::string_view kind, Shape shape)
 
 void Connection::list(std::size_t pre, std::size_t post) {
   if (all_to_all()) return;
-  synapses_ = std::make_shared<const SynapseList>(kind_->synapses(shape_, pre, post), pre, post);
+  std::size_t weights = 0;
+  if (kind_->weights) {
+    const auto shape = kind_->weights(shape_);
+    weights = std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+  }
+  synapses_ =
+      std::make_shared<const SynapseList>(kind_->synapses(shape_, pre, post), pre, post, weights);
+}
+
+std::vector<std::size_t> Connection::weight_shape(std::size_t pre, std::size_t post) const {
+  if (all_to_all()) return {pre, post};
+  return kind_->weights ? kind_->weights(shape_) : std::vector{synapses_->weights()};
 }
 
 void Connection::add(const ConnectionInfo& info) {

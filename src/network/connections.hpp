@@ -8,5 +8,7 @@
 namespace saltus {
 
 extern const ConnectionInfo sparse_info;
+extern const ConnectionInfo conv2d_info;
+extern const ConnectionInfo pool2d_info;
 
 }  // namespace saltus

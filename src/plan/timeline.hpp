@@ -39,9 +39,10 @@ class Timeline {
   /// @param spikes_of  (population) -> SampleSpikes: the input, or the record so far
   /// @param take  which projections to take, by number
   /// @param kept  where to look first, and to leave what is found out; null: nowhere
+  /// @param targets  the neurons that it will be asked of
   template <class SpikesOf, class Take>
   void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
-             typename Timelines<Real>::Kept* kept, Take&& take) {
+             typename Timelines<Real>::Kept* kept, Take&& take, Neurons targets = {}) {
     population_ = &plan.populations[population];
     kept_ = population_->in_step() ? kept : nullptr;
     arrivals_ = kept_ ? &kept_->arrivals : &own_;
@@ -56,17 +57,19 @@ class Timeline {
       sources_.push_back({&p, plan.rows(k), static_cast<std::int32_t>(k), spikes_of(p.source)});
       if (p.connection.all_to_all()) continue;
       if (deliveries_.size() < sources_.size()) deliveries_.resize(sources_.size());
-      deliveries_[sources_.size() - 1].start(p.connection.synapses(), sources_.back().spikes);
+      deliveries_[sources_.size() - 1].start(p.connection.synapses(), sources_.back().spikes,
+                                             targets);
     }
   }
 
   template <class SpikesOf>
   void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
-             typename Timelines<Real>::Kept* kept = nullptr) {
-    start(plan, population, end, spikes_of, kept, [](std::size_t) { return true; });
+             typename Timelines<Real>::Kept* kept = nullptr, Neurons targets = {}) {
+    start(
+        plan, population, end, spikes_of, kept, [](std::size_t) { return true; }, targets);
   }
 
-  /// What neuron j sees. Valid until the next call.
+  /// What neuron j, one of those targets, sees. Valid until the next call.
   const Arrivals<Real>& of(std::size_t j) {
     if (!fresh_ || population_->per_column) {
       arrivals_->clear();

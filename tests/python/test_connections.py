@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Projections that list their synapses say what a dense one with zeros elsewhere says."""
+
+import numpy as np
+import pytest
+import saltus
+
+RNG = np.random.default_rng(5)
+
+
+def conv_places(kernel, input_shape, stride, padding, dilation):
+    """[pre, post] of the place in the kernel, -1 where there is no synapse: by the definition."""
+    out, channels, ky, kx = kernel
+    _, height, width = input_shape
+    rows = (height + 2 * padding[0] - dilation[0] * (ky - 1) - 1) // stride[0] + 1
+    columns = (width + 2 * padding[1] - dilation[1] * (kx - 1) - 1) // stride[1] + 1
+    places = np.full((*input_shape, out, rows, columns), -1)
+    index = np.arange(np.prod(kernel)).reshape(kernel)
+    for o, c, a, b, y, x in np.ndindex(out, channels, ky, kx, rows, columns):
+        iy = y * stride[0] - padding[0] + a * dilation[0]
+        ix = x * stride[1] - padding[1] + b * dilation[1]
+        if 0 <= iy < height and 0 <= ix < width:
+            places[c, iy, ix, o, y, x] = index[o, c, a, b]
+    return places.reshape(channels * height * width, -1)
+
+
+CONV = {"input_shape": (2, 4, 5), "stride": (1, 2), "padding": (1, 0), "dilation": (2, 1)}
+KERNEL = RNG.normal(1.0, 0.8, (3, 2, 2, 3))
+SPARSE_PRE, SPARSE_POST = np.array([3, 0, 1, 4, 4, 2]), np.array([0, 2, 1, 0, 3, 3])
+MASKED = RNG.normal(3, 1, (5, 4)) * (RNG.uniform(size=(5, 4)) < 0.6)
+POOL = np.full((2, 4, 6, 2, 2, 3), -1)
+for _c, _y, _x in np.ndindex(2, 4, 6):
+    POOL[_c, _y, _x, _c, _y // 2, _x // 2] = 0
+
+
+def sparse_places():
+    places = np.full((5, 4), -1)
+    places[SPARSE_PRE, SPARSE_POST] = np.arange(6)
+    return places
+
+
+def masked_places():
+    places = np.full(MASKED.shape, -1)
+    places[MASKED != 0] = np.arange(np.count_nonzero(MASKED))
+    return places
+
+
+CASES = {
+    "sparse": (saltus.Sparse(RNG.normal(4, 1, 6), SPARSE_PRE, SPARSE_POST), sparse_places()),
+    "shared": (
+        saltus.Sparse([3.0, 5.0], [0, 1, 2, 3], [0, 1, 2, 0], place=[0, 1, 1, 0]),
+        np.array([[0, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, -1, -1]]),
+    ),
+    "masked": (saltus.Masked(MASKED), masked_places()),
+    "one to one": (saltus.OneToOne([4.0, 5.0, 6.0]), np.diag([1, 2, 3]) - 1),
+    "conv2d": (
+        saltus.Conv2d(KERNEL, **CONV),
+        conv_places(KERNEL.shape, CONV["input_shape"], (1, 2), (1, 0), (2, 1)),
+    ),
+    "sum": (saltus.SumPool2d((2, 4, 6), 2, weight=2.0), POOL.reshape(48, 12)),
+    "average": (saltus.AvgPool2d((2, 4, 6), (2, 2), weight=9.0), POOL.reshape(48, 12)),
+}
+
+
+def network(weight, pre, post, delay=None, model="LIF"):
+    net = saltus.Network()
+    net.add_input("in", pre)
+    net.add_population("h", model, post)
+    net.add_population("out", "LI", 2)
+    net.connect("in", "h", weight, delay)
+    net.connect("h", "out", np.linspace(-1, 2, 2 * post).reshape(post, 2), 1e-3)
+    return net
+
+
+def inputs(pre):
+    rng = np.random.default_rng(1)
+    times = np.sort(rng.uniform(0, 20e-3, (2, 3 * pre)), axis=1).reshape(-1)
+    neurons = rng.permutation(np.tile(np.arange(pre), 6)).astype(np.int32)
+    return {"in": (times, neurons, [0, 3 * pre, 6 * pre])}
+
+
+def gradient(net, record):
+    count = len(record.spikes("h"))
+    return saltus.backward(
+        net,
+        record,
+        spike_errors={"h": np.cos(np.arange(count))},
+        integral_errors={"out": np.ones((2, 2))},
+    )
+
+
+@pytest.mark.parametrize("model", ["LIF", "ALIF"])
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_a_dense_one_with_zeros(name, model):
+    listed, places = CASES[name]
+    pre, post = places.shape
+    weights = np.where(places >= 0, listed.weight.reshape(-1)[places], 0.0)
+    found, expected = [], []
+    for weight, results in ((listed, found), (weights, expected)):
+        net = network(weight, pre, post, model=model)
+        record = saltus.simulate(net, inputs(pre), 40e-3)
+        results += [record.spikes("h"), gradient(net, record)]
+    assert len(found[0]) > post
+    np.testing.assert_array_equal(found[0].neurons, expected[0].neurons)
+    np.testing.assert_allclose(found[0].times, expected[0].times, rtol=0, atol=1e-14)
+    dense = expected[1]["in->h.weight"]
+    sums = np.zeros(listed.weight.size)
+    np.add.at(sums, places[places >= 0], dense[places >= 0])
+    weight = found[1]["in->h.weight"]
+    assert weight.shape == listed.weight.shape
+    scale = np.abs(sums).max()
+    np.testing.assert_allclose(weight.reshape(-1), sums, rtol=0, atol=1e-11 * scale)
+    for key in ("in.times", "h.tau_mem", "h->out.weight", "h->out.delay"):
+        np.testing.assert_allclose(found[1][key], expected[1][key], rtol=1e-8, atol=1e-9)
+
+
+def test_delays_go_with_synapses():
+    listed, places = CASES["sparse"]
+    pre, post = places.shape
+    delays = np.linspace(1e-3, 3e-3, 6)
+    all_delays = np.zeros(places.shape)
+    all_delays[SPARSE_PRE, SPARSE_POST] = delays
+    weights = np.where(places >= 0, listed.weight[places], 0.0)
+    a, b = network(listed, pre, post, delays), network(weights, pre, post, all_delays)
+    assert a["in->h.delay"].shape == (6,)
+    of_a, of_b = (gradient(net, saltus.simulate(net, inputs(pre), 40e-3)) for net in (a, b))
+    np.testing.assert_allclose(
+        of_a["in->h.delay"], of_b["in->h.delay"][SPARSE_PRE, SPARSE_POST], rtol=1e-9, atol=1e-9
+    )
+    assert np.count_nonzero(of_a["in->h.delay"]) > 3
+    per_source = network(listed, pre, post, np.linspace(1e-3, 2e-3, pre))
+    assert per_source["in->h.delay"].shape == (pre,)
+
+
+def test_scipy_arrays_are_taken():
+    sparse = pytest.importorskip("scipy.sparse")
+    net = network(sparse.csr_array(MASKED), 5, 4)
+    np.testing.assert_array_equal(net["in->h.weight"], MASKED[MASKED != 0])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_saved_loaded_copied_and_checked(name, tmp_path):
+    listed, places = CASES[name]
+    net = network(listed, *places.shape)
+    net.save(tmp_path / "model.h5")
+    loaded = saltus.load(tmp_path / "model.h5")
+    assert loaded["in->h.weight"].shape == listed.weight.shape
+    spikes = [
+        saltus.simulate(n, inputs(places.shape[0]), 40e-3).spikes("h").times
+        for n in (net, loaded, net.copy())
+    ]
+    np.testing.assert_array_equal(spikes[0], spikes[1])
+    np.testing.assert_array_equal(spikes[0], spikes[2])
+    with pytest.raises(ValueError, match="in->h lists its synapses"):
+        saltus.to_nir(net)
+
+
+def test_it_trains():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 60).astype(np.int32)
+    times, neurons = [], []
+    for label in labels:
+        at = np.sort(rng.uniform(0, 10e-3, 12))
+        times.append(at)
+        neurons.append(rng.integers(0, 8, 12) + 8 * label)
+    net = saltus.Sequential(
+        saltus.Input(16),
+        saltus.LIF(18, saltus.Conv2d(rng.normal(2.0, 0.5, (2, 1, 2, 2)), (1, 4, 4))),
+        saltus.LI(2, saltus.Normal(0.2, 0.3)),
+    )
+    all_neurons = np.concatenate(neurons).astype(np.int32)
+    data = saltus.data.LabelledSpikes(
+        np.concatenate(times), all_neurons, np.arange(61) * 12, labels, 16, 2
+    )
+    loss = saltus.MaximumVoltage()
+    history = saltus.fit(net, data, loss, 30e-3, epochs=15, batch=10, optimizer=saltus.Adam(0.02))
+    assert history[-1].loss < 0.7 * history[0].loss
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: saltus.Sparse([1.0], [0, 1], [0, 1]), r"weight has shape \(1,\); expected"),
+        (lambda: saltus.Sparse([1.0], [0], [0, 1]), r"post has shape \(2,\); expected \(1,\)"),
+        (
+            lambda: saltus.Sparse([1.0], [9], [0]),
+            "from neuron 9 to neuron 0 with weight",
+        ),
+        (lambda: saltus.Sparse([1.0], [-1], [0]), r"pre\[0\] is -1; expected 0 to"),
+        (lambda: saltus.Sparse([], [], []), "0 synapses; expected 1 to"),
+        (lambda: saltus.Sparse([np.nan], [0], [0]), r"in->h.weight\[0\] is nan"),
+        (lambda: saltus.Masked(np.ones(3)), r"weight has shape \(3,\); expected two dimensions"),
+        (lambda: saltus.Conv2d(np.ones((1, 1, 2, 2)), (1, 9, 9)), "expected 1 x 9 x 9"),
+        (lambda: saltus.Conv2d(np.ones((1, 3, 2, 2)), (1, 2, 2)), "kernel has 3 input channels"),
+        (lambda: saltus.Conv2d(np.ones((1, 1, 9, 9)), (1, 2, 2)), "expected 1 x 0 x 0"),
+        (lambda: saltus.Conv2d(np.ones((2, 2)), (1, 2, 2)), r"kernel has shape \(2, 2\)"),
+        (lambda: saltus.Conv2d(np.ones((1, 1, 1, 1)), (1, 2, 2), stride=0), r"stride\[0\] is 0"),
+        (lambda: saltus.AvgPool2d((1, 2, 2), 0), "size is 0; expected at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        network(make(), 4, 4)
