@@ -40,8 +40,13 @@ struct Gradients {
 struct Wanted {
   bool delays = true;
   bool input_times = true;
-  bool neurons = true;
+  bool neurons = true;  ///< of their parameters
+  /// [population][its parameter] which of those; empty: all. The gradients of others stay empty.
+  std::vector<std::vector<bool>> only{};
 
+  bool parameter(std::size_t population, std::size_t k) const {
+    return neurons && (only.empty() || only.at(population).at(k));
+  }
   static Wanted weights_only() { return {false, false, false}; }
 };
 

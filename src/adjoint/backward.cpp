@@ -128,7 +128,8 @@ void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<R
   for (std::size_t p = 0; wanted.neurons && p < network.populations().size(); ++p) {
     const Population& population = network.populations()[p];
     for (std::size_t k = 0; k < population.parameters.size(); ++k) {
-      g.neurons[p].parameters[k].assign(population.parameters[k].values().size(), 0.0);
+      const bool asked = wanted.parameter(p, k);
+      g.neurons[p].parameters[k].assign(asked ? population.parameters[k].values().size() : 0, 0.0);
     }
   }
 }

@@ -255,9 +255,10 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
   auto& out = pass.gradients.neurons[population];
   const PopulationPlan<Real>& plan = pass.plan.populations[population];
   const auto add = [](std::vector<double>& gradient, std::size_t j, double value) {
-    gradient[gradient.size() == 1 ? 0 : j] += value;
+    if (!gradient.empty()) gradient[gradient.size() == 1 ? 0 : j] += value;
   };
   auto &bias = out["bias"], &tau_mem = out["tau_mem"], &tau_syn = out["tau_syn"];
+  if (bias.empty() && tau_mem.empty() && tau_syn.empty()) return;  // not wanted
   Timeline<Real> timeline;
   for (std::size_t s = 0; s < pass.segments.size(); ++s) {
     const auto& free = (*pass.ghosts)[s][population].free;

@@ -19,13 +19,12 @@ void add(Slopes& to, double factor, const Dual& value) {
   for (std::size_t k = 0; k < Dual::width; ++k) to[k] += factor * value.slopes[k];
 }
 
-// The model's function with derivatives by the parameters first, first + 1, ...
-linear::Motion<Dual> with_slopes(const Population& p, std::size_t j, std::size_t first) {
+// The model's function with derivatives by some of the parameters.
+linear::Motion<Dual> with_slopes(const Population& p, std::size_t j,
+                                 std::span<const std::size_t> by) {
   std::vector<Dual> values;
   for (const Parameter& parameter : p.parameters) values.emplace_back(parameter[j]);
-  for (std::size_t k = first; k < std::min(first + Dual::width, values.size()); ++k) {
-    values[k].slopes[k - first] = 1;
-  }
+  for (std::size_t k = 0; k < by.size(); ++k) values[by[k]].slopes[k] = 1;
   return linear::Motion<Dual>(p.model->linear->with_slopes(Values<Dual>(*p.model, values)),
                               p.model->linear->components.size());
 }
@@ -120,11 +119,15 @@ template <class Real>
 void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
   const Population& neurons = pass.plan.network->populations()[population];
   const std::size_t size = neurons.size, samples = pass.linear.size();
-  const std::size_t parameters = neurons.parameters.size();
-  for (std::size_t first = 0; first < parameters; first += Dual::width) {
+  std::vector<std::size_t> wanted;
+  for (std::size_t k = 0; k < neurons.parameters.size(); ++k) {
+    if (pass.wanted.parameter(population, k)) wanted.push_back(k);
+  }
+  for (std::size_t first = 0; first < wanted.size(); first += Dual::width) {
+    const auto by = std::span(wanted).subspan(first, std::min(Dual::width, wanted.size() - first));
     std::vector<linear::Motion<Dual>> motions;
     for (std::size_t j = 0; j < pass.plan.populations[population].linear_neurons.size(); ++j) {
-      motions.push_back(with_slopes(neurons, j, first));
+      motions.push_back(with_slopes(neurons, j, by));
     }
     std::vector<Slopes> sums(samples * size);
     parallel_for(pass.threads, samples, [&](std::size_t s) {
@@ -138,10 +141,10 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
                                       arrivals, own, times);
                       });
     });
-    for (std::size_t k = first; k < std::min(first + Dual::width, parameters); ++k) {
-      std::vector<double>& gradient = pass.gradients.neurons[population].parameters[k];
+    for (std::size_t k = 0; k < by.size(); ++k) {
+      std::vector<double>& gradient = pass.gradients.neurons[population].parameters[by[k]];
       for (std::size_t at = 0; at < sums.size(); ++at) {
-        gradient[gradient.size() == 1 ? 0 : at % size] += sums[at][k - first];
+        gradient[gradient.size() == 1 ? 0 : at % size] += sums[at][k];
       }
     }
   }

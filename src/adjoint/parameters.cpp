@@ -40,13 +40,14 @@ struct Integrals : ReplayVisitor {
 };
 
 void add(std::vector<double>& gradient, std::size_t neuron, double value) {
+  if (gradient.empty()) return;  // not wanted
   gradient[gradient.size() == 1 ? 0 : neuron] += value;
 }
 
-}  // namespace
-
+// [sample, neuron]
 template <class Real>
-void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
+std::vector<neuron::ParameterIntegrals> integrals_of(const Pass<Real>& pass,
+                                                     std::size_t population) {
   const PopulationPlan<Real>& plan = pass.plan.populations[population];
   const std::size_t size = pass.plan.size(population), samples = pass.segments.size();
   std::vector<neuron::ParameterIntegrals> integrals(samples * size);
@@ -62,10 +63,23 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
                       integrals[s * size + j] = visitor.sum;
                     });
   });
+  return integrals;
+}
 
+}  // namespace
+
+template <class Real>
+void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
+  const PopulationPlan<Real>& plan = pass.plan.populations[population];
+  const std::size_t size = pass.plan.size(population), samples = pass.segments.size();
   NeuronGradients& out = pass.gradients.neurons[population];
   auto &bias = out["bias"], &tau_mem = out["tau_mem"], &tau_syn = out["tau_syn"];
   auto &v_initial = out["v_initial"], &i_initial = out["i_initial"];
+  // The courses are replayed for these alone.
+  std::vector<neuron::ParameterIntegrals> integrals;
+  if (!bias.empty() || !tau_mem.empty() || !tau_syn.empty()) {
+    integrals = integrals_of(pass, population);
+  }
   const bool spikes = out.model->spikes;
   std::vector<double> none;  // LI
   auto &v_threshold = spikes ? out["v_threshold"] : none, &v_reset = spikes ? out["v_reset"] : none,
@@ -76,9 +90,11 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
     for (std::size_t j = 0; j < size; ++j) {
       const auto& tc = plan.neuron(j).tc;
       const std::size_t at = s * size + j;
-      if (terms::bias_integral) add(bias, j, integrals[at].bias);
-      if (terms::tau_mem_integral) add(tau_mem, j, integrals[at].tau_mem);
-      if (terms::tau_syn_integral) add(tau_syn, j, integrals[at].tau_syn);
+      if (!integrals.empty()) {
+        if (terms::bias_integral) add(bias, j, integrals[at].bias);
+        if (terms::tau_mem_integral) add(tau_mem, j, integrals[at].tau_mem);
+        if (terms::tau_syn_integral) add(tau_syn, j, integrals[at].tau_syn);
+      }
       if (spikes) {
         add(v_threshold, j, segments.jumps[j].v_threshold);
         add(v_reset, j, segments.jumps[j].v_reset);

@@ -38,8 +38,8 @@ double ghost_share(const Batch<Real>& b, const Errors<Real>& errors,
                    BackwardMemory<Real>& memory) {
   const double whole = norm_of(trained, b.network, gradients, b.threads);
   Gradients<Real> exact;
-  backward(b.plan, b.inputs, b.record, errors, wanted_for(trained), b.threads, b.timelines, memory,
-           exact);
+  backward(b.plan, b.inputs, b.record, errors, wanted_for(b.network, trained), b.threads,
+           b.timelines, memory, exact);
   double sum = 0;
   for (const Trained& what : trained) {
     visit_trained(

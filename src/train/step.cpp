@@ -34,7 +34,10 @@ bool Step<Real>::take(TrainState<Real>& state, Gradients<Real>& gradients, doubl
   }
   const bool limited = before && hold_back(*before, state.network, gradients, inputs);
   // Weights alone are checked at the end of an epoch.
-  if (!wanted_for(trained).neurons && !hooks.step) return limited;
+  const bool weights_alone = std::none_of(trained.begin(), trained.end(), [](const Trained& t) {
+    return t.kind == Trained::Kind::neuron;
+  });
+  if (weights_alone && !hooks.step) return limited;
   try {
     state.network.check();
   } catch (const InvalidInput& e) {

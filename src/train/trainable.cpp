@@ -82,11 +82,17 @@ std::vector<Trained> trained_of(const Network<Real>& network,
   return trained;
 }
 
-Wanted wanted_for(const std::vector<Trained>& trained) {
-  Wanted wanted{false, false, false};
+template <class Real>
+Wanted wanted_for(const Network<Real>& network, const std::vector<Trained>& trained) {
+  Wanted wanted = Wanted::weights_only();
+  for (const Population& p : network.populations()) {
+    wanted.only.emplace_back(p.parameters.size(), false);
+  }
   for (const Trained& what : trained) {
     wanted.delays = wanted.delays || what.kind == Trained::Kind::delay;
-    wanted.neurons = wanted.neurons || what.kind == Trained::Kind::neuron;
+    if (what.kind != Trained::Kind::neuron) continue;
+    wanted.neurons = true;
+    wanted.only[what.owner][what.parameter] = true;
   }
   return wanted;
 }
@@ -96,6 +102,8 @@ void check_count(std::string_view what, std::size_t count, std::size_t expected)
   throw InvalidInput(fmt::format("{}: {} given; expected {}", what, count, expected));
 }
 
+template Wanted wanted_for(const Network<float>&, const std::vector<Trained>&);
+template Wanted wanted_for(const Network<double>&, const std::vector<Trained>&);
 template std::string name_of(const Network<float>&, const Trained&);
 template std::string name_of(const Network<double>&, const Trained&);
 template std::vector<Trained> trained_of(const Network<float>&, const std::vector<std::string>&);

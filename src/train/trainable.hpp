@@ -33,7 +33,8 @@ std::vector<Trained> trained_of(const Network<Real>& network,
                                 const std::vector<std::string>& trainable);
 
 /// Which gradients training needs.
-Wanted wanted_for(const std::vector<Trained>& trained);
+template <class Real>
+Wanted wanted_for(const Network<Real>& network, const std::vector<Trained>& trained);
 
 /// @throws InvalidInput  `count` values of the gradient of a parameter that has others
 void check_count(std::string_view what, std::size_t count, std::size_t expected);

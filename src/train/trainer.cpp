@@ -137,8 +137,8 @@ struct Trainer<Real>::Impl {
     check_finite(result.value, "the loss is {}", e.sums);
     check_errors(state.network, inputs, scratch.record, result.errors);
     Gradients<Real>& gradients = scratch.gradients;
-    e.smoother.backward(batch, *loss, result.errors, wanted_for(e.trained), scratch.backward,
-                        gradients);
+    e.smoother.backward(batch, *loss, result.errors, wanted_for(state.network, e.trained),
+                        scratch.backward, gradients);
     if (first && e.smoother.on()) {
       e.sums.ghost_share =
           ghost_share(batch, result.errors, e.trained, gradients, scratch.backward);

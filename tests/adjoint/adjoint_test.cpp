@@ -134,6 +134,19 @@ TEST(Backward, WhatIsWantedDoesNotChangeTheOtherGradients) {
       }
     }
   }
+  for (int each = 0; each < 8; ++each) {  // one parameter of LIF
+    Wanted wanted;
+    for (const auto& n : all.neurons) wanted.only.emplace_back(n.parameters.size(), false);
+    wanted.only[1][static_cast<std::size_t>(each)] = true;
+    const auto g = s.gradients(wanted);
+    for (std::size_t p = 0; p < 3; ++p) {
+      for (std::size_t q = 0; q < all.neurons[p].parameters.size(); ++q) {
+        const auto& found = g.neurons[p].parameters[q];
+        const bool asked = p == 1 && q == static_cast<std::size_t>(each);
+        EXPECT_TRUE(asked ? same_bits(found, all.neurons[p].parameters[q]) : found.empty());
+      }
+    }
+  }
   const Wanted only = Wanted::weights_only();
   EXPECT_FALSE(only.delays || only.input_times || only.neurons);
 }
