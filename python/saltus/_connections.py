@@ -34,6 +34,7 @@ class Synapses:
     kind: str
     weight: NDArray[np.float64]
     rows: Rows
+    sizes: tuple[int, ...] | None = None  # of source and target, if it says them
 
 
 def _pair(value: object, argument: str) -> list[int]:
@@ -122,6 +123,7 @@ class Masked(Sparse):
         expect_shape(kept, "mask", w.shape, axes="[pre, post]")
         pre, post = np.nonzero(kept)
         super().__init__(w[kept], pre, post)
+        object.__setattr__(self, "sizes", w.shape)
 
 
 class OneToOne(Sparse):
@@ -136,6 +138,7 @@ class OneToOne(Sparse):
         w = numbers(weight, "weight")
         expect_dimensions(w, "weight", "[size]")
         super().__init__(w, np.arange(w.size), np.arange(w.size))
+        object.__setattr__(self, "sizes", (w.size, w.size))
 
 
 class Conv2d(Synapses):
@@ -229,5 +232,11 @@ def as_synapses(weight: Any) -> Synapses | None:
         return weight
     if hasattr(weight, "tocoo"):
         listed = weight.tocoo()
-        return Sparse(listed.data, listed.row, listed.col)
+        if len(listed.shape) != 2:
+            raise ValueError(
+                f"weight has shape {listed.shape}; expected two dimensions, [pre, post]"
+            )
+        result = Sparse(listed.data, listed.row, listed.col)
+        object.__setattr__(result, "sizes", tuple(listed.shape))
+        return result
     return None

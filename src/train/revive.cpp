@@ -2,25 +2,33 @@
 #include "train/revive.hpp"
 
 #include <cmath>
-#include <cstdint>
-#include <set>
+#include <vector>
 
 namespace saltus {
 namespace {
 
-// All that lead to neuron j, each once.
 template <class Real>
-void raise_weights(Projection<Real>& p, std::size_t j, std::size_t post, Real raise) {
-  if (p.connection.all_to_all()) {
-    for (std::size_t k = j; k < p.weight.size(); k += post) p.weight[k] += raise;
-    return;
-  }
+Real raise_of(const Projection<Real>& p, double share) {
+  double sum = 0;
+  for (const Real w : p.weight) sum += static_cast<double>(w) * w;
+  return static_cast<Real>(share * std::sqrt(sum / static_cast<double>(p.weight.size())));
+}
+
+// Of synapses one by one: each weight once, by the part of its synapses that lead to silent neurons.
+template <class Real>
+void raise_listed(Projection<Real>& p, const std::vector<bool>& spiked, double share) {
   const SynapseList& synapses = p.connection.synapses();
-  std::set<std::int32_t> places;
-  for (std::size_t k = synapses.first_into(j); k < synapses.first_into(j + 1); ++k) {
-    places.insert(synapses[k].weight);
+  std::vector<std::size_t> silent(p.weight.size()), all(p.weight.size());
+  for (std::size_t k = 0; k < synapses.size(); ++k) {
+    const auto place = static_cast<std::size_t>(synapses[k].weight);
+    ++all[place];
+    silent[place] += !spiked[static_cast<std::size_t>(synapses[k].post)];
   }
-  for (const std::int32_t k : places) p.weight[static_cast<std::size_t>(k)] += raise;
+  const Real raise = raise_of(p, share);
+  for (std::size_t w = 0; w < p.weight.size(); ++w) {
+    if (silent[w] > 0)
+      p.weight[w] += raise * static_cast<Real>(silent[w]) / static_cast<Real>(all[w]);
+  }
 }
 
 }  // namespace
@@ -36,13 +44,19 @@ std::size_t revive(const TrainSettings& settings, const Activity<Real>& activity
       if (activity.spiked[p][j]) continue;
       ++revived;
       for (auto& projection : network.projections()) {
-        if (projection.target != p) continue;
-        double sum = 0;
-        for (const Real w : projection.weight) sum += static_cast<double>(w) * w;
-        const Real raise = static_cast<Real>(
-            share * std::sqrt(sum / static_cast<double>(projection.weight.size())));
-        raise_weights(projection, j, activity.spiked[p].size(), raise);
+        if (projection.target != p || !projection.connection.all_to_all()) continue;
+        const Real raise = raise_of(projection, share);
+        const std::size_t post = activity.spiked[p].size();
+        for (std::size_t k = j; k < projection.weight.size(); k += post) {
+          projection.weight[k] += raise;
+        }
       }
+    }
+    if (activity.spiked[p].empty()) continue;
+    for (auto& projection : network.projections()) {
+      if (projection.target != p || projection.connection.all_to_all()) continue;
+      std::vector<bool> spiked(activity.spiked[p].begin(), activity.spiked[p].end());
+      raise_listed(projection, spiked, share);
     }
   }
   return revived;

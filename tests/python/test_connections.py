@@ -138,6 +138,22 @@ def test_scipy_arrays_are_taken():
     np.testing.assert_array_equal(net["in->h.weight"], MASKED[MASKED != 0])
 
 
+@pytest.mark.parametrize("weight", [saltus.Masked(np.ones((3, 2))), saltus.OneToOne(np.ones(3))])
+def test_sizes_that_it_says_must_be_those_of_the_populations(weight):
+    with pytest.raises(ValueError, match=r"weight is for populations of .*; expected \(5, 4\)"):
+        network(weight, 5, 4)
+
+
+def test_a_weight_that_silent_neurons_share_is_raised_once():
+    net = network(saltus.SumPool2d((1, 16, 16), 2, weight=1e-3), 256, 64)
+    data = saltus.data.LabelledSpikes(
+        np.full(8, 1e-3), np.arange(8, dtype=np.int32), np.arange(9), np.arange(8) % 2, 256, 2
+    )
+    loss = saltus.MaximumVoltage()
+    saltus.fit(net, data, loss, 30e-3, epochs=1, revive=0.1, dtype=np.float64)
+    np.testing.assert_allclose(net["in->h.weight"], 1.1e-3, rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_saved_loaded_copied_and_checked(name, tmp_path):
     listed, places = CASES[name]
