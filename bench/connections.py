@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a sample costs where not all connect to all: float32, one thread, processor time."""
 
-import time
-
 import numpy as np
 import saltus
+from clock import clocked, random_spikes
 
 SAMPLES = 10
 
@@ -19,19 +18,15 @@ def cost(name, weight, pre, post, spikes):
     net.add_population("out", "LI", 10)
     net.connect("in", "hidden", weight)
     net.connect("hidden", "out", rng.normal(0.0, 0.3, (post, 10)))
-    times = np.sort(rng.uniform(0, 0.05, (SAMPLES, spikes)), axis=1).reshape(-1)
-    neurons = rng.integers(0, pre, SAMPLES * spikes).astype(np.int32)
-    inputs = {"in": (times, neurons, np.arange(SAMPLES + 1) * spikes)}
+    inputs = random_spikes(rng, SAMPLES, spikes, pre)
 
-    def clocked(run):
+    def warm(run):
         run()
-        begin = time.process_time()
-        result = run()
-        return result, (time.process_time() - begin) / SAMPLES * 1e6
+        return clocked(run, SAMPLES)
 
-    record, there = clocked(lambda: saltus.simulate(net, inputs, 0.06, dtype=np.float32, threads=1))
+    record, there = warm(lambda: saltus.simulate(net, inputs, 0.06, dtype=np.float32, threads=1))
     errors = {"hidden": rng.normal(size=len(record.spikes("hidden")))}
-    _, back = clocked(lambda: saltus.backward(net, record, spike_errors=errors, wanted="weights"))
+    _, back = warm(lambda: saltus.backward(net, record, spike_errors=errors, wanted="weights"))
     count = len(record.spikes("hidden")) / SAMPLES
     each = weight.rows[0][1] if isinstance(weight, saltus.Synapses) else None
     if each is None:

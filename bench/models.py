@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a sample costs by neuron model: 100-100-10, 200 input spikes, float32, one thread."""
 
-import time
-
 import numpy as np
 import saltus
+from clock import clocked, random_spikes
 
 SAMPLES = 20
 
@@ -19,19 +18,15 @@ def cost(model, **parameters):
     net.add_population("out", "LI", 10)
     net.connect("in", "hidden", rng.normal(0.6, 0.6, (100, 100)))
     net.connect("hidden", "out", rng.normal(0.0, 0.3, (100, 10)))
-    times = np.sort(rng.uniform(0, 0.05, (SAMPLES, 200)), axis=1).reshape(-1)
-    neurons = rng.integers(0, 100, SAMPLES * 200).astype(np.int32)
-    spikes = {"in": (times, neurons, np.arange(SAMPLES + 1) * 200)}
-
-    def clocked(run):
-        begin = time.process_time()
-        result = run()
-        return result, (time.process_time() - begin) / SAMPLES * 1e6
-
-    record, there = clocked(lambda: saltus.simulate(net, spikes, 0.06, dtype=np.float32, threads=1))
+    spikes = random_spikes(rng, SAMPLES, 200, 100)
+    record, there = clocked(
+        lambda: saltus.simulate(net, spikes, 0.06, dtype=np.float32, threads=1), SAMPLES
+    )
     errors = {"hidden": rng.normal(size=len(record.spikes("hidden")))}
-    _, back = clocked(lambda: saltus.backward(net, record, spike_errors=errors, wanted="weights"))
-    _, whole = clocked(lambda: saltus.backward(net, record, spike_errors=errors))
+    _, back = clocked(
+        lambda: saltus.backward(net, record, spike_errors=errors, wanted="weights"), SAMPLES
+    )
+    _, whole = clocked(lambda: saltus.backward(net, record, spike_errors=errors), SAMPLES)
     count = len(record.spikes("hidden")) / SAMPLES
     each = ", ".join(parameters) or "-"
     print(f"| {model} | {each} | {count:.0f} | {there:.0f} | {back:.0f} | {whole:.0f} |")

@@ -19,6 +19,7 @@
 // tests/extending/toy_connection.cpp is one.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -91,7 +92,9 @@ class SynapseList {
   std::size_t sources() const { return from_.size() - 1; }
   std::size_t targets() const { return into_.size() - 1; }
   /// By its place in the order of targets.
-  const Entry& operator[](std::size_t place) const { return entries_[place]; }
+  const Entry& operator[](std::integral auto place) const {
+    return entries_[static_cast<std::size_t>(place)];
+  }
   /// Where those of a target begin; targets(): the end of all.
   std::size_t first_into(std::size_t post) const { return into_[post]; }
   /// The places of those that leave a source.

@@ -29,12 +29,14 @@ class Synapses:
         As many as the kind says; several synapses may share one.
     rows : list of (str, list of int)
         The whole numbers that the kind is made of, by name.
+    shape : (int, int), optional
+        The sizes of source and target that it is meant for.
     """
 
     kind: str
     weight: NDArray[np.float64]
     rows: Rows
-    sizes: tuple[int, ...] | None = None  # of source and target, if it says them
+    shape: tuple[int, ...] | None = None
 
 
 def _pair(value: object, argument: str) -> list[int]:
@@ -63,6 +65,8 @@ class Sparse(Synapses):
     pre, post : array_like of int, shape (nnz,)
     place : array_like of int, shape (nnz,), optional
         Which weight each synapse has; its own unless given.
+    shape : (int, int), optional
+        The sizes of source and target; any that hold the neurons unless given.
 
     Raises
     ------
@@ -83,7 +87,13 @@ class Sparse(Synapses):
     """
 
     def __init__(
-        self, weight: ArrayLike, pre: ArrayLike, post: ArrayLike, place: ArrayLike | None = None
+        self,
+        weight: ArrayLike,
+        pre: ArrayLike,
+        post: ArrayLike,
+        shape: tuple[int, ...] | None = None,
+        *,
+        place: ArrayLike | None = None,
     ) -> None:
         w = numbers(weight, "weight")
         expect_dimensions(w, "weight", "[nnz]")
@@ -98,7 +108,7 @@ class Sparse(Synapses):
             rows.append((name, array.tolist()))
         if place is None:
             expect_shape(w, "weight", (count,), axes="as pre")  # type: ignore[arg-type]
-        super().__init__("sparse", w, rows)
+        super().__init__("sparse", w, rows, None if shape is None else tuple(shape))
 
 
 class Masked(Sparse):
@@ -122,8 +132,7 @@ class Masked(Sparse):
             raise TypeError(f"mask: expected an array of bool; got dtype {kept.dtype}")
         expect_shape(kept, "mask", w.shape, axes="[pre, post]")
         pre, post = np.nonzero(kept)
-        super().__init__(w[kept], pre, post)
-        object.__setattr__(self, "sizes", w.shape)
+        super().__init__(w[kept], pre, post, w.shape)
 
 
 class OneToOne(Sparse):
@@ -137,8 +146,7 @@ class OneToOne(Sparse):
     def __init__(self, weight: ArrayLike) -> None:
         w = numbers(weight, "weight")
         expect_dimensions(w, "weight", "[size]")
-        super().__init__(w, np.arange(w.size), np.arange(w.size))
-        object.__setattr__(self, "sizes", (w.size, w.size))
+        super().__init__(w, np.arange(w.size), np.arange(w.size), (w.size, w.size))
 
 
 class Conv2d(Synapses):
@@ -236,7 +244,5 @@ def as_synapses(weight: Any) -> Synapses | None:
             raise ValueError(
                 f"weight has shape {listed.shape}; expected two dimensions, [pre, post]"
             )
-        result = Sparse(listed.data, listed.row, listed.col)
-        object.__setattr__(result, "sizes", tuple(listed.shape))
-        return result
+        return Sparse(listed.data, listed.row, listed.col, listed.shape)
     return None

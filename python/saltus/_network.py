@@ -188,9 +188,9 @@ class Network:
         w = numbers(weight, "weight") if listed is None else listed.weight
         if listed is None:
             expect_shape(w, "weight", (pre, post), axes="[pre, post]")
-        elif listed.sizes not in (None, (pre, post)):
+        elif listed.shape not in (None, (pre, post)):
             raise ValueError(
-                f"weight is for populations of {listed.sizes}; expected {(pre, post)} ([pre, post])"
+                f"weight is for populations of {listed.shape}; expected {(pre, post)} ([pre, post])"
             )
         d = None if delay is None else numbers(delay, "delay")
         if d is not None and listed is None:

@@ -136,8 +136,7 @@ class Reader {
       const std::size_t synapse =
           arrival.synapse < 0
               ? pre * post + j
-              : static_cast<std::size_t>(
-                    p.connection.synapses()[static_cast<std::size_t>(arrival.synapse)].number);
+              : static_cast<std::size_t>(p.connection.synapses()[arrival.synapse].number);
       target.delays[p.delay.index(pre, synapse)] += error;
     }
   }

@@ -122,7 +122,7 @@ class Events {
     if (!projection.connection.all_to_all()) {
       const SynapseList& synapses = projection.connection.synapses();
       for (const std::int32_t place : synapses.from(static_cast<std::size_t>(neuron))) {
-        const auto& synapse = synapses[static_cast<std::size_t>(place)];
+        const auto& synapse = synapses[place];
         event.synapse = place;
         event.column = static_cast<std::size_t>(synapse.post);
         event.time = arrival_time(projection, sent, synapse);
@@ -130,9 +130,9 @@ class Events {
       }
       return;
     }
-    const bool alone = per_column(projection);
-    for (std::size_t j = 0; j < (alone ? p.size : 1); ++j) {
-      event.column = alone ? j : any_column;
+    const bool per_synapse = projection.delay.kind == Delay::Kind::per_synapse;
+    for (std::size_t j = 0; j < (per_synapse ? p.size : 1); ++j) {
+      event.column = per_synapse ? j : any_column;
       event.time = arrival_time(projection, sent, neuron, event.column, p.size);
       if (event.time < p.end) list.push_back(event);
     }
@@ -226,8 +226,7 @@ class Walk {
   const Real* weight_of(const Event& event, std::int32_t pre) const {
     if (event.synapse >= 0) {
       const Projection<Real>& p = plan_.network->projections()[event.projection];
-      const auto& synapse = p.connection.synapses()[static_cast<std::size_t>(event.synapse)];
-      return &p.weight[static_cast<std::size_t>(synapse.weight)];
+      return &saltus::weight_of(p, p.connection.synapses()[event.synapse]);
     }
     const Real* row = plan_.rows(event.projection)[static_cast<std::size_t>(pre)];
     return event.column == any_column ? row : row + event.column;

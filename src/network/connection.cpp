@@ -79,7 +79,7 @@ Connection::Connection(std::string_view kind, Shape shape)
 }
 
 void Connection::list(std::size_t pre, std::size_t post) {
-  if (all_to_all()) return;
+  if (fits(pre, post)) return;
   std::size_t weights = 0;
   if (kind_->weights) {
     const auto shape = kind_->weights(shape_);

@@ -58,17 +58,16 @@ template <class Real>
 inline double arrival_time(const Projection<Real>& p, double time, const SynapseList::Entry& s) {
   return time + p.delay(static_cast<std::size_t>(s.pre), static_cast<std::size_t>(s.number));
 }
+template <class Real>
+inline const Real& weight_of(const Projection<Real>& p, const Synapse& s) {
+  return p.weight[static_cast<std::size_t>(s.weight)];
+}
 /// What arrives there.
 template <class Real>
 inline Arrival<Real> arrival_at(const Projection<Real>& p, std::int32_t number, double time,
                                 std::int32_t spike, std::int32_t synapse) {
-  const auto& s = p.connection.synapses()[static_cast<std::size_t>(synapse)];
-  return {arrival_time(p, time, s),
-          &p.weight[static_cast<std::size_t>(s.weight)],
-          s.pre,
-          number,
-          spike,
-          synapse};
+  const auto& s = p.connection.synapses()[synapse];
+  return {arrival_time(p, time, s), &weight_of(p, s), s.pre, number, spike, synapse};
 }
 
 /// A list of arrivals in groups of equal time, and the decays of the intervals that they close.

@@ -61,7 +61,7 @@ class Deliveries {
   std::vector<Delivery> list_;
 
   std::size_t target(const SynapseList& synapses, std::int32_t place) const {
-    return static_cast<std::size_t>(synapses[static_cast<std::size_t>(place)].post) - begin_;
+    return static_cast<std::size_t>(synapses[place].post) - begin_;
   }
 };
 

@@ -43,8 +43,7 @@ class Pending {
     if (!projection.connection.all_to_all()) {
       const SynapseList& synapses = projection.connection.synapses();
       for (const std::int32_t place : synapses.from(static_cast<std::size_t>(neuron))) {
-        const auto target =
-            static_cast<std::size_t>(synapses[static_cast<std::size_t>(place)].post);
+        const auto target = static_cast<std::size_t>(synapses[place].post);
         add(target, arrival_at(projection, number, time, spike, place));
       }
       return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/revive.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -14,9 +15,19 @@ Real raise_of(const Projection<Real>& p, double share) {
   return static_cast<Real>(share * std::sqrt(sum / static_cast<double>(p.weight.size())));
 }
 
+// All weights that lead to a silent neuron.
+template <class Real>
+void raise_rows(Projection<Real>& p, const std::vector<std::size_t>& spiked, double share) {
+  for (std::size_t j = 0; j < spiked.size(); ++j) {
+    if (spiked[j]) continue;
+    const Real raise = raise_of(p, share);
+    for (std::size_t k = j; k < p.weight.size(); k += spiked.size()) p.weight[k] += raise;
+  }
+}
+
 // Of synapses one by one: each weight once, by the part of its synapses that lead to silent neurons.
 template <class Real>
-void raise_listed(Projection<Real>& p, const std::vector<bool>& spiked, double share) {
+void raise_listed(Projection<Real>& p, const std::vector<std::size_t>& spiked, double share) {
   const SynapseList& synapses = p.connection.synapses();
   std::vector<std::size_t> silent(p.weight.size()), all(p.weight.size());
   for (std::size_t k = 0; k < synapses.size(); ++k) {
@@ -26,8 +37,8 @@ void raise_listed(Projection<Real>& p, const std::vector<bool>& spiked, double s
   }
   const Real raise = raise_of(p, share);
   for (std::size_t w = 0; w < p.weight.size(); ++w) {
-    if (silent[w] > 0)
-      p.weight[w] += raise * static_cast<Real>(silent[w]) / static_cast<Real>(all[w]);
+    if (silent[w] == 0) continue;
+    p.weight[w] += raise * static_cast<Real>(silent[w]) / static_cast<Real>(all[w]);
   }
 }
 
@@ -38,26 +49,18 @@ std::size_t revive(const TrainSettings& settings, const Activity<Real>& activity
                    Network<Real>& network) {
   // As small as the steps have become: a neuron that wakes late must not shake what has settled.
   const double share = settings.revive * (settings.lr > 0 ? lr / settings.lr : 1);
-  std::size_t revived = 0;
-  for (std::size_t p = 0; p < activity.spiked.size(); ++p) {
-    for (std::size_t j = 0; j < activity.spiked[p].size(); ++j) {
-      if (activity.spiked[p][j]) continue;
-      ++revived;
-      for (auto& projection : network.projections()) {
-        if (projection.target != p || !projection.connection.all_to_all()) continue;
-        const Real raise = raise_of(projection, share);
-        const std::size_t post = activity.spiked[p].size();
-        for (std::size_t k = j; k < projection.weight.size(); k += post) {
-          projection.weight[k] += raise;
-        }
-      }
-    }
-    if (activity.spiked[p].empty()) continue;
-    for (auto& projection : network.projections()) {
-      if (projection.target != p || projection.connection.all_to_all()) continue;
-      std::vector<bool> spiked(activity.spiked[p].begin(), activity.spiked[p].end());
+  for (auto& projection : network.projections()) {
+    const auto& spiked = activity.spiked[projection.target];
+    if (spiked.empty()) continue;  // LI
+    if (projection.connection.all_to_all()) {
+      raise_rows(projection, spiked, share);
+    } else {
       raise_listed(projection, spiked, share);
     }
+  }
+  std::size_t revived = 0;
+  for (const auto& spiked : activity.spiked) {
+    revived += static_cast<std::size_t>(std::count(spiked.begin(), spiked.end(), 0U));
   }
   return revived;
 }
