@@ -2,11 +2,13 @@
 #include "adjoint/ghosts.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "adjoint/accumulate.hpp"
 #include "ghosts/free_peaks.hpp"
 #include "machine/parallel.hpp"
 #include "machine/sort_by_time.hpp"
+#include "neuron/tangent.hpp"
 #include "neuron/terms.hpp"
 #include "plan/timeline.hpp"
 
@@ -267,24 +269,23 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
     const Spiked<Real> spiked(pass.record.populations[population], s);
     for (const FreePiece<Real>& piece : free) {
       const auto& n = plan.neuron(piece.neuron);
-      neuron::ParameterIntegrals sum;
+      // From the spike, where s is in its p, to the peak.
+      neuron::Tangent<double> x;
       FreeCourse<Real> course(n, timeline.of(piece.neuron), piece.neuron, piece.from,
                               spiked.threshold(piece.spike, n), spiked.currents[piece.spike],
                               pass.inputs.end(s));
       while (course.time() < piece.to) {
         course.step(piece.to, [&](const Piece<Real>& p) {
-          const auto lambda = piece.read(n.tc, p.t1);
-          const auto part = neuron::parameter_integrals(n.tc, n.bias, p.v, p.i,
-                                                        {lambda.v, lambda.i}, 0, p.t1 - p.t0);
-          sum.bias += part.bias;
-          sum.tau_mem += part.tau_mem;
-          sum.tau_syn += part.tau_syn;
+          x.v = p.v;
+          x.i = p.i;
+          neuron::flow(x, n.tc, static_cast<double>(n.bias), p.t1 - p.t0);
         });
       }
+      const double p_v = -n.tc.tau_mem * static_cast<double>(piece.at.v);
       if (!terms::ghost_free_parameters) continue;
-      add(bias, piece.neuron, sum.bias);
-      add(tau_mem, piece.neuron, sum.tau_mem);
-      add(tau_syn, piece.neuron, sum.tau_syn);
+      add(bias, piece.neuron, -p_v * std::expm1(-(piece.to - piece.from) / n.tc.tau_mem));
+      add(tau_mem, piece.neuron, p_v * x.v_mem);
+      add(tau_syn, piece.neuron, p_v * x.v_syn);
     }
   }
 }

@@ -31,9 +31,10 @@ SALTUS_TERM(release_lambda);         // 8: lambda_V at the release carries back 
 SALTUS_TERM(lambda_v_drives_i);      // 5: lambda_V in the equation of lambda_I
 SALTUS_TERM(threshold_sum);          // 6: tau_mem lambda_V^- at a spike
 SALTUS_TERM(reset_sum);              // 6: -tau_mem lambda_V^+ at a spike
-SALTUS_TERM(bias_integral);          // 6: -integral of lambda_V
-SALTUS_TERM(tau_mem_integral);       // 6: integral of lambda_V dV/dt
-SALTUS_TERM(tau_syn_integral);       // 6: integral of lambda_I dI/dt
+SALTUS_TERM(local_at_spikes);        // 6: p- . s at the spikes of the neuron
+SALTUS_TERM(local_i);                // 6: p_I s_I in it
+SALTUS_TERM(local_at_looks);         // 6: the error of V at a time, times s_V
+SALTUS_TERM(local_integral);         // 6: g times the integral of s_V
 SALTUS_TERM(initial_state);          // 6: lambda at 0
 SALTUS_TERM(maximum_at_infinity);    // 7: the bias of a maximum at infinity
 SALTUS_TERM(tau_ref_sum);            // 8: (I(r) + b - V_reset) lambda_V(r^+)

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adjoint/local_parameters.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "adjoint/dynamics.hpp"
+#include "adjoint/tangent.hpp"
+#include "machine/parallel.hpp"
+#include "observe/replay.hpp"
+
+namespace saltus {
+namespace {
+
+// What happens to a neuron between arrivals. At one time they come in this order: V at a spike or
+// a release is V just before it.
+enum class Kind : std::uint8_t { look, spike, release };
+struct Event {
+  double time;
+  Kind kind;
+  std::uint32_t neuron;
+  double p_v, p_i;  // dL/dV and dL/dI there
+
+  bool operator<(const Event& other) const {
+    return time != other.time ? time < other.time : kind < other.kind;
+  }
+};
+
+// Those of one sample, in order of time; of neurons that any error reaches.
+template <class Real>
+class Events {
+ public:
+  std::vector<Event> list;
+
+  /// Of neurons begin .. end - 1.
+  void find(const Pass<Real>& pass, std::size_t population, std::size_t sample,
+            const OwnSpikes& own_spikes, std::size_t begin, std::size_t end) {
+    const SampleAdjoint<Real> of_sample{pass.plan,   pass.inputs, pass.record,
+                                        pass.errors, sample,      nullptr};
+    const PopulationAdjoint<Real> p(of_sample, population, {});
+    const Segments<Real>& segments = pass.segments[sample][population];
+    const SampleGhosts<Real>* ghosts = pass.ghosts ? &(*pass.ghosts)[sample][population] : nullptr;
+    list.clear();
+    others_.clear();
+    at_spikes_.resize(p.times.size());
+    for (std::size_t j = begin; j < end; ++j) {
+      const auto own = segments.of(j);
+      if (own.empty()) continue;
+      const auto& n = p.plan.neuron(j);
+      auto segment = own.begin();
+      const auto spikes = own_spikes.of(j);
+      for (std::size_t k = spikes.size(); k-- > 0;) {  // as the segments: latest first
+        const double time = p.times[spikes[k]];
+        while (segment != own.end() && segment->from > time) ++segment;
+        const bool reached = segment != own.end() && segment->from == time;
+        const auto lambda = reached ? segment->at : neuron::Adjoint<Real>{};
+        at_spikes_[spikes[k]] = {time, Kind::spike, static_cast<std::uint32_t>(j),
+                                 -n.tc.tau_mem * static_cast<double>(lambda.v),
+                                 -n.tc.tau_syn * static_cast<double>(lambda.i)};
+        const double release = time + n.tau_ref;
+        if (n.tau_ref > 0 && release < p.end) add(release, Kind::release, j, 0);
+      }
+      add_looks(p, j);
+      if (ghosts && ghosts->any(j)) add_ghosts(*ghosts, j);
+    }
+    const auto take = [&](std::size_t k) {
+      const auto j = static_cast<std::size_t>(p.neurons[k]);
+      if (!segments.of(j).empty()) list.push_back(at_spikes_[k]);
+    };
+    if (end - begin == 1) {
+      for (const std::size_t k : own_spikes.of(begin)) take(k);
+    } else {
+      for (std::size_t k = 0; k < p.times.size(); ++k) take(k);
+    }
+    if (others_.empty()) return;
+    std::sort(others_.begin(), others_.end());
+    const auto middle = list.insert(list.end(), others_.begin(), others_.end());
+    std::inplace_merge(list.begin(), middle, list.end());
+  }
+
+ private:
+  std::vector<Event> others_;     // than spikes
+  std::vector<Event> at_spikes_;  // [number in the sample]
+
+  void add(double time, Kind kind, std::size_t j, double p_v) {
+    others_.push_back({time, kind, static_cast<std::uint32_t>(j), p_v, 0});
+  }
+  void add_looks(const PopulationAdjoint<Real>& p, std::size_t j) {
+    for (std::size_t k = 0; k < p.errors.sample_times.size(); ++k) {
+      const auto error = static_cast<double>(p.at_sample(k, j));
+      if (error != 0) add(p.errors.sample_times[k], Kind::look, j, error);
+    }
+    if (p.errors.maxima.empty()) return;
+    const std::size_t at = p.sample * p.size + j;
+    const auto error = static_cast<double>(p.errors.maxima[at]);
+    const double time = p.maxima.times[at];
+    if (error != 0 && !std::isinf(time)) add(time, Kind::look, j, error);
+  }
+  void add_ghosts(const SampleGhosts<Real>& ghosts, std::size_t j) {
+    for (std::size_t k = ghosts.first[j]; k < ghosts.first[j + 1]; ++k) {
+      const Ghost<Real>& g = (*ghosts.list)[k];
+      if (g.behind >= 0 || ghosts.errors[k] == 0) continue;  // behind a spike: a free piece
+      add(g.time, Kind::look, j, ghosts.errors[k]);
+    }
+  }
+};
+
+// All neurons of a population, from arrival to arrival.
+template <class Real>
+class Together {
+ public:
+  Together(const PopulationPlan<Real>& plan, std::size_t size, const LocalWanted& wanted,
+           bool integrals)
+      : tc_(plan.neuron(0).tc), wanted_(wanted), integrals_(integrals) {
+    lanes_.start(size);
+    for (std::size_t j = 0; j < size; ++j) {
+      const auto& n = plan.neuron(j);
+      lanes_.v[lanes_.slot(j)] = n.v_initial;
+      lanes_.i[lanes_.slot(j)] = n.i_initial;
+      lanes_.bias[lanes_.slot(j)] = n.bias;
+    }
+  }
+  neuron::Tangent<double> get(std::size_t j) const { return lanes_.get(j); }
+  void set(std::size_t j, const neuron::Tangent<double>& x) { lanes_.set(j, x); }
+  double arrived(std::size_t j) const { return lanes_.arrived[lanes_.slot(j)]; }
+  void forget_arrived(std::size_t j) { lanes_.arrived[lanes_.slot(j)] = 0; }
+
+  void add(std::span<const Arrival<Real>> arrivals) {
+    const auto& kernels = TangentKernels<Real>::best();
+    for (const auto& arrival : arrivals) {
+      kernels.add(lanes_.slots.layout(), arrival.row, lanes_.i);
+      if (integrals_) kernels.add(lanes_.slots.layout(), arrival.row, lanes_.arrived);
+    }
+  }
+  void flow(const neuron::Decay<Real>& d, double dt) {
+    const auto s = neuron::slopes(tc_, neuron::decay<double>(tc_, dt), dt);
+    TangentKernels<Real>::best().flow(lanes_, wanted_.tau_mem || integrals_, wanted_.tau_syn, d,
+                                      {static_cast<Real>(s.mem_mem), static_cast<Real>(s.syn_syn),
+                                       static_cast<Real>(s.k_mem), static_cast<Real>(s.k_syn)});
+  }
+
+ private:
+  const neuron::TimeConstants& tc_;
+  LocalWanted wanted_;
+  bool integrals_;
+  inline static thread_local TangentLanes<Real> lanes_;
+};
+
+// One neuron, which has arrivals or time constants of its own.
+template <class Real>
+class Alone {
+ public:
+  Alone(const neuron::Lif<Real>& n, std::size_t j) : n_(n), neuron_(j) {
+    x_.v = n.v_initial;
+    x_.i = n.i_initial;
+  }
+  const neuron::Tangent<double>& get(std::size_t) const { return x_; }
+  void set(std::size_t, const neuron::Tangent<double>& x) { x_ = x; }
+  double arrived(std::size_t) const { return arrived_; }
+  void forget_arrived(std::size_t) { arrived_ = 0; }
+
+  void add(std::span<const Arrival<Real>> arrivals) {
+    for (const auto& arrival : arrivals) {
+      const auto weight = static_cast<double>(arrival.weight(neuron_));
+      x_.i += weight;
+      arrived_ += weight;
+    }
+  }
+  void flow(const neuron::Decay<Real>&, double dt) {
+    neuron::flow(x_, n_.tc, static_cast<double>(n_.bias), dt);
+  }
+
+ private:
+  const neuron::Lif<Real>& n_;
+  std::size_t neuron_;
+  neuron::Tangent<double> x_;
+  double arrived_ = 0;
+};
+
+// Through one sample.
+template <class Real>
+class Walk {
+ public:
+  /// @param sums  [neuron] added to
+  Walk(const Pass<Real>& pass, std::size_t population, std::size_t sample,
+       const LocalWanted& wanted, LocalSums* sums)
+      : plan_(pass.plan.populations[population]),
+        integral_errors_(pass.errors.populations[population].integrals),
+        first_(sample * pass.plan.size(population)),
+        end_(pass.inputs.end(sample)),
+        wanted_(wanted),
+        courses_(wanted.tau_mem || wanted.tau_syn),
+        sums_(sums) {
+    pieces_.assign(pass.plan.size(population), {});
+    touched_.assign(pass.plan.size(population), none);
+  }
+
+  /// Neurons begin .. end - 1, which `course` holds.
+  template <class Course>
+  void go(Course& course, std::size_t begin, std::size_t end, std::span<const Event> events,
+          const Arrivals<Real>& arrivals) {
+    const bool integrals = !integral_errors_.empty();
+    const std::size_t groups = courses_ ? arrivals.group_count() : 0;
+    for (std::size_t j = begin; j < end; ++j) begin_piece(j, course.get(j), 0);
+    double t = 0;
+    auto event = events.begin();
+    for (std::size_t g = 0; g <= groups; ++g) {
+      if (event == events.end() && !integrals) return;
+      const double to = g < groups ? arrivals.times[g] : end_;
+      if (g > 0) course.add(arrivals.group(g - 1));
+      for (; event != events.end() && event->time <= to; ++event) {
+        meet(*event, touch(event->neuron, course, t), course);
+      }
+      if (courses_) course.flow(arrivals.decays[g], to - t);
+      for (Local& local : local_) {
+        move(local, to);
+        course.set(local.neuron, local.x);
+        touched_[local.neuron] = none;
+      }
+      local_.clear();
+      t = to;
+    }
+    if (!integrals) return;
+    for (std::size_t j = begin; j < end; ++j) {
+      if (pieces_[j].from < end_) end_piece(j, course.get(j), course.arrived(j), end_);
+    }
+  }
+
+ private:
+  // A neuron that something happens to in the present interval.
+  struct Local {
+    std::uint32_t neuron;
+    double t;
+    neuron::Tangent<double> x;
+  };
+  // Since V of a neuron began to move.
+  struct MovingPiece {
+    double from = 0;
+    double v = 0, i = 0, i_syn = 0;  // then
+  };
+  static constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);
+  const PopulationPlan<Real>& plan_;
+  const std::vector<Real>& integral_errors_;
+  std::size_t first_;
+  double end_;
+  LocalWanted wanted_;
+  bool courses_;  // by the bias V has a derivative that knows no arrivals
+  LocalSums* sums_;
+  inline static thread_local std::vector<MovingPiece> pieces_;     // [neuron]
+  inline static thread_local std::vector<std::uint32_t> touched_;  // [neuron] place in local_
+  inline static thread_local std::vector<Local> local_;
+
+  template <class Course>
+  Local& touch(std::uint32_t j, const Course& course, double t) {
+    if (touched_[j] == none) {
+      touched_[j] = static_cast<std::uint32_t>(local_.size());
+      local_.push_back({j, t, course.get(j)});
+    }
+    return local_[touched_[j]];
+  }
+  void move(Local& local, double to) const {
+    const auto& n = plan_.neuron(local.neuron);
+    if (courses_ && to > local.t) {
+      neuron::flow(local.x, n.tc, static_cast<double>(n.bias), to - local.t);
+    }
+    local.t = to;
+  }
+
+  template <class Course>
+  void meet(const Event& event, Local& local, Course& course) {
+    move(local, event.time);
+    const std::size_t j = event.neuron;
+    const auto& n = plan_.neuron(j);
+    neuron::Tangent<double>& x = local.x;
+    if (event.kind == Kind::look) {
+      if (terms::local_at_looks) book(event, x);
+      return;
+    }
+    if (event.kind == Kind::spike) {
+      if (terms::local_at_spikes) book(event, x);
+      end_piece(j, x, course.arrived(j), event.time);
+      x.i_syn = 0;
+    }
+    x.v = n.v_reset;
+    x.v_mem = x.v_syn = 0;
+    course.forget_arrived(j);
+    begin_piece(j, x, event.kind == Kind::spike ? event.time + n.tau_ref : event.time);
+  }
+  void begin_piece(std::size_t j, const neuron::Tangent<double>& x, double from) {
+    pieces_[j] = {from, x.v, x.i, x.i_syn};
+  }
+
+  // p . s; while V is held nothing but I depends on the parameters.
+  void book(const Event& event, const neuron::Tangent<double>& x) {
+    LocalSums& sum = sums_[event.neuron];
+    if (terms::local_i) sum.tau_syn += event.p_i * x.i_syn;
+    const double from = pieces_[event.neuron].from;
+    if (!(event.time > from)) return;
+    sum.tau_mem += event.p_v * x.v_mem;
+    sum.tau_syn += event.p_v * x.v_syn;
+    if (!wanted_.bias) return;
+    sum.bias -=
+        event.p_v * std::expm1(-(event.time - from) / plan_.neuron(event.neuron).tc.tau_mem);
+  }
+
+  // g times the integral of s_V since V began to move. Its equation and that of I, integrated:
+  // integral of V = b t - tau_mem (V - V_0) + integral of I,  that of I = tau_syn (I_0 + sum w - I).
+  void end_piece(std::size_t j, const neuron::Tangent<double>& x, double arrived, double to) {
+    if (integral_errors_.empty() || !terms::local_integral) return;
+    const auto g = static_cast<double>(integral_errors_[first_ + j]);
+    if (g == 0) return;
+    const MovingPiece& piece = pieces_[j];
+    const neuron::TimeConstants& tc = plan_.neuron(j).tc;
+    const double t = to - piece.from;
+    LocalSums& sum = sums_[j];
+    sum.tau_mem += g * (piece.v - x.v - tc.tau_mem * x.v_mem);
+    sum.tau_syn +=
+        g * (piece.i + arrived - x.i + tc.tau_syn * (piece.i_syn - x.i_syn) - tc.tau_mem * x.v_syn);
+    sum.bias += g * (t + tc.tau_mem * std::expm1(-t / tc.tau_mem));
+  }
+};
+
+// Of one sample, [neuron].
+template <class Real>
+void sum_up(const Pass<Real>& pass, std::size_t population, std::size_t s,
+            const LocalWanted& wanted, LocalSums* sums) {
+  thread_local Timeline<Real> timeline;
+  thread_local OwnSpikes own_spikes;
+  thread_local Events<Real> events;
+  const PopulationPlan<Real>& plan = pass.plan.populations[population];
+  const std::size_t size = pass.plan.size(population);
+  const Segments<Real>& segments = pass.segments[s][population];
+  const SampleSpikes spikes = sample_of(pass.spikes_of(population), s);
+  own_spikes.sort(spikes, size);
+  pass.start(timeline, population, s);
+  Walk<Real> walk(pass, population, s, wanted, sums);
+  if (pass.plan.in_vectors(population)) {
+    events.find(pass, population, s, own_spikes, 0, size);
+    Together<Real> course(plan, size, wanted,
+                          !pass.errors.populations[population].integrals.empty());
+    walk.go(course, 0, size, events.list, timeline.of(0));
+    return;
+  }
+  for (std::size_t j = segments.next(0); j < size; j = segments.next(j + 1)) {
+    events.find(pass, population, s, own_spikes, j, j + 1);
+    Alone<Real> course(plan.neuron(j), j);
+    walk.go(course, j, j + 1, events.list, timeline.of(j));
+  }
+}
+
+}  // namespace
+
+template <class Real>
+std::vector<LocalSums> local_sums(const Pass<Real>& pass, std::size_t population,
+                                  const LocalWanted& wanted) {
+  if (!wanted.any()) return {};
+  const std::size_t size = pass.plan.size(population), samples = pass.segments.size();
+  std::vector<LocalSums> sums(samples * size);
+  parallel_for(pass.threads, samples,
+               [&](std::size_t s) { sum_up(pass, population, s, wanted, sums.data() + s * size); });
+  return sums;
+}
+
+template std::vector<LocalSums> local_sums(const Pass<float>&, std::size_t, const LocalWanted&);
+template std::vector<LocalSums> local_sums(const Pass<double>&, std::size_t, const LocalWanted&);
+
+}  // namespace saltus
