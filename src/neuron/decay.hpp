@@ -22,6 +22,7 @@ namespace saltus::neuron {
 struct TimeConstants {
   double tau_mem, tau_syn;
   double p;           // tau_mem / tau_syn
+  double p_high;      // its first 8 binary digits: see power() in machine/exponential.hpp
   int integer_p = 0;  // p where it is a small integer >= 2: powers are products then; else 0
   double t_peak;      // when a single arrival raises V highest, K'(t_peak) = 0
   double x_peak;      // exp(-t_peak / tau_mem)
@@ -29,6 +30,9 @@ struct TimeConstants {
 
   TimeConstants(double mem, double syn) : tau_mem(mem), tau_syn(syn), p(mem / syn) {
     if (p >= 2 && p <= 32 && p == std::floor(p)) integer_p = static_cast<int>(p);
+    int exponent = 0;
+    const double digits = std::frexp(p, &exponent);
+    p_high = std::ldexp(std::trunc(std::ldexp(digits, 8)), exponent - 8);
     // h(x_peak) = -1/p, so x_peak = p^(-1/(p-1)).
     const double log_x = p == 1 ? -1.0 : -std::log1p(p - 1) / (p - 1);
     t_peak = -tau_mem * log_x;
@@ -44,9 +48,9 @@ struct TimeConstants {
   template <class Real>
   Real h(Real x) const {
     if (integer_p) return (integer_power(x, integer_p - 1) - 1) * static_cast<Real>(1 / (p - 1));
-    if (p == 1) return std::log(x);
-    const Real q = static_cast<Real>(p - 1);
-    return std::expm1(q * std::log(x)) / q;
+    if (p == 1) return logarithm(x);
+    return exponential_less_one(static_cast<Real>(p - 1) * logarithm(x)) *
+           static_cast<Real>(1 / (p - 1));
   }
 
   /// 1 + p h(x) as x goes to 0.
@@ -57,7 +61,8 @@ struct TimeConstants {
   /// x^p, the decay of I while V decays by x.
   template <class Real>
   Real synaptic(Real x) const {
-    return integer_p ? integer_power(x, integer_p) : std::pow(x, static_cast<Real>(p));
+    if (integer_p) return integer_power(x, integer_p);
+    return p == 1 ? x : power(x, static_cast<Real>(p_high), static_cast<Real>(p - p_high));
   }
 };
 
@@ -73,8 +78,10 @@ struct Decay {
 
 template <class Real>
 inline Decay<Real> decay(const TimeConstants& tc, double dt) {
+  constexpr double lowest = std::numeric_limits<Real>::lowest();  // times I = 0 it is 0
   if (std::isinf(dt)) {
-    return {0, 0, 0, static_cast<Real>(tc.k_peak), static_cast<Real>(tc.end_slope_at_infinity())};
+    return {0, 0, 0, static_cast<Real>(tc.k_peak),
+            static_cast<Real>(std::max(tc.end_slope_at_infinity(), lowest))};
   }
   const double mem = exponential(-dt / tc.tau_mem);
   const double syn =
@@ -86,12 +93,12 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt) {
   } else if (q == 0) {
     k = dt / tc.tau_mem * mem;
   } else {  // the slower exponential times 1 - exp(-|q| dt / tau_mem), without cancellation
-    k = (q > 0 ? mem : syn) * (-std::expm1(-std::fabs(q) * dt / tc.tau_mem)) / std::fabs(q);
+    k = (q > 0 ? mem : syn) * (-exponential_less_one(-std::fabs(q) * dt / tc.tau_mem)) /
+        std::fabs(q);
   }
   const double reach = dt < tc.t_peak ? k : tc.k_peak;
   const double end_slope =
       mem >= std::numeric_limits<double>::min() ? 1 - tc.p * k / mem : tc.end_slope_at_infinity();
-  constexpr double lowest = std::numeric_limits<Real>::lowest();  // times I = 0 it is 0
   return {static_cast<Real>(mem), static_cast<Real>(syn), static_cast<Real>(k),
           static_cast<Real>(reach), static_cast<Real>(std::max(end_slope, lowest))};
 }

@@ -11,7 +11,6 @@ namespace saltus::neuron {
 /// neuron/decay_kernel.cpp (machine/dispatch.hpp).
 template <class Real>
 struct DecayKernels {
-  /// For a whole-numbered ratio of time constants.
   void (*decays)(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out);
 
   static const DecayKernels& best();
@@ -22,8 +21,7 @@ struct DecayKernels {
 /// @param out  as many
 template <class Real>
 void decays(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out) {
-  if (tc.integer_p) return DecayKernels<Real>::best().decays(tc, dt, out);
-  for (std::size_t k = 0; k < dt.size(); ++k) out[k] = decay<Real>(tc, dt[k]);
+  DecayKernels<Real>::best().decays(tc, dt, out);
 }
 
 }  // namespace saltus::neuron

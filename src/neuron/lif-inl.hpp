@@ -13,6 +13,7 @@
 
 #include <limits>
 
+#include "machine/exponential-inl.hpp"
 #include "machine/power-inl.hpp"
 #include "neuron/decay.hpp"
 
@@ -64,7 +65,7 @@ HWY_INLINE MaskOf<V> rises_at_end(V v, V i, V bias, const Decays<V>& d) {
   return hn::Lt(hn::Sub(v, bias), hn::Mul(i, d.end_slope));
 }
 
-/// For a whole-numbered ratio of time constants.
+/// TimeConstants::h, synaptic and neuron::decay_at, where the synapse is not slower than the membrane.
 template <class V>
 class Powers {
  public:
@@ -73,13 +74,24 @@ class Powers {
         integer_p_(tc.integer_p),
         one_(hwy::HWY_NAMESPACE::Set(Tag(), Real(1))),
         p_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p))),
+        p_high_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p_high))),
+        p_low_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p - tc.p_high))),
+        q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p - 1))),
         per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
 
   HWY_INLINE V h(V x) const {
     namespace hn = hwy::HWY_NAMESPACE;
-    return hn::Mul(hn::Sub(integer_power(x, integer_p_ - 1), one_), per_q_);
+    if (HWY_LIKELY(integer_p_ > 0)) {
+      return hn::Mul(hn::Sub(integer_power(x, integer_p_ - 1), one_), per_q_);
+    }
+    const V log = logarithm(x);
+    return tc_.p == 1 ? log : hn::Mul(exponential_less_one(hn::Mul(q_, log)), per_q_);
   }
-  HWY_INLINE V synaptic(V x) const { return integer_power(x, integer_p_); }
+  HWY_INLINE V synaptic(V x) const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    if (HWY_LIKELY(integer_p_ > 0)) return integer_power(x, integer_p_);
+    return tc_.p == 1 ? x : power(x, p_high_, p_low_);
+  }
 
   /// neuron::decay_at; endless where V decays below the smallest normal number.
   HWY_INLINE Decays<V> decay_at(V mem) const {
@@ -101,7 +113,7 @@ class Powers {
 
   const neuron::TimeConstants& tc_;
   int integer_p_;  // a copy: a compiler reads it once
-  V one_, p_, per_q_;
+  V one_, p_, p_high_, p_low_, q_, per_q_;
 };
 
 }  // namespace HWY_NAMESPACE

@@ -46,7 +46,7 @@ class Kernel {
       const neuron::Decay<Real>& d = arrivals.decays[g];
       if (g < groups) prefetch(arrivals.group(g));
       const std::size_t count = arrived.empty() ? pass<false>(d, arrived) : pass<true>(d, arrived);
-      if (count > 0 && plan_.neurons[0].tc.integer_p && (x_tells(d) || std::isinf(next))) {
+      if (count > 0 && x_tells(d, next)) {
         search(count, t, next, d);
       } else if (count > 0) {
         search_one_by_one(count, t, next, d);
@@ -59,7 +59,7 @@ class Kernel {
     spikes_.clear();
     const std::size_t count = pass<false, true>(d, {});
     if (count == 0) return;
-    if (plan_.neurons[0].tc.integer_p) {
+    if (!plan_.neurons[0].tc.slow_synapse()) {
       earliest_side_by_side(count, d, from, to);
     } else {
       earliest_one_by_one(count, d, from, to);
@@ -68,8 +68,9 @@ class Kernel {
 
  private:
   // What is left of the interval after a spike follows from x; endless ones end with nothing.
-  bool x_tells(const neuron::Decay<Real>& d) const {
-    return neuron::x_tells(plan_.neurons[0].tc, d.mem);
+  bool x_tells(const neuron::Decay<Real>& d, double end) const {
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    return neuron::x_tells(tc, d.mem) || (std::isinf(end) && !tc.slow_synapse());
   }
 
   void earliest_side_by_side(std::size_t count, const neuron::Decay<Real>& d, double from,
@@ -322,7 +323,7 @@ class Kernel {
     }
   }
 
-  // The same with any ratio of time constants, and in any interval. Not inlined: it is long and
+  // The same with a slow synapse too, and in any interval. Not inlined: it is long and
   // rare, and would take registers from the loops beside it.
   HWY_NOINLINE void search_one_by_one(std::size_t count, double t, double next,
                                       const neuron::Decay<Real>& d) {

@@ -152,6 +152,64 @@ TEST(Exponential, IsWithinOneUnitInTheLastPlace) {
   for (const double x : {-708.001, -745.0, -1e10, -infinity}) EXPECT_EQ(exponential(x), 0);
 }
 
+// In units in the last place.
+template <class Real>
+double units_off(Real found, Wide exact) {
+  const Real size = static_cast<Real>(std::fabs(exact));
+  const Real unit = std::nextafter(size, std::numeric_limits<Real>::infinity()) - size;
+  return static_cast<double>(std::fabs(found - exact) / unit);
+}
+
+template <class Real>
+void check_exponential_less_one() {
+  std::mt19937_64 generator(5);
+  double worst = 0;
+  for (int k = 0; k < 300000; ++k) {
+    const double size = std::exp(std::uniform_real_distribution<double>(-41, 4.1)(generator));
+    const Real x = static_cast<Real>(k % 2 ? size : -size);
+    worst = std::max(worst, units_off(exponential_less_one(x), std::expm1(static_cast<Wide>(x))));
+  }
+  std::printf("exp(x) - 1: worst %.2f units in the last place\n", worst);
+  EXPECT_LE(worst, 2.5);
+  EXPECT_EQ(exponential_less_one(Real(0)), 0);
+  EXPECT_EQ(exponential_less_one(static_cast<Real>(-infinity)), -1);
+}
+
+template <class Real>
+void check_logarithm_and_power() {
+  std::mt19937_64 generator(6);
+  double worst_log = 0, worst_power = 0;
+  for (int k = 0; k < 300000; ++k) {
+    const double size = std::exp(std::uniform_real_distribution<double>(-30, 4.4)(generator));
+    const Real x = static_cast<Real>(std::exp(-size));
+    if (!(x < 1) || x < std::numeric_limits<Real>::min()) continue;
+    worst_log = std::max(worst_log, units_off(logarithm(x), std::log(static_cast<Wide>(x))));
+    const TimeConstants tc(std::uniform_real_distribution<double>(1, 60)(generator), 1);
+    const Real high = static_cast<Real>(tc.p_high), low = static_cast<Real>(tc.p - tc.p_high);
+    const Wide exact = std::pow(static_cast<Wide>(x), Wide{high} + low);
+    if (exact < std::numeric_limits<Real>::min()) {  // and one unit for the last product
+      EXPECT_LE(units_off(power(x, high, low), exact), 1.5 * tc.p + 1);
+      continue;
+    }
+    worst_power = std::max(worst_power, units_off(power(x, high, low), exact) / tc.p);
+  }
+  std::printf("log: worst %.2f units in the last place, x^p: %.2f p\n", worst_log, worst_power);
+  EXPECT_LE(worst_log, 1.5);
+  EXPECT_LE(worst_power, 1.5);
+  EXPECT_EQ(logarithm(Real(1)), 0);
+  EXPECT_EQ(power(Real(1), Real(3.5), Real(0)), 1);
+}
+
+TEST(Exponential, LessOneIsAccurateNearZeroToo) {
+  check_exponential_less_one<double>();
+  check_exponential_less_one<float>();
+}
+
+TEST(Exponential, HasItsInverseAndPowers) {
+  check_logarithm_and_power<double>();
+  check_logarithm_and_power<float>();
+}
+
 template <class Real>
 void compare_decays() {
   std::mt19937_64 generator(4);
