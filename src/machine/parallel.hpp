@@ -10,6 +10,7 @@
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+#include <memory>
 #else
 #include <atomic>
 #include <exception>
@@ -24,6 +25,21 @@ namespace saltus {
 /// Ctrl-C: what it throws ends the loop.
 inline thread_local void (*before_task)() = nullptr;
 
+#ifndef SALTUS_WITHOUT_TBB
+/// The workers of this thread's loops. They live as long as it does, or until it wants another
+/// number of them: an arena made for each loop had to wake its workers each time.
+inline tbb::task_arena& workers(int threads) {
+  // More than there are cores would only make oneTBB complain, and fail for very many.
+  const int cores = tbb::info::default_concurrency();
+  const int wanted = threads > 0 ? std::min(threads, cores) : cores;
+  thread_local std::unique_ptr<tbb::task_arena> arena;
+  if (!arena || arena->max_concurrency() != wanted) {
+    arena = std::make_unique<tbb::task_arena>(wanted);
+  }
+  return *arena;
+}
+#endif
+
 /// Calls body(k) for k in [0, count). @param threads  0: all cores
 template <class Body>
 void parallel_for(int threads, std::size_t count, Body&& task) {
@@ -36,10 +52,7 @@ void parallel_for(int threads, std::size_t count, Body&& task) {
     return;
   }
 #ifndef SALTUS_WITHOUT_TBB
-  // More than there are cores would only make oneTBB complain, and fail for very many.
-  const int cores = tbb::info::default_concurrency();
-  tbb::task_arena arena(threads > 0 ? std::min(threads, cores) : cores);
-  arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, body); });
+  workers(threads).execute([&] { tbb::parallel_for(std::size_t{0}, count, body); });
 #else
   // The thread sanitizer cannot look into oneTBB, and would call every loop a race. (The counter is
   // relaxed on purpose: a stronger one would order the tasks, and hide races between them.)

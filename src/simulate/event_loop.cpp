@@ -28,10 +28,7 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
   std::vector<std::pair<std::size_t, RecordedSpike<Real>>> together;  // group, spike: all earliest
   double t = 0;
   for (;;) {
-    double next = end;
-    for (const auto& p : pending) {
-      for (std::size_t q = 0; q < p.count(); ++q) next = std::min(next, p.next(q));
-    }
+    const double next = std::min(end, next_arrival(pending));
 
     together.clear();
     for (std::size_t c = 0; next > t && c < groups.size(); ++c) {

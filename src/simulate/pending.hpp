@@ -85,6 +85,16 @@ class Pending {
   std::vector<Queue> queues_;
 };
 
+/// The earliest of all; infinity if none is left.
+template <class Real>
+double next_arrival(const std::vector<Pending<Real>>& pending) {
+  double next = infinity;
+  for (const auto& p : pending) {
+    for (std::size_t q = 0; q < p.count(); ++q) next = std::min(next, p.next(q));
+  }
+  return next;
+}
+
 /// Hands a spike to every projection that leads from `population` into the component.
 /// @param pending  as component.populations
 template <class Real>

@@ -10,16 +10,12 @@
 namespace saltus {
 namespace {
 
-// Beyond this many windows (a very short delay somewhere) the event loop costs less.
-constexpr double most_windows = 1e5;
-
 template <class Real>
 void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
   if (!run.plan.network->populations()[plan.component.populations[0]].model->spikes) return;
   if (plan.way == Way::sweep) {
     run_sweep(run, plan.component.populations[0]);
-  } else if (plan.way == Way::windows && !run.thresholds &&
-             (run.end() / plan.component.shortest_delay < most_windows || !plan.component.cyclic)) {
+  } else if (plan.way == Way::windows && !run.thresholds) {
     run_windows(run, plan.component);
   } else {
     run_event_loop(run, plan.component);

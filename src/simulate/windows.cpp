@@ -1,14 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// A component whose every delay is at least d_min > 0 runs in windows of d_min: a spike of one
-// window arrives in a later one, so within a window all arrivals are known and every neuron is
-// independent (the scheme of NEST: Morrison et al. 2005). Each window is a sweep that starts where
-// the last ended.
+// A component whose every delay is at least d_min > 0 runs in windows: a spike of one window arrives
+// in a later one, so within a window all arrivals are known and every neuron is independent (the
+// scheme of NEST: Morrison et al. 2005). Each window is a sweep that starts where the last ended. It
+// lasts d_min, or, where nothing arrives for so long, until d_min after the next thing that happens:
+// silence costs nothing.
 #include "machine/sort_by_time.hpp"
 #include "simulate/group.hpp"
 #include "simulate/pending.hpp"
 #include "simulate/ways.hpp"
 
 namespace saltus {
+namespace {
+
+// The next thing that happens from some time on: an arrival, a spike, or the end.
+template <class Real>
+double next_event(std::vector<std::unique_ptr<Group<Real>>>& groups, double next_arrival,
+                  double from, double end, std::vector<RecordedSpike<Real>>& scratch) {
+  double next = std::min(next_arrival, end);
+  for (auto& group : groups) {
+    group->earliest(from, next, scratch);
+    if (!scratch.empty()) next = std::min(next, scratch[0].time);
+  }
+  return next;
+}
+
+}  // namespace
 
 template <class Real>
 void run_windows(SampleRun<Real>& run, const Component& component) {
@@ -23,7 +39,12 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
 
   double from = 0;
   do {
-    const double to = std::min(from + component.shortest_delay, end);
+    double to = from + component.shortest_delay;
+    const double arrival = to < end ? next_arrival(pending) : from;
+    if (arrival >= to) {
+      to = next_event(groups, arrival, from, end, ws.spikes) + component.shortest_delay;
+    }
+    to = std::min(to, end);
     for (std::size_t c = 0; c < groups.size(); ++c) {
       const std::size_t population = component.populations[c];
       Group<Real>& group = *groups[c];
