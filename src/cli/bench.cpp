@@ -92,8 +92,8 @@ Command add_bench(CLI::App& app) {
                          [o](auto v) { o->settings.data = v; });
   add_value<std::string>(app, "--train", "spikes: HDF5 in SHD's layout",
                          [o](auto v) { o->settings.train_file = v; });
-  add_value<std::string>(app, "--test", "spikes: taken as `train` takes it, and not read",
-                         [](auto) {});
+  add_value<std::string>(
+      app, "--test", "spikes: accepted, as `saltus train spikes` needs it; not read", [](auto) {});
   add_value<double>(app, "--t-end", "spikes: end of every sample, s (default 50 ms after the last)",
                     [o](auto v) { o->settings.t_end = v; });
   app.add_flag("--recurrent", o->settings.recurrent,
@@ -126,7 +126,7 @@ Command add_bench(CLI::App& app) {
   app.footer(
       "Forward (with the loss) and backward are the best of five rounds on each of the first\n"
       "minibatches, with the weights that training starts from; training is one whole epoch.\n"
-      "cliffs: neighbours of the fast path (MNIST, 784-350-10), each beside it, in turns.\n\n"
+      "cliffs: neighbours of the fast path (784-350-10), each beside it; the best of all turns.\n\n"
       "Examples:\n"
       "  saltus bench mnist --data mnist/\n"
       "  saltus bench recurrent --delay 0 --batch 32 --json\n"
