@@ -47,9 +47,9 @@ struct Cliff {
 RunSettings fast_path(const RunSettings& given);
 
 /// Measures rows in turns, so that what else the machine does meets all of them; the best of all
-/// turns counts. The fast path, which all are compared with, has
-/// more turns. First weights are scaled to the same number of hidden spikes in every row. Rows
-/// that need more cores than there are are left out.
+/// turns counts. The fast path, which all are compared with, has more turns. First weights are
+/// scaled to the same number of hidden spikes in every row. Rows that need more cores than there
+/// are are left out.
 /// @param settings  fast_path()
 /// @param only  names of rows; empty: all. The fast path is always one of them.
 /// @param rounds  turns of each row
