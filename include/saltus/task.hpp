@@ -110,6 +110,9 @@ struct TaskData {
 /// @throws FileError, InvalidInput  as the readers of saltus/data.hpp
 TaskData load_data(const RunSettings& settings);
 
+/// When samples of spike files end unless t_end is given: 50 ms after the last spike of all, in s.
+double usual_t_end(const TaskData& data);
+
 /// Only what `saltus eval` needs.
 data::LabelledSpikes load_test_data(const RunSettings& settings);
 

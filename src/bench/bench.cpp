@@ -5,7 +5,6 @@
 #include <hwy/targets.h>
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 
 #include "adjoint/backward.hpp"
@@ -20,7 +19,22 @@ namespace {
 
 constexpr int rounds = 5;
 
-// `count` spikes a sample, at random over [0, duration].
+// Spikes on their way into each projection, times its target neurons.
+template <class Real>
+double synaptic_events(const Network<Real>& network, const Spikes& in, const Record<Real>& record) {
+  double sum = 0;
+  for (const auto& projection : network.projections()) {
+    const auto& source = network.populations()[projection.source];
+    const Spikes& spikes =
+        source.model == Model::input ? in : record.populations[projection.source].spikes;
+    sum += static_cast<double>(spikes.times.size()) *
+           static_cast<double>(network.populations()[projection.target].size);
+  }
+  return sum;
+}
+
+}  // namespace
+
 data::LabelledSpikes noise(std::size_t samples, std::int32_t channels, std::int32_t classes,
                            std::size_t count, double duration) {
   data::LabelledSpikes d;
@@ -43,51 +57,49 @@ data::LabelledSpikes noise(std::size_t samples, std::int32_t channels, std::int3
   return d;
 }
 
-double seconds_of(const auto& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+std::string kernel_in_use(Kernel kernel) {
+  const std::int64_t targets = hwy::SupportedTargets();
+  return kernel == Kernel::scalar ? "scalar" : hwy::TargetName(targets & -targets);
 }
 
-// Spikes on their way into each projection, times its target neurons.
-template <class Real>
-double synaptic_events(const Network<Real>& network, const Spikes& in, const Record<Real>& record) {
-  double sum = 0;
-  for (const auto& projection : network.projections()) {
-    const auto& source = network.populations()[projection.source];
-    const Spikes& spikes =
-        source.model == Model::input ? in : record.populations[projection.source].spikes;
-    sum += static_cast<double>(spikes.times.size()) *
-           static_cast<double>(network.populations()[projection.target].size);
-  }
-  return sum;
+RunSettings published(const std::string& task, const RunSettings& given) {
+  RunSettings s = default_settings(task);
+  s.data = given.data;
+  s.precision = given.precision;
+  s.train.batch = given.train.batch;
+  s.train.threads = given.train.threads;
+  s.train.kernel = given.train.kernel;
+  s.train.seed = given.train.seed;
+  if (!given.hidden.empty()) s.hidden = given.hidden;
+  return s;
 }
-
-}  // namespace
 
 Task make_task(const std::string& name, const RunSettings& given, double stretch) {
   Task task;
-  const auto take_over = [&](const std::string& published) {
-    task.settings = default_settings(published);
-    task.settings.data = given.data;
-    task.settings.precision = given.precision;
-    task.settings.train.batch = given.train.batch;
-    task.settings.train.threads = given.train.threads;
-    task.settings.train.seed = given.train.seed;
-    if (!given.hidden.empty()) task.settings.hidden = given.hidden;
-  };
+  RunSettings& s = task.settings;
   if (name == "yinyang" || name == "mnist") {
-    take_over(name);
-    check(task.settings);
-    task.train = load_data(task.settings).train;
+    s = published(name, given);
+    check(s);
+    task.train = load_data(s).train;
+    return task;
+  }
+  if (name == "spikes") {
+    s = published(name, given);
+    s.train_file = given.train_file;
+    s.t_end = given.t_end;
+    s.recurrent = given.recurrent;
+    s.recurrent_delay = given.recurrent_delay;
+    check(s);
+    task.train = data::read_spike_file(s.train_file);
+    if (s.t_end == 0) s.t_end = usual_t_end({task.train, {}, {}});
     return task;
   }
   if (name != "recurrent" && name != "synthetic") {
     throw InvalidInput(fmt::format(
-        "no benchmark is called '{}'; there are: yinyang, mnist, recurrent, synthetic", name));
+        "no benchmark is called '{}'; there are: yinyang, mnist, spikes, recurrent, synthetic",
+        name));
   }
-  take_over("spikes");
-  RunSettings& s = task.settings;
+  s = published("spikes", given);
   s.loss = LossSettings{};
   s.loss.kind = "maximum_voltage";
   s.tau_mem = 20e-3;
@@ -118,13 +130,13 @@ Task make_task(const std::string& name, const RunSettings& given, double stretch
 }
 
 template <class Real>
-Report run(const Task& task, Kernel kernel) {
+Report run(const Task& task) {
   const RunSettings& s = task.settings;
   const Network<Real> network = build_network<Real>(s, task.train);
   const std::size_t readout = network.index("out");
   const double ends[] = {s.t_end};
   const int threads = s.train.threads;
-  const bool scalar = kernel == Kernel::scalar;
+  const bool scalar = s.train.kernel == Kernel::scalar;
 
   double forward = 0, backward_pass = 0, floor = 0, scalar_forward = 0, events = 0;
   Report report;
@@ -188,17 +200,14 @@ Report run(const Task& task, Kernel kernel) {
   report.backward_ns = 1e9 * backward_pass / events;
   report.floor_ns = 1e9 * floor / events;
   report.scalar_forward_ns = 1e9 * scalar_forward / events;
-  const std::int64_t targets = hwy::SupportedTargets();
-  report.kernel = scalar ? "scalar" : hwy::TargetName(targets & -targets);
+  report.kernel = kernel_in_use(s.train.kernel);
 
-  TrainSettings train = s.train;
-  train.kernel = kernel;
-  Trainer<Real> trainer(network, readout, s.loss, s.t_end, train);
+  Trainer<Real> trainer(network, readout, s.loss, s.t_end, s.train);
   report.train_us = trainer.train_epoch(task.train).us_per_sample;
   return report;
 }
 
-template Report run<float>(const Task&, Kernel);
-template Report run<double>(const Task&, Kernel);
+template Report run<float>(const Task&);
+template Report run<double>(const Task&);
 
 }  // namespace saltus::bench

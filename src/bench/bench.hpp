@@ -3,6 +3,7 @@
 // run.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "plan/plan.hpp"
@@ -19,8 +20,15 @@ struct Task {
   std::size_t measured = 1024;  // samples that forward and backward are measured on, at most
 };
 
-/// @param name  yinyang or mnist (as published), recurrent or synthetic (made here)
-/// @param given  its data folder, batch, threads, precision, hidden and seed are taken over
+/// The settings of a task as published, with what was given for a benchmark.
+/// @param given  its data folder, batch, threads, kernel, precision, hidden (if any) and seed are
+///               taken over
+RunSettings published(const std::string& task, const RunSettings& given);
+
+/// @param name  yinyang or mnist (as published), spikes (settings as published, spikes from a
+///              file), recurrent or synthetic (made here)
+/// @param given  as of published(); spikes: also train_file, t_end (0: from the file), recurrent and
+///               recurrent_delay; recurrent: recurrent_delay
 /// @param stretch  synthetic: simulated time, as a multiple, with the same spikes at its start
 /// @throws InvalidInput  no such task
 Task make_task(const std::string& name, const RunSettings& given, double stretch);
@@ -39,7 +47,22 @@ struct Report {
 /// weights that training starts from: the best of several rounds for each minibatch. Then one epoch
 /// of training.
 template <class Real>
-Report run(const Task& task, Kernel kernel);
+Report run(const Task& task);
+
+/// Samples of `count` spikes at random over [0, duration] (s), on random channels.
+data::LabelledSpikes noise(std::size_t samples, std::int32_t channels, std::int32_t classes,
+                           std::size_t count, double duration);
+
+/// How long it takes, s.
+template <class Body>
+double seconds_of(Body&& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// "scalar", or the instruction set in use.
+std::string kernel_in_use(Kernel kernel);
 
 /// bench/floor_kernel.cpp (machine/dispatch.hpp).
 template <class Real>

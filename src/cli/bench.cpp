@@ -2,10 +2,13 @@
 #include "bench/bench.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/bench_cliffs.hpp"
 #include "cli/commands.hpp"
 #include "cli/values.hpp"
 #include "saltus/error.hpp"
@@ -18,9 +21,13 @@ struct Options {
   std::string task = "mnist";
   RunSettings settings;
   double stretch = 1;
-  Kernel kernel = Kernel::vector;
+  std::vector<std::string> only;
+  std::size_t rounds = 5;
   bool json = false;
 };
+
+const std::vector<std::string> tasks = {"mnist",     "yinyang",   "spikes",
+                                        "recurrent", "synthetic", "cliffs"};
 
 void print(const bench::Report& r, const RunSettings& s) {
   const auto line = [&](std::string_view what, double ns) {
@@ -40,19 +47,61 @@ void print(const bench::Report& r, const RunSettings& s) {
       r.kernel, r.scalar_forward_ns / r.forward_ns, r.train_us);
 }
 
+// An option that its benchmark does not read is a mistake, as is one that it needs and does not get.
+void check_given(const CLI::App& app, const Options& o) {
+  const std::pair<const char*, std::vector<std::string>> readers[] = {
+      {"--data", {"mnist", "cliffs"}}, {"--train", {"spikes"}},
+      {"--test", {"spikes"}},          {"--t-end", {"spikes"}},
+      {"--recurrent", {"spikes"}},     {"--delay", {"recurrent", "spikes"}},
+      {"--stretch", {"synthetic"}},    {"--only", {"cliffs"}},
+      {"--rounds", {"cliffs"}}};
+  for (const auto& [name, of] : readers) {
+    if (app.count(name) > 0 && std::find(of.begin(), of.end(), o.task) == of.end()) {
+      throw InvalidInput(
+          fmt::format("benchmark {} has no {}; it is of {}", o.task, name, fmt::join(of, " and ")));
+    }
+  }
+  if (o.task == "mnist" && o.settings.data.empty()) {
+    throw InvalidInput("benchmark mnist needs --data DIR, a folder with the IDX files of MNIST");
+  }
+  if (o.task == "spikes" && o.settings.train_file.empty()) {
+    throw InvalidInput("benchmark spikes needs --train FILE.h5, spikes in SHD's layout");
+  }
+  if (!(o.stretch >= 1 && o.stretch <= 1e6)) {
+    throw InvalidInput(fmt::format("--stretch is {}; expected 1 to 1e6", o.stretch));
+  }
+}
+
+std::size_t usual_batch(const std::string& task) {
+  if (task == "yinyang" || task == "spikes") return 32;
+  return task == "cliffs" ? 64 : 256;
+}
+
 }  // namespace
 
 Command add_bench(CLI::App& app) {
   auto o = std::make_shared<Options>();
   o->settings.hidden.clear();
   o->settings.train.batch = 0;
-  app.add_option("task", o->task, "mnist (default), yinyang, recurrent or synthetic")
-      ->check(CLI::IsMember({"mnist", "yinyang", "recurrent", "synthetic"}));
-  add_value<std::string>(app, "--data", "folder with the IDX files of MNIST",
+  o->settings.t_end = 0;
+  app.add_option("task", o->task,
+                 "mnist (default), yinyang, spikes, recurrent, synthetic or cliffs")
+      ->check(CLI::IsMember(tasks));
+  add_value<std::string>(app, "--data",
+                         "folder with the IDX files of MNIST (cliffs without: spikes at random)",
                          [o](auto v) { o->settings.data = v; });
+  add_value<std::string>(app, "--train", "spikes: HDF5 in SHD's layout",
+                         [o](auto v) { o->settings.train_file = v; });
+  add_value<std::string>(
+      app, "--test", "spikes: accepted, as `saltus train spikes` needs it; not read", [](auto) {});
+  add_value<double>(app, "--t-end", "spikes: end of every sample, s (default 50 ms after the last)",
+                    [o](auto v) { o->settings.t_end = v; });
+  app.add_flag("--recurrent", o->settings.recurrent,
+               "spikes: hidden layers project onto themselves");
   add_value<int>(app, "--threads", "0: all cores (default 1)",
                  [o](auto v) { o->settings.train.threads = v; });
-  add_value<std::size_t>(app, "--batch", "samples of a minibatch (default 256, yinyang 32)",
+  add_value<std::size_t>(app, "--batch",
+                         "samples of a minibatch (default 256, yinyang and spikes 32, cliffs 64)",
                          [o](auto v) {
                            if (v == 0) throw InvalidInput("--batch is 0; expected at least 1");
                            o->settings.train.batch = v;
@@ -61,32 +110,35 @@ Command add_bench(CLI::App& app) {
                          [o](auto v) { o->settings.precision = v; });
   add_value<std::vector<std::size_t>>(app, "--hidden", "neurons of each hidden layer",
                                       [o](auto v) { o->settings.hidden = v; });
-  add_value<double>(app, "--delay", "recurrent: of its synapses, s (default 0.001; 0 allowed)",
+  add_value<double>(app, "--delay", "of recurrent synapses, s (default 0.001; 0 allowed)",
                     [o](auto v) { o->settings.recurrent_delay = v; });
   add_value<double>(app, "--stretch", "synthetic: simulated time, times this, with the same spikes",
                     [o](auto v) { o->stretch = v; });
   add_value<std::uint64_t>(app, "--seed", "of the first weights (default 0)",
                            [o](auto v) { o->settings.train.seed = v; });
   add_value<std::string>(app, "--kernel", "vector (default) or scalar",
-                         [o](auto v) { o->kernel = kernel_of(v); });
+                         [o](auto v) { o->settings.train.kernel = kernel_of(v); });
+  add_value<std::vector<std::string>>(app, "--only", "cliffs: these rows, and the fast path",
+                                      [o](auto v) { o->only = v; });
+  add_value<std::size_t>(app, "--rounds", "cliffs: turns of each row (default 5)",
+                         [o](auto v) { o->rounds = v; });
   app.add_flag("--json", o->json, "last line on standard output: one JSON object");
   app.footer(
       "Forward (with the loss) and backward are the best of five rounds on each of the first\n"
-      "minibatches, with the weights that training starts from; training is one whole epoch.\n\n"
+      "minibatches, with the weights that training starts from; training is one whole epoch.\n"
+      "cliffs: neighbours of the fast path (784-350-10), each beside it; the best of all turns.\n\n"
       "Examples:\n"
       "  saltus bench mnist --data mnist/\n"
-      "  saltus bench recurrent --delay 0 --batch 32 --json");
-  return [o] {
-    if (o->task == "mnist" && o->settings.data.empty()) {
-      throw InvalidInput("benchmark mnist needs --data DIR, a folder with the IDX files of MNIST");
-    }
-    if (!(o->stretch >= 1 && o->stretch <= 1e6)) {
-      throw InvalidInput(fmt::format("--stretch is {}; expected 1 to 1e6", o->stretch));
-    }
-    if (o->settings.train.batch == 0) o->settings.train.batch = o->task == "yinyang" ? 32 : 256;
+      "  saltus bench recurrent --delay 0 --batch 32 --json\n"
+      "  saltus bench spikes --train braille_train.h5 --recurrent --hidden 128\n"
+      "  saltus bench cliffs --data mnist/ --only refractory,tau-mem-per-neuron");
+  return [o, &app] {
+    check_given(app, *o);
+    if (o->settings.train.batch == 0) o->settings.train.batch = usual_batch(o->task);
+    if (o->task == "cliffs") return bench_cliffs(o->settings, o->only, o->rounds, o->json);
     const bench::Task task = bench::make_task(o->task, o->settings, o->stretch);
-    const bench::Report r = o->settings.precision == "float64" ? bench::run<double>(task, o->kernel)
-                                                               : bench::run<float>(task, o->kernel);
+    const bench::Report r =
+        o->settings.precision == "float64" ? bench::run<double>(task) : bench::run<float>(task);
     if (!o->json) {
       print(r, task.settings);
       return static_cast<int>(success);

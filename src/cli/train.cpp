@@ -159,13 +159,7 @@ template <class Real>
 int train(RunSettings settings, const Options& options) {
   Output output(options.out);
   const TaskData data = load_data(settings);
-  if (settings.task == "spikes" && settings.t_end == 0) {
-    double last = 0;
-    for (const auto* part : {&data.train, &data.validation, &data.test}) {
-      for (const double t : part->spikes.times) last = std::max(last, t);
-    }
-    settings.t_end = last + 50e-3;
-  }
+  if (settings.task == "spikes" && settings.t_end == 0) settings.t_end = usual_t_end(data);
   Network<Real> network = build_network<Real>(settings, data.train);
   const std::size_t readout = network.index("out");
   if (!options.json && !options.quiet) fmt::print("{}", describe(network));

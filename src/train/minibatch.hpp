@@ -2,6 +2,7 @@
 // Minibatches: samples gathered from a data set, with input dropout.
 #pragma once
 
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -9,6 +10,16 @@
 #include "saltus/data.hpp"
 
 namespace saltus {
+
+/// The order in which an epoch, counted from 0, goes through `size` samples.
+inline std::vector<std::uint32_t> shuffled(std::size_t size, std::uint64_t seed,
+                                           std::uint32_t epoch) {
+  std::vector<std::uint32_t> order(size);
+  std::iota(order.begin(), order.end(), 0u);
+  Random random(seed, Purpose::shuffle, epoch);
+  random.shuffle(std::span(order));
+  return order;
+}
 
 struct Minibatch {
   Spikes spikes;

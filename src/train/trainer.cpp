@@ -6,11 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "adjoint/backward.hpp"
 #include "plan/plan.hpp"
-#include "random/random.hpp"
 #include "saltus/error.hpp"
 #include "saltus/train.hpp"
 #include "simulate/forward.hpp"
@@ -66,14 +64,6 @@ void check_finite(double value, const char* what, const EpochReport& sums) {
   if (std::isfinite(value)) return;
   throw InvalidInput(fmt::format("epoch {}, sample {}: {}; try a smaller lr, or a clip_norm",
                                  sums.epoch, sums.samples, fmt::format(fmt::runtime(what), value)));
-}
-
-std::vector<std::uint32_t> shuffled(std::size_t size, std::uint64_t seed, std::uint32_t epoch) {
-  std::vector<std::uint32_t> order(size);
-  std::iota(order.begin(), order.end(), 0u);
-  Random random(seed, Purpose::shuffle, epoch);
-  random.shuffle(std::span(order));
-  return order;
 }
 
 }  // namespace

@@ -51,8 +51,62 @@ def test_a_table_for_people(saltus):
         (("yinyang", "--precision", "float16"), ["precision", "float16"]),
         (("recurrent", "--delay", "nan"), ["recurrent_delay", "nan"]),
         (("recurrent", "--batch", "0"), ["--batch is 0"]),
+        (("cliffs", "--only", "alif,cliff"), ["'cliff'", "fast-path, ratio-not-whole"]),
+        (("cliffs", "--rounds", "0"), ["rounds is 0"]),
+        (("cliffs", "--hidden", "8,8"), ["hidden", "2 layers", "expected one"]),
+        (("cliffs", "--data", "/nowhere"), ["/nowhere"]),
+        (("cliffs", "--delay", "0"), ["--delay", "recurrent"]),
+        (("spikes",), ["--train"]),
+        (("spikes", "--train", "/nowhere"), ["/nowhere"]),
+        (("yinyang", "--only", "alif"), ["--only", "cliffs"]),
     ],
 )
 def test_wrong_arguments(saltus, arguments, says):
     code = 1 if "/nowhere" in arguments else 2
     saltus.bad("bench", *arguments, code=code, says=says)
+
+
+def cliffs(saltus, *arguments):
+    small = ("--hidden", 16, "--batch", 8)
+    found = saltus.good("bench", "cliffs", *small, *arguments, "--json").json
+    assert set(found) == {"rows", "kernel", "version", "commit"}
+    return {row["name"]: row for row in found["rows"]}
+
+
+def test_cliffs_are_measured_beside_the_fast_path(saltus):
+    rows = cliffs(saltus, "--only", "tau-mem-per-neuron,train-delay")
+    assert list(rows) == ["fast-path", "tau-mem-per-neuron", "train-delay"]
+    keys = {f"{what}_{of}" for what in ("forward", "backward", "train") for of in ("us", "ratio")}
+    for row in rows.values():
+        assert set(row) == keys | {"name", "description", "spikes"}
+        assert row["spikes"] == pytest.approx(16 * 1.6, rel=0.5)
+        for key in keys:
+            assert row[key] > 0, key
+    assert all(rows["fast-path"][key] == 1 for key in keys if key.endswith("_ratio"))
+
+
+def test_every_cliff_can_be_measured(saltus):
+    names = set(cliffs(saltus, "--seed", 3, "--rounds", 1))
+    assert {"fast-path", "alif", "recurrent", "train-all", "ghosts", "float64"} <= names
+    assert len(names) >= 29
+
+
+def test_cliffs_of_images(saltus, images):
+    rows = cliffs(saltus, "--data", images(), "--only", "fast-path", "--threads", 2)
+    assert list(rows) == ["fast-path"]
+
+
+def test_a_table_of_cliffs_for_people(saltus):
+    small = ("--hidden", 16, "--batch", 4, "--rounds", 1)
+    out = saltus.good("bench", "cliffs", *small, "--only", "float64").out
+    assert "fast-path" in out
+    assert "--precision float64" in out
+
+
+@pytest.mark.parametrize("arguments", [(), ("--recurrent", "--hidden", 8, "--t-end", 0.2)])
+def test_spikes_from_a_file(saltus, spike_file, arguments):
+    found = saltus.good("bench", "spikes", "--train", spike_file("a.h5"), *arguments, "--json").json
+    assert found["task"] == "spikes"
+    assert found["samples"] == 60
+    assert found["input_spikes_per_sample"] == 6
+    assert all(found[key] > 0 for key in KEYS - {"kernel", "precision"})
