@@ -68,13 +68,14 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     const Parameter& v_threshold = lif ? p["v_threshold"] : never;
     const Parameter& v_reset = lif ? p["v_reset"] : none;
     const Parameter& tau_ref = lif ? p["tau_ref"] : none;
-    plan.same_time_constants = tau_mem.shared() && tau_syn.shared();
     for (std::size_t j = 0; j < (p.all_shared() ? 1 : p.size); ++j) {
       plan.neurons.push_back({neuron::TimeConstants(tau_mem[j], tau_syn[j]),
                               static_cast<Real>(bias[j]), static_cast<Real>(v_threshold[j]),
                               static_cast<Real>(v_reset[j]), tau_ref[j],
                               static_cast<Real>(v_initial[j]), static_cast<Real>(i_initial[j])});
       plan.refractory = plan.refractory || plan.neurons.back().tau_ref > 0;
+      plan.same_time_constants =
+          plan.same_time_constants && plan.neurons[j].tc == plan.neurons[0].tc;
     }
   }
   for (std::size_t k = 0; k < net.projections().size(); ++k) {

@@ -77,10 +77,6 @@ struct Plan {
   bool in_vectors(std::size_t population) const {
     return !scalar && populations[population].in_step();
   }
-  /// Also forwards, through their spikes? (simulate/layer.hpp)
-  bool side_by_side(std::size_t population) const {
-    return in_vectors(population) && !populations[population].refractory;
-  }
   /// Of one that connects all to all.
   Rows<Real> rows(std::size_t projection) const {
     if (!padded[projection].empty()) return {padded[projection].data(), widest_vector};

@@ -21,7 +21,7 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
   std::vector<Pending<Real>> pending;
   for (const std::size_t p : component.populations) {
     pending.emplace_back(run, component, p);
-    groups.push_back(make_group(run, p));
+    groups.push_back(make_group(run, p, Steps::events));
   }
 
   std::vector<RecordedSpike<Real>>& found = run.workspace.spikes;

@@ -28,6 +28,12 @@ class Group {
   virtual void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
                     std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) = 0;
 
+  /// A time until which nobody spikes, in (t, t_end].
+  /// @param scratch  overwritten
+  virtual double quiet_until(double t, double t_end, std::vector<RecordedSpike<Real>>& scratch) {
+    earliest(t, t_end, scratch);
+    return scratch.empty() ? t_end : scratch[0].time;
+  }
   /// The spikes of the earliest time in (t, t_end]. @param spikes  overwritten
   virtual void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) = 0;
   /// Takes all neurons to `t_end`, before which none spikes.
@@ -44,7 +50,10 @@ class Group {
   }
 };
 
+/// How a group will be used: in passes alone, or event by event.
+enum class Steps { passes, events };
+
 template <class Real>
-std::unique_ptr<Group<Real>> make_group(SampleRun<Real>& run, std::size_t population);
+std::unique_ptr<Group<Real>> make_group(SampleRun<Real>& run, std::size_t population, Steps steps);
 
 }  // namespace saltus

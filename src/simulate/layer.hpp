@@ -14,6 +14,15 @@
 
 namespace saltus {
 
+/// I of a neuron at the release of a spike: of `spike` in the list of a pass, or, of an earlier pass,
+/// its last one.
+template <class Real>
+struct Release {
+  static constexpr std::size_t earlier_pass = static_cast<std::size_t>(-1);
+  std::size_t neuron, spike;
+  Real current;
+};
+
 /// The state of all neurons at one time. Memory is kept from run to run.
 template <class Real>
 class LayerState {
@@ -24,6 +33,31 @@ class LayerState {
   Real *may_v, *may_i, *may_mem;
   std::vector<double> may_t;
   std::vector<std::int32_t> may_slot;
+  std::vector<Release<Real>> releases;  // of a pass
+
+  // Slots whose V is held at V_reset: a heap, the earliest release first. Their V in `v` goes its
+  // own way, and their theta is infinite, until then.
+  struct Held {
+    double release;
+    std::size_t slot, spike;  // the spike's number in the list of the pass
+    bool operator<(const Held& other) const { return release > other.release; }
+  };
+  std::vector<Held> held;
+
+  void hold(std::size_t slot, double release, std::size_t spike) {
+    theta[slot] = std::numeric_limits<Real>::infinity();
+    held.push_back({release, slot, spike});
+    std::push_heap(held.begin(), held.end());
+  }
+  double next_release() const {
+    return held.empty() ? std::numeric_limits<double>::infinity() : held.front().release;
+  }
+  Held take_held() {
+    std::pop_heap(held.begin(), held.end());
+    const Held first = held.back();
+    held.pop_back();
+    return first;
+  }
 
   Real current(std::size_t neuron) const { return i[slots.layout().slot_of(neuron)]; }
   void set(std::size_t neuron, Real v_now, Real i_now) {
@@ -37,6 +71,8 @@ class LayerState {
   /// All neurons to their initial state.
   void start(const PopulationPlan<Real>& plan, std::size_t size) {
     slots.resize(size);
+    held.clear();
+    releases.clear();
     std::size_t array = 0;
     for (Real** p : {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem})
       *p = slots[array++];
@@ -67,14 +103,16 @@ class LayerState {
 template <class Real>
 struct LayerKernels {
   /// Takes all neurons of a population from `from`, through all arrivals, to `to`. They must see
-  /// the same arrivals, decay alike and not be refractory. To the last bit what neuron::advance
-  /// does with one after the other.
+  /// the same arrivals and decay alike. To the last bit what neuron::advance does with one after the
+  /// other.
+  /// @param state  releases: overwritten
   /// @param spikes  appended to, in no order
   void (*sweep)(const PopulationPlan<Real>& plan, LayerState<Real>& state,
                 const Arrivals<Real>& arrivals, double from, double to,
                 std::vector<RecordedSpike<Real>>& spikes);
 
-  /// The spikes of the earliest time in (from, to], if there are any: by number of the neuron.
+  /// The spikes of the earliest time in (from, to], in which nobody is released, if there are any: by
+  /// number of the neuron.
   /// @param d  decay from `from` to `to`
   /// @param spikes  overwritten
   void (*earliest_spikes)(const PopulationPlan<Real>& plan, LayerState<Real>& state,

@@ -40,17 +40,20 @@ class Kernel {
   void run(const Arrivals<Real>& arrivals, double from, double to) {
     const std::size_t groups = arrivals.group_count();
     double t = from;
+    begin_pass();
     for (std::size_t g = 0; g <= groups; ++g) {
       const double next = g < groups ? arrivals.times[g] : to;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       const neuron::Decay<Real>& d = arrivals.decays[g];
       if (g < groups) prefetch(arrivals.group(g));
+      if (plan_.refractory) free_until(next, arrived);
       const std::size_t count = arrived.empty() ? pass<false>(d, arrived) : pass<true>(d, arrived);
       if (count > 0 && x_tells(d, next)) {
         search(count, t, next, d);
       } else if (count > 0) {
         search_one_by_one(count, t, next, d);
       }
+      if (plan_.refractory) advance_freed(t, next, d);
       t = next;
     }
   }
@@ -108,6 +111,49 @@ class Kernel {
       if (!spike.found()) continue;
       keep_earliest(slot, spike.time, neuron::rising_current(n, spike.current));
     }
+  }
+
+  // A neuron that `advance` takes through an interval by itself.
+  struct Sink {
+    Kernel& kernel;
+    std::size_t slot, last;  // the number of its last spike in this pass
+    void spike(double time, Real current) {
+      last = kernel.spikes_.size();
+      kernel.emit(slot, time, current);
+    }
+    void release(Real current) { kernel.release(slot, last, current); }
+  };
+
+  // The spikes of earlier passes are in the record.
+  void begin_pass() {
+    state_.releases.clear();
+    for (auto& held : state_.held) held.spike = Release<Real>::earlier_pass;
+  }
+  // Those released until `next`, with I at the start of the interval.
+  void free_until(double next, std::span<const Arrival<Real>> arrived) {
+    freed_.clear();
+    while (!state_.held.empty() && state_.held.front().release <= next) {
+      const auto held = state_.take_held();
+      Real i = state_.i[held.slot];
+      for (const auto& arrival : arrived) i += arrival.row[layout_.place(held.slot)];
+      freed_.push_back({held, i});
+    }
+  }
+  // They go through the interval one by one. (In the vectors theirs was another course.)
+  void advance_freed(double t, double next, const neuron::Decay<Real>& d) {
+    for (const auto& [held, i] : freed_) {
+      const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(held.slot));
+      state_.theta[held.slot] = n.theta;
+      go_alone(held.slot, {n.v_reset, i, held.release}, t, next, d, held.spike);
+    }
+  }
+  void go_alone(std::size_t slot, neuron::State<Real> neuron, double t, double next,
+                const neuron::Decay<Real>& d, std::size_t spike) {
+    Sink sink{*this, slot, spike};
+    neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d, sink);
+    state_.v[slot] = neuron.v;
+    state_.i[slot] = neuron.i;
+    if (neuron.release > next) state_.hold(slot, neuron.release, sink.last);
   }
 
   void keep_earliest(std::size_t slot, double time, Real current) {
@@ -312,6 +358,13 @@ class Kernel {
           const double time =
               neuron::spike_time(tc, static_cast<double>(x_of[l]), s.may_t[at + l], next);
           emit(where, time, current_of[l]);
+          if (neuron.tau_ref > 0) {
+            go_alone(where, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, next,
+                     neuron::rest_of_interval<Real>(tc, first ? whole.mem : s.may_mem[at + l],
+                                                    x_of[l], next - time),
+                     spikes_.size() - 1);
+            continue;
+          }
           s.may_v[again] = neuron.v_reset;
           s.may_i[again] = current_of[l];
           s.may_mem[again] = left_of[l];
@@ -327,18 +380,9 @@ class Kernel {
   // rare, and would take registers from the loops beside it.
   HWY_NOINLINE void search_one_by_one(std::size_t count, double t, double next,
                                       const neuron::Decay<Real>& d) {
-    struct Sink {
-      Kernel& kernel;
-      std::size_t slot;
-      void spike(double time, Real current) { kernel.emit(slot, time, current); }
-      void release(Real) {}  // no refractory time here
-    };
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
-      neuron::State<Real> neuron{state_.may_v[k], state_.may_i[k]};
-      neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d, Sink{*this, slot});
-      state_.v[slot] = neuron.v;
-      state_.i[slot] = neuron.i;
+      go_alone(slot, {state_.may_v[k], state_.may_i[k]}, t, next, d, Release<Real>::earlier_pass);
     }
   }
 
@@ -347,10 +391,20 @@ class Kernel {
     spikes_.push_back({time, static_cast<std::int32_t>(layout_.neuron(slot)), current});
   }
 
+  void release(std::size_t slot, std::size_t spike, Real current) {
+    if (layout_.repeats(slot)) return;
+    state_.releases.push_back({layout_.neuron(slot), spike, current});
+  }
+
+  struct Freed {
+    typename LayerState<Real>::Held held;
+    Real i;
+  };
   const PopulationPlan<Real>& plan_;
   LayerState<Real>& state_;
   const SlotLayout layout_;
   std::vector<RecordedSpike<Real>>& spikes_;
+  inline static thread_local std::vector<Freed> freed_;
 };
 
 template <class Real>

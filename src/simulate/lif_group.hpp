@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LIF neurons (neuron/lif.hpp): where all see the same arrivals and decay alike they go side by
-// side, in vectors (simulate/layer_kernel.cpp), otherwise one after the other.
+// side, in vectors (simulate/layer_kernel.cpp), otherwise one after the other; event by event also if
+// they are refractory.
 #pragma once
 
 #include <cmath>
@@ -15,12 +16,14 @@ namespace saltus {
 template <class Real>
 class LifGroup final : public Group<Real> {
  public:
-  LifGroup(SampleRun<Real>& run, std::size_t population)
+  LifGroup(SampleRun<Real>& run, std::size_t population, Steps steps)
       : plan_(run.plan.populations[population]),
-        together_(run.plan.side_by_side(population) && !run.thresholds),
+        together_(run.plan.in_vectors(population) && !run.thresholds &&
+                  !(plan_.refractory && steps == Steps::events)),
         layer_(run.workspace.layer_of(population)) {
     if (run.thresholds) at_thresholds_.emplace(*run.thresholds, run.plan, population, run.sample);
     const std::size_t size = run.plan.size(population);
+    last_spike_.resize(size);
     if (together_) {
       layer_.start(plan_, size);
       return;
@@ -28,7 +31,6 @@ class LifGroup final : public Group<Real> {
     for (std::size_t j = 0; j < size; ++j) {
       states_.push_back({plan_.neuron(j).v_initial, plan_.neuron(j).i_initial});
     }
-    last_spike_.resize(size);
   }
 
   bool together() const override { return together_; }
@@ -40,6 +42,13 @@ class LifGroup final : public Group<Real> {
             std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) override {
     if (together_) {
       LayerKernels<Real>::best().sweep(plan_, layer_, arrivals, from, to, spikes);
+      for (const Release<Real>& r : layer_.releases) {
+        if (r.spike == Release<Real>::earlier_pass) {
+          record.release_currents[last_spike_[r.neuron]] = r.current;
+        } else {
+          spikes[r.spike].release_current = r.current;
+        }
+      }
       return;
     }
     const neuron::Lif<Real>& n = neuron(j);
@@ -54,6 +63,15 @@ class LifGroup final : public Group<Real> {
       t = next;
     }
     neuron::advance(n, state, t, to, arrivals.decays[groups], sink);
+  }
+
+  double quiet_until(double t, double t_end, std::vector<RecordedSpike<Real>>& scratch) override {
+    // Until somebody is released: in vectors no more is known. (One by one it would be.)
+    if (together_) t_end = std::min(t_end, layer_.next_release());
+    for (const auto& state : states_) {
+      if (state.release > t) t_end = std::min(t_end, state.release);
+    }
+    return Group<Real>::quiet_until(t, t_end, scratch);
   }
 
   void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) override {
@@ -114,8 +132,7 @@ class LifGroup final : public Group<Real> {
   }
 
   void recorded(std::int32_t neuron, std::int32_t number) override {
-    if (!together_)
-      last_spike_[static_cast<std::size_t>(neuron)] = static_cast<std::size_t>(number);
+    last_spike_[static_cast<std::size_t>(neuron)] = static_cast<std::size_t>(number);
   }
 
  private:

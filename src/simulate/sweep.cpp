@@ -37,7 +37,7 @@ void run_sweep(SampleRun<Real>& run, std::size_t population) {
   if (run.plan.populations[population].is_linear()) {
     sweep(run, population, LinearGroup<Real>(run, population));
   } else {
-    sweep(run, population, LifGroup<Real>(run, population));
+    sweep(run, population, LifGroup<Real>(run, population, Steps::passes));
   }
 }
 

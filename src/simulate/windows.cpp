@@ -12,15 +12,12 @@
 namespace saltus {
 namespace {
 
-// The next thing that happens from some time on: an arrival, a spike, or the end.
+// Until when nothing arrives and nobody spikes.
 template <class Real>
 double next_event(std::vector<std::unique_ptr<Group<Real>>>& groups, double next_arrival,
                   double from, double end, std::vector<RecordedSpike<Real>>& scratch) {
   double next = std::min(next_arrival, end);
-  for (auto& group : groups) {
-    group->earliest(from, next, scratch);
-    if (!scratch.empty()) next = std::min(next, scratch[0].time);
-  }
+  for (auto& group : groups) next = group->quiet_until(from, next, scratch);
   return next;
 }
 
@@ -34,7 +31,7 @@ void run_windows(SampleRun<Real>& run, const Component& component) {
   std::vector<Pending<Real>> pending;
   for (const std::size_t p : component.populations) {
     pending.emplace_back(run, component, p);
-    groups.push_back(make_group(run, p));
+    groups.push_back(make_group(run, p, Steps::passes));
   }
 
   double from = 0;

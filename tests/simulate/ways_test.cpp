@@ -215,7 +215,7 @@ TEST(Ways, WindowsAndTheEventLoopAgreeOnCyclesWithDelays) {
 
 struct Census {
   std::size_t layers = 0, spikes = 0, bursting = 0, silent = 0, tonic = 0, simultaneous = 0,
-              at_arrivals = 0, endless = 0, in_vectors = 0;
+              at_arrivals = 0, endless = 0, in_vectors = 0, refractory = 0;
 };
 
 // One layer over `channels` inputs. Every feature by the bits of `seed`.
@@ -241,6 +241,12 @@ void compare_kernels(std::uint64_t seed, std::size_t size, double ratio, Census&
   if (random.chance(0.5)) p["v_reset"] = values(-0.5, 0.5);
   if (random.chance(0.5)) p["v_initial"] = values(-0.5, 0.7);
   if (random.chance(0.5)) p["i_initial"] = values(-1, 3);
+  if (random.chance(0.4)) {  // some 0
+    std::vector<double> v(per_neuron ? size : 1);
+    for (double& x : v) x = random.chance(0.2) ? 0 : random.uniform(0, 5e-3);
+    p["tau_ref"] = Parameter(std::move(v));
+  }
+  census.refractory += p["tau_ref"].values() != std::vector{0.0};
   n.add_population(p);
   // Strong weights: several spikes between two arrivals; weak ones: near the threshold.
   const double strength = std::exp(random.uniform(std::log(0.3), std::log(8.0)));
@@ -324,15 +330,16 @@ void compare_kernels() {
   int targets = 0;
   for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) ++targets;
   std::printf(
-      "%zu layers (%zu wide enough for vectors, %zu endless, %zu with a bias above threshold) on "
-      "%d "
+      "%zu layers (%zu wide enough for vectors, %zu endless, %zu with a bias above threshold, %zu "
+      "refractory) on %d "
       "instruction sets: %zu spikes, %zu of them at an arrival, %zu neurons with several, %zu "
       "silent, %zu simultaneous inputs\n",
-      census.layers, census.in_vectors, census.endless, census.tonic, targets, census.spikes,
-      census.at_arrivals, census.bursting, census.silent, census.simultaneous);
+      census.layers, census.in_vectors, census.endless, census.tonic, census.refractory, targets,
+      census.spikes, census.at_arrivals, census.bursting, census.silent, census.simultaneous);
   EXPECT_GT(census.in_vectors, 200u);
   EXPECT_GT(census.endless, 50u);
   EXPECT_GT(census.tonic, 30u);
+  EXPECT_GT(census.refractory, 50u);
   EXPECT_GT(census.spikes, 50000u);
   EXPECT_GT(census.at_arrivals, 100u);
   EXPECT_GT(census.bursting, 10000u);
@@ -369,6 +376,7 @@ void compare_cycles(std::uint64_t seed, std::size_t size, double ratio, double d
   p["tau_mem"] = 5e-3 * ratio;
   p["v_reset"] = random.uniform(-0.4, 0.2);
   p["bias"] = random.uniform(-0.3, 0.3);
+  if (random.chance(0.4)) p["tau_ref"] = random.uniform(0, 5e-3);
   n.add_population(p);
   p.name = "out";
   p.size = outputs;
@@ -428,7 +436,7 @@ void compare_cycles() {
   std::uint64_t seed = 0;
   for (const std::size_t size : {1, 3, 17, 64, 100}) {
     for (const double ratio : {4.0, 2.0, 1.0, 2.7}) {
-      for (const double delay : {0.0, 1e-3}) {
+      for (const double delay : {0.0, 1e-3, 1e-4}) {
         for (int k = 0; k < (size > 50 ? 1 : 4); ++k) {
           compare_cycles<Real>(++seed, size, ratio, delay, spikes, worst);
           if (::testing::Test::HasFatalFailure()) return;
