@@ -169,14 +169,13 @@ void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample)
   thread_local Timeline<Real> timeline;
   const Segments<Real>& segments = pass.segments[sample][population];
   pass.start(timeline, population, sample);
-  timeline.of(0);
+  Arrivals<Real>& arrivals = timeline.shared();
   if (!pass.plan.in_vectors(population)) return;
-  Arrivals<Real>& arrivals = pass.timelines.at(population, sample).arrivals;
   if (4 * segments.count() > arrivals.group_count()) arrivals.index();
   std::span<const FreePiece<Real>> free;
   if (pass.ghosts && terms::ghost_free_synapses) free = (*pass.ghosts)[sample][population].free;
   thread_local EntryFinder<Real> finder;
-  finder.find(pass.plan.populations[population].neuron(0).tc, segments, arrivals, free,
+  finder.find(pass.plan.populations[population], segments, arrivals, free,
               pass.entries[sample][population]);
 }
 
@@ -203,6 +202,12 @@ class Tile {
     reader_.post = pass.plan.size(population);
     reader_.first = begin_;
     reader_.layout = SlotLayout(end_ - begin_);
+    if (in_vectors_ && !plan_.same_time_constants) {
+      own_.start(
+          end_ - begin_, [&](std::size_t l) -> const auto& {
+            return plan_.neuron(begin_ + l).own;
+          });
+    }
     std::size_t rows = 0;
     for (const std::size_t k : plan_.incoming) rows += rows_of(projection(k));
     gradient_.start(rows * reader_.layout.count());
@@ -224,8 +229,9 @@ class Tile {
     }
     if (in_vectors_) {
       LambdaKernels<Real>::best().read_arrivals(
-          plan_.neuron(0).tc, pass_.entries[s][population_].of(number_), timeline.of(0), begin_,
-          end_ - begin_, reader_.targets);
+          plan_.neuron(0).tc, plan_.same_time_constants ? nullptr : &own_,
+          pass_.entries[s][population_].of(number_), timeline.shared(), begin_, end_ - begin_,
+          reader_.targets);
       // What is left moves with arrivals.
       const bool peaks = pass_.ghosts || !pass_.errors.populations[population_].maxima.empty();
       if (!reader_.times_wanted() || !peaks) return;
@@ -263,6 +269,7 @@ class Tile {
   Partial& partial_;
   Reader<Real> reader_;
   inline static thread_local TileGradient<Real> gradient_;
+  inline static thread_local neuron::LaneConstants<Real> own_;  // if they do not decay alike
 
   const Projection<Real>& projection(std::size_t k) const {
     return pass_.plan.network->projections()[k];

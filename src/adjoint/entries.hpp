@@ -53,10 +53,11 @@ class Entries {
 template <class Real>
 class EntryFinder {
  public:
-  /// @param segments, arrivals  of one sample of a population in step
+  /// @param plan  of a population in step
+  /// @param segments, arrivals  of one sample of it
   /// @param free  pieces behind spikes, by neuron; they are added to the lambda of their neurons:
   ///              what is read off lambda is linear in it
-  void find(const neuron::TimeConstants& tc, const Segments<Real>& segments,
+  void find(const PopulationPlan<Real>& plan, const Segments<Real>& segments,
             const Arrivals<Real>& arrivals, std::span<const FreePiece<Real>> free,
             Entries<Real>& out) {
     const Tiles tiles(segments.neurons());
@@ -73,6 +74,7 @@ class EntryFinder {
     for (std::size_t j = next(0); j < segments.neurons(); j = next(j + 1)) {
       for (; j >= tiles.begin(tile + 1); ++tile) out.first_.push_back(found_.size());
       const std::size_t l = j - tiles.begin(tile);
+      neuron_ = j;
       const auto begin = piece;
       while (piece != free.end() && piece->neuron == j) ++piece;
       if (begin == piece) {
@@ -83,8 +85,10 @@ class EntryFinder {
     }
     out.first_.resize(tiles.count + 1, found_.size());
     decays_.resize(gaps_.size());
-    neuron::decays(tc, gaps_, decays_.data());
+    if (plan.same_time_constants) neuron::decays(plan.neuron(0).tc, gaps_, decays_.data());
     for (std::size_t k = 0; k < parts_.size(); ++k) {
+      const auto& tc = plan.neuron(parts_[k].neuron).tc;
+      if (!plan.same_time_constants) decays_[k] = neuron::decay<Real>(tc, gaps_[k]);
       const auto lambda = neuron::flow_back(tc, parts_[k].at, parts_[k].source, decays_[k]);
       Entry<Real>& entry = found_[parts_[k].entry];
       entry.lambda.v += lambda.v;
@@ -100,11 +104,13 @@ class EntryFinder {
  private:
   struct Part {
     std::size_t entry;  // that it is added to
+    std::size_t neuron;
     neuron::Adjoint<Real> at;
     Real source;
   };
   std::vector<Entry<Real>> found_;  // neuron by neuron
   std::vector<Part> parts_;
+  std::size_t neuron_ = 0;    // at hand
   std::vector<double> gaps_;  // of each part, from the arrival to where it is known
   std::vector<neuron::Decay<Real>> decays_;
   std::vector<std::size_t> groups_, next_;
@@ -114,7 +120,7 @@ class EntryFinder {
   }
   void add_part(double gap, neuron::Adjoint<Real> at, Real source) {
     gaps_.push_back(gap);
-    parts_.push_back({found_.size() - 1, at, source});
+    parts_.push_back({found_.size() - 1, neuron_, at, source});
   }
 
   void enter(const Arrivals<Real>& arrivals, std::size_t l, std::span<const Segment<Real>> own) {

@@ -108,7 +108,7 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
                  alone ? column : any_column);
     }
     probes.finish(end);
-    probes.decay_through(target.neuron(column).tc, 0, end);
+    probes.decay_through(target, column, 0, end);
   };
   const std::size_t most = together ? Lanes<Real>::most : 1;
   for (std::size_t first = 0; first < size; first += most) {

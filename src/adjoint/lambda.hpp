@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lambda of neurons that decay alike, side by side (docs/theory.md, section 5).
+// lambda of neurons that see the same arrivals, side by side (docs/theory.md, section 5).
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 
 #include "adjoint/entries.hpp"
 #include "machine/slots.hpp"
+#include "neuron/own_decay.hpp"
 #include "plan/arrivals.hpp"
 
 namespace saltus {
@@ -55,6 +56,8 @@ struct LambdaKernels {
   /// Takes all of them back over an interval: neuron::flow_back.
   void (*flow_back)(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
                     const neuron::Decay<Real>& d);
+  /// The same where each has time constants of its own, over dt seconds.
+  void (*own_flow_back)(Lambda<Real>& lambda, const neuron::LaneConstants<Real>& own, double dt);
 
   /// The sum of w (lambda_V - lambda_I): what an arrival with these weights adds to E_k. In an
   /// order that is the same on every machine.
@@ -64,9 +67,11 @@ struct LambdaKernels {
   /// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1
   /// that see the same arrivals: lambda of each is 0 until its first entry.
   /// @param width    at least widest_vector, unless the rows are filled up
+  /// @param own      their time constants, where they do not decay alike; else null
   /// @param targets  by number of the projection
-  void (*read_arrivals)(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
-                        const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
+  void (*read_arrivals)(const neuron::TimeConstants& tc, const neuron::LaneConstants<Real>* own,
+                        std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
+                        std::size_t first, std::size_t width,
                         const std::vector<Target<Real>>& targets);
 
   static const LambdaKernels& best();

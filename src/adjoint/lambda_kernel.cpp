@@ -7,6 +7,7 @@
 
 #include "adjoint/lambda.hpp"
 #include "machine/dispatch.hpp"
+#include "neuron/lif-inl.hpp"
 #include "neuron/terms.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,31 +22,68 @@ constexpr std::size_t partial_sums = 8;
 template <class Real>
 using Tag = hn::CappedTag<Real, partial_sums>;
 
-template <class Real>
-HWY_INLINE void flow_back(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
-                          const neuron::Decay<Real>& d) {
+// What takes lambda back over an interval: how it decays, and how lambda_V drives lambda_I.
+template <class V>
+struct BackDecays {
+  V mem, syn, drive;
+};
+template <class V>
+struct SharedBackPace {
+  BackDecays<V> decays;
+
+  HWY_INLINE const BackDecays<V>& at(std::size_t) const { return decays; }
+};
+template <class V>
+struct OwnBackPace {
+  OwnPace<V> pace;
+
+  HWY_INLINE BackDecays<V> at(std::size_t slot) const {
+    const hn::DFromV<V> tag;
+    const Decays<V> d = pace.at(slot);
+    if (!terms::lambda_v_drives_i) return {d.mem, d.syn, hn::Zero(tag)};
+    return {d.mem, d.syn, hn::Mul(hn::Load(tag, pace.constants.p + slot), d.k)};
+  }
+};
+
+template <class Real, class Pace>
+HWY_INLINE void flow_back_at(Lambda<Real>& lambda, const Pace& pace) {
   const Tag<Real> tag;
   Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
   const Real* const source_of = lambda.slots[2];
-  const auto mem = hn::Set(tag, d.mem), syn = hn::Set(tag, d.syn);
-  const Real p = static_cast<Real>(terms::lambda_v_drives_i ? tc.p : 0);
-  const auto drive = hn::Set(tag, p * d.k);
   const std::size_t count = lambda.slots.layout().count();
   if (HWY_LIKELY(!lambda.driven)) {
     for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
       const auto v = hn::Load(tag, v_of + s), i = hn::Load(tag, i_of + s);
-      hn::Store(hn::Add(hn::Mul(i, syn), hn::Mul(v, drive)), tag, i_of + s);
-      hn::Store(hn::Mul(v, mem), tag, v_of + s);
+      const auto d = pace.at(s);
+      hn::Store(hn::Add(hn::Mul(i, d.syn), hn::Mul(v, d.drive)), tag, i_of + s);
+      hn::Store(hn::Mul(v, d.mem), tag, v_of + s);
     }
     return;
   }
   for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
     const auto source = hn::Load(tag, source_of + s), i = hn::Load(tag, i_of + s);
     const auto a = hn::Add(hn::Load(tag, v_of + s), source);
-    const auto from_v = hn::Mul(a, drive);
-    hn::Store(hn::Sub(hn::Add(hn::Mul(hn::Add(i, source), syn), from_v), source), tag, i_of + s);
-    hn::Store(hn::Sub(hn::Mul(a, mem), source), tag, v_of + s);
+    const auto d = pace.at(s);
+    const auto from_v = hn::Mul(a, d.drive);
+    hn::Store(hn::Sub(hn::Add(hn::Mul(hn::Add(i, source), d.syn), from_v), source), tag, i_of + s);
+    hn::Store(hn::Sub(hn::Mul(a, d.mem), source), tag, v_of + s);
   }
+}
+
+template <class Real>
+HWY_INLINE void flow_back(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
+                          const neuron::Decay<Real>& d) {
+  const Tag<Real> tag;
+  const Real p = static_cast<Real>(terms::lambda_v_drives_i ? tc.p : 0);
+  flow_back_at(lambda, SharedBackPace<hn::Vec<Tag<Real>>>{
+                           {hn::Set(tag, d.mem), hn::Set(tag, d.syn), hn::Set(tag, p * d.k)}});
+}
+
+template <class Real>
+HWY_INLINE void own_flow_back(Lambda<Real>& lambda, const neuron::LaneConstants<Real>& own,
+                              double dt) {
+  const Tag<Real> tag;
+  flow_back_at(lambda, OwnBackPace<hn::Vec<Tag<Real>>>{{own, hn::Set(tag, static_cast<Real>(dt))}});
 }
 
 template <class Real>
@@ -82,6 +120,19 @@ HWY_INLINE void add(const Lambda<Real>& lambda, Real factor, Real* gradient) {
   }
 }
 
+// The same where tau_syn is each neuron's own: gradient -= tau_syn lambda_I
+template <class Real>
+HWY_INLINE void add(const Lambda<Real>& lambda, const neuron::LaneConstants<Real>& own,
+                    Real* gradient) {
+  const Tag<Real> tag;
+  const std::size_t count = lambda.slots.layout().count();
+  const Real* const i_of = lambda.slots[1];
+  for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
+    const auto change = hn::Mul(hn::Load(tag, own.tau_syn + s), hn::Load(tag, i_of + s));
+    hn::Store(hn::Sub(hn::Load(tag, gradient + s), change), tag, gradient + s);
+  }
+}
+
 // Rows come in no order that the machine could guess.
 constexpr std::size_t rows_ahead = 4;
 
@@ -97,9 +148,9 @@ HWY_INLINE void prefetch_rows(const Arrivals<Real>& arrivals, std::size_t group,
 }
 
 template <class Real>
-void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<Real>> entries,
-                   const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
-                   const std::vector<Target<Real>>& targets) {
+void read_arrivals(const neuron::TimeConstants& tc, const neuron::LaneConstants<Real>* own,
+                   std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
+                   std::size_t first, std::size_t width, const std::vector<Target<Real>>& targets) {
   if (entries.empty()) return;
   thread_local Lambda<Real> lambda;
   lambda.start(width);
@@ -107,14 +158,22 @@ void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<Real>>
   auto entry = entries.begin();
   for (std::size_t g = entry->group + 1; g-- > 0;) {
     if (g >= rows_ahead) prefetch_rows(arrivals, g - rows_ahead, targets, stride);
-    flow_back(lambda, tc, arrivals.decays[g + 1]);
+    if (HWY_LIKELY(!own)) {
+      flow_back(lambda, tc, arrivals.decays[g + 1]);
+    } else if (g < entries.front().group) {  // all is 0 before
+      own_flow_back(lambda, *own, arrivals.times[g + 1] - arrivals.times[g]);
+    }
     for (; entry != entries.end() && entry->group == g; ++entry) {
       lambda.set(entry->neuron, entry->lambda, entry->source);
     }
     for (const auto& arrival : arrivals.group(g)) {
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
       const auto pre = static_cast<std::size_t>(arrival.pre);
-      add(lambda, static_cast<Real>(-tc.tau_syn), target.weights + pre * stride);
+      if (HWY_LIKELY(!own)) {
+        add(lambda, static_cast<Real>(-tc.tau_syn), target.weights + pre * stride);
+      } else {
+        add(lambda, *own, target.weights + pre * stride);
+      }
       if (!target.errors && !target.delays) continue;
       const double moved = error_of_arrival(lambda, arrival.row + first);
       if (target.errors) target.errors[arrival.spike] += moved;
@@ -123,7 +182,8 @@ void read_arrivals(const neuron::TimeConstants& tc, std::span<const Entry<Real>>
   }
 }
 
-SALTUS_KERNELS(LambdaKernels, flow_back<Real>, error_of_arrival<Real>, read_arrivals<Real>)
+SALTUS_KERNELS(LambdaKernels, flow_back<Real>, own_flow_back<Real>, error_of_arrival<Real>,
+               read_arrivals<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

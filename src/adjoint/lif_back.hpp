@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lambda of LIF neurons in a cycle: side by side where they decay alike (adjoint/lambda.hpp).
+// lambda of LIF neurons in a cycle: side by side where they see the same arrivals (adjoint/lambda.hpp).
 #pragma once
 
 #include <vector>
@@ -20,6 +20,10 @@ class LifBack final : public GroupBack<Real> {
         t_(p.end) {
     if (p.ghosts) behind_.resize(p.size);
     lambda_.start(p.size);
+    if (side_by_side_ && !p.plan.same_time_constants) {
+      own_.start(
+          p.size, [&](std::size_t j) -> const auto& { return p.plan.neuron(j).own; });
+    }
     segments_.start(p.size);
     held_.assign(p.size, false);
     after_.assign(p.size, 0);
@@ -34,7 +38,9 @@ class LifBack final : public GroupBack<Real> {
 
   void move_to(double t) override {
     if (!(t < t_)) return;
-    if (side_by_side_) {
+    if (side_by_side_ && !p.plan.same_time_constants) {
+      LambdaKernels<Real>::best().own_flow_back(lambda_, own_, t_ - t);
+    } else if (side_by_side_) {
       const auto& tc = p.plan.neuron(0).tc;
       LambdaKernels<Real>::best().flow_back(lambda_, tc, neuron::decay<Real>(tc, t_ - t));
     } else {
@@ -141,6 +147,7 @@ class LifBack final : public GroupBack<Real> {
   bool side_by_side_;
   double t_;
   Lambda<Real> lambda_;                             // at t_; dl_V/dV is 0 while held
+  neuron::LaneConstants<Real> own_;                 // side by side, if they do not decay alike
   std::vector<char> held_;                          // in (spike, release]
   std::vector<Real> after_;                         // lambda_V at the release of the spike to come
   std::vector<FreePiece<Real>> free_;               // that hold the present time

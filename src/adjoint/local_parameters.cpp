@@ -334,7 +334,7 @@ void sum_up(const Pass<Real>& pass, std::size_t population, std::size_t s,
   own_spikes.sort(spikes, size);
   pass.start(timeline, population, s);
   Walk<Real> walk(pass, population, s, wanted, sums);
-  if (pass.plan.in_vectors(population)) {
+  if (pass.plan.in_vectors(population) && plan.same_time_constants) {
     events.find(pass, population, s, own_spikes, 0, size);
     Together<Real> course(plan, size, wanted,
                           !pass.errors.populations[population].integrals.empty());

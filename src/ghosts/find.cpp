@@ -346,7 +346,7 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
       if (ghosts.populations[p].empty()) continue;
       std::vector<Ghost<Real>>& list = ghosts.populations[p][s];
       const Spiked<Real> spiked(record.populations[p], s);
-      if (plan.in_vectors(p) && !plan.populations[p].refractory) {
+      if (plan.in_vectors(p) && plan.populations[p].alike() && !plan.populations[p].refractory) {
         thread_local SideBySide<Real> side_by_side;
         start_timeline(plan, inputs, record, p, s, timeline, timelines);
         own_spikes.sort(spiked.spikes, plan.size(p));

@@ -16,6 +16,7 @@
 #include "machine/exponential-inl.hpp"
 #include "machine/power-inl.hpp"
 #include "neuron/decay.hpp"
+#include "neuron/own_decay.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -37,6 +38,42 @@ HWY_INLINE auto in_all_lanes(Tag tag, const neuron::Decay<Real>& d) {
   return Decays<hn::Vec<Tag>>{hn::Set(tag, d.mem), hn::Set(tag, d.syn), hn::Set(tag, d.k),
                               hn::Set(tag, d.reach), hn::Set(tag, d.end_slope)};
 }
+
+/// All lanes decay alike, whatever the slot.
+template <class V>
+struct SharedPace {
+  Decays<V> decays;
+
+  HWY_INLINE const Decays<V>& at(std::size_t) const { return decays; }
+};
+
+/// neuron::own_decay of each slot.
+template <class V>
+struct OwnPace {
+  using Real = hwy::HWY_NAMESPACE::TFromV<V>;
+  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
+  const neuron::LaneConstants<Real>& constants;
+  V dt;
+
+  HWY_INLINE Decays<V> at(std::size_t slot) const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    const Tag tag;
+    const auto& c = constants;
+    const auto decay = [&](const Real* rate)
+                           HWY_ATTR { return hn::Neg(hn::Mul(dt, hn::Load(tag, rate + slot))); };
+    const V mem = exponential(decay(c.rate_mem)), syn = exponential(decay(c.rate_syn));
+    const V less = exponential_less_one(decay(c.gap));
+    const V k = hn::Mul(hn::Mul(hn::Max(mem, syn), hn::Neg(less)), hn::Load(tag, c.per_q + slot));
+    const V reach = hn::IfThenElse(hn::Lt(dt, hn::Load(tag, c.t_peak + slot)), k,
+                                   hn::Load(tag, c.k_peak + slot));
+    const V slope =
+        hn::Sub(hn::Set(tag, Real(1)), hn::Div(hn::Mul(hn::Load(tag, c.p + slot), k), mem));
+    const auto enough = hn::Ge(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
+    const V lowest = hn::Set(tag, std::numeric_limits<Real>::lowest());
+    return {mem, syn, k, reach,
+            hn::Max(hn::IfThenElse(enough, slope, hn::Load(tag, c.end_slope + slot)), lowest)};
+  }
+};
 
 /// V after an interval without a spike.
 template <class V>

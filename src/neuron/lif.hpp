@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "neuron/decay.hpp"
+#include "neuron/own_decay.hpp"
 #include "neuron/slow_course.hpp"
 #include "neuron/spike_search.hpp"
 
@@ -19,6 +20,7 @@ struct Lif {
   Real bias, theta, v_reset;
   double tau_ref;
   Real v_initial, i_initial;
+  OwnTimeConstants<Real> own{tc};
   Real just_below_theta = std::nextafter(theta, -std::numeric_limits<Real>::infinity());
 };
 

@@ -107,14 +107,14 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
     thread_local std::vector<Highest<Real>> highest;
     highest.clear();
     for (std::size_t j = 0; j < size; ++j) highest.emplace_back(neurons.neuron(j), end);
-    if (!plan.in_vectors(population)) {
+    if (!plan.in_vectors(population) || !neurons.same_time_constants) {
       for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);
                       });
     } else {
       start_timeline(plan, inputs, record, population, s, timeline, timelines);
-      HighestKernels<Real>::best().find(timeline.of(0), end, highest);
+      HighestKernels<Real>::best().find(timeline.shared(), end, highest);
     }
     for (std::size_t j = 0; j < size; ++j) note(result, s * size + j, highest[j]);
   });

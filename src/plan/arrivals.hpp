@@ -154,8 +154,9 @@ class Arrivals {
     groups.push_back(static_cast<std::int32_t>(list.size()));
   }
 
-  /// Computes the decays from `t` through every group to `end`.
-  void decay_through(const neuron::TimeConstants& tc, double t, double end) {
+  /// Computes the decays of neuron j from `t` through every group to `end`.
+  void decay_through(const PopulationPlan<Real>& plan, std::size_t j, double t, double end) {
+    const neuron::Lif<Real>& n = plan.neuron(j);
     gaps_.resize(times.size() + 1);
     for (std::size_t g = 0; g < times.size(); ++g) {
       gaps_[g] = times[g] - t;
@@ -163,7 +164,8 @@ class Arrivals {
     }
     gaps_.back() = end - t;
     decays.resize(gaps_.size());
-    neuron::decays(tc, gaps_, decays.data());
+    if (plan.same_time_constants) return neuron::decays(n.tc, gaps_, decays.data());
+    for (std::size_t g = 0; g < gaps_.size(); ++g) decays[g] = neuron::own_decay(n.own, gaps_[g]);
   }
 
  private:

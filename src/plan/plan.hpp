@@ -34,8 +34,10 @@ struct PopulationPlan {
   bool per_column = false;  // each neuron has arrivals of its own: saltus::per_column(projection)
   bool refractory = false;  // of LIF: the record keeps I at the releases
 
-  /// All neurons see the same arrivals and decay alike: they can go through a sample side by side.
-  bool in_step() const { return !per_column && same_time_constants && !is_linear(); }
+  /// All neurons see the same arrivals: they can go through a sample side by side.
+  bool in_step() const { return !per_column && !is_linear(); }
+  /// And decay alike.
+  bool alike() const { return in_step() && same_time_constants; }
 
   bool is_linear() const { return !linear_neurons.empty(); }
   const neuron::Lif<Real>& neuron(std::size_t j) const {

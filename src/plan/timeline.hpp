@@ -47,8 +47,9 @@ class Timeline {
     kept_ = population_->in_step() ? kept : nullptr;
     arrivals_ = kept_ ? &kept_->arrivals : &own_;
     fresh_ = kept_ && kept_->ready;
-    if (fresh_) return;
+    copied_ = false;
     end_ = end;
+    if (fresh_) return;
     post_ = plan.size(population);
     sources_.clear();
     for (const std::size_t k : population_->incoming) {
@@ -69,30 +70,47 @@ class Timeline {
         plan, population, end, spikes_of, kept, [](std::size_t) { return true; }, targets);
   }
 
+  /// What all neurons of a population in step see; the decays only if they decay alike.
+  Arrivals<Real>& shared() {
+    if (!fresh_) {
+      list_arrivals(any_column);
+      if (population_->alike()) arrivals_->decay_through(*population_, 0, 0, end_);
+      fresh_ = true;
+      if (kept_) kept_->ready = true;
+    }
+    return *arrivals_;
+  }
+
   /// What neuron j, one of those targets, sees. Valid until the next call.
   const Arrivals<Real>& of(std::size_t j) {
-    if (!fresh_ || population_->per_column) {
-      arrivals_->clear();
-      for (std::size_t k = 0; k < sources_.size(); ++k) {
-        const Source& s = sources_[k];
-        if (s.projection->connection.all_to_all()) {
-          arrivals_->add(*s.projection, s.rows, s.number, post_, s.spikes,
-                         population_->per_column ? j : any_column);
-        } else {
-          arrivals_->add(*s.projection, s.number, s.spikes, deliveries_[k].to(j));
-        }
-      }
-      arrivals_->finish(end_);
+    if (population_->alike()) return shared();
+    if (population_->in_step()) {  // decays of its own
+      if (!copied_) mine_ = shared();
+      copied_ = true;
+      mine_.decay_through(*population_, j, 0, end_);
+      return mine_;
     }
-    if (!population_->is_linear() && (!fresh_ || !population_->in_step())) {
-      arrivals_->decay_through(population_->neuron(j).tc, 0, end_);
-    }
+    if (!fresh_ || population_->per_column) list_arrivals(j);
+    if (!population_->is_linear()) arrivals_->decay_through(*population_, j, 0, end_);
     fresh_ = true;
-    if (kept_) kept_->ready = true;
     return *arrivals_;
   }
 
  private:
+  void list_arrivals(std::size_t j) {
+    arrivals_->clear();
+    for (std::size_t k = 0; k < sources_.size(); ++k) {
+      const Source& s = sources_[k];
+      if (s.projection->connection.all_to_all()) {
+        arrivals_->add(*s.projection, s.rows, s.number, post_, s.spikes,
+                       population_->per_column ? j : any_column);
+      } else {
+        arrivals_->add(*s.projection, s.number, s.spikes, deliveries_[k].to(j));
+      }
+    }
+    arrivals_->finish(end_);
+  }
+
   struct Source {
     const Projection<Real>* projection;
     Rows<Real> rows;
@@ -105,7 +123,8 @@ class Timeline {
   std::size_t post_ = 0;
   double end_ = 0;
   bool fresh_ = false;
-  Arrivals<Real> own_;
+  bool copied_ = false;
+  Arrivals<Real> own_, mine_;
   Arrivals<Real>* arrivals_ = &own_;
   typename Timelines<Real>::Kept* kept_ = nullptr;
 };

@@ -34,6 +34,7 @@ class LayerState {
   std::vector<double> may_t;
   std::vector<std::int32_t> may_slot;
   std::vector<Release<Real>> releases;  // of a pass
+  neuron::LaneConstants<Real> own;      // if they do not decay alike
 
   // Slots whose V is held at V_reset: a heap, the earliest release first. Their V in `v` goes its
   // own way, and their theta is infinite, until then.
@@ -76,6 +77,10 @@ class LayerState {
     std::size_t array = 0;
     for (Real** p : {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem})
       *p = slots[array++];
+    if (!plan.same_time_constants) {
+      own.start(
+          size, [&](std::size_t j) -> const auto& { return plan.neuron(j).own; });
+    }
     const SlotLayout& layout = slots.layout();
     may_t.resize(layout.count());
     may_slot.resize(layout.count());
@@ -103,8 +108,7 @@ class LayerState {
 template <class Real>
 struct LayerKernels {
   /// Takes all neurons of a population from `from`, through all arrivals, to `to`. They must see
-  /// the same arrivals and decay alike. To the last bit what neuron::advance does with one after the
-  /// other.
+  /// the same arrivals. To the last bit what neuron::advance does with one after the other.
   /// @param state  releases: overwritten
   /// @param spikes  appended to, in no order
   void (*sweep)(const PopulationPlan<Real>& plan, LayerState<Real>& state,
@@ -113,14 +117,15 @@ struct LayerKernels {
 
   /// The spikes of the earliest time in (from, to], in which nobody is released, if there are any: by
   /// number of the neuron.
-  /// @param d  decay from `from` to `to`
+  /// @param d  decay from `from` to `to`, where they decay alike
   /// @param spikes  overwritten
   void (*earliest_spikes)(const PopulationPlan<Real>& plan, LayerState<Real>& state,
                           const neuron::Decay<Real>& d, double from, double to,
                           std::vector<RecordedSpike<Real>>& spikes);
 
   /// Takes all neurons over an interval without a spike.
-  void (*flow)(LayerState<Real>& state, const neuron::Decay<Real>& d);
+  void (*flow)(const PopulationPlan<Real>& plan, LayerState<Real>& state,
+               const neuron::Decay<Real>& d, double dt);
 
   /// Adds the weights that arrive to I.
   void (*arrive)(LayerState<Real>& state, const Real* row);

@@ -44,11 +44,12 @@ class Kernel {
     for (std::size_t g = 0; g <= groups; ++g) {
       const double next = g < groups ? arrivals.times[g] : to;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
-      const neuron::Decay<Real>& d = arrivals.decays[g];
+      const neuron::Decay<Real>& d = own_ ? no_decay : arrivals.decays[g];
       if (g < groups) prefetch(arrivals.group(g));
       if (plan_.refractory) free_until(next, arrived);
-      const std::size_t count = arrived.empty() ? pass<false>(d, arrived) : pass<true>(d, arrived);
-      if (count > 0 && x_tells(d, next)) {
+      const std::size_t count =
+          own_ ? pass(own_pace(next - t), arrived) : pass(shared_pace(d), arrived);
+      if (count > 0 && !own_ && x_tells(d, next)) {
         search(count, t, next, d);
       } else if (count > 0) {
         search_one_by_one(count, t, next, d);
@@ -60,9 +61,10 @@ class Kernel {
 
   void earliest(const neuron::Decay<Real>& d, double from, double to) {
     spikes_.clear();
-    const std::size_t count = pass<false, true>(d, {});
+    const std::size_t count = own_ ? pass_by<false, true>(own_pace(to - from), {})
+                                   : pass_by<false, true>(shared_pace(d), {});
     if (count == 0) return;
-    if (!plan_.neurons[0].tc.slow_synapse()) {
+    if (!own_ && !plan_.neurons[0].tc.slow_synapse()) {
       earliest_side_by_side(count, d, from, to);
     } else {
       earliest_one_by_one(count, d, from, to);
@@ -70,6 +72,17 @@ class Kernel {
   }
 
  private:
+  static SharedPace<V> shared_pace(const neuron::Decay<Real>& d) {
+    return {in_all_lanes(Tag(), d)};
+  }
+  OwnPace<V> own_pace(double dt) const {
+    return {state_.own, hn::Set(Tag(), static_cast<Real>(dt))};
+  }
+  neuron::Decay<Real> decay_of(const neuron::Lif<Real>& n, const neuron::Decay<Real>& shared,
+                               double dt) const {
+    return own_ ? neuron::own_decay(n.own, dt) : shared;
+  }
+
   // What is left of the interval after a spike follows from x; endless ones end with nothing.
   bool x_tells(const neuron::Decay<Real>& d, double end) const {
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
@@ -106,8 +119,9 @@ class Kernel {
       const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
       const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
       const Real v = state_.may_v[k], i = state_.may_i[k];
+      const auto decay = decay_of(n, d, to - from);
       const auto spike =
-          neuron::first_crossing(n, v, i, from, to, d, neuron::membrane_after(n, v, i, d));
+          neuron::first_crossing(n, v, i, from, to, decay, neuron::membrane_after(n, v, i, decay));
       if (!spike.found()) continue;
       keep_earliest(slot, spike.time, neuron::rising_current(n, spike.current));
     }
@@ -144,7 +158,8 @@ class Kernel {
     for (const auto& [held, i] : freed_) {
       const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(held.slot));
       state_.theta[held.slot] = n.theta;
-      go_alone(held.slot, {n.v_reset, i, held.release}, t, next, d, held.spike);
+      go_alone(held.slot, {n.v_reset, i, held.release}, t, next, decay_of(n, d, next - t),
+               held.spike);
     }
   }
   void go_alone(std::size_t slot, neuron::State<Real> neuron, double t, double next,
@@ -172,13 +187,15 @@ class Kernel {
 
   // Adds what arrives at the start of an interval, then takes V and I to its end, unless they shall
   // stay. Returns how many may spike in it; their state at the start is kept.
-  template <bool any_arrived, bool stay = false>
-  HWY_INLINE std::size_t pass(const neuron::Decay<Real>& d,
-                              std::span<const Arrival<Real>> arrived) {
+  template <class Pace>
+  HWY_INLINE std::size_t pass(const Pace& pace, std::span<const Arrival<Real>> arrived) {
+    return arrived.empty() ? pass_by<false>(pace, arrived) : pass_by<true>(pace, arrived);
+  }
+  template <bool any_arrived, bool stay = false, class Pace>
+  HWY_INLINE std::size_t pass_by(const Pace& pace, std::span<const Arrival<Real>> arrived) {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
     LayerState<Real>& s = state_;
-    const Decays<V> decays = in_all_lanes(tag, d);
     HWY_ALIGN Real v_of[most_lanes], i_of[most_lanes];
     // Copies: a store of a vector might change the members, for all that a compiler knows.
     const SlotLayout layout = layout_;
@@ -188,6 +205,7 @@ class Kernel {
     std::size_t count = 0;
     for (std::size_t slot = 0; slot < end_slot; slot += lanes) {
       const std::size_t neuron = layout.neuron(slot);
+      const Decays<V> decays = pace.at(slot);
       const V v = hn::Load(tag, state_v + slot), bias = hn::Load(tag, bias_of + slot);
       const V theta = hn::Load(tag, theta_of + slot);
       V i = hn::Load(tag, state_i + slot);
@@ -382,7 +400,9 @@ class Kernel {
                                       const neuron::Decay<Real>& d) {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
-      go_alone(slot, {state_.may_v[k], state_.may_i[k]}, t, next, d, Release<Real>::earlier_pass);
+      go_alone(slot, {state_.may_v[k], state_.may_i[k]}, t, next,
+               decay_of(plan_.neuron(layout_.neuron(slot)), d, next - t),
+               Release<Real>::earlier_pass);
     }
   }
 
@@ -400,26 +420,37 @@ class Kernel {
     typename LayerState<Real>::Held held;
     Real i;
   };
+  static constexpr neuron::Decay<Real> no_decay{};
   const PopulationPlan<Real>& plan_;
+  const bool own_ = !plan_.same_time_constants;
   LayerState<Real>& state_;
   const SlotLayout layout_;
   std::vector<RecordedSpike<Real>>& spikes_;
   inline static thread_local std::vector<Freed> freed_;
 };
 
-template <class Real>
-void flow(LayerState<Real>& s, const neuron::Decay<Real>& d) {
+template <class Real, class Pace>
+void flow_at(LayerState<Real>& s, const Pace& pace) {
   const hn::ScalableTag<Real> tag;
-  const auto decays = in_all_lanes(tag, d);
   Real *const v_of = s.v, *const i_of = s.i;
   const Real *const bias_of = s.bias, *const below_of = s.just_below_theta;
   const std::size_t end = s.slots.layout().end(hn::Lanes(tag));
   for (std::size_t slot = 0; slot < end; slot += hn::Lanes(tag)) {
     const auto v = hn::Load(tag, v_of + slot), i = hn::Load(tag, i_of + slot);
     const auto bias = hn::Load(tag, bias_of + slot), below = hn::Load(tag, below_of + slot);
+    const auto decays = pace.at(slot);
     hn::Store(hn::Min(membrane_after(v, i, bias, decays), below), tag, v_of + slot);
     hn::Store(hn::Mul(i, decays.syn), tag, i_of + slot);
   }
+}
+
+template <class Real>
+void flow(const PopulationPlan<Real>& plan, LayerState<Real>& s, const neuron::Decay<Real>& d,
+          double dt) {
+  const hn::ScalableTag<Real> tag;
+  using V = hn::Vec<decltype(tag)>;
+  if (plan.same_time_constants) return flow_at(s, SharedPace<V>{in_all_lanes(tag, d)});
+  flow_at(s, OwnPace<V>{s.own, hn::Set(tag, static_cast<Real>(dt))});
 }
 
 template <class Real>

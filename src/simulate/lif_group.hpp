@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LIF neurons (neuron/lif.hpp): where all see the same arrivals and decay alike they go side by
-// side, in vectors (simulate/layer_kernel.cpp), otherwise one after the other; event by event also if
+// LIF neurons (neuron/lif.hpp): where all see the same arrivals they go side by side, in vectors (simulate/layer_kernel.cpp), otherwise one after the other; event by event also if
 // they are refractory.
 #pragma once
 
@@ -35,7 +34,7 @@ class LifGroup final : public Group<Real> {
 
   bool together() const override { return together_; }
   void prepare(Arrivals<Real>& arrivals, std::size_t j, double from, double to) const override {
-    arrivals.decay_through(plan_.neuron(j).tc, from, to);
+    if (!together_ || plan_.same_time_constants) arrivals.decay_through(plan_, j, from, to);
   }
 
   void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
@@ -83,7 +82,7 @@ class LifGroup final : public Group<Real> {
     spikes.clear();
     for (std::size_t j = 0; j < states_.size(); ++j) {
       const auto& n = neuron(j);
-      if (!plan_.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
+      if (!plan_.same_time_constants) d = neuron::own_decay(n.own, t_end - t);
       const auto spike = next_spike(n, states_[j], t, t_end, d);
       if (!spike.found() || (!spikes.empty() && spike.time > spikes[0].time)) continue;
       if (!spikes.empty() && spike.time < spikes[0].time) spikes.clear();
@@ -95,12 +94,12 @@ class LifGroup final : public Group<Real> {
   void move_to(double t, double t_end, SampleRecord<Real>& record) override {
     auto d = neuron::decay<Real>(plan_.neuron(0).tc, t_end - t);
     if (together_) {
-      LayerKernels<Real>::best().flow(layer_, d);
+      LayerKernels<Real>::best().flow(plan_, layer_, d, t_end - t);
       return;
     }
     for (std::size_t j = 0; j < states_.size(); ++j) {
       const auto& n = neuron(j);
-      if (!plan_.same_time_constants) d = neuron::decay<Real>(n.tc, t_end - t);
+      if (!plan_.same_time_constants) d = neuron::own_decay(n.own, t_end - t);
       Real release_current = 0;
       const bool released = states_[j].release > t && states_[j].release <= t_end;
       move(n, states_[j], t, t_end, d, release_current);

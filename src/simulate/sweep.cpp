@@ -24,7 +24,8 @@ void sweep(SampleRun<Real>& run, std::size_t population, Neurons&& group) {
   ws.spikes.clear();
   const std::size_t passes = group.together() ? 1 : run.plan.size(population);
   for (std::size_t j = 0; j < passes; ++j) {
-    group.pass(j, ws.timeline.of(j), 0, end, ws.spikes, run.record[population]);
+    const auto& arrivals = group.together() ? ws.timeline.shared() : ws.timeline.of(j);
+    group.pass(j, arrivals, 0, end, ws.spikes, run.record[population]);
   }
   sort_by_time(ws.spikes);
   run.record[population].append(ws.spikes);

@@ -215,7 +215,7 @@ TEST(Ways, WindowsAndTheEventLoopAgreeOnCyclesWithDelays) {
 
 struct Census {
   std::size_t layers = 0, spikes = 0, bursting = 0, silent = 0, tonic = 0, simultaneous = 0,
-              at_arrivals = 0, endless = 0, in_vectors = 0, refractory = 0;
+              at_arrivals = 0, endless = 0, in_vectors = 0, refractory = 0, own_time_constants = 0;
 };
 
 // One layer over `channels` inputs. Every feature by the bits of `seed`.
@@ -245,6 +245,16 @@ void compare_kernels(std::uint64_t seed, std::size_t size, double ratio, Census&
     std::vector<double> v(per_neuron ? size : 1);
     for (double& x : v) x = random.chance(0.2) ? 0 : random.uniform(0, 5e-3);
     p["tau_ref"] = Parameter(std::move(v));
+  }
+  if (per_neuron && random.chance(0.3)) {  // some of them equal, some slow synapses
+    std::vector<double> mem(size), syn(size);
+    for (std::size_t j = 0; j < size; ++j) {
+      mem[j] = random.chance(0.2) ? 5e-3 : 5e-3 * ratio * random.uniform(0.7, 1.4);
+      syn[j] = random.chance(0.5) ? 5e-3 : random.uniform(3e-3, 7e-3);
+    }
+    p["tau_mem"] = Parameter(std::move(mem));
+    if (random.chance(0.7)) p["tau_syn"] = Parameter(std::move(syn));
+    census.own_time_constants += size > 1;
   }
   census.refractory += p["tau_ref"].values() != std::vector{0.0};
   n.add_population(p);
@@ -331,15 +341,17 @@ void compare_kernels() {
   for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) ++targets;
   std::printf(
       "%zu layers (%zu wide enough for vectors, %zu endless, %zu with a bias above threshold, %zu "
-      "refractory) on %d "
+      "refractory, %zu with time constants of each neuron) on %d "
       "instruction sets: %zu spikes, %zu of them at an arrival, %zu neurons with several, %zu "
       "silent, %zu simultaneous inputs\n",
-      census.layers, census.in_vectors, census.endless, census.tonic, census.refractory, targets,
-      census.spikes, census.at_arrivals, census.bursting, census.silent, census.simultaneous);
+      census.layers, census.in_vectors, census.endless, census.tonic, census.refractory,
+      census.own_time_constants, targets, census.spikes, census.at_arrivals, census.bursting,
+      census.silent, census.simultaneous);
   EXPECT_GT(census.in_vectors, 200u);
   EXPECT_GT(census.endless, 50u);
   EXPECT_GT(census.tonic, 30u);
   EXPECT_GT(census.refractory, 50u);
+  EXPECT_GT(census.own_time_constants, 30u);
   EXPECT_GT(census.spikes, 50000u);
   EXPECT_GT(census.at_arrivals, 100u);
   EXPECT_GT(census.bursting, 10000u);
@@ -377,7 +389,16 @@ void compare_cycles(std::uint64_t seed, std::size_t size, double ratio, double d
   p["v_reset"] = random.uniform(-0.4, 0.2);
   p["bias"] = random.uniform(-0.3, 0.3);
   if (random.chance(0.4)) p["tau_ref"] = random.uniform(0, 5e-3);
+  if (random.chance(0.4)) {
+    std::vector<double> mem(size), syn(size);
+    for (double& x : mem) x = 5e-3 * ratio * random.uniform(0.7, 1.4);
+    for (double& x : syn) x = random.uniform(3e-3, 7e-3);
+    p["tau_mem"] = Parameter(std::move(mem));
+    if (random.chance(0.7)) p["tau_syn"] = Parameter(std::move(syn));
+  }
   n.add_population(p);
+  p["tau_mem"] = 5e-3 * ratio;
+  p["tau_syn"] = 5e-3;
   p.name = "out";
   p.size = outputs;
   p.become(Model::li);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decay of an interval where each neuron has time constants of its own: in the precision of the
+// loops, so that a vector of neurons costs three exponentials (neuron/lif-inl.hpp), and one by one the
+// same bits. With q = p - 1
+//
+//     K = (the slower of the two exponentials) * -expm1(-|q| dt / tau_mem) / |q|
+//
+// for every ratio of time constants, equal ones too: there |q| is as good as 0.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "machine/slots.hpp"
+#include "neuron/decay.hpp"
+
+namespace saltus::neuron {
+
+template <class Real>
+struct OwnTimeConstants {
+  Real rate_mem, rate_syn;  // 1/tau
+  Real gap, per_q;          // |q| / tau_mem, 1/|q|
+  Real p, t_peak, k_peak, end_slope, tau_syn;
+
+  explicit OwnTimeConstants(const TimeConstants& tc) {
+    constexpr double lowest = std::numeric_limits<Real>::lowest();
+    const double q = std::max(std::fabs(tc.p - 1), 1e-18);
+    rate_mem = static_cast<Real>(1 / tc.tau_mem);
+    rate_syn = static_cast<Real>(1 / tc.tau_syn);
+    gap = static_cast<Real>(q / tc.tau_mem);
+    per_q = static_cast<Real>(1 / q);
+    p = static_cast<Real>(tc.p);
+    t_peak = static_cast<Real>(tc.t_peak);
+    k_peak = static_cast<Real>(tc.k_peak);
+    end_slope = static_cast<Real>(std::max(tc.end_slope_at_infinity(), lowest));
+    tau_syn = static_cast<Real>(tc.tau_syn);
+  }
+};
+
+/// @param seconds  length of the interval; may be infinite
+template <class Real>
+inline Decay<Real> own_decay(const OwnTimeConstants<Real>& c, double seconds) {
+  const Real dt = static_cast<Real>(seconds);
+  const Real mem = exponential(-(dt * c.rate_mem)), syn = exponential(-(dt * c.rate_syn));
+  const Real less = exponential_less_one(-(dt * c.gap));
+  const Real k = std::max(mem, syn) * -less * c.per_q;
+  const Real slope = mem >= std::numeric_limits<Real>::min() ? 1 - c.p * k / mem : c.end_slope;
+  return {mem, syn, k, dt < c.t_peak ? k : c.k_peak,
+          std::max(slope, std::numeric_limits<Real>::lowest())};
+}
+
+/// The time constants of some neurons, side by side. Memory is kept.
+template <class Real>
+class LaneConstants {
+ public:
+  Slots<Real, 9> slots;
+  Real *rate_mem, *rate_syn, *gap, *per_q, *p, *t_peak, *k_peak, *end_slope, *tau_syn;
+
+  /// @param of  neuron in the lane -> OwnTimeConstants
+  template <class Of>
+  void start(std::size_t width, Of&& of) {
+    slots.resize(width);
+    std::size_t array = 0;
+    for (Real** x :
+         {&rate_mem, &rate_syn, &gap, &per_q, &p, &t_peak, &k_peak, &end_slope, &tau_syn})
+      *x = slots[array++];
+    const SlotLayout& layout = slots.layout();
+    for (std::size_t s = 0; s < layout.count(); ++s) {
+      const OwnTimeConstants<Real>& c = of(std::min(layout.neuron(s), width - 1));
+      rate_mem[s] = c.rate_mem;
+      rate_syn[s] = c.rate_syn;
+      gap[s] = c.gap;
+      per_q[s] = c.per_q;
+      p[s] = c.p;
+      t_peak[s] = c.t_peak;
+      k_peak[s] = c.k_peak;
+      end_slope[s] = c.end_slope;
+      tau_syn[s] = c.tau_syn;
+    }
+  }
+};
+
+}  // namespace saltus::neuron
