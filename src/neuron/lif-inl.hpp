@@ -61,17 +61,24 @@ struct OwnPace {
     const auto& c = constants;
     const auto decay = [&](const Real* rate)
                            HWY_ATTR { return hn::Neg(hn::Mul(dt, hn::Load(tag, rate + slot))); };
-    const V mem = exponential(decay(c.rate_mem)), syn = exponential(decay(c.rate_syn));
-    const V less = exponential_less_one(decay(c.gap));
-    const V k = hn::Mul(hn::Mul(hn::Max(mem, syn), hn::Neg(less)), hn::Load(tag, c.per_q + slot));
-    const V reach = hn::IfThenElse(hn::Lt(dt, hn::Load(tag, c.t_peak + slot)), k,
-                                   hn::Load(tag, c.k_peak + slot));
-    const V slope =
-        hn::Sub(hn::Set(tag, Real(1)), hn::Div(hn::Mul(hn::Load(tag, c.p + slot), k), mem));
-    const auto enough = hn::Ge(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
-    const V lowest = hn::Set(tag, std::numeric_limits<Real>::lowest());
-    return {mem, syn, k, reach,
-            hn::Max(hn::IfThenElse(enough, slope, hn::Load(tag, c.end_slope + slot)), lowest)};
+    const V one = hn::Set(tag, Real(1)), p = hn::Load(tag, c.p + slot);
+    const V mem = exponential(decay(c.rate_mem)), e = exponential_less_one(decay(c.gap));
+    const V h = hn::Mul(e, hn::Load(tag, c.per_q + slot));
+    V syn = hn::Add(mem, hn::Mul(mem, e)), slow = mem, slope = hn::Add(one, hn::Mul(p, h));
+    if (HWY_UNLIKELY(c.any_slow)) {
+      const auto is_slow = hn::Lt(p, one);
+      const V by_itself = exponential(decay(c.rate_syn));
+      syn = hn::IfThenElse(is_slow, by_itself, syn);
+      slow = hn::IfThenElse(is_slow, by_itself, slow);
+      const V quotient = hn::Add(one, hn::Div(hn::Mul(p, hn::Mul(by_itself, h)), mem));
+      const auto enough = hn::Ge(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
+      const V at_end = hn::IfThenElse(enough, quotient, hn::Load(tag, c.end_slope + slot));
+      const V lowest = hn::Set(tag, std::numeric_limits<Real>::lowest());
+      slope = hn::IfThenElse(is_slow, hn::Max(at_end, lowest), slope);
+    }
+    const V k = hn::Neg(hn::Mul(slow, h));
+    const auto before_peak = hn::Lt(dt, hn::Load(tag, c.t_peak + slot));
+    return {mem, syn, k, hn::IfThenElse(before_peak, k, hn::Load(tag, c.k_peak + slot)), slope};
   }
 };
 

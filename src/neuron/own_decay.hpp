@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The decay of an interval where each neuron has time constants of its own: in the precision of the
-// loops, so that a vector of neurons costs three exponentials (neuron/lif-inl.hpp), and one by one the
-// same bits. With q = p - 1
+// loops, so that a vector of neurons costs two exponentials (neuron/lif-inl.hpp), and one by one the
+// same bits. With q = p - 1 and e = expm1(-|q| dt / tau_mem)
 //
-//     K = (the slower of the two exponentials) * -expm1(-|q| dt / tau_mem) / |q|
+//     K = -(the slower of the two exponentials) e / |q|
 //
-// for every ratio of time constants, equal ones too: there |q| is as good as 0.
+// for every ratio of time constants, equal ones too: there |q| is as good as 0. The faster one is the
+// slower one times 1 + e: rounded as the slower one is, which is all that V and I can tell. Only
+// where the synapse is slower the end slope divides by it, and it is computed by itself.
 #pragma once
 
 #include <algorithm>
@@ -41,12 +43,16 @@ struct OwnTimeConstants {
 template <class Real>
 inline Decay<Real> own_decay(const OwnTimeConstants<Real>& c, double seconds) {
   const Real dt = static_cast<Real>(seconds);
-  const Real mem = exponential(-(dt * c.rate_mem)), syn = exponential(-(dt * c.rate_syn));
-  const Real less = exponential_less_one(-(dt * c.gap));
-  const Real k = std::max(mem, syn) * -less * c.per_q;
-  const Real slope = mem >= std::numeric_limits<Real>::min() ? 1 - c.p * k / mem : c.end_slope;
-  return {mem, syn, k, dt < c.t_peak ? k : c.k_peak,
-          std::max(slope, std::numeric_limits<Real>::lowest())};
+  const Real mem = exponential(-(dt * c.rate_mem));
+  const Real e = exponential_less_one(-(dt * c.gap)), h = e * c.per_q;
+  Real syn = mem + mem * e, slow = mem, slope = 1 + c.p * h;
+  if (c.p < 1) {
+    slow = syn = exponential(-(dt * c.rate_syn));
+    slope = mem >= std::numeric_limits<Real>::min() ? 1 + c.p * (slow * h) / mem : c.end_slope;
+    slope = std::max(slope, std::numeric_limits<Real>::lowest());
+  }
+  const Real k = -(slow * h);
+  return {mem, syn, k, dt < c.t_peak ? k : c.k_peak, slope};
 }
 
 /// The time constants of some neurons, side by side. Memory is kept.
@@ -54,6 +60,7 @@ template <class Real>
 class LaneConstants {
  public:
   Slots<Real, 9> slots;
+  bool any_slow = false;  // a synapse slower than its membrane
   Real *rate_mem, *rate_syn, *gap, *per_q, *p, *t_peak, *k_peak, *end_slope, *tau_syn;
 
   /// @param of  neuron in the lane -> OwnTimeConstants
@@ -65,6 +72,7 @@ class LaneConstants {
          {&rate_mem, &rate_syn, &gap, &per_q, &p, &t_peak, &k_peak, &end_slope, &tau_syn})
       *x = slots[array++];
     const SlotLayout& layout = slots.layout();
+    any_slow = false;
     for (std::size_t s = 0; s < layout.count(); ++s) {
       const OwnTimeConstants<Real>& c = of(std::min(layout.neuron(s), width - 1));
       rate_mem[s] = c.rate_mem;
@@ -76,6 +84,7 @@ class LaneConstants {
       k_peak[s] = c.k_peak;
       end_slope[s] = c.end_slope;
       tau_syn[s] = c.tau_syn;
+      any_slow = any_slow || c.p < 1;
     }
   }
 };
