@@ -109,15 +109,34 @@ HWY_INLINE MaskOf<V> rises_at_end(V v, V i, V bias, const Decays<V>& d) {
   return hn::Lt(hn::Sub(v, bias), hn::Mul(i, d.end_slope));
 }
 
-/// TimeConstants::h, synaptic and neuron::decay_at, where the synapse is not slower than the membrane.
+/// TimeConstants::h and synaptic, for a whole-numbered ratio of time constants.
 template <class V>
-class Powers {
+class WholePowers {
  public:
-  explicit Powers(const neuron::TimeConstants& tc)
-      : tc_(tc),
-        integer_p_(tc.integer_p),
+  explicit WholePowers(const neuron::TimeConstants& tc)
+      : p_(tc.integer_p),
         one_(hwy::HWY_NAMESPACE::Set(Tag(), Real(1))),
-        p_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p))),
+        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
+
+  HWY_INLINE V h(V x) const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    return hn::Mul(hn::Sub(integer_power(x, p_ - 1), one_), per_q_);
+  }
+  HWY_INLINE V synaptic(V x) const { return integer_power(x, p_); }
+
+ private:
+  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
+  using Real = hwy::HWY_NAMESPACE::TFromV<V>;
+  int p_;
+  V one_, per_q_;
+};
+
+/// The same for any other where the synapse is not slower than the membrane.
+template <class V>
+class AnyPowers {
+ public:
+  explicit AnyPowers(const neuron::TimeConstants& tc)
+      : equal_(tc.p == 1),
         p_high_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p_high))),
         p_low_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p - tc.p_high))),
         q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p - 1))),
@@ -125,40 +144,34 @@ class Powers {
 
   HWY_INLINE V h(V x) const {
     namespace hn = hwy::HWY_NAMESPACE;
-    if (HWY_LIKELY(integer_p_ > 0)) {
-      return hn::Mul(hn::Sub(integer_power(x, integer_p_ - 1), one_), per_q_);
-    }
     const V log = logarithm(x);
-    return tc_.p == 1 ? log : hn::Mul(exponential_less_one(hn::Mul(q_, log)), per_q_);
+    return equal_ ? log : hn::Mul(exponential_less_one(hn::Mul(q_, log)), per_q_);
   }
-  HWY_INLINE V synaptic(V x) const {
-    namespace hn = hwy::HWY_NAMESPACE;
-    if (HWY_LIKELY(integer_p_ > 0)) return integer_power(x, integer_p_);
-    return tc_.p == 1 ? x : power(x, p_high_, p_low_);
-  }
-
-  /// neuron::decay_at; endless where V decays below the smallest normal number.
-  HWY_INLINE Decays<V> decay_at(V mem) const {
-    namespace hn = hwy::HWY_NAMESPACE;
-    const Tag tag;
-    const auto ended = hn::Lt(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
-    mem = hn::IfThenZeroElse(ended, mem);
-    const V x_peak = hn::Set(tag, static_cast<Real>(tc_.x_peak));
-    const V k_peak = hn::Set(tag, static_cast<Real>(tc_.k_peak));
-    const V at_infinity = hn::Set(tag, static_cast<Real>(tc_.end_slope_at_infinity()));
-    const V h_end = h(mem), k = hn::Mul(hn::Neg(mem), h_end);
-    return {mem, synaptic(mem), k, hn::IfThenElse(hn::Gt(mem, x_peak), k, k_peak),
-            hn::IfThenElse(ended, at_infinity, hn::Add(one_, hn::Mul(p_, h_end)))};
-  }
+  HWY_INLINE V synaptic(V x) const { return equal_ ? x : power(x, p_high_, p_low_); }
 
  private:
   using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
   using Real = hwy::HWY_NAMESPACE::TFromV<V>;
-
-  const neuron::TimeConstants& tc_;
-  int integer_p_;  // a copy: a compiler reads it once
-  V one_, p_, p_high_, p_low_, q_, per_q_;
+  bool equal_;
+  V p_high_, p_low_, q_, per_q_;
 };
+
+/// neuron::decay_at; endless where V decays below the smallest normal number.
+template <class V, class Powers>
+HWY_INLINE Decays<V> decay_at(const neuron::TimeConstants& tc, const Powers& powers, V mem) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  using Real = hn::TFromV<V>;
+  const hn::DFromV<V> tag;
+  const V one = hn::Set(tag, Real(1)), p = hn::Set(tag, static_cast<Real>(tc.p));
+  const auto ended = hn::Lt(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
+  mem = hn::IfThenZeroElse(ended, mem);
+  const V x_peak = hn::Set(tag, static_cast<Real>(tc.x_peak));
+  const V k_peak = hn::Set(tag, static_cast<Real>(tc.k_peak));
+  const V at_infinity = hn::Set(tag, static_cast<Real>(tc.end_slope_at_infinity()));
+  const V h_end = powers.h(mem), k = hn::Mul(hn::Neg(mem), h_end);
+  return {mem, powers.synaptic(mem), k, hn::IfThenElse(hn::Gt(mem, x_peak), k, k_peak),
+          hn::IfThenElse(ended, at_infinity, hn::Add(one, hn::Mul(p, h_end)))};
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace saltus

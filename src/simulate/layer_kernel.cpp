@@ -38,24 +38,11 @@ class Kernel {
       : plan_(plan), state_(state), layout_(state.slots.layout()), spikes_(spikes) {}
 
   void run(const Arrivals<Real>& arrivals, double from, double to) {
-    const std::size_t groups = arrivals.group_count();
-    double t = from;
     begin_pass();
-    for (std::size_t g = 0; g <= groups; ++g) {
-      const double next = g < groups ? arrivals.times[g] : to;
-      const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
-      const neuron::Decay<Real>& d = own_ ? no_decay : arrivals.decays[g];
-      if (g < groups) prefetch(arrivals.group(g));
-      if (plan_.refractory) free_until(next, arrived);
-      const std::size_t count =
-          own_ ? pass(own_pace(next - t), arrived) : pass(shared_pace(d), arrived);
-      if (count > 0 && !own_ && x_tells(d, next)) {
-        search(count, t, next, d);
-      } else if (count > 0) {
-        search_one_by_one(count, t, next, d);
-      }
-      if (plan_.refractory) advance_freed(t, next, d);
-      t = next;
+    if (plan_.refractory) {
+      own_ ? go<true, true>(arrivals, from, to) : go<true, false>(arrivals, from, to);
+    } else {
+      own_ ? go<false, true>(arrivals, from, to) : go<false, false>(arrivals, from, to);
     }
   }
 
@@ -64,14 +51,49 @@ class Kernel {
     const std::size_t count = own_ ? pass_by<false, true>(own_pace(to - from), {})
                                    : pass_by<false, true>(shared_pace(d), {});
     if (count == 0) return;
-    if (!own_ && !plan_.neurons[0].tc.slow_synapse()) {
-      earliest_side_by_side(count, d, from, to);
-    } else {
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    if (own_ || tc.slow_synapse()) {
       earliest_one_by_one(count, d, from, to);
+    } else if (tc.integer_p) {
+      earliest_side_by_side(WholePowers<V>(tc), count, d, from, to);
+    } else {
+      earliest_side_by_side(AnyPowers<V>(tc), count, d, from, to);
     }
   }
 
  private:
+  // @tparam own  time constants of each neuron
+  template <bool refractory, bool own>
+  void go(const Arrivals<Real>& arrivals, double from, double to) {
+    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    const std::size_t groups = arrivals.group_count();
+    double t = from;
+    for (std::size_t g = 0; g <= groups; ++g) {
+      const double next = g < groups ? arrivals.times[g] : to;
+      const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
+      const neuron::Decay<Real>& d = own ? no_decay : arrivals.decays[g];
+      if (g < groups) prefetch(arrivals.group(g));
+      if constexpr (refractory) free_until(next, arrived);
+      std::size_t count;
+      if constexpr (own) {
+        count = pass(own_pace(next - t), arrived);
+      } else {
+        count = pass(shared_pace(d), arrived);
+      }
+      if (count > 0) {
+        if (own || !x_tells(d, next)) {
+          search_one_by_one(count, t, next, d);
+        } else if (tc.integer_p) {
+          search<refractory>(WholePowers<V>(tc), count, t, next, d);
+        } else {
+          search<refractory>(AnyPowers<V>(tc), count, t, next, d);
+        }
+      }
+      if constexpr (refractory) advance_freed(t, next, d);
+      t = next;
+    }
+  }
+
   static SharedPace<V> shared_pace(const neuron::Decay<Real>& d) {
     return {in_all_lanes(Tag(), d)};
   }
@@ -89,12 +111,12 @@ class Kernel {
     return neuron::x_tells(tc, d.mem) || (std::isinf(end) && !tc.slow_synapse());
   }
 
-  void earliest_side_by_side(std::size_t count, const neuron::Decay<Real>& d, double from,
-                             double to) {
+  template <class Powers>
+  void earliest_side_by_side(const Powers& powers, std::size_t count, const neuron::Decay<Real>& d,
+                             double from, double to) {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    const Powers<V> powers(tc);
     const Decays<V> decays = in_all_lanes(tag, d);
     HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes];
     for (std::size_t at = 0; at < count; at += lanes) {
@@ -162,8 +184,8 @@ class Kernel {
                held.spike);
     }
   }
-  void go_alone(std::size_t slot, neuron::State<Real> neuron, double t, double next,
-                const neuron::Decay<Real>& d, std::size_t spike) {
+  HWY_NOINLINE void go_alone(std::size_t slot, neuron::State<Real> neuron, double t, double next,
+                             const neuron::Decay<Real>& d, std::size_t spike) {
     Sink sink{*this, slot, spike};
     neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d, sink);
     state_.v[slot] = neuron.v;
@@ -188,11 +210,11 @@ class Kernel {
   // Adds what arrives at the start of an interval, then takes V and I to its end, unless they shall
   // stay. Returns how many may spike in it; their state at the start is kept.
   template <class Pace>
-  HWY_INLINE std::size_t pass(const Pace& pace, std::span<const Arrival<Real>> arrived) {
+  HWY_INLINE std::size_t pass(Pace pace, std::span<const Arrival<Real>> arrived) {
     return arrived.empty() ? pass_by<false>(pace, arrived) : pass_by<true>(pace, arrived);
   }
   template <bool any_arrived, bool stay = false, class Pace>
-  HWY_INLINE std::size_t pass_by(const Pace& pace, std::span<const Arrival<Real>> arrived) {
+  HWY_INLINE std::size_t pass_by(Pace pace, std::span<const Arrival<Real>> arrived) {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
     LayerState<Real>& s = state_;
@@ -269,8 +291,8 @@ class Kernel {
   }
 
   // neuron::crossing for the lanes of `wanted`, from x = 1 downwards; -1 where there is none.
-  HWY_INLINE V crossing(const Powers<V>& powers, M wanted, const Gathered& n, V x_end,
-                        V v_end) const {
+  template <class Powers>
+  HWY_INLINE V crossing(const Powers& powers, M wanted, const Gathered& n, V x_end, V v_end) const {
     const Tag tag;
     const V v = n.v, i = n.i, bias = n.bias, theta = n.theta;
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
@@ -329,11 +351,12 @@ class Kernel {
 
   // neuron::advance for those that may spike, side by side: in each round the next spike of each;
   // who has none goes to the end of the interval and is done.
-  void search(std::size_t count, double t, double next, const neuron::Decay<Real>& whole) {
+  template <bool refractory, class Powers>
+  void search(const Powers& powers, std::size_t count, double t, double next,
+              const neuron::Decay<Real>& whole) {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    const Powers<V> powers(tc);
     LayerState<Real>& s = state_;
     const V one = hn::Set(tag, Real(1));
     std::fill_n(s.may_t.begin(), count, t);
@@ -351,7 +374,7 @@ class Kernel {
           syn = d.syn;
           v_end = membrane_after(n.v, n.i, n.bias, d);
         } else {
-          const Decays<V> d = powers.decay_at(hn::LoadU(tag, s.may_mem + at));
+          const Decays<V> d = decay_at(tc, powers, V(hn::LoadU(tag, s.may_mem + at)));
           mem = d.mem;
           syn = d.syn;
           v_end = membrane_after(n.v, n.i, n.bias, d);
@@ -376,7 +399,7 @@ class Kernel {
           const double time =
               neuron::spike_time(tc, static_cast<double>(x_of[l]), s.may_t[at + l], next);
           emit(where, time, current_of[l]);
-          if (neuron.tau_ref > 0) {
+          if (refractory && neuron.tau_ref > 0) {
             go_alone(where, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, next,
                      neuron::rest_of_interval<Real>(tc, first ? whole.mem : s.may_mem[at + l],
                                                     x_of[l], next - time),

@@ -22,7 +22,7 @@ class LifGroup final : public Group<Real> {
         layer_(run.workspace.layer_of(population)) {
     if (run.thresholds) at_thresholds_.emplace(*run.thresholds, run.plan, population, run.sample);
     const std::size_t size = run.plan.size(population);
-    last_spike_.resize(size);
+    if (!together_ || plan_.refractory) last_spike_.resize(size);
     if (together_) {
       layer_.start(plan_, size);
       return;
@@ -131,6 +131,7 @@ class LifGroup final : public Group<Real> {
   }
 
   void recorded(std::int32_t neuron, std::int32_t number) override {
+    if (last_spike_.empty()) return;
     last_spike_[static_cast<std::size_t>(neuron)] = static_cast<std::size_t>(number);
   }
 
