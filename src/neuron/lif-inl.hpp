@@ -156,6 +156,27 @@ class AnyPowers {
   V p_high_, p_low_, q_, per_q_;
 };
 
+/// The same where each lane has a ratio of its own.
+template <class V>
+struct OwnPowers {
+  V p, p_high, p_low, q, per_q;
+
+  HWY_INLINE V h(V x) const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    const V log = logarithm(x);
+    return hn::IfThenElse(equal(), log, hn::Mul(exponential_less_one(hn::Mul(q, log)), per_q));
+  }
+  HWY_INLINE V synaptic(V x) const {
+    return hwy::HWY_NAMESPACE::IfThenElse(equal(), x, power(x, p_high, p_low));
+  }
+
+ private:
+  HWY_INLINE MaskOf<V> equal() const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    return hn::Eq(q, hn::Zero(hn::DFromV<V>()));
+  }
+};
+
 /// neuron::decay_at; endless where V decays below the smallest normal number.
 template <class V, class Powers>
 HWY_INLINE Decays<V> decay_at(const neuron::TimeConstants& tc, const Powers& powers, V mem) {

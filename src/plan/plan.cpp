@@ -77,6 +77,10 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
       plan.same_time_constants =
           plan.same_time_constants && plan.neurons[j].tc == plan.neurons[0].tc;
     }
+    // Side by side they have one form of the powers for every ratio; so also one by one.
+    if (!plan.same_time_constants) {
+      for (auto& n : plan.neurons) n.tc.integer_p = 0;
+    }
   }
   for (std::size_t k = 0; k < net.projections().size(); ++k) {
     const auto& projection = net.projections()[k];

@@ -27,10 +27,11 @@ struct Release {
 template <class Real>
 class LayerState {
  public:
-  Slots<Real, 8> slots;
+  Slots<Real, 10> slots;
   Real *v, *i, *bias, *theta, *just_below_theta;
   // Those that may spike in an interval: their state at its start, and what is left of it.
   Real *may_v, *may_i, *may_mem;
+  Real *may_syn, *may_k;  // if each has time constants of its own
   std::vector<double> may_t;
   std::vector<std::int32_t> may_slot;
   std::vector<Release<Real>> releases;  // of a pass
@@ -75,7 +76,8 @@ class LayerState {
     held.clear();
     releases.clear();
     std::size_t array = 0;
-    for (Real** p : {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem})
+    for (Real** p :
+         {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem, &may_syn, &may_k})
       *p = slots[array++];
     if (!plan.same_time_constants) {
       own.start(

@@ -81,7 +81,9 @@ class Kernel {
         count = pass(shared_pace(d), arrived);
       }
       if (count > 0) {
-        if (own || !x_tells(d, next)) {
+        if constexpr (own) {
+          search_own(count, t, next);
+        } else if (!x_tells(d, next)) {
           search_one_by_one(count, t, next, d);
         } else if (tc.integer_p) {
           search<refractory>(WholePowers<V>(tc), count, t, next, d);
@@ -122,7 +124,7 @@ class Kernel {
     for (std::size_t at = 0; at < count; at += lanes) {
       const Gathered n = gather(at, count);
       const V v_end = membrane_after(n.v, n.i, n.bias, decays);
-      const V x = crossing(powers, n.used, n, decays.mem, v_end);
+      const V x = crossing(powers, at, n.used, n, decays.mem, v_end);
       const V current = hn::Mul(n.i, powers.synaptic(x));
       hn::Store(keep_rising(x, current, n), tag, x_of);
       hn::Store(current, tag, current_of);
@@ -292,12 +294,12 @@ class Kernel {
 
   // neuron::crossing for the lanes of `wanted`, from x = 1 downwards; -1 where there is none.
   template <class Powers>
-  HWY_INLINE V crossing(const Powers& powers, M wanted, const Gathered& n, V x_end, V v_end) const {
+  HWY_INLINE V crossing(const Powers& powers, std::size_t at, M wanted, const Gathered& n, V x_end,
+                        V v_end) const {
     const Tag tag;
     const V v = n.v, i = n.i, bias = n.bias, theta = n.theta;
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
     const V zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
-    const V p = hn::Set(tag, static_cast<Real>(tc.p)), none = hn::Set(tag, Real(-1));
+    const V p = ratio_of(powers), none = hn::Set(tag, Real(-1));
     const V a = hn::Sub(v, bias), c = hn::Sub(bias, theta);
     const V low = hn::Max(x_end, hn::Set(tag, std::numeric_limits<Real>::min()));
     M active = hn::And(wanted, hn::Ge(i, zero));
@@ -320,13 +322,13 @@ class Kernel {
     }
     alone = hn::Or(hn::Or(alone, active), hn::And(border, hn::Ge(v_end, theta)));
     if (HWY_LIKELY(hn::AllFalse(tag, alone))) return result;
-    return crossing_one_by_one(alone, n, x_end, v_end, result);
+    return crossing_one_by_one(alone, at, n, x_end, v_end, result);
   }
 
   // The same for the lanes of `alone`, each by itself; the others keep their `result`.
-  HWY_INLINE V crossing_one_by_one(M alone, const Gathered& n, V x_end, V v_end, V result) const {
+  HWY_INLINE V crossing_one_by_one(M alone, std::size_t at, const Gathered& n, V x_end, V v_end,
+                                   V result) const {
     const Tag tag;
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
     HWY_ALIGN Real lane[7][most_lanes];
     hn::Store(n.v, tag, lane[0]);
     hn::Store(n.i, tag, lane[1]);
@@ -337,6 +339,8 @@ class Kernel {
     hn::Store(result, tag, lane[6]);
     for (std::uint64_t left = bits_of(tag, alone); left != 0; left &= left - 1) {
       const auto l = static_cast<std::size_t>(std::countr_zero(left));
+      const auto slot = static_cast<std::size_t>(state_.may_slot[at + l]);
+      const neuron::TimeConstants& tc = plan_.neuron(layout_.neuron(slot)).tc;
       lane[6][l] = neuron::crossing(tc, lane[0][l], lane[1][l], lane[2][l], lane[3][l], lane[4][l],
                                     lane[5][l]);
     }
@@ -380,7 +384,7 @@ class Kernel {
           v_end = membrane_after(n.v, n.i, n.bias, d);
           may = hn::And(may, may_spike(n.v, n.i, n.bias, n.theta, v_end, d));
         }
-        const V x = crossing(powers, may, n, mem, v_end);
+        const V x = crossing(powers, at, may, n, mem, v_end);
         const V current = hn::Mul(n.i, powers.synaptic(x));
         hn::Store(keep_rising(x, current, n), tag, x_of);
         hn::Store(current, tag, current_of);
@@ -414,6 +418,78 @@ class Kernel {
         }
       }
       count = again;
+    }
+  }
+
+  template <class Powers>
+  V ratio_of(const Powers&) const {
+    return hn::Set(Tag(), static_cast<Real>(plan_.neurons[0].tc.p));
+  }
+  V ratio_of(const OwnPowers<V>& powers) const { return powers.p; }
+
+  // Of those that may spike which fill one vector, from number `at` on.
+  OwnPowers<V> own_powers(std::size_t at, std::size_t count) const {
+    HWY_ALIGN Real of[5][most_lanes];
+    for (std::size_t l = 0; l < hn::Lanes(Tag()); ++l) {
+      const auto slot = static_cast<std::size_t>(state_.may_slot[std::min(at + l, count - 1)]);
+      const neuron::TimeConstants& tc = plan_.neuron(layout_.neuron(slot)).tc;
+      of[0][l] = static_cast<Real>(tc.p);
+      of[1][l] = static_cast<Real>(tc.p_high);
+      of[2][l] = static_cast<Real>(tc.p - tc.p_high);
+      of[3][l] = static_cast<Real>(tc.p - 1);
+      of[4][l] = static_cast<Real>(1 / (tc.p - 1));
+    }
+    const Tag tag;
+    return {hn::Load(tag, of[0]), hn::Load(tag, of[1]), hn::Load(tag, of[2]), hn::Load(tag, of[3]),
+            hn::Load(tag, of[4])};
+  }
+
+  // The same where each neuron has time constants of its own: its first spike side by side, what
+  // comes after it, and slow synapses, one by one.
+  HWY_NOINLINE void search_own(std::size_t count, double t, double next) {
+    const Tag tag;
+    LayerState<Real>& s = state_;
+    std::size_t kept = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      const auto slot = static_cast<std::size_t>(s.may_slot[k]);
+      const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
+      const auto d = neuron::own_decay(n.own, next - t);
+      if (!neuron::x_tells(n.tc, d.mem) && (std::isfinite(next) || n.tc.slow_synapse())) {
+        go_alone(slot, {s.may_v[k], s.may_i[k]}, t, next, d, Release<Real>::earlier_pass);
+        continue;
+      }
+      s.may_v[kept] = s.may_v[k];
+      s.may_i[kept] = s.may_i[k];
+      s.may_mem[kept] = d.mem;
+      s.may_syn[kept] = d.syn;
+      s.may_k[kept] = d.k;
+      s.may_slot[kept++] = s.may_slot[k];
+    }
+    HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
+    for (std::size_t at = 0; at < kept; at += hn::Lanes(tag)) {
+      const Gathered n = gather(at, kept);
+      const OwnPowers<V> powers = own_powers(at, kept);
+      const V mem = hn::LoadU(tag, s.may_mem + at), k = hn::LoadU(tag, s.may_k + at);
+      const V v_end = membrane_after(n.v, n.i, n.bias, Decays<V>{mem, mem, k, k, k});
+      const V x = crossing(powers, at, n.used, n, mem, v_end);
+      const V current = hn::Mul(n.i, powers.synaptic(x));
+      hn::Store(keep_rising(x, current, n), tag, x_of);
+      hn::Store(current, tag, current_of);
+      hn::Store(v_end, tag, end_of);
+      for (std::size_t l = 0; l < n.count; ++l) {
+        const auto slot = static_cast<std::size_t>(s.may_slot[at + l]);
+        const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(slot));
+        if (x_of[l] < 0) {
+          s.v[slot] = std::min(end_of[l], neuron.just_below_theta);
+          s.i[slot] = s.may_i[at + l] * s.may_syn[at + l];
+          continue;
+        }
+        const double time = neuron::spike_time(neuron.tc, static_cast<double>(x_of[l]), t, next);
+        emit(slot, time, current_of[l]);
+        go_alone(slot, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, next,
+                 neuron::rest_of_interval<Real>(neuron.tc, s.may_mem[at + l], x_of[l], next - time),
+                 spikes_.size() - 1);
+      }
     }
   }
 
