@@ -77,8 +77,11 @@ struct PopulationAdjoint {
   Real at_sample(std::size_t k, std::size_t j) const {
     return errors.samples[(sample * errors.sample_times.size() + k) * size + j];
   }
+  /// I where V starts to move again after spike k: at the spike itself without a refractory time,
+  /// which others of the population may have.
   Real release_current(std::size_t k) const {
-    return release_currents.empty() ? currents[k] : release_currents[k];
+    const double tau_ref = plan.neuron(static_cast<std::size_t>(neurons[k])).tau_ref;
+    return times[k] + tau_ref > times[k] ? release_currents[k] : currents[k];
   }
   /// Where spike k was fired.
   Real threshold(std::size_t k) const {

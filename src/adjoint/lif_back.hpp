@@ -91,7 +91,7 @@ class LifBack final : public GroupBack<Real> {
     lambda_.set(j, lambda, p.driving_source(j));
     after_[j] = 0;
     held_[j] = false;
-    emit(j);
+    emit(j, true);
   }
 
   void release(std::size_t k) override {
@@ -153,8 +153,8 @@ class LifBack final : public GroupBack<Real> {
   std::vector<FreePiece<Real>> free_;               // that hold the present time
   std::vector<std::vector<Segment<Real>>> behind_;  // per neuron, latest first; if ghosts
 
-  void emit(std::size_t j) {
-    segments_.add(j, {t_, lambda_.get(j), lambda_.source(j)});
+  void emit(std::size_t j, bool at_spike = false) {
+    segments_.add(j, {t_, lambda_.get(j), lambda_.source(j), at_spike});
     if (p.ghosts) behind_[j].push_back({t_, lambda_.get(j), lambda_.source(j)});
   }
   // The loss looks at V of neuron j, which is free to move, with this error.

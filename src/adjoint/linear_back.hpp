@@ -76,7 +76,9 @@ class LinearBack final : public GroupBack<Real> {
     if (terms::linear_c) linear::add(sums.c, x, -share);
     release_[j] = 0;
     now_[j].held = false;
+    now_[j].at_spike = true;
     segments_.add(j, now_[j]);
+    now_[j].at_spike = false;
   }
 
   // The release lies tau_ref behind the spike, and from it on x moves otherwise.

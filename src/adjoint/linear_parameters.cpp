@@ -66,9 +66,9 @@ struct Products : LinearVisitor<Dual> {
     const auto error = static_cast<double>(samples[stride * next_sample++]);
     if (terms::linear_at_samples && error != 0) add(sum, error, x[0]);
   }
-  // p just before it is where the earliest segment that begins at its time does.
   void spike(std::size_t k, const linear::Vector<Dual>& x) {
-    while (next_segment > 0 && own[next_segment - 1].from < times[k]) --next_segment;
+    const auto earlier = [&](const LinearSegment& s) { return s.from < times[k] || !s.at_spike; };
+    while (next_segment > 0 && earlier(own[next_segment - 1])) --next_segment;
     if (next_segment == 0 || own[next_segment - 1].from != times[k]) return;  // no error lies later
     if (terms::linear_at_spikes) product(own[next_segment - 1].p, x);
   }

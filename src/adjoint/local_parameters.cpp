@@ -47,13 +47,12 @@ class Events {
       const auto own = segments.of(j);
       if (own.empty()) continue;
       const auto& n = p.plan.neuron(j);
-      auto segment = own.begin();
+      std::size_t hint = 0;
       const auto spikes = own_spikes.of(j);
       for (std::size_t k = spikes.size(); k-- > 0;) {  // as the segments: latest first
         const double time = p.times[spikes[k]];
-        while (segment != own.end() && segment->from > time) ++segment;
-        const bool reached = segment != own.end() && segment->from == time;
-        const auto lambda = reached ? segment->at : neuron::Adjoint<Real>{};
+        const Segment<Real>* before = segments.before_spike(j, time, hint);
+        const auto lambda = before ? before->at : neuron::Adjoint<Real>{};
         at_spikes_[spikes[k]] = {time, Kind::spike, static_cast<std::uint32_t>(j),
                                  -n.tc.tau_mem * static_cast<double>(lambda.v),
                                  -n.tc.tau_syn * static_cast<double>(lambda.i)};

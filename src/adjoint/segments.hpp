@@ -21,7 +21,8 @@ template <class Real>
 struct Segment {
   double from;
   neuron::Adjoint<Real> at;
-  Real source;  // dl_V/dV while V is free to move, 0 while it is held
+  Real source;            // dl_V/dV while V is free to move, 0 while it is held
+  bool at_spike = false;  // `from` is a spike of the neuron, and this lambda just before it
 
   bool is_zero() const { return at.v == 0 && at.i == 0 && source == 0; }
   neuron::Adjoint<Real> read(const neuron::TimeConstants& tc, double t) const {
@@ -73,6 +74,14 @@ class SegmentList {
     for (std::size_t k = 0; k < unsorted.size(); ++k) list_[next[neurons_[k]]++] = unsorted[k];
   }
 
+  /// Of a neuron, that which holds just before its spike at `time`; null if no error lies later.
+  /// @param hint  place among its segments, from which on it is looked for; moves there
+  const S* before_spike(std::size_t neuron, double time, std::size_t& hint) const {
+    const auto own = of(neuron);
+    while (hint < own.size() && (own[hint].from > time || !own[hint].at_spike)) ++hint;
+    return hint < own.size() && own[hint].from == time ? &own[hint] : nullptr;
+  }
+
   std::size_t neurons() const { return used_.size(); }
   std::size_t count() const { return list_.size(); }
 
@@ -106,6 +115,7 @@ struct LinearSegment {
   double from;
   linear::Vector<double> p;  // just before `from`
   bool held;
+  bool at_spike = false;  // as in Segment
 
   bool is_zero() const { return p == linear::Vector<double>{}; }
   /// Takes it back to t.

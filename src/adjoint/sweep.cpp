@@ -92,7 +92,7 @@ class NeuronBack {
       lambda_.v += handed.v;
       lambda_.i += handed.i;
     }
-    emit();
+    emit(true);
   }
 
   // Those later than `down_to`.
@@ -127,8 +127,8 @@ class NeuronBack {
   // Its segments, latest first; if it has ghosts.
   inline static thread_local std::vector<Segment<Real>> behind_;
 
-  void emit() {
-    segments_.add(j_, {t_, lambda_, source_});
+  void emit(bool at_spike = false) {
+    segments_.add(j_, {t_, lambda_, source_, at_spike});
     if (has_ghosts_) behind_.push_back({t_, lambda_, source_});
   }
   void move_to(double t) {

@@ -30,6 +30,14 @@ Parameter sometimes(Random& random, double probability, std::size_t size, double
   return random.chance(probability) ? parameter(random, size, low, high) : Parameter(0.0);
 }
 
+// Refractory neurons, and where each has a time of its own, among them some that are not.
+Parameter some_without(const Parameter& tau_ref) {
+  if (tau_ref.shared()) return tau_ref;
+  std::vector<double> values(tau_ref.values().begin(), tau_ref.values().end());
+  for (double& x : values) x = x < 1.5e-3 ? 0 : x;
+  return Parameter(std::move(values));
+}
+
 double logarithmic(Random& random, double low, double high) {
   return std::exp(random.uniform(std::log(low), std::log(high)));
 }
@@ -94,7 +102,7 @@ Population neurons(Random& random, std::string name, Model model, std::size_t si
     if (random.chance(0.5)) set("v_threshold", parameter(random, size, 0.7, 1.3));
     if (tonic) set("bias", parameter(random, size, 1.35, 2.2));  // spikes by itself
     set("v_reset", sometimes(random, 0.5, size, -0.6, 0.4));
-    set("tau_ref", sometimes(random, 0.35, size, 0.5e-3, 4e-3));
+    set("tau_ref", some_without(sometimes(random, 0.35, size, 0.5e-3, 4e-3)));
   }
   for (const ParameterRow& row : model->parameters) {  // of its own
     if (!Model::lif->has(row.name)) set(row.name, unusual(random, row, size));

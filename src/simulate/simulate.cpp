@@ -10,12 +10,18 @@
 namespace saltus {
 namespace {
 
+// A delay below the last digit of time leads nowhere: an arrival at the time of its spike.
+template <class Real>
+bool time_can_tell(const SampleRun<Real>& run, const Component& component) {
+  return !component.cyclic || run.end() + component.shortest_delay > run.end();
+}
+
 template <class Real>
 void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
   if (!run.plan.network->populations()[plan.component.populations[0]].model->spikes) return;
   if (plan.way == Way::sweep) {
     run_sweep(run, plan.component.populations[0]);
-  } else if (plan.way == Way::windows && !run.thresholds) {
+  } else if (plan.way == Way::windows && !run.thresholds && time_can_tell(run, plan.component)) {
     run_windows(run, plan.component);
   } else {
     run_event_loop(run, plan.component);

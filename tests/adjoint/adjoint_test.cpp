@@ -313,6 +313,75 @@ TEST(Backward, AMaximumAtTheStartIsTheInitialVoltage) {
 
 // --- float32 -----------------------------------------------------------------------------------
 
+// At the very time of a spike V is that just before it, whether or not anything lies later.
+TEST(Backward, ASampleAtASpikeIsTheOneJustBeforeIt) {
+  std::size_t compared = 0;
+  for (const Model model : {Model::lif, Model::named("ALIF")}) {
+    for (const double tau_ref : {0.0, 2e-3}) {
+      Network<double> n;
+      n.add_input("in", 1);
+      Population p;
+      p.name = "x";
+      p.size = 1;
+      p.become(model);
+      p["tau_ref"] = tau_ref;
+      n.add_population(p);
+      n.connect("in", "x", {20});
+      const Spikes in = spikes_of({{{1e-3, 0}}});
+      const double ends[] = {50e-3};
+      const Inputs inputs{{in}, ends};
+      const auto record = simulate(n, inputs);
+      const auto& times = record.populations[1].spikes.times;
+      ASSERT_GE(times.size(), 2u);
+      for (const double spike : times) {
+        for (const bool later : {false, true}) {
+          const auto at = [&](double time) {
+            Errors<double> errors(2);
+            errors.populations[1].sample_times = {time};
+            errors.populations[1].samples = {1};
+            if (later) {
+              errors.populations[1].sample_times.push_back(45e-3);
+              errors.populations[1].samples.push_back(1);
+            }
+            return backward(n, inputs, record, errors);
+          };
+          EXPECT_LE(test::largest_difference(n, at(spike), at(std::nextafter(spike, 0)), 1e-12),
+                    1e-12)
+              << model->name << " " << tau_ref << " " << spike << " " << later;
+          ++compared;
+        }
+      }
+    }
+  }
+  EXPECT_GE(compared, 16u);
+}
+
+// Neurons without a refractory time beside refractory ones: each as it is alone.
+TEST(Backward, RefractoryNeuronsDoNotChangeTheGradientsOfOthers) {
+  const Spikes in = spikes_of({{{1e-3, 0}, {4e-3, 0}}});
+  const double ends[] = {50e-3};
+  const Inputs inputs{{in}, ends};
+  std::vector<Gradients<double>> found;
+  for (const Parameter& tau_ref : {Parameter(0.0), Parameter({0, 2e-3})}) {
+    Network<double> n;
+    n.add_input("in", 1);
+    Population p;
+    p.name = "x";
+    p.size = 2;
+    p["tau_ref"] = tau_ref;
+    n.add_population(p);
+    n.connect("in", "x", {8, 8});
+    const auto record = simulate(n, inputs);
+    const SpikeRecord<double>& x = record.populations[1];
+    Errors<double> errors(2);
+    for (const std::int32_t j : x.spikes.neurons) errors.populations[1].spikes.push_back(j == 0);
+    EXPECT_GE(std::count(x.spikes.neurons.begin(), x.spikes.neurons.end(), 0), 3);
+    found.push_back(backward(n, inputs, record, errors));
+  }
+  EXPECT_NE(found[0].weights[0][0], 0);
+  EXPECT_DOUBLE_EQ(found[0].weights[0][0], found[1].weights[0][0]);
+}
+
 TEST(Backward, InFloat32IsNearFloat64) {
   std::size_t networks = 0, other_branch = 0, beyond = 0, tensors_seen = 0;
   std::vector<double> errors_met;

@@ -746,6 +746,17 @@ TEST(Delays, AVeryShortOneInsideACycleRunsAsTheEventLoop) {
   expect_the_same_spikes(run(n, in, 60e-3), run(n, in, 60e-3, loop), 1);
 }
 
+TEST(Delays, OneThatTimeCannotTellRunsAsTheEventLoop) {
+  for (const double delay : {1e-18, 1e-17}) {
+    Network<double> n = single(lif("x"), {9});
+    n.connect("x", "x", {-3}, Delay::common(delay));
+    Options loop;
+    loop.way = Way::event_loop;
+    const Spikes in = spikes_of({{{0, 0}}});
+    expect_the_same_spikes(run(n, in, 1), run(n, in, 1, loop), 1);
+  }
+}
+
 // In windows of d_min from one end to the other this would be 10^9 of them.
 TEST(Delays, SilenceInACycleCostsNothing) {
   Population tonic = lif("x", 2);  // x[1] spikes by itself, long after anything has arrived
