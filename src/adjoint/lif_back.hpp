@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "adjoint/group_back.hpp"
+#include "adjoint/jump.hpp"
 #include "adjoint/lambda.hpp"
 
 namespace saltus {

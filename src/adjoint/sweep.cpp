@@ -8,7 +8,7 @@
 //       at a spike:  lambda_V = ((dV/dt^+) lambda_V + E_k / tau_mem) / (dV/dt^-)
 #include <algorithm>
 
-#include "adjoint/dynamics.hpp"
+#include "adjoint/jump.hpp"
 #include "spikes/own_spikes.hpp"
 
 namespace saltus {
