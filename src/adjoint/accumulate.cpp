@@ -203,10 +203,7 @@ class Tile {
     reader_.first = begin_;
     reader_.layout = SlotLayout(end_ - begin_);
     if (in_vectors_ && !plan_.same_time_constants) {
-      own_.start(
-          end_ - begin_, [&](std::size_t l) -> const auto& {
-            return plan_.neuron(begin_ + l).own;
-          });
+      own_.start(plan_.neurons.data() + begin_, end_ - begin_);
     }
     std::size_t rows = 0;
     for (const std::size_t k : plan_.incoming) rows += rows_of(projection(k));

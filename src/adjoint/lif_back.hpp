@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// lambda of LIF neurons in a cycle: side by side where they see the same arrivals (adjoint/lambda.hpp).
+// lambda of LIF neurons in a cycle: side by side where they see the same arrivals
+// (adjoint/lambda.hpp).
 #pragma once
 
 #include <vector>
@@ -22,8 +23,7 @@ class LifBack final : public GroupBack<Real> {
     if (p.ghosts) behind_.resize(p.size);
     lambda_.start(p.size);
     if (side_by_side_ && !p.plan.same_time_constants) {
-      own_.start(
-          p.size, [&](std::size_t j) -> const auto& { return p.plan.neuron(j).own; });
+      own_.start(p.plan.neurons.data(), p.size);
     }
     segments_.start(p.size);
     held_.assign(p.size, false);

@@ -63,9 +63,9 @@ class LaneConstants {
   bool any_slow = false;  // a synapse slower than its membrane
   Real *rate_mem, *rate_syn, *gap, *per_q, *p, *t_peak, *k_peak, *end_slope, *tau_syn;
 
-  /// @param of  neuron in the lane -> OwnTimeConstants
-  template <class Of>
-  void start(std::size_t width, Of&& of) {
+  /// @param neurons  as many Lif, one after the other
+  template <class Neuron>
+  void start(const Neuron* neurons, std::size_t width) {
     slots.resize(width);
     std::size_t array = 0;
     for (Real** x :
@@ -74,7 +74,7 @@ class LaneConstants {
     const SlotLayout& layout = slots.layout();
     any_slow = false;
     for (std::size_t s = 0; s < layout.count(); ++s) {
-      const OwnTimeConstants<Real>& c = of(std::min(layout.neuron(s), width - 1));
+      const OwnTimeConstants<Real>& c = neurons[std::min(layout.neuron(s), width - 1)].own;
       rate_mem[s] = c.rate_mem;
       rate_syn[s] = c.rate_syn;
       gap[s] = c.gap;

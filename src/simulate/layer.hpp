@@ -79,10 +79,7 @@ class LayerState {
     for (Real** p :
          {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem, &may_syn, &may_k})
       *p = slots[array++];
-    if (!plan.same_time_constants) {
-      own.start(
-          size, [&](std::size_t j) -> const auto& { return plan.neuron(j).own; });
-    }
+    if (!plan.same_time_constants) own.start(plan.neurons.data(), size);
     const SlotLayout& layout = slots.layout();
     may_t.resize(layout.count());
     may_slot.resize(layout.count());

@@ -499,9 +499,7 @@ class Kernel {
                                       const neuron::Decay<Real>& d) {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[k]);
-      go_alone(slot, {state_.may_v[k], state_.may_i[k]}, t, next,
-               decay_of(plan_.neuron(layout_.neuron(slot)), d, next - t),
-               Release<Real>::earlier_pass);
+      go_alone(slot, {state_.may_v[k], state_.may_i[k]}, t, next, d, Release<Real>::earlier_pass);
     }
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LIF neurons (neuron/lif.hpp): where all see the same arrivals they go side by side, in vectors (simulate/layer_kernel.cpp), otherwise one after the other; event by event also if
-// they are refractory.
+// LIF neurons (neuron/lif.hpp): where all see the same arrivals they go side by side, in vectors
+// (simulate/layer_kernel.cpp), otherwise one after the other; event by event also if they are
+// refractory.
 #pragma once
 
 #include <cmath>
