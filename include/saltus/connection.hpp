@@ -101,11 +101,19 @@ class SynapseList {
   std::span<const std::int32_t> from(std::size_t pre) const {
     return {places_.data() + from_[pre], from_[pre + 1] - from_[pre]};
   }
+  /// The same, with what is asked of each: targets ascend.
+  struct Reached {
+    std::int32_t post, place, weight, number;
+  };
+  std::span<const Reached> reached_from(std::size_t pre) const {
+    return {reached_.data() + from_[pre], from_[pre + 1] - from_[pre]};
+  }
 
  private:
   std::vector<Entry> entries_;
   std::vector<std::size_t> into_;     // [post + 1]
   std::vector<std::int32_t> places_;  // source by source
+  std::vector<Reached> reached_;      // likewise
   std::vector<std::size_t> from_;     // [pre + 1]
   std::size_t weights_;
 };

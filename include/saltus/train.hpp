@@ -160,6 +160,9 @@ struct EpochReport {
   double accuracy = nan;  ///< likewise; NaN: the loss makes no predictions
   double lr = 0;
   double seconds = 0, us_per_sample = 0;
+  // Of these seconds, those of each phase: spikes gathered, network run, loss, gradients, optimiser.
+  double gather_seconds = 0, forward_seconds = 0, loss_seconds = 0, backward_seconds = 0,
+         step_seconds = 0;
   double hidden_spikes_per_sample = 0;  ///< of all LIF populations that are no outputs
   double gradient_norm = 0;             ///< mean over the minibatches, before clipping
   std::size_t samples = 0;
@@ -194,6 +197,11 @@ constexpr auto EpochReport::fields() {
                     Figure{"lr", &R::lr},
                     Figure{"seconds", &R::seconds},
                     Figure{"us_per_sample", &R::us_per_sample},
+                    Figure{"gather_seconds", &R::gather_seconds},
+                    Figure{"forward_seconds", &R::forward_seconds},
+                    Figure{"loss_seconds", &R::loss_seconds},
+                    Figure{"backward_seconds", &R::backward_seconds},
+                    Figure{"step_seconds", &R::step_seconds},
                     Figure{"samples", &R::samples},
                     Figure{"hidden_spikes_per_sample", &R::hidden_spikes_per_sample},
                     Figure{"gradient_norm", &R::gradient_norm},

@@ -41,6 +41,9 @@ class Epoch:
     lr : float
     seconds : float
         Of the training, without validation.
+    gather_seconds, forward_seconds, loss_seconds, backward_seconds, step_seconds : float
+        Of these, those in which spikes were gathered, the network was run, the loss and the
+        gradients were computed, and the optimiser took its steps.
     samples : int
     hidden_spikes_per_sample : float
         Of all LIF populations but the readout; with a loss of your own, of those from which a
@@ -78,6 +81,11 @@ class Epoch:
     accuracy: float | None
     lr: float
     seconds: float
+    gather_seconds: float
+    forward_seconds: float
+    loss_seconds: float
+    backward_seconds: float
+    step_seconds: float
     samples: int
     hidden_spikes_per_sample: float
     gradient_norm: float

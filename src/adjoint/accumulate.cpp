@@ -12,6 +12,7 @@
 
 #include "adjoint/accumulate.hpp"
 #include "adjoint/lambda.hpp"
+#include "adjoint/reader.hpp"
 #include "machine/parallel.hpp"
 #include "plan/timeline.hpp"
 
@@ -41,105 +42,6 @@ class TileGradient {
  private:
   std::size_t capacity_ = 0;
   hwy::AlignedFreeUniquePtr<Real[]> memory_;
-};
-
-// Reads lambda of neuron j at every arrival.
-template <class Real>
-class Reader {
- public:
-  std::vector<Target<Real>> targets;  // by number of the projection in the network
-  std::size_t post = 0;               // neurons of the population
-  std::size_t first = 0;              // of the tile
-  SlotLayout layout;                  // of the tile
-
-  void read(const neuron::Lif<Real>& n, std::span<const Segment<Real>> segments,
-            const Arrivals<Real>& arrivals, std::size_t j) {
-    std::size_t g = arrivals.count_before(segments[0].from);
-    const Real minus_tau_syn = static_cast<Real>(-n.tc.tau_syn);
-    std::size_t segment = 0;
-    bool known = false;  // lambda at group g + 1, in the same segment
-    neuron::Adjoint<Real> lambda;
-    while (g-- > 0) {
-      const double t = arrivals.times[g];
-      for (; segment + 1 < segments.size() && t < segments[segment + 1].from; ++segment) {
-        known = false;
-      }
-      const bool earliest = segment + 1 == segments.size();
-      if (earliest && segments[segment].is_zero()) break;  // and so all the way back
-      lambda =
-          known ? neuron::flow_back(n.tc, lambda, segments[segment].source, arrivals.decays[g + 1])
-                : segments[segment].read(n.tc, t);
-      known = true;
-      for (const auto& arrival : arrivals.group(g)) {
-        const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        add(target, arrival, j, minus_tau_syn * lambda.i);
-        if (!target.errors && !target.delays) continue;
-        const Real v = terms::lambda_v_in_e ? lambda.v : Real(0);
-        const Real i = terms::lambda_i_in_e ? lambda.i : Real(0);
-        move(target, arrival, j, static_cast<double>(arrival.weight(j) * (v - i)));
-      }
-    }
-  }
-
-  // The same of a linear neuron (docs/theory.md, section 14).
-  void read(const linear::Neuron& n, std::span<const LinearSegment> segments,
-            const Arrivals<Real>& arrivals, std::size_t j) {
-    std::size_t g = arrivals.count_before(segments[0].from), next = 0;
-    LinearSegment now = segments[next++];
-    while (g-- > 0) {
-      const double t = arrivals.times[g];
-      while (next < segments.size() && t < segments[next].from) now = segments[next++];
-      if (next == segments.size() && now.is_zero()) break;  // and so all the way back
-      now.move_to(n, t);
-      for (const auto& arrival : arrivals.group(g)) {
-        const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        add(target, arrival, j, static_cast<Real>(linear::dot(n.receptor, now.p)));
-        if (!target.errors && !target.delays) continue;
-        move(target, arrival, j, time_error(n, now, static_cast<double>(arrival.weight(j))));
-      }
-    }
-  }
-
-  bool times_wanted() const {
-    return std::any_of(targets.begin(), targets.end(),
-                       [](const Target<Real>& t) { return t.errors || t.delays; });
-  }
-
-  // The maximum of V_j at an arrival moves with it. Several arrivals at one instant share it
-  // equally: only one-sided derivatives exist there.
-  void read_kink(const Arrivals<Real>& arrivals, std::size_t j, double time, double slope_error) {
-    const std::size_t g = arrivals.count_before(time);
-    if (g == arrivals.group_count() || arrivals.times[g] != time) return;
-    const auto group = arrivals.group(g);
-    for (const auto& arrival : group) {
-      const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-      move(target, arrival, j, slope_error / static_cast<double>(group.size()));
-    }
-  }
-
- private:
-  // dL/d(weight of this arrival)
-  void add(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j, Real error) {
-    if (arrival.synapse >= 0) {
-      target.synapses[static_cast<std::size_t>(arrival.synapse) - target.first_synapse] += error;
-    } else {
-      target.weights[static_cast<std::size_t>(arrival.pre) * layout.count() +
-                     layout.slot_of(j - first)] += error;
-    }
-  }
-  // dL/d(time of this arrival)
-  void move(const Target<Real>& target, const Arrival<Real>& arrival, std::size_t j, double error) {
-    if (target.errors) target.errors[arrival.spike] += error;
-    if (target.delays) {
-      const auto pre = static_cast<std::size_t>(arrival.pre);
-      const Projection<Real>& p = *target.projection;
-      const std::size_t synapse =
-          arrival.synapse < 0
-              ? pre * post + j
-              : static_cast<std::size_t>(p.connection.synapses()[arrival.synapse].number);
-      target.delays[p.delay.index(pre, synapse)] += error;
-    }
-  }
 };
 
 // Ghosts of neuron j at arrivals move with them.
@@ -192,6 +94,7 @@ class Tile {
         number_(number),
         plan_(pass.plan.populations[population]),
         in_vectors_(pass.plan.in_vectors(population)),
+        in_lanes_(!pass.plan.scalar && plan_.per_column && !plan_.is_linear()),
         sources_(sources),
         begin_(tiles.begin(number)),
         end_(tiles.begin(number + 1)),
@@ -203,7 +106,12 @@ class Tile {
     reader_.first = begin_;
     reader_.layout = SlotLayout(end_ - begin_);
     if (in_vectors_ && !plan_.same_time_constants) {
-      own_.start(plan_.neurons.data() + begin_, end_ - begin_);
+      own_.start(plan_.neurons, begin_, end_ - begin_);
+    }
+    for (std::size_t b = 0; in_lanes_ && begin_ + b * lanes < end_; ++b) {
+      if (lane_constants_.size() <= b) lane_constants_.emplace_back();
+      const Neurons neurons = block(b);
+      lane_constants_[b].start(plan_.neurons, neurons.begin, neurons.end - neurons.begin);
     }
     std::size_t rows = 0;
     for (const std::size_t k : plan_.incoming) rows += rows_of(projection(k));
@@ -229,7 +137,10 @@ class Tile {
           plan_.neuron(0).tc, plan_.same_time_constants ? nullptr : &own_,
           pass_.entries[s][population_].of(number_), timeline.shared(), begin_, end_ - begin_,
           reader_.targets);
-      // What is left moves with arrivals.
+    } else if (in_lanes_) {
+      for (std::size_t b = 0; begin_ + b * lanes < end_; ++b) read_lanes(s, b, timeline);
+    }
+    if (in_vectors_ || in_lanes_) {  // What is left moves with arrivals.
       const bool peaks = pass_.ghosts || !pass_.errors.populations[population_].maxima.empty();
       if (!reader_.times_wanted() || !peaks) return;
     }
@@ -260,14 +171,20 @@ class Tile {
   Pass<Real>& pass_;
   std::size_t population_, number_;
   const PopulationPlan<Real>& plan_;
-  bool in_vectors_;
+  bool in_vectors_, in_lanes_;
   const std::vector<SpikeView>& sources_;  // per incoming projection
   std::size_t begin_, end_;
   Partial& partial_;
   Reader<Real> reader_;
   inline static thread_local TileGradient<Real> gradient_;
   inline static thread_local neuron::LaneConstants<Real> own_;  // if they do not decay alike
+  static constexpr std::size_t lanes = LaneLists<Real>::lanes;
+  inline static thread_local std::vector<neuron::LaneConstants<Real>> lane_constants_;  // per block
 
+  // So many of the tile stand side by side where each has arrivals of its own.
+  Neurons block(std::size_t b) const {
+    return {begin_ + b * lanes, std::min(begin_ + (b + 1) * lanes, end_)};
+  }
   const Projection<Real>& projection(std::size_t k) const {
     return pass_.plan.network->projections()[k];
   }
@@ -298,14 +215,37 @@ class Tile {
       partial_.errors[k].assign(sources_[k].times.size(), 0);
     }
   }
+  void read_lanes(std::size_t s, std::size_t b, Timeline<Real>& timeline) {
+    thread_local EntryFinder<Real> finder;
+    thread_local Entries<Real> found;
+    thread_local LaneReadings<Real> readings;
+    const Segments<Real>& segments = pass_.segments[s][population_];
+    const Neurons neurons = block(b);
+    const bool ghosts = pass_.ghosts && terms::ghost_free_synapses;
+    if (!ghosts && segments.next(neurons.begin) >= neurons.end) return;
+    const LaneLists<Real>& lists = timeline.lists(neurons);
+    finder.find(
+        plan_, segments, lists, neurons,
+        [&](std::size_t j) {
+          return ghosts ? (*pass_.ghosts)[s][population_].free_of(j)
+                        : std::span<const FreePiece<Real>>();
+        },
+        found);
+    const auto entries = found.of(0);
+    if (entries.empty()) return;
+    const std::size_t places = entries.front().group + std::size_t{1};
+    readings.start(lists, places);
+    LambdaKernels<Real>::best().read_lanes(lane_constants_[b], entries, readings);
+    reader_.book(lists, readings, places);
+  }
   // Of neuron j what the vectors have left.
   void read(std::size_t s, std::size_t j, Timeline<Real>& timeline) {
     const auto own = pass_.segments[s][population_].of(j);
     const auto& n = plan_.neuron(j);
-    if (!in_vectors_ && !own.empty()) reader_.read(n, own, timeline.of(j), j);
+    if (!in_vectors_ && !in_lanes_ && !own.empty()) reader_.read(n, own, timeline.of(j), j);
     if (pass_.ghosts && (*pass_.ghosts)[s][population_].any(j)) {
       const SampleGhosts<Real>& ghosts = (*pass_.ghosts)[s][population_];
-      if (!in_vectors_ && terms::ghost_free_synapses) {  // in vectors: part of the entries
+      if (!in_vectors_ && !in_lanes_ && terms::ghost_free_synapses) {  // else part of the entries
         for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
           reader_.read(n, piece.segments(), timeline.of(j), j);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Neurons in step walk back through their arrivals side by side, a tile of them at a time
-// (adjoint/lambda.hpp). lambda of each is carried from arrival to arrival, and read anew where the
+// Neurons walk back through their arrivals side by side, a tile of them at a time, or a few where each
+// has arrivals of its own (adjoint/lambda.hpp). lambda of each is carried from arrival to arrival, and read anew where the
 // walk enters its next segment: those values, in the order in which the walk meets them. They are
 // found while the sample is at hand; what is left for the tiles is a short list each.
 #pragma once
@@ -15,7 +15,7 @@
 #include "adjoint/ghosts.hpp"
 #include "adjoint/segments.hpp"
 #include "neuron/decay_kernel.hpp"
-#include "plan/arrivals.hpp"
+#include "plan/lane_lists.hpp"
 
 namespace saltus {
 
@@ -49,6 +49,23 @@ class Entries {
   std::vector<std::size_t> first_;  // [tile + 1]
 };
 
+/// The times of one of the lists of LaneLists, as EntryFinder asks for them.
+template <class Real>
+struct LaneTimes {
+  const LaneLists<Real>& lists;
+  std::size_t lane;
+
+  double time(std::size_t place) const { return lists.time(lists.at(place, lane)); }
+  std::size_t count_before(double t) const {
+    std::size_t low = 0, high = lists.size(lane);
+    while (low < high) {
+      const std::size_t middle = (low + high) / 2;
+      time(middle) < t ? low = middle + 1 : high = middle;
+    }
+    return low;
+  }
+};
+
 /// Memory is kept from sample to sample.
 template <class Real>
 class EntryFinder {
@@ -61,10 +78,7 @@ class EntryFinder {
             const Arrivals<Real>& arrivals, std::span<const FreePiece<Real>> free,
             Entries<Real>& out) {
     const Tiles tiles(segments.neurons());
-    found_.clear();
-    parts_.clear();
-    gaps_.clear();
-    out.first_.assign(1, 0);
+    start(out);
     auto piece = free.begin();
     const auto next = [&](std::size_t j) {
       const std::size_t with_segments = segments.next(j);
@@ -73,32 +87,27 @@ class EntryFinder {
     std::size_t tile = 0;
     for (std::size_t j = next(0); j < segments.neurons(); j = next(j + 1)) {
       for (; j >= tiles.begin(tile + 1); ++tile) out.first_.push_back(found_.size());
-      const std::size_t l = j - tiles.begin(tile);
-      neuron_ = j;
       const auto begin = piece;
       while (piece != free.end() && piece->neuron == j) ++piece;
-      if (begin == piece) {
-        enter(arrivals, l, segments.of(j));
-      } else {
-        enter(arrivals, l, segments.of(j), {begin, piece});
-      }
+      enter(arrivals, j, j - tiles.begin(tile), segments.of(j), {begin, piece});
     }
     out.first_.resize(tiles.count + 1, found_.size());
-    decays_.resize(gaps_.size());
-    if (plan.same_time_constants) neuron::decays(plan.neuron(0).tc, gaps_, decays_.data());
-    for (std::size_t k = 0; k < parts_.size(); ++k) {
-      const auto& tc = plan.neuron(parts_[k].neuron).tc;
-      if (!plan.same_time_constants) decays_[k] = neuron::decay<Real>(tc, gaps_[k]);
-      const auto lambda = neuron::flow_back(tc, parts_[k].at, parts_[k].source, decays_[k]);
-      Entry<Real>& entry = found_[parts_[k].entry];
-      entry.lambda.v += lambda.v;
-      entry.lambda.i += lambda.i;
-      entry.source += parts_[k].source;
+    finish(plan, arrivals.group_count(), out);
+  }
+
+  /// The same of a few neurons that each have a list of their own: one tile, and a group is a place
+  /// in such a list.
+  /// @param free_of  (neuron) -> its free pieces
+  template <class FreeOf>
+  void find(const PopulationPlan<Real>& plan, const Segments<Real>& segments,
+            const LaneLists<Real>& lists, Neurons neurons, FreeOf&& free_of, Entries<Real>& out) {
+    start(out);
+    for (std::size_t j = neurons.begin; j < neurons.end; ++j) {
+      const std::size_t lane = j - neurons.begin;
+      enter(LaneTimes<Real>{lists, lane}, j, lane, segments.of(j), free_of(j));
     }
-    out.list_.resize(found_.size());
-    for (tile = 0; tile < tiles.count; ++tile) {
-      sort(arrivals.group_count(), out.first_[tile], out.first_[tile + 1], out.list_);
-    }
+    out.first_.push_back(found_.size());
+    finish(plan, lists.longest(), out);
   }
 
  private:
@@ -115,6 +124,30 @@ class EntryFinder {
   std::vector<neuron::Decay<Real>> decays_;
   std::vector<std::size_t> groups_, next_;
 
+  void start(Entries<Real>& out) {
+    found_.clear();
+    parts_.clear();
+    gaps_.clear();
+    out.first_.assign(1, 0);
+  }
+  void finish(const PopulationPlan<Real>& plan, std::size_t groups, Entries<Real>& out) {
+    decays_.resize(gaps_.size());
+    if (plan.same_time_constants) neuron::decays(plan.neuron(0).tc, gaps_, decays_.data());
+    for (std::size_t k = 0; k < parts_.size(); ++k) {
+      const auto& tc = plan.neuron(parts_[k].neuron).tc;
+      if (!plan.same_time_constants) decays_[k] = neuron::decay<Real>(tc, gaps_[k]);
+      const auto lambda = neuron::flow_back(tc, parts_[k].at, parts_[k].source, decays_[k]);
+      Entry<Real>& entry = found_[parts_[k].entry];
+      entry.lambda.v += lambda.v;
+      entry.lambda.i += lambda.i;
+      entry.source += parts_[k].source;
+    }
+    out.list_.resize(found_.size());
+    for (std::size_t tile = 0; tile + 1 < out.first_.size(); ++tile) {
+      sort(groups, out.first_[tile], out.first_[tile + 1], out.list_);
+    }
+  }
+
   void add_entry(std::size_t group, std::size_t l) {
     found_.push_back({static_cast<std::uint32_t>(group), static_cast<std::uint32_t>(l), {}, 0});
   }
@@ -123,20 +156,29 @@ class EntryFinder {
     parts_.push_back({found_.size() - 1, neuron_, at, source});
   }
 
-  void enter(const Arrivals<Real>& arrivals, std::size_t l, std::span<const Segment<Real>> own) {
+  template <class Times>
+  void enter(const Times& arrivals, std::size_t neuron, std::size_t l,
+             std::span<const Segment<Real>> own, std::span<const FreePiece<Real>> free) {
+    neuron_ = neuron;
+    free.empty() ? enter(arrivals, l, own) : enter(arrivals, l, own, free);
+  }
+
+  template <class Times>
+  void enter(const Times& arrivals, std::size_t l, std::span<const Segment<Real>> own) {
     for (std::size_t k = 0; k < own.size(); ++k) {
       const std::size_t below = arrivals.count_before(own[k].from);
       // A segment without an arrival in it is never read.
-      if (below == 0 || (k + 1 < own.size() && own[k + 1].from > arrivals.times[below - 1])) {
-        continue;
-      }
+      if (below == 0) continue;
+      const double last = arrivals.time(below - 1);
+      if (k + 1 < own.size() && own[k + 1].from > last) continue;
       add_entry(below - 1, l);
-      add_part(own[k].from - arrivals.times[below - 1], own[k].at, own[k].source);
+      add_part(own[k].from - last, own[k].at, own[k].source);
     }
   }
 
   // Wherever a segment or a free piece begins or ends: the sum of all that hold there.
-  void enter(const Arrivals<Real>& arrivals, std::size_t l, std::span<const Segment<Real>> own,
+  template <class Times>
+  void enter(const Times& arrivals, std::size_t l, std::span<const Segment<Real>> own,
              std::span<const FreePiece<Real>> free) {
     groups_.clear();
     const auto last_before = [&](double time) {
@@ -152,7 +194,7 @@ class EntryFinder {
     groups_.erase(std::unique(groups_.begin(), groups_.end()), groups_.end());
     std::size_t held = 0;  // so many segments begin later
     for (const std::size_t g : groups_) {
-      const double t = arrivals.times[g];
+      const double t = arrivals.time(g);
       add_entry(g, l);
       while (held < own.size() && own[held].from > t) ++held;
       if (held > 0) add_part(own[held - 1].from - t, own[held - 1].at, own[held - 1].source);

@@ -5,6 +5,9 @@
 //     an arrival inside the component:  E_k += sum_j w_jn (lambda_V,j - lambda_I,j), on its right
 //     a spike:                          the jump, with the E_k gathered so far
 //
+// Or, where lambda of each neuron is kept as it was last known (adjoint/lif_lazy.hpp), the spike asks for
+// all of that sum when its turn comes.
+//
 // A probe, the would-be spike of a ghost (docs/ghosts.md), arrives like a spike, and hands what it
 // finds to its ghost. At one instant arrivals come first, then ghosts and maxima, which may move
 // with them, then spikes, releases, samples. (A sample at the very time of a release sees V still
@@ -12,7 +15,8 @@
 #include <algorithm>
 
 #include "adjoint/dynamics.hpp"
-#include "adjoint/lif_back.hpp"
+#include "adjoint/lif_in_step.hpp"
+#include "adjoint/lif_lazy.hpp"
 #include "adjoint/linear_back.hpp"
 #include "plan/arrivals.hpp"
 
@@ -47,10 +51,16 @@ template <class Real>
 class Events {
  public:
   std::vector<Event> list;
+  // Per sender: the projections that its spikes can ask.
+  struct Asked {
+    std::uint32_t group;
+    Source<Real> source;
+  };
+  std::vector<std::vector<Asked>> asked;
 
   using Groups = std::vector<std::unique_ptr<GroupBack<Real>>>;
   Events(const Plan<Real>& plan, const Component& component, const Groups& groups)
-      : plan_(plan), component_(component), groups_(groups) {
+      : asked(groups.size()), plan_(plan), component_(component), groups_(groups) {
     for (std::uint32_t c = 0; c < groups.size(); ++c) {
       add_spikes(c);
       for (const std::size_t number : plan.populations[component.populations[c]].incoming) {
@@ -101,6 +111,12 @@ class Events {
     const auto from = std::find(populations.begin(), populations.end(), source);
     if (from == populations.end()) return;
     const auto sender = static_cast<std::uint32_t>(from - populations.begin());
+    if (groups_[c]->can_be_asked() && !groups_[sender]->p.ghosts) {
+      const auto number = static_cast<std::int32_t>(projection);
+      asked[sender].push_back(
+          {c, {&plan_.network->projections()[projection], plan_.rows(projection), number, {}}});
+      return;
+    }
     const PopulationAdjoint<Real>& p = groups_[sender]->p;
     const std::size_t middle = list.size();
     const auto at = [&](std::size_t k, Kind kind) {
@@ -160,10 +176,9 @@ class Events {
 template <class Real>
 class Walk {
  public:
-  /// @param first  of all events, latest first
   Walk(const Plan<Real>& plan, std::vector<std::unique_ptr<GroupBack<Real>>>& groups,
-       const Event* first)
-      : plan_(plan), groups_(groups), first_(first) {}
+       const Events<Real>& events)
+      : plan_(plan), groups_(groups), events_(events), first_(events.list.data()) {}
 
   void meet(const Event& event) {
     GroupBack<Real>& group = *groups_[event.group];
@@ -188,6 +203,11 @@ class Walk {
         }
         break;
       case Kind::spike:
+        for (const auto& asked : events_.asked[event.group]) {
+          if (!terms::recurrent_e) break;
+          group.errors[event.number] += groups_[asked.group]->error_of_spike(
+              asked.source, p.neurons[event.number], event.time);
+        }
         group.spike(event.number);
         break;
       case Kind::release:
@@ -220,7 +240,8 @@ class Walk {
  private:
   const Plan<Real>& plan_;
   std::vector<std::unique_ptr<GroupBack<Real>>>& groups_;
-  const Event* first_;
+  const Events<Real>& events_;
+  const Event* first_;  // of all, latest first
 
   // Of the neuron that it reaches; of all.
   const Real* weight_of(const Event& event, std::int32_t pre) const {
@@ -257,13 +278,16 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
     if (sample.plan.populations[p].is_linear()) {
       groups.push_back(
           std::make_unique<LinearBack<Real>>(sample, p, spike_errors[p], linear_segments[p]));
+    } else if (sample.plan.in_vectors(p) && sample.plan.populations[p].alike()) {
+      groups.push_back(std::make_unique<LifInStep<Real>>(sample, p, spike_errors[p], segments[p]));
     } else {
-      groups.push_back(std::make_unique<LifBack<Real>>(sample, p, spike_errors[p], segments[p]));
+      groups.push_back(std::make_unique<LifLazy<Real>>(!sample.plan.scalar, sample, p,
+                                                       spike_errors[p], segments[p]));
     }
   }
   const Events<Real> events(sample.plan, component, groups);
   for (auto& group : groups) group->begin();
-  Walk<Real> walk(sample.plan, groups, events.list.data());
+  Walk<Real> walk(sample.plan, groups, events);
   for (const Event& event : events.list) walk.meet(event);
   for (auto& group : groups) group->finish();
 }

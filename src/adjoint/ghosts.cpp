@@ -95,19 +95,26 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
   const bool alone = per_column(projection);
   const bool together = target.same_time_constants && !alone;
   thread_local Arrivals<Real> probes;
-  thread_local Deliveries deliveries;
-  const bool listed = !projection.connection.all_to_all();
-  if (listed) deliveries.start(projection.connection.synapses(), ghosts.probes(), {});
+  thread_local Deliveries<Real> deliveries;
+  thread_local LaneLists<Real> lists;
+  const Source<Real> source{&projection, pass.plan.rows(number), static_cast<std::int32_t>(number),
+                            ghosts.probes()};
+  if (!projection.connection.all_to_all()) {
+    deliveries.start(projection, ghosts.probes(), {0, size});
+  }
   const auto start = [&](std::size_t column) {
-    probes.clear();
-    const auto k = static_cast<std::int32_t>(number);
-    if (listed) {
-      probes.add(projection, k, ghosts.probes(), deliveries.to(column));
+    if (alone) {
+      const std::size_t lane = column % LaneLists<Real>::lanes, first = column - lane;
+      if (lane == 0) {
+        const Neurons neurons{first, std::min(first + LaneLists<Real>::lanes, size)};
+        lists.list({&source, 1}, {&deliveries, 1}, size, neurons, 0, end);
+      }
+      lists.copy(lane, probes);
     } else {
-      probes.add(projection, pass.plan.rows(number), k, size, ghosts.probes(),
-                 alone ? column : any_column);
+      probes.clear();
+      probes.add(source, 0);
+      probes.finish(end);
     }
-    probes.finish(end);
     probes.decay_through(target, column, 0, end);
   };
   const std::size_t most = together ? Lanes<Real>::most : 1;
@@ -165,7 +172,7 @@ void SampleGhosts<Real>::start(std::vector<Ghost<Real>>& ghosts, std::size_t siz
       probes.push_back({ghosts[k].later, ~owner});
     }
   }
-  sort_by_time(probes);
+  sort_by_time(std::span(probes));
   for (const Probe& probe : probes) {
     times.push_back(probe.time);
     owners.push_back(probe.owner);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adjoint/dynamics.hpp"
+#include "plan/arrivals.hpp"
 
 namespace saltus {
 
@@ -33,6 +34,14 @@ class GroupBack {
   /// What an arrival at t adds to E_k. @param column  the neuron that it reaches, whose adjoint is
   /// not moved; or any_column: all, which are at t. @param weight  of that neuron; or of all
   virtual double error(const Real* weight, std::size_t column, double t) const = 0;
+  /// Can a spike ask for all that its arrivals add to E_k, once all that happens later is known? Then
+  /// error() is not asked, and arrivals are no events.
+  virtual bool can_be_asked() const { return false; }
+  /// Of one projection of the component. @param pre, time  of the spike
+  virtual double error_of_spike(const Source<Real>& source, std::int32_t pre, double time) const {
+    static_cast<void>(source), static_cast<void>(pre), static_cast<void>(time);
+    return 0;
+  }
   /// What an arrival more there would do to the loss.
   virtual double probe(const Real* weight, std::size_t column, double t) const {
     static_cast<void>(weight), static_cast<void>(column), static_cast<void>(t);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adjoint/entries.hpp"
+#include "machine/aligned.hpp"
 #include "machine/slots.hpp"
 #include "neuron/own_decay.hpp"
 #include "plan/arrivals.hpp"
@@ -50,6 +51,53 @@ struct Target {
   double* errors = nullptr;  // of the source's spikes in this sample; null if not wanted
 };
 
+/// What some neurons read where each has arrivals of its own: [place in its list, lane].
+template <class Real>
+struct LaneReadings {
+  Aligned<Real> length;  // from an arrival to the next one; 0 behind the last
+  Aligned<Real> weight;
+  Aligned<Real> change;                 // out: dL/dw
+  Aligned<Real> moved;                  // out: dL/dt
+  Aligned<Real> change_put, moved_put;  // the same where LaneLists has put it
+
+  /// @param times  is dL/dt asked for?
+  void put_back(const LaneLists<Real>& lists, std::size_t places, bool times) {
+    constexpr std::size_t lanes = LaneLists<Real>::lanes;
+    const std::size_t all = lists.longest() * lanes;
+    change_put.reserve(all);
+    moved_put.reserve(all);
+    for (std::size_t row = 0; row < all; row += lanes) {
+      for (std::size_t l = 0; l < lanes; ++l) {
+        const std::size_t at = lists.at(row / lanes, l);
+        change_put[at] = row < places * lanes ? change[row + l] : Real(0);
+        if (times) moved_put[at] = row < places * lanes ? moved[row + l] : Real(0);
+      }
+    }
+  }
+
+  /// Of the first `places` of their lists.
+  void start(const LaneLists<Real>& lists, std::size_t places) {
+    constexpr std::size_t lanes = LaneLists<Real>::lanes;
+    for (auto* array : {&length, &weight, &change, &moved}) array->reserve(places * lanes);
+    double next[lanes];
+    for (std::size_t l = 0; l < lanes; ++l) {
+      next[l] = places < lists.size(l) ? lists.time(lists.at(places, l)) : -1;
+    }
+    while (places-- > 0) {
+      for (std::size_t l = 0; l < lanes; ++l) {
+        const std::size_t row = places * lanes + l;
+        length[row] = weight[row] = 0;
+        if (places >= lists.size(l)) continue;
+        const std::size_t at = lists.at(places, l);
+        const double time = lists.time(at);
+        if (next[l] >= 0) length[row] = static_cast<Real>(next[l] - time);
+        next[l] = time;
+        weight[row] = lists.weight(at);
+      }
+    }
+  }
+};
+
 /// adjoint/lambda_kernel.cpp (machine/dispatch.hpp).
 template <class Real>
 struct LambdaKernels {
@@ -64,6 +112,13 @@ struct LambdaKernels {
   /// @param row  weights of these neurons; can be read to the end of its last vector
   double (*error_of_arrival)(const Lambda<Real>& lambda, const Real* row);
 
+  /// w (lambda_V - lambda_I) of each, taken back over an interval of its own; lambda stays. Where that
+  /// of `last` is not positive it is that of `before`.
+  /// @param lengths, moved  [slot] @param row  as above
+  void (*errors_of_lanes)(const Lambda<Real>& last, const Real* lengths, const Lambda<Real>& before,
+                          const Real* longer, const neuron::LaneConstants<Real>& own,
+                          const Real* row, Real* moved);
+
   /// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1
   /// that see the same arrivals: lambda of each is 0 until its first entry.
   /// @param width    at least widest_vector, unless the rows are filled up
@@ -73,6 +128,12 @@ struct LambdaKernels {
                         std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
                         std::size_t first, std::size_t width,
                         const std::vector<Target<Real>>& targets);
+
+  /// The same of up to widest_vector neurons that each have arrivals of their own, from the first
+  /// entry back.
+  /// @param entries  group: place in the list; neuron: lane
+  void (*read_lanes)(const neuron::LaneConstants<Real>& own, std::span<const Entry<Real>> entries,
+                     LaneReadings<Real>& readings);
 
   static const LambdaKernels& best();
 };

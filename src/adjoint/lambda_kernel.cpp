@@ -34,16 +34,48 @@ struct SharedBackPace {
   HWY_INLINE const BackDecays<V>& at(std::size_t) const { return decays; }
 };
 template <class V>
+HWY_INLINE V drive_of(const OwnPace<V>& pace, std::size_t slot, const Decays<V>& d) {
+  const hn::DFromV<V> tag;
+  if (!terms::lambda_v_drives_i) return hn::Zero(tag);
+  return hn::Mul(hn::Load(tag, pace.constants.p + slot), d.k);
+}
+template <class V>
 struct OwnBackPace {
   OwnPace<V> pace;
 
   HWY_INLINE BackDecays<V> at(std::size_t slot) const {
-    const hn::DFromV<V> tag;
     const Decays<V> d = pace.at(slot);
-    if (!terms::lambda_v_drives_i) return {d.mem, d.syn, hn::Zero(tag)};
-    return {d.mem, d.syn, hn::Mul(hn::Load(tag, pace.constants.p + slot), d.k)};
+    return {d.mem, d.syn, drive_of(pace, slot, d)};
   }
 };
+
+// Over an interval of its own each.
+template <class V>
+struct LaneBackPace {
+  OwnPace<V> pace;
+  const hn::TFromV<V>* lengths;
+
+  HWY_INLINE BackDecays<V> at(std::size_t slot) const {
+    const hn::DFromV<V> tag;
+    const Decays<V> d = pace.over(slot, hn::Load(tag, lengths + slot));
+    return {d.mem, d.syn, drive_of(pace, slot, d)};
+  }
+};
+
+template <class V>
+struct BackState {
+  V v, i;
+};
+template <class V>
+HWY_INLINE BackState<V> back_over(V v, V i, const BackDecays<V>& d) {
+  return {hn::Mul(v, d.mem), hn::Add(hn::Mul(i, d.syn), hn::Mul(v, d.drive))};
+}
+template <class V>
+HWY_INLINE BackState<V> back_over(V v, V i, V source, const BackDecays<V>& d) {
+  const V a = hn::Add(v, source), from_v = hn::Mul(a, d.drive);
+  return {hn::Sub(hn::Mul(a, d.mem), source),
+          hn::Sub(hn::Add(hn::Mul(hn::Add(i, source), d.syn), from_v), source)};
+}
 
 template <class Real, class Pace>
 HWY_INLINE void flow_back_at(Lambda<Real>& lambda, const Pace& pace) {
@@ -54,19 +86,17 @@ HWY_INLINE void flow_back_at(Lambda<Real>& lambda, const Pace& pace) {
   if (HWY_LIKELY(!lambda.driven)) {
     for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
       const auto v = hn::Load(tag, v_of + s), i = hn::Load(tag, i_of + s);
-      const auto d = pace.at(s);
-      hn::Store(hn::Add(hn::Mul(i, d.syn), hn::Mul(v, d.drive)), tag, i_of + s);
-      hn::Store(hn::Mul(v, d.mem), tag, v_of + s);
+      const auto back = back_over(v, i, pace.at(s));
+      hn::Store(back.i, tag, i_of + s);
+      hn::Store(back.v, tag, v_of + s);
     }
     return;
   }
   for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
-    const auto source = hn::Load(tag, source_of + s), i = hn::Load(tag, i_of + s);
-    const auto a = hn::Add(hn::Load(tag, v_of + s), source);
-    const auto d = pace.at(s);
-    const auto from_v = hn::Mul(a, d.drive);
-    hn::Store(hn::Sub(hn::Add(hn::Mul(hn::Add(i, source), d.syn), from_v), source), tag, i_of + s);
-    hn::Store(hn::Sub(hn::Mul(a, d.mem), source), tag, v_of + s);
+    const auto v = hn::Load(tag, v_of + s), i = hn::Load(tag, i_of + s);
+    const auto back = back_over(v, i, hn::Load(tag, source_of + s), pace.at(s));
+    hn::Store(back.i, tag, i_of + s);
+    hn::Store(back.v, tag, v_of + s);
   }
 }
 
@@ -182,8 +212,62 @@ void read_arrivals(const neuron::TimeConstants& tc, const neuron::LaneConstants<
   }
 }
 
+template <class Real>
+void errors_of_lanes(const Lambda<Real>& last, const Real* lengths, const Lambda<Real>& before,
+                     const Real* longer, const neuron::LaneConstants<Real>& own, const Real* row,
+                     Real* moved) {
+  const Tag<Real> tag;
+  const SlotLayout layout = last.slots.layout();
+  const auto zero = hn::Zero(tag);
+  const OwnPace<hn::Vec<Tag<Real>>> pace{own, zero};
+  for (std::size_t s = 0; s < layout.count(); s += hn::Lanes(tag)) {
+    auto v = hn::Load(tag, last.slots[0] + s), i = hn::Load(tag, last.slots[1] + s);
+    auto source = hn::Load(tag, last.slots[2] + s), length = hn::Load(tag, lengths + s);
+    const auto late = hn::Le(length, zero);
+    if (!hn::AllFalse(tag, late)) {
+      v = hn::IfThenElse(late, hn::Load(tag, before.slots[0] + s), v);
+      i = hn::IfThenElse(late, hn::Load(tag, before.slots[1] + s), i);
+      source = hn::IfThenElse(late, hn::Load(tag, before.slots[2] + s), source);
+      length = hn::Max(hn::IfThenElse(late, hn::Load(tag, longer + s), length), zero);
+    }
+    const Decays<hn::Vec<Tag<Real>>> d = pace.over(s, length);
+    const auto back = back_over(v, i, source, {d.mem, d.syn, drive_of(pace, s, d)});
+    const auto back_v = terms::lambda_v_in_e ? back.v : zero;
+    const auto back_i = terms::lambda_i_in_e ? back.i : zero;
+    const auto w = hn::LoadU(tag, row + layout.place(s));
+    hn::Store(hn::Mul(w, hn::Sub(back_v, back_i)), tag, moved + s);
+  }
+}
+
+template <class Real>
+void read_lanes(const neuron::LaneConstants<Real>& own, std::span<const Entry<Real>> entries,
+                LaneReadings<Real>& readings) {
+  const Tag<Real> tag;
+  thread_local Lambda<Real> lambda;
+  lambda.start(widest_vector);
+  const Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
+  const OwnPace<hn::Vec<Tag<Real>>> pace{own, hn::Zero(tag)};
+  auto entry = entries.begin();
+  for (std::size_t place = entry->group + 1; place-- > 0;) {
+    const std::size_t row = place * widest_vector;
+    flow_back_at(lambda, LaneBackPace<hn::Vec<Tag<Real>>>{pace, readings.length.data() + row});
+    for (; entry != entries.end() && entry->group == place; ++entry) {
+      lambda.set(entry->neuron, entry->lambda, entry->source);
+    }
+    for (std::size_t l = 0; l < widest_vector; l += hn::Lanes(tag)) {
+      const auto lambda_v = hn::Load(tag, v_of + l), lambda_i = hn::Load(tag, i_of + l);
+      const auto change = hn::Neg(hn::Mul(hn::Load(tag, own.tau_syn + l), lambda_i));
+      hn::Store(change, tag, readings.change.data() + row + l);
+      const auto v = terms::lambda_v_in_e ? lambda_v : hn::Zero(tag);
+      const auto i = terms::lambda_i_in_e ? lambda_i : hn::Zero(tag);
+      const auto w = hn::Load(tag, readings.weight.data() + row + l);
+      hn::Store(hn::Mul(w, hn::Sub(v, i)), tag, readings.moved.data() + row + l);
+    }
+  }
+}
+
 SALTUS_KERNELS(LambdaKernels, flow_back<Real>, own_flow_back<Real>, error_of_arrival<Real>,
-               read_arrivals<Real>)
+               errors_of_lanes<Real>, read_arrivals<Real>, read_lanes<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

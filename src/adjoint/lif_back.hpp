@@ -1,68 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// lambda of LIF neurons in a cycle: side by side where they see the same arrivals
-// (adjoint/lambda.hpp).
+// lambda of LIF neurons in a cycle: what happens to it at each event. How it is carried from event to
+// event: all together (adjoint/lif_in_step.hpp), or each when it is asked (adjoint/lif_lazy.hpp).
 #pragma once
 
 #include <vector>
 
 #include "adjoint/group_back.hpp"
 #include "adjoint/jump.hpp"
-#include "adjoint/lambda.hpp"
 
 namespace saltus {
 
 template <class Real>
-class LifBack final : public GroupBack<Real> {
+class LifBack : public GroupBack<Real> {
  public:
   LifBack(const SampleAdjoint<Real>& sample, std::size_t population,
           const std::vector<double>& spike_errors, Segments<Real>& segments)
-      : GroupBack<Real>(sample, population, spike_errors),
-        segments_(segments),
-        side_by_side_(sample.plan.in_vectors(population)),
-        t_(p.end) {
+      : GroupBack<Real>(sample, population, spike_errors), segments_(segments), t_(p.end) {
     if (p.ghosts) behind_.resize(p.size);
-    lambda_.start(p.size);
-    if (side_by_side_ && !p.plan.same_time_constants) {
-      own_.start(p.plan.neurons.data(), p.size);
-    }
     segments_.start(p.size);
     held_.assign(p.size, false);
     after_.assign(p.size, 0);
-    for (std::size_t j = 0; j < p.size; ++j) lambda_.set(j, p.last(j), p.driving_source(j));
   }
 
   double tau_ref(std::size_t j) const override { return p.plan.neuron(j).tau_ref; }
-  void begin_held(std::size_t j) override { hold(j); }
+  void begin_held(std::size_t j) override { held_[j] = true; }
   void begin() override {
-    for (std::size_t j = 0; j < p.size; ++j) emit(j);
-  }
-
-  void move_to(double t) override {
-    if (!(t < t_)) return;
-    if (side_by_side_ && !p.plan.same_time_constants) {
-      LambdaKernels<Real>::best().own_flow_back(lambda_, own_, t_ - t);
-    } else if (side_by_side_) {
-      const auto& tc = p.plan.neuron(0).tc;
-      LambdaKernels<Real>::best().flow_back(lambda_, tc, neuron::decay<Real>(tc, t_ - t));
-    } else {
-      for (std::size_t j = 0; j < p.size; ++j) lambda_.set(j, at(j, t), lambda_.source(j));
+    for (std::size_t j = 0; j < p.size; ++j) {
+      held_[j] ? put(j, {0, p.last(j).i}, 0) : put(j, p.last(j), p.driving_source(j));
     }
-    t_ = t;
   }
 
   double error(const Real* weight, std::size_t column, double t) const override {
-    const auto on_free_pieces = [&] {
-      return sum_of_free_pieces(column, t, [&](std::size_t j, const neuron::Adjoint<Real>& l) {
-        return error_at(weight[column == any_column ? j : 0], l);
-      });
-    };
-    if (column != any_column) return error_at(*weight, at(column, t)) + on_free_pieces();
-    if (side_by_side_) {
-      return LambdaKernels<Real>::best().error_of_arrival(lambda_, weight) + on_free_pieces();
-    }
-    double sum = 0;
-    for (std::size_t j = 0; j < p.size; ++j) sum += error_at(weight[j], lambda_.get(j));
-    return sum + on_free_pieces();
+    return error_of(weight, column, t) +
+           sum_of_free_pieces(column, t, [&](std::size_t j, const neuron::Adjoint<Real>& l) {
+             return error_at(weight[column == any_column ? j : 0], l);
+           });
   }
 
   double probe(const Real* weight, std::size_t column, double t) const override {
@@ -79,7 +51,7 @@ class LifBack final : public GroupBack<Real> {
 
   void spike(std::size_t k) override {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
-    auto lambda = lambda_.get(j);
+    auto lambda = now(j);
     lambda.v =
         jump_over_spike(p, k, held_[j] ? after_[j] : lambda.v, this->errors[k], segments_.jumps[j]);
     std::erase_if(free_, [&](const FreePiece<Real>& piece) {
@@ -89,17 +61,17 @@ class LifBack final : public GroupBack<Real> {
       lambda.i += handed.i;
       return true;
     });
-    lambda_.set(j, lambda, p.driving_source(j));
     after_[j] = 0;
     held_[j] = false;
-    emit(j, true);
+    put(j, lambda, p.driving_source(j), true);
   }
 
   void release(std::size_t k) override {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
-    after_[j] = lambda_.get(j).v;
-    hold(j);
-    emit(j);
+    const auto lambda = now(j);
+    after_[j] = lambda.v;
+    held_[j] = true;
+    put(j, {0, lambda.i}, 0);
   }
 
   void sample(std::size_t k) override {
@@ -142,41 +114,44 @@ class LifBack final : public GroupBack<Real> {
     if (p.ghosts) p.ghosts->finish();
   }
 
- private:
+ protected:
   using GroupBack<Real>::p;
+
+  /// lambda of neuron j at the present time, on the left of what has happened there.
+  virtual neuron::Adjoint<Real> now(std::size_t j) const = 0;
+  /// The same at an arrival at t, on its right; t is not later than the present time, or lambda is
+  /// known there.
+  virtual neuron::Adjoint<Real> at(std::size_t j, double t) const = 0;
+  /// It goes on with this.
+  virtual void set(std::size_t j, neuron::Adjoint<Real> lambda, Real source) = 0;
+  /// error() but for free pieces.
+  virtual double error_of(const Real* weight, std::size_t column, double t) const = 0;
+
+  double present() const { return t_; }
+  void go_to(double t) { t_ = t; }
+  static double error_at(Real weight, const neuron::Adjoint<Real>& l) {
+    const Real v = terms::lambda_v_in_e ? l.v : Real(0), i = terms::lambda_i_in_e ? l.i : Real(0);
+    return static_cast<double>(weight * (v - i));
+  }
+
+ private:
   Segments<Real>& segments_;
-  bool side_by_side_;
   double t_;
-  Lambda<Real> lambda_;                             // at t_; dl_V/dV is 0 while held
-  neuron::LaneConstants<Real> own_;                 // side by side, if they do not decay alike
-  std::vector<char> held_;                          // in (spike, release]
+  std::vector<char> held_;                          // in (spike, release]: dl_V/dV is 0
   std::vector<Real> after_;                         // lambda_V at the release of the spike to come
   std::vector<FreePiece<Real>> free_;               // that hold the present time
   std::vector<std::vector<Segment<Real>>> behind_;  // per neuron, latest first; if ghosts
 
-  void emit(std::size_t j, bool at_spike = false) {
-    segments_.add(j, {t_, lambda_.get(j), lambda_.source(j), at_spike});
-    if (p.ghosts) behind_[j].push_back({t_, lambda_.get(j), lambda_.source(j)});
+  void put(std::size_t j, neuron::Adjoint<Real> lambda, Real source, bool at_spike = false) {
+    set(j, lambda, source);
+    segments_.add(j, {t_, lambda, source, at_spike});
+    if (p.ghosts) behind_[j].push_back({t_, lambda, source});
   }
   // The loss looks at V of neuron j, which is free to move, with this error.
   void look(std::size_t j, double error) {
-    auto l = lambda_.get(j);
+    auto l = now(j);
     l.v -= static_cast<Real>(error / p.plan.neuron(j).tc.tau_mem);
-    lambda_.set(j, l, lambda_.source(j));
-    emit(j);
-  }
-  void hold(std::size_t j) {
-    lambda_.set(j, {0, lambda_.get(j).i}, 0);
-    held_[j] = true;
-  }
-  neuron::Adjoint<Real> at(std::size_t j, double t) const {
-    const auto& tc = p.plan.neuron(j).tc;
-    return neuron::flow_back(tc, lambda_.get(j), lambda_.source(j),
-                             neuron::decay<Real>(tc, t_ - t));
-  }
-  static double error_at(Real weight, const neuron::Adjoint<Real>& l) {
-    const Real v = terms::lambda_v_in_e ? l.v : Real(0), i = terms::lambda_i_in_e ? l.i : Real(0);
-    return static_cast<double>(weight * (v - i));
+    put(j, l, held_[j] ? 0 : p.driving_source(j));
   }
   // Of found(neuron, lambda) over the free pieces that an arrival reaches.
   template <class Found>

@@ -203,7 +203,7 @@ Report run(const Task& task) {
   report.kernel = kernel_in_use(s.train.kernel);
 
   Trainer<Real> trainer(network, readout, s.loss, s.t_end, s.train);
-  report.train_us = trainer.train_epoch(task.train).us_per_sample;
+  report.training = trainer.train_epoch(task.train);
   return report;
 }
 

@@ -38,7 +38,7 @@ struct Report {
   double floor_ns = 0, scalar_forward_ns = 0;  ///< per synaptic event
   double input_spikes = 0, hidden_spikes = 0;  ///< per sample
   double synaptic_events = 0;                  ///< per sample
-  double train_us = 0;                         ///< per sample, over one epoch
+  EpochReport training;                        ///< one epoch
   std::size_t samples = 0;                     ///< that the first four were measured on
   std::string kernel;                          ///< scalar, or the instruction set in use
 };

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -29,6 +30,16 @@ struct Options {
 const std::vector<std::string> tasks = {"mnist",     "yinyang",   "spikes",
                                         "recurrent", "synthetic", "cliffs"};
 
+// What a sample of training consists of, us; together the whole.
+std::vector<std::pair<std::string, double>> phases(const EpochReport& r) {
+  const double per_second = 1e6 / static_cast<double>(r.samples);
+  const double rest = r.seconds - r.gather_seconds - r.forward_seconds - r.loss_seconds -
+                      r.backward_seconds - r.step_seconds;
+  return {{"gather", r.gather_seconds * per_second}, {"forward", r.forward_seconds * per_second},
+          {"loss", r.loss_seconds * per_second},     {"backward", r.backward_seconds * per_second},
+          {"step", r.step_seconds * per_second},     {"rest", rest * per_second}};
+}
+
 void print(const bench::Report& r, const RunSettings& s) {
   const auto line = [&](std::string_view what, double ns) {
     fmt::print("{:<28}{:>8.3f} ns{:>8.1f} x floor\n", what, ns, ns / r.floor_ns);
@@ -42,9 +53,9 @@ void print(const bench::Report& r, const RunSettings& s) {
   line("  forward", r.forward_ns);
   line("  backward", r.backward_ns);
   line("  forward, scalar path", r.scalar_forward_ns);
-  fmt::print(
-      "\nscalar / {}            {:>8.1f} x\ntraining                    {:>8.2f} us a sample\n",
-      r.kernel, r.scalar_forward_ns / r.forward_ns, r.train_us);
+  fmt::print("\nscalar / {}            {:>8.1f} x\n\ntraining, us a sample       {:>8.2f}\n",
+             r.kernel, r.scalar_forward_ns / r.forward_ns, r.training.us_per_sample);
+  for (const auto& [name, us] : phases(r.training)) fmt::print("  {:<26}{:>8.2f}\n", name, us);
 }
 
 // An option that its benchmark does not read is a mistake, as is one that it needs and does not get.
@@ -143,22 +154,25 @@ Command add_bench(CLI::App& app) {
       print(r, task.settings);
       return static_cast<int>(success);
     }
-    const nlohmann::json result = {{"task", o->task},
-                                   {"forward_ns_per_synaptic_event", r.forward_ns},
-                                   {"backward_ns_per_synaptic_event", r.backward_ns},
-                                   {"floor_ns_per_synaptic_event", r.floor_ns},
-                                   {"scalar_forward_ns_per_synaptic_event", r.scalar_forward_ns},
-                                   {"input_spikes_per_sample", r.input_spikes},
-                                   {"hidden_spikes_per_sample", r.hidden_spikes},
-                                   {"synaptic_events_per_sample", r.synaptic_events},
-                                   {"train_us_per_sample", r.train_us},
-                                   {"threads", task.settings.train.threads},
-                                   {"batch", task.settings.train.batch},
-                                   {"kernel", r.kernel},
-                                   {"precision", task.settings.precision},
-                                   {"samples", r.samples},
-                                   {"version", version},
-                                   {"commit", git_commit()}};
+    const auto parts = phases(r.training);
+    const nlohmann::json result = {
+        {"task", o->task},
+        {"forward_ns_per_synaptic_event", r.forward_ns},
+        {"backward_ns_per_synaptic_event", r.backward_ns},
+        {"floor_ns_per_synaptic_event", r.floor_ns},
+        {"scalar_forward_ns_per_synaptic_event", r.scalar_forward_ns},
+        {"input_spikes_per_sample", r.input_spikes},
+        {"hidden_spikes_per_sample", r.hidden_spikes},
+        {"synaptic_events_per_sample", r.synaptic_events},
+        {"train_us_per_sample", r.training.us_per_sample},
+        {"train_phases_us_per_sample", std::map(parts.begin(), parts.end())},
+        {"threads", task.settings.train.threads},
+        {"batch", task.settings.train.batch},
+        {"kernel", r.kernel},
+        {"precision", task.settings.precision},
+        {"samples", r.samples},
+        {"version", version},
+        {"commit", git_commit()}};
     fmt::print("{}\n", result.dump());
     return static_cast<int>(success);
   };

@@ -20,14 +20,15 @@ class IntegratedVoltage final : public ReadoutLoss<Real> {
 
   LossResult<Real> evaluate(const Batch<Real>& b) override {
     LossResult<Real> result = this->empty_result(b);
-    cross_entropy_of(integrals(b.plan, b.inputs, b.record, this->readout(), b.threads),
+    cross_entropy_of(integrals(b.plan, b.inputs, b.record, this->readout(), b.threads, b.timelines),
                      1 / this->setting("tau_integral"), this->outputs(b), b.labels,
                      result.errors.populations[this->readout()].integrals, result);
     return result;
   }
 
   double largest_term(const Batch<Real>& b) const override {
-    double largest = largest_of(integrals(b.plan, b.inputs, b.record, this->readout(), b.threads));
+    double largest =
+        largest_of(integrals(b.plan, b.inputs, b.record, this->readout(), b.threads, b.timelines));
     // A unit of bias adds the whole sample to an integral.
     for (const double t : b.inputs.t_end) largest = std::max(largest, std::isinf(t) ? 0 : t);
     return 1 + largest / this->setting("tau_integral");

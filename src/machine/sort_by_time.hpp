@@ -31,10 +31,9 @@ bool insert_in_order(std::span<Item> items, std::size_t limit) {
 /// equal width, then insertion within the neighbourhood. About ten times faster than std::sort
 /// here.
 template <class Item>
-void sort_by_time(std::vector<Item>& items) {
+void sort_by_time(std::span<Item> all) {
   thread_local std::vector<Item> scratch;
   thread_local std::vector<std::int32_t> buckets;
-  const std::span<Item> all(items);
   const std::size_t count = all.size();
   if (insert_in_order(all, count)) return;
   const auto [low, high] = std::minmax_element(

@@ -59,9 +59,12 @@ SynapseList::SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, 
                                                                     static_cast<std::int32_t>(k)};
   }
   next = from_;
+  reached_.resize(synapses.size());
   for (std::size_t place = 0; place < entries_.size(); ++place) {
-    places_[next[static_cast<std::size_t>(entries_[place].pre)]++] =
-        static_cast<std::int32_t>(place);
+    const std::size_t at = next[static_cast<std::size_t>(entries_[place].pre)]++;
+    places_[at] = static_cast<std::int32_t>(place);
+    const Entry& e = entries_[place];
+    reached_[at] = {e.post, static_cast<std::int32_t>(place), e.weight, e.number};
   }
 }
 

@@ -12,6 +12,7 @@
 #include "machine/exponential-inl.hpp"
 #include "machine/power-inl.hpp"
 #include "neuron/decay_kernel.hpp"
+#include "neuron/lif-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus::neuron {
@@ -71,7 +72,31 @@ void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Deca
   }
 }
 
-SALTUS_KERNELS(DecayKernels, decays_in_vectors<Real>)
+template <class Real>
+void own_decays_in_vectors(const OwnTimeConstants<Real>& own, std::span<const double> dt,
+                           Decay<Real>* out) {
+  namespace vectors = saltus::HWY_NAMESPACE;
+  const hn::ScalableTag<Real> tag;
+  constexpr std::size_t most_lanes = HWY_MAX_BYTES / sizeof(Real);
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto constants = vectors::in_all_lanes(tag, own);
+  HWY_ALIGN Real seconds[most_lanes] = {}, of[5][most_lanes];
+  for (std::size_t at = 0; at < dt.size(); at += lanes) {
+    const std::size_t count = std::min(lanes, dt.size() - at);
+    for (std::size_t l = 0; l < count; ++l) seconds[l] = static_cast<Real>(dt[at + l]);
+    const auto d = vectors::own_decay(constants, hn::Load(tag, seconds), own.p < 1);
+    hn::Store(d.mem, tag, of[0]);
+    hn::Store(d.syn, tag, of[1]);
+    hn::Store(d.k, tag, of[2]);
+    hn::Store(d.reach, tag, of[3]);
+    hn::Store(d.end_slope, tag, of[4]);
+    for (std::size_t l = 0; l < count; ++l) {
+      out[at + l] = {of[0][l], of[1][l], of[2][l], of[3][l], of[4][l]};
+    }
+  }
+}
+
+SALTUS_KERNELS(DecayKernels, decays_in_vectors<Real>, own_decays_in_vectors<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

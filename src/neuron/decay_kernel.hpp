@@ -5,6 +5,7 @@
 #include <span>
 
 #include "neuron/decay.hpp"
+#include "neuron/own_decay.hpp"
 
 namespace saltus::neuron {
 
@@ -12,6 +13,7 @@ namespace saltus::neuron {
 template <class Real>
 struct DecayKernels {
   void (*decays)(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out);
+  void (*own_decays)(const OwnTimeConstants<Real>& c, std::span<const double> dt, Decay<Real>* out);
 
   static const DecayKernels& best();
 };
@@ -22,6 +24,12 @@ struct DecayKernels {
 template <class Real>
 void decays(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out) {
   DecayKernels<Real>::best().decays(tc, dt, out);
+}
+
+/// The same of neuron::own_decay.
+template <class Real>
+void own_decays(const OwnTimeConstants<Real>& c, std::span<const double> dt, Decay<Real>* out) {
+  DecayKernels<Real>::best().own_decays(c, dt, out);
 }
 
 }  // namespace saltus::neuron

@@ -47,38 +47,105 @@ struct SharedPace {
   HWY_INLINE const Decays<V>& at(std::size_t) const { return decays; }
 };
 
+/// neuron::OwnTimeConstants of each lane.
+template <class V>
+struct OwnConstants {
+  V rate_mem, rate_syn, gap, per_q, p, t_peak, k_peak, end_slope;
+};
+
+/// The same in all lanes.
+template <class Tag, class Real>
+HWY_INLINE auto in_all_lanes(Tag tag, const neuron::OwnTimeConstants<Real>& c) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  return OwnConstants<hn::Vec<Tag>>{hn::Set(tag, c.rate_mem), hn::Set(tag, c.rate_syn),
+                                    hn::Set(tag, c.gap),      hn::Set(tag, c.per_q),
+                                    hn::Set(tag, c.p),        hn::Set(tag, c.t_peak),
+                                    hn::Set(tag, c.k_peak),   hn::Set(tag, c.end_slope)};
+}
+
+/// neuron::short_decline
+template <class V>
+HWY_INLINE V short_decline(V x) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  using Real = hn::TFromV<V>;
+  const hn::DFromV<V> tag;
+  const V one = hn::Set(tag, Real(1));
+  V sum = one;
+  for (const int k : {5, 4, 3, 2}) {
+    const V part = hn::Set(tag, Real(1) / static_cast<Real>(k));
+    sum = hn::Sub(one, hn::Mul(x, hn::Mul(sum, part)));
+  }
+  return sum;
+}
+
+/// neuron::decay_by, decay_by_less_one
+template <class V>
+HWY_INLINE V decay_by(V x) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  using Real = hn::TFromV<V>;
+  const hn::DFromV<V> tag;
+  if constexpr (neuron::short_interval<Real> == 0) return exponential(hn::Neg(x));
+  const auto is_short = hn::Lt(x, hn::Set(tag, neuron::short_interval<Real>));
+  const V by_series = hn::Sub(hn::Set(tag, Real(1)), hn::Mul(x, short_decline(x)));
+  if (HWY_LIKELY(hn::AllTrue(tag, is_short))) return by_series;
+  return hn::IfThenElse(is_short, by_series, exponential(hn::Neg(x)));
+}
+template <class V>
+HWY_INLINE V decay_by_less_one(V x) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  using Real = hn::TFromV<V>;
+  const hn::DFromV<V> tag;
+  if constexpr (neuron::short_interval<Real> == 0) return exponential_less_one(hn::Neg(x));
+  const auto is_short = hn::Lt(x, hn::Set(tag, neuron::short_interval<Real>));
+  const V by_series = hn::Neg(hn::Mul(x, short_decline(x)));
+  if (HWY_LIKELY(hn::AllTrue(tag, is_short))) return by_series;
+  return hn::IfThenElse(is_short, by_series, exponential_less_one(hn::Neg(x)));
+}
+
+/// neuron::own_decay of each lane. @param any_slow  any p < 1?
+template <class V>
+HWY_INLINE Decays<V> own_decay(const OwnConstants<V>& c, V dt, bool any_slow) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  using Real = hn::TFromV<V>;
+  const hn::DFromV<V> tag;
+  const V one = hn::Set(tag, Real(1));
+  const V mem = decay_by(hn::Mul(dt, c.rate_mem));
+  const V e = decay_by_less_one(hn::Mul(dt, c.gap)), h = hn::Mul(e, c.per_q);
+  V syn = hn::Add(mem, hn::Mul(mem, e)), slow = mem, slope = hn::Add(one, hn::Mul(c.p, h));
+  if (HWY_UNLIKELY(any_slow)) {
+    const auto is_slow = hn::Lt(c.p, one);
+    const V by_itself = decay_by(hn::Mul(dt, c.rate_syn));
+    syn = hn::IfThenElse(is_slow, by_itself, syn);
+    slow = hn::IfThenElse(is_slow, by_itself, slow);
+    const V quotient = hn::Add(one, hn::Div(hn::Mul(c.p, hn::Mul(by_itself, h)), mem));
+    const auto enough = hn::Ge(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
+    const V at_end = hn::IfThenElse(enough, quotient, c.end_slope);
+    const V lowest = hn::Set(tag, std::numeric_limits<Real>::lowest());
+    slope = hn::IfThenElse(is_slow, hn::Max(at_end, lowest), slope);
+  }
+  const V k = hn::Neg(hn::Mul(slow, h));
+  return {mem, syn, k, hn::IfThenElse(hn::Lt(dt, c.t_peak), k, c.k_peak), slope};
+}
+
 /// neuron::own_decay of each slot.
 template <class V>
 struct OwnPace {
   using Real = hwy::HWY_NAMESPACE::TFromV<V>;
-  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
   const neuron::LaneConstants<Real>& constants;
   V dt;
 
-  HWY_INLINE Decays<V> at(std::size_t slot) const {
+  HWY_INLINE Decays<V> at(std::size_t slot) const { return over(slot, dt); }
+  /// The same over an interval of its own for each.
+  HWY_INLINE Decays<V> over(std::size_t slot, V seconds) const {
     namespace hn = hwy::HWY_NAMESPACE;
-    const Tag tag;
+    const hn::DFromV<V> tag;
     const auto& c = constants;
-    const auto decay = [&](const Real* rate)
-                           HWY_ATTR { return hn::Neg(hn::Mul(dt, hn::Load(tag, rate + slot))); };
-    const V one = hn::Set(tag, Real(1)), p = hn::Load(tag, c.p + slot);
-    const V mem = exponential(decay(c.rate_mem)), e = exponential_less_one(decay(c.gap));
-    const V h = hn::Mul(e, hn::Load(tag, c.per_q + slot));
-    V syn = hn::Add(mem, hn::Mul(mem, e)), slow = mem, slope = hn::Add(one, hn::Mul(p, h));
-    if (HWY_UNLIKELY(c.any_slow)) {
-      const auto is_slow = hn::Lt(p, one);
-      const V by_itself = exponential(decay(c.rate_syn));
-      syn = hn::IfThenElse(is_slow, by_itself, syn);
-      slow = hn::IfThenElse(is_slow, by_itself, slow);
-      const V quotient = hn::Add(one, hn::Div(hn::Mul(p, hn::Mul(by_itself, h)), mem));
-      const auto enough = hn::Ge(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
-      const V at_end = hn::IfThenElse(enough, quotient, hn::Load(tag, c.end_slope + slot));
-      const V lowest = hn::Set(tag, std::numeric_limits<Real>::lowest());
-      slope = hn::IfThenElse(is_slow, hn::Max(at_end, lowest), slope);
-    }
-    const V k = hn::Neg(hn::Mul(slow, h));
-    const auto before_peak = hn::Lt(dt, hn::Load(tag, c.t_peak + slot));
-    return {mem, syn, k, hn::IfThenElse(before_peak, k, hn::Load(tag, c.k_peak + slot)), slope};
+    return own_decay(
+        OwnConstants<V>{hn::Load(tag, c.rate_mem + slot), hn::Load(tag, c.rate_syn + slot),
+                        hn::Load(tag, c.gap + slot), hn::Load(tag, c.per_q + slot),
+                        hn::Load(tag, c.p + slot), hn::Load(tag, c.t_peak + slot),
+                        hn::Load(tag, c.k_peak + slot), hn::Load(tag, c.end_slope + slot)},
+        seconds, c.any_slow);
   }
 };
 

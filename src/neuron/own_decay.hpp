@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "machine/slots.hpp"
 #include "neuron/decay.hpp"
@@ -39,15 +40,37 @@ struct OwnTimeConstants {
   }
 };
 
+// Most intervals are short, and five terms of the series are then all that float32 can tell: half of
+// the work. (A double would need ten.)
+template <class Real>
+inline constexpr Real short_interval = sizeof(Real) == sizeof(float) ? Real(0.125) : Real(0);
+
+/// (1 - exp(-x)) / x for x < short_interval.
+template <class Real>
+inline Real short_decline(Real x) {
+  Real sum = 1;
+  for (const int k : {5, 4, 3, 2}) sum = 1 - x * (sum * (Real(1) / static_cast<Real>(k)));
+  return sum;
+}
+/// exp(-x), exp(-x) - 1.
+template <class Real>
+inline Real decay_by(Real x) {
+  return x < short_interval<Real> ? 1 - x * short_decline(x) : exponential(-x);
+}
+template <class Real>
+inline Real decay_by_less_one(Real x) {
+  return x < short_interval<Real> ? -(x * short_decline(x)) : exponential_less_one(-x);
+}
+
 /// @param seconds  length of the interval; may be infinite
 template <class Real>
 inline Decay<Real> own_decay(const OwnTimeConstants<Real>& c, double seconds) {
   const Real dt = static_cast<Real>(seconds);
-  const Real mem = exponential(-(dt * c.rate_mem));
-  const Real e = exponential_less_one(-(dt * c.gap)), h = e * c.per_q;
+  const Real mem = decay_by(dt * c.rate_mem);
+  const Real e = decay_by_less_one(dt * c.gap), h = e * c.per_q;
   Real syn = mem + mem * e, slow = mem, slope = 1 + c.p * h;
   if (c.p < 1) {
-    slow = syn = exponential(-(dt * c.rate_syn));
+    slow = syn = decay_by(dt * c.rate_syn);
     slope = mem >= std::numeric_limits<Real>::min() ? 1 + c.p * (slow * h) / mem : c.end_slope;
     slope = std::max(slope, std::numeric_limits<Real>::lowest());
   }
@@ -63,9 +86,9 @@ class LaneConstants {
   bool any_slow = false;  // a synapse slower than its membrane
   Real *rate_mem, *rate_syn, *gap, *per_q, *p, *t_peak, *k_peak, *end_slope, *tau_syn;
 
-  /// @param neurons  as many Lif, one after the other
+  /// @param neurons  Lif, one for all or one each: those from `first` on are taken
   template <class Neuron>
-  void start(const Neuron* neurons, std::size_t width) {
+  void start(const std::vector<Neuron>& neurons, std::size_t first, std::size_t width) {
     slots.resize(width);
     std::size_t array = 0;
     for (Real** x :
@@ -74,7 +97,8 @@ class LaneConstants {
     const SlotLayout& layout = slots.layout();
     any_slow = false;
     for (std::size_t s = 0; s < layout.count(); ++s) {
-      const OwnTimeConstants<Real>& c = neurons[std::min(layout.neuron(s), width - 1)].own;
+      const std::size_t neuron = first + std::min(layout.neuron(s), width - 1);
+      const OwnTimeConstants<Real>& c = neurons[neurons.size() == 1 ? 0 : neuron].own;
       rate_mem[s] = c.rate_mem;
       rate_syn[s] = c.rate_syn;
       gap[s] = c.gap;

@@ -3,11 +3,12 @@
 // (docs/theory.md, section 7).
 #pragma once
 
-#include <vector>
+#include <span>
 
 #include "neuron/maximum.hpp"
 #include "observe/replay.hpp"
 #include "saltus/observe.hpp"
+#include "simulate/lane_course.hpp"
 
 namespace saltus {
 
@@ -55,7 +56,12 @@ struct HighestKernels {
   /// The same for all neurons of a population, side by side. They must see the same arrivals, decay
   /// alike and have no threshold.
   /// @param highest  one per neuron, as they were made
-  void (*find)(const Arrivals<Real>& arrivals, double end, std::vector<Highest<Real>>& highest);
+  void (*find)(const Arrivals<Real>& arrivals, double end, std::span<Highest<Real>> highest);
+
+  /// Of up to widest_vector neurons that each go through intervals of their own.
+  /// @param course  one block, from 0 to the end @param own  time constants of these neurons
+  void (*find_in_lanes)(const LaneCourse<Real>& course, const neuron::LaneConstants<Real>& own,
+                        double end, std::span<Highest<Real>> highest);
 
   static const HighestKernels& best();
 };

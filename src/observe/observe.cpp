@@ -78,6 +78,22 @@ void note(Maxima<Real>& maxima, std::size_t at, const Highest<Real>& highest) {
   maxima.currents[at] = highest.current;
 }
 
+// Where each neuron has arrivals of its own.
+template <class Real>
+void find_in_lanes(Timeline<Real>& timeline, const PopulationPlan<Real>& plan, double end,
+                   std::span<Highest<Real>> highest) {
+  constexpr std::size_t lanes = LaneCourse<Real>::lanes;
+  thread_local LaneCourse<Real> course;
+  thread_local neuron::LaneConstants<Real> own;
+  for (std::size_t first = 0; first < highest.size(); first += lanes) {
+    const std::size_t width = std::min(lanes, highest.size() - first);
+    course.clear();
+    course.add(timeline.lists({first, first + width}), 0, 0, end);
+    own.start(plan.neurons, first, width);
+    HighestKernels<Real>::best().find_in_lanes(course, own, end, highest.subspan(first, width));
+  }
+}
+
 }  // namespace
 
 template <class Real>
@@ -107,14 +123,17 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
     thread_local std::vector<Highest<Real>> highest;
     highest.clear();
     for (std::size_t j = 0; j < size; ++j) highest.emplace_back(neurons.neuron(j), end);
-    if (!plan.in_vectors(population) || !neurons.same_time_constants) {
+    if (!plan.scalar && neurons.per_column) {
+      start_timeline(plan, inputs, record, population, s, timeline);
+      find_in_lanes(timeline, neurons, end, std::span(highest));
+    } else if (!plan.in_vectors(population) || !neurons.same_time_constants) {
       for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         replay(neurons.neuron(j), arrivals, j, own, times, end, highest[j]);
                       });
     } else {
       start_timeline(plan, inputs, record, population, s, timeline, timelines);
-      HighestKernels<Real>::best().find(timeline.shared(), end, highest);
+      HighestKernels<Real>::best().find(timeline.shared(), end, std::span(highest));
     }
     for (std::size_t j = 0; j < size; ++j) note(result, s * size + j, highest[j]);
   });
@@ -164,32 +183,93 @@ std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
                             const Options& options) {
   const Prepared<Real> prepared(network, inputs, record, options);
   check_integral(prepared.neurons(population, "integral"), inputs);
-  return integrals(prepared.plan, inputs, record, population, options.threads);
+  return integrals<Real>(prepared.plan, inputs, record, population, options.threads, nullptr);
+}
+
+namespace {
+
+// Of a neuron without a spike: V is linear in its initial state, its bias and what arrives.
+template <class Real>
+double integral_at_rest(const neuron::Lif<Real>& n, double end) {
+  Integral<Real> integral(n);
+  const auto d = neuron::decay<Real>(n.tc, end);
+  integral.piece(Piece<Real>{0, end, n.v_initial, n.i_initial, false, d, 0});
+  return integral.sum;
+}
+// What each arrival of weight 1 adds to that.
+template <class Real>
+void integrals_of_arrivals(const neuron::TimeConstants& tc, const Arrivals<Real>& arrivals,
+                           double end, std::vector<double>& out) {
+  thread_local std::vector<double> left;
+  thread_local std::vector<neuron::Decay<double>> decays;
+  left.clear();
+  for (const auto& arrival : arrivals.list) left.push_back(end - arrival.time);
+  decays.resize(left.size());
+  neuron::decays(tc, left, decays.data());
+  out.clear();
+  for (const auto& d : decays) out.push_back(tc.tau_syn * (1 - d.syn) - tc.tau_mem * d.k);
 }
 
 template <class Real>
+void integrals_without_spikes(const PopulationPlan<Real>& plan, Timeline<Real>& timeline,
+                              double end, std::span<Real> out) {
+  thread_local std::vector<double> parts, sums;
+  sums.clear();
+  for (std::size_t j = 0; j < out.size(); ++j) {
+    sums.push_back(integral_at_rest(plan.neuron(j), end));
+    if (plan.alike()) continue;
+    const Arrivals<Real>& arrivals = timeline.of(j);
+    integrals_of_arrivals(plan.neuron(j).tc, arrivals, end, parts);
+    for (std::size_t k = 0; k < parts.size(); ++k) {
+      sums[j] += parts[k] * static_cast<double>(arrivals.list[k].weight(j));
+    }
+  }
+  if (plan.alike()) {
+    const Arrivals<Real>& arrivals = timeline.shared();
+    integrals_of_arrivals(plan.neuron(0).tc, arrivals, end, parts);
+    for (std::size_t k = 0; k < parts.size(); ++k) {
+      const Real* const row = arrivals.list[k].row;
+      for (std::size_t j = 0; j < sums.size(); ++j) {
+        sums[j] += parts[k] * static_cast<double>(row[j]);
+      }
+    }
+  }
+  for (std::size_t j = 0; j < out.size(); ++j) out[j] = static_cast<Real>(sums[j]);
+}
+
+}  // namespace
+
+template <class Real>
 std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
-                            const Record<Real>& record, std::size_t population, int threads) {
+                            const Record<Real>& record, std::size_t population, int threads,
+                            Timelines<Real>* timelines) {
   const std::size_t size = plan.size(population);
+  const PopulationPlan<Real>& neurons = plan.populations[population];
   std::vector<Real> result(inputs.samples() * size);
   parallel_for(threads, inputs.samples(), [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
     thread_local OwnSpikes own_spikes;
+    const std::span<Real> out = std::span(result).subspan(s * size, size);
+    const auto& spikes = record.populations[population].spikes;
+    if (!neurons.is_linear() && spikes.offsets[s] == spikes.offsets[s + 1]) {
+      start_timeline(plan, inputs, record, population, s, timeline, timelines);
+      integrals_without_spikes(neurons, timeline, inputs.end(s), out);
+      return;
+    }
     for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                     [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      if (plan.populations[population].is_linear()) {
-                        const linear::Neuron& n = plan.populations[population].linear_neuron(j);
+                      if (neurons.is_linear()) {
+                        const linear::Neuron& n = neurons.linear_neuron(j);
                         const auto x =
                             replay<double>(n, arrivals, j, own, times,
                                            rest_of(n, arrivals, own, times, {}, inputs.end(s)),
                                            LinearVisitor<double>());
-                        result[s * size + j] = static_cast<Real>(x[linear::integral_of_v]);
+                        out[j] = static_cast<Real>(x[linear::integral_of_v]);
                         return;
                       }
-                      const auto& n = plan.populations[population].neuron(j);
-                      Integral<Real> integral(n);
-                      replay(n, arrivals, j, own, times, inputs.end(s), integral);
-                      result[s * size + j] = static_cast<Real>(integral.sum);
+                      Integral<Real> integral(neurons.neuron(j));
+                      replay(neurons.neuron(j), arrivals, j, own, times, inputs.end(s), integral);
+                      out[j] = static_cast<Real>(integral.sum);
                     });
   });
   return result;
@@ -210,7 +290,7 @@ std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
   template Maxima<Real> maxima_of(const Plan<Real>&, const Inputs&, const Record<Real>&,           \
                                   std::size_t, const std::vector<SilentNeuron>&);                  \
   template std::vector<Real> integrals(const Plan<Real>&, const Inputs&, const Record<Real>&,      \
-                                       std::size_t, int);                                          \
+                                       std::size_t, int, Timelines<Real>*);                        \
   template Maxima<Real> maxima(const Network<Real>&, const Inputs&, const Record<Real>&,           \
                                std::size_t, const Options&);                                       \
   template std::vector<Real> integrals(const Network<Real>&, const Inputs&, const Record<Real>&,   \

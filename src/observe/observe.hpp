@@ -47,6 +47,7 @@ void check_integral(const Population& population, const Inputs& inputs);
 
 template <class Real>
 std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
-                            const Record<Real>& record, std::size_t population, int threads);
+                            const Record<Real>& record, std::size_t population, int threads,
+                            Timelines<Real>* timelines);
 
 }  // namespace saltus

@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "machine/sort_by_time.hpp"
 #include "neuron/decay_kernel.hpp"
-#include "plan/deliveries.hpp"
 #include "plan/plan.hpp"
 #include "saltus/network.hpp"
 #include "spikes/sample_spikes.hpp"
@@ -42,6 +42,19 @@ inline bool earlier(const Arrival<Real>& a, const Arrival<Real>& b) {
 }
 
 inline constexpr std::size_t any_column = static_cast<std::size_t>(-1);
+
+/// What one projection brings into a population.
+template <class Real>
+struct Source {
+  const Projection<Real>* projection;
+  Rows<Real> rows;      // where all connect to all
+  std::int32_t number;  // of the projection in the network
+  SampleSpikes spikes;
+  std::int32_t first = 0;  // number of the first of these spikes within the sample
+  // Those from this one on are new: what should have arrived before the span of time that is asked
+  // for arrives when it begins.
+  std::size_t fresh = static_cast<std::size_t>(-1);
+};
 
 /// When spike `neuron` of a projection, sent at `time`, reaches `column` (any_column: all at once).
 template <class Real>
@@ -80,6 +93,7 @@ class Arrivals {
   std::vector<neuron::Decay<Real>> decays;  // [group + 1]; the last one reaches to the end
 
   std::size_t group_count() const { return times.size(); }
+  double time(std::size_t group) const { return times[group]; }
 
   /// How many groups arrive before `time`. Fast after index().
   std::size_t count_before(double time) const {
@@ -117,28 +131,27 @@ class Arrivals {
     cells_.clear();
   }
 
-  /// Adds the spikes of one projection, as seen by `column`, and keeps the list in order.
-  void add(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
-           std::size_t post, SampleSpikes spikes, std::size_t column) {
-    const std::size_t first = list.size();
-    list.resize(first + spikes.times.size());
-    for (std::size_t k = 0; k < spikes.times.size(); ++k) {
-      const std::int32_t pre = spikes.neurons[k];
-      list[first + k] = {arrival_time(projection, spikes.times[k], pre, column, post),
-                         rows[static_cast<std::size_t>(pre)], pre, number,
-                         static_cast<std::int32_t>(k)};
+  /// Adds what arrives at `from` or later, for all neurons at once, and keeps the list in order.
+  void add(const Source<Real>& source, double from) {
+    const std::size_t begin = list.size();
+    std::size_t end = begin;
+    list.resize(begin + source.spikes.times.size());
+    for (std::size_t k = 0; k < source.spikes.times.size(); ++k) {
+      const std::int32_t pre = source.spikes.neurons[k];
+      const double time =
+          arrival_time(*source.projection, source.spikes.times[k], pre, any_column, 0);
+      list[end] = {k < source.fresh ? time : std::max(time, from),
+                   source.rows[static_cast<std::size_t>(pre)], pre, source.number,
+                   source.first + static_cast<std::int32_t>(k)};
+      end += list[end].time >= from;
     }
-    put_in_order(projection, first);
-  }
-  /// The same where not all connect to all.
-  void add(const Projection<Real>& projection, std::int32_t number, SampleSpikes spikes,
-           std::span<const Delivery> deliveries) {
-    const std::size_t first = list.size();
-    for (const Delivery& d : deliveries) {
-      list.push_back(arrival_at(projection, number, spikes.times[static_cast<std::size_t>(d.spike)],
-                                d.spike, d.synapse));
-    }
-    put_in_order(projection, first);
+    list.resize(end);
+    const std::span<Arrival<Real>> added = std::span(list).subspan(begin);
+    if (source.projection->delay.kind > Delay::Kind::common) sort_by_time(added);
+    if (begin == 0) return;
+    const auto middle = list.begin() + static_cast<std::ptrdiff_t>(begin);
+    std::inplace_merge(list.begin(), middle, list.end(),
+                       [](const auto& a, const auto& b) { return earlier(a, b); });
   }
 
   /// Drops what arrives at `end` or later, finds the groups.
@@ -156,7 +169,6 @@ class Arrivals {
 
   /// Computes the decays of neuron j from `t` through every group to `end`.
   void decay_through(const PopulationPlan<Real>& plan, std::size_t j, double t, double end) {
-    const neuron::Lif<Real>& n = plan.neuron(j);
     gaps_.resize(times.size() + 1);
     for (std::size_t g = 0; g < times.size(); ++g) {
       gaps_[g] = times[g] - t;
@@ -164,16 +176,11 @@ class Arrivals {
     }
     gaps_.back() = end - t;
     decays.resize(gaps_.size());
-    if (plan.same_time_constants) return neuron::decays(n.tc, gaps_, decays.data());
-    for (std::size_t g = 0; g < gaps_.size(); ++g) decays[g] = neuron::own_decay(n.own, gaps_[g]);
+    if (plan.alike()) return neuron::decays(plan.neuron(j).tc, gaps_, decays.data());
+    neuron::own_decays(plan.neuron(j).own, gaps_, decays.data());
   }
 
  private:
-  void put_in_order(const Projection<Real>& projection, std::size_t first) {
-    const auto added = list.begin() + static_cast<std::ptrdiff_t>(first);
-    if (projection.delay.kind > Delay::Kind::common) std::sort(added, list.end(), in_order);
-    if (first > 0) std::inplace_merge(list.begin(), added, list.end(), in_order);
-  }
   std::size_t cell_of(double time) const {
     return std::min(static_cast<std::size_t>((time - times.front()) * cell_scale_),
                     times.size() - 1);
@@ -182,9 +189,6 @@ class Arrivals {
   std::vector<double> gaps_;         // between groups; scratch
   std::vector<std::int32_t> cells_;  // [cell + 1] its first group; empty without an index
   double cell_scale_ = 0;            // cells per second
-  static constexpr auto in_order = [](const Arrival<Real>& a, const Arrival<Real>& b) {
-    return earlier(a, b);
-  };
 };
 
 }  // namespace saltus

@@ -8,14 +8,17 @@
 #include <span>
 #include <vector>
 
-#include "saltus/connection.hpp"
+#include "saltus/network.hpp"
 #include "spikes/sample_spikes.hpp"
 
 namespace saltus {
 
+template <class Real>
 struct Delivery {
+  double time;           // of its arrival
   std::int32_t spike;    // number within the source's sample
   std::int32_t synapse;  // its place in the list of synapses
+  Real weight;
 };
 
 /// Some neurons of a population, one after the other.
@@ -23,34 +26,50 @@ struct Neurons {
   std::size_t begin = 0, end = static_cast<std::size_t>(-1);
 };
 
+template <class Real>
 class Deliveries {
  public:
+  /// @param p        keeps a list of its synapses
   /// @param targets  those that are asked for later
-  void start(const SynapseList& synapses, SampleSpikes spikes, Neurons targets) {
+  void start(const Projection<Real>& p, SampleSpikes spikes, Neurons targets) {
+    const SynapseList& synapses = p.connection.synapses();
     begin_ = targets.begin;
     const std::size_t end = std::min(targets.end, synapses.targets());
-    const auto low = static_cast<std::int32_t>(synapses.first_into(begin_));
-    const auto high = static_cast<std::int32_t>(synapses.first_into(end));
+    const auto before = [](const SynapseList::Reached& s, std::size_t post) {
+      return static_cast<std::size_t>(s.post) < post;
+    };
+    // Those that leave a source for these targets.
     const auto reached = [&](std::int32_t pre) {
-      const auto all = synapses.from(static_cast<std::size_t>(pre));
-      const auto first = std::lower_bound(all.begin(), all.end(), low);
-      return std::span(first, std::lower_bound(first, all.end(), high));
+      const auto all = synapses.reached_from(static_cast<std::size_t>(pre));
+      if (begin_ == 0 && end == synapses.targets()) return all;
+      const auto first = std::lower_bound(all.begin(), all.end(), begin_, before);
+      return std::span(first, std::lower_bound(first, all.end(), end, before));
     };
     first_.assign(end - begin_ + 2, 0);
     for (const std::int32_t pre : spikes.neurons) {
-      for (const std::int32_t place : reached(pre)) ++first_[target(synapses, place) + 2];
+      for (const auto& s : reached(pre)) ++first_[place_of(s.post) + 2];
     }
     for (std::size_t j = 2; j < first_.size(); ++j) first_[j] += first_[j - 1];
     list_.resize(first_.back());
+    const bool delayed = p.delay.kind != Delay::Kind::none;
     for (std::size_t k = 0; k < spikes.neurons.size(); ++k) {
-      for (const std::int32_t place : reached(spikes.neurons[k])) {
+      const auto pre = static_cast<std::size_t>(spikes.neurons[k]);
+      for (const auto& s : reached(spikes.neurons[k])) {
+        const double delay = delayed ? p.delay(pre, static_cast<std::size_t>(s.number)) : 0;
         // first_[j + 1] runs from where those of j begin to where they end.
-        list_[first_[target(synapses, place) + 1]++] = {static_cast<std::int32_t>(k), place};
+        list_[first_[place_of(s.post) + 1]++] = {spikes.times[k] + delay,
+                                                 static_cast<std::int32_t>(k), s.place,
+                                                 p.weight[static_cast<std::size_t>(s.weight)]};
       }
     }
   }
+  /// All of them, neuron by neuron.
+  std::size_t size() const { return list_.size(); }
+  const Delivery<Real>& operator[](std::size_t number) const { return list_[number]; }
+  /// The number of the first one to a neuron.
+  std::size_t first(std::size_t neuron) const { return first_[neuron - begin_]; }
   /// Those to a neuron, in the order of the spikes.
-  std::span<const Delivery> to(std::size_t neuron) const {
+  std::span<const Delivery<Real>> to(std::size_t neuron) const {
     const std::size_t j = neuron - begin_;
     return {list_.data() + first_[j], first_[j + 1] - first_[j]};
   }
@@ -58,10 +77,10 @@ class Deliveries {
  private:
   std::size_t begin_ = 0;
   std::vector<std::size_t> first_;
-  std::vector<Delivery> list_;
+  std::vector<Delivery<Real>> list_;
 
-  std::size_t target(const SynapseList& synapses, std::int32_t place) const {
-    return static_cast<std::size_t>(synapses[place].post) - begin_;
+  std::size_t place_of(std::int32_t target) const {
+    return static_cast<std::size_t>(target) - begin_;
   }
 };
 

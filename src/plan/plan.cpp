@@ -112,6 +112,15 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     }
     components.push_back({std::move(component), way});
   }
+  delays.resize(net.projections().size());
+  for (std::size_t k = 0; k < delays.size(); ++k) {
+    const auto& projection = net.projections()[k];
+    const auto& values = projection.delay.values;
+    const auto component = static_cast<std::size_t>(component_of[projection.target]);
+    if (values.empty() || components[component].way != Way::windows) continue;
+    const auto [shortest, longest] = std::minmax_element(values.begin(), values.end());
+    delays[k] = {*shortest, *longest};
+  }
 }
 
 namespace {

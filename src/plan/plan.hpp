@@ -54,6 +54,11 @@ bool per_column(const Projection<Real>& p) {
   return p.delay.kind == Delay::Kind::per_synapse || !p.connection.all_to_all();
 }
 
+/// Of all synapses of a projection.
+struct DelayRange {
+  double shortest = 0, longest = 0;
+};
+
 struct ComponentPlan {
   Component component;
   Way way = Way::sweep;
@@ -67,6 +72,7 @@ struct Plan {
   std::vector<int> component_of;          // per population; -1: input
   std::vector<int> input_number;          // per population, its place in Inputs; -1: not an input
   std::vector<std::vector<Real>> padded;  // per projection: its rows, where they are filled up
+  std::vector<DelayRange> delays;         // per projection into a component that runs in windows
   bool cyclic = false;
   bool scalar = false;  // no vectors
 

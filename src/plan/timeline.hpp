@@ -4,6 +4,7 @@
 #pragma once
 
 #include "plan/arrivals.hpp"
+#include "plan/lane_lists.hpp"
 #include "plan/plan.hpp"
 #include "saltus/inputs.hpp"
 
@@ -37,48 +38,87 @@ template <class Real>
 class Timeline {
  public:
   /// @param spikes_of  (population) -> SampleSpikes: the input, or the record so far
-  /// @param take  which projections to take, by number
   /// @param kept  where to look first, and to leave what is found out; null: nowhere
   /// @param targets  the neurons that it will be asked of
-  template <class SpikesOf, class Take>
-  void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
-             typename Timelines<Real>::Kept* kept, Take&& take, Neurons targets = {}) {
-    population_ = &plan.populations[population];
-    kept_ = population_->in_step() ? kept : nullptr;
-    arrivals_ = kept_ ? &kept_->arrivals : &own_;
-    fresh_ = kept_ && kept_->ready;
-    copied_ = false;
-    end_ = end;
-    if (fresh_) return;
-    post_ = plan.size(population);
-    sources_.clear();
-    for (const std::size_t k : population_->incoming) {
-      if (!take(k)) continue;
-      const Projection<Real>& p = plan.network->projections()[k];
-      sources_.push_back({&p, plan.rows(k), static_cast<std::int32_t>(k), spikes_of(p.source)});
-      if (p.connection.all_to_all()) continue;
-      if (deliveries_.size() < sources_.size()) deliveries_.resize(sources_.size());
-      deliveries_[sources_.size() - 1].start(p.connection.synapses(), sources_.back().spikes,
-                                             targets);
-    }
-  }
-
   template <class SpikesOf>
   void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
              typename Timelines<Real>::Kept* kept = nullptr, Neurons targets = {}) {
-    start(
-        plan, population, end, spikes_of, kept, [](std::size_t) { return true; }, targets);
+    begin(plan, population, 0, end, kept, targets);
+    if (fresh_) return;
+    for (const std::size_t k : population_->incoming) {
+      add(plan, k, spikes_of(plan.network->projections()[k].source));
+    }
+  }
+  /// Of some projections only. @param take  (number of a projection) -> bool
+  template <class SpikesOf, class Take>
+  void start_some(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
+                  Take&& take) {
+    begin(plan, population, 0, end, nullptr, {});
+    for (const std::size_t k : population_->incoming) {
+      if (take(k)) add(plan, k, spikes_of(plan.network->projections()[k].source));
+    }
+  }
+  /// What arrives from `from` on, before `end`.
+  /// @param first_of  (projection) -> the number of a spike before which all have arrived by `from`
+  /// @param fresh_of  (population) -> the number of its first spike that was not known in the window
+  ///                  before: rounding may let it arrive at the end of that one
+  template <class SpikesOf, class FirstOf, class FreshOf>
+  void start_window(const Plan<Real>& plan, std::size_t population, double from, double end,
+                    SpikesOf&& spikes_of, FirstOf&& first_of, FreshOf&& fresh_of) {
+    begin(plan, population, from, end, nullptr, {});
+    for (const std::size_t k : population_->incoming) {
+      const std::size_t source = plan.network->projections()[k].source;
+      const std::size_t fresh = fresh_of(source), first = std::min(first_of(k), fresh);
+      const auto [times, neurons] = spikes_of(source);
+      std::size_t last = first;  // few are on their way
+      while (last < times.size() && times[last] + plan.delays[k].shortest < end) ++last;
+      add(plan, k, {times.subspan(first, last - first), neurons.subspan(first, last - first)},
+          first, fresh - first);
+    }
+  }
+
+  /// The same, taken from queues: simulate/pending.hpp.
+  template <class Queues>
+  void start_window(const Plan<Real>& plan, std::size_t population, double from, double end,
+                    Queues& queues) {
+    begin(plan, population, from, end, nullptr, {});
+    queued_ = true;
+    taken_.resize(queues.count());
+    for (std::size_t q = 0; q < taken_.size(); ++q) {
+      taken_[q].clear();
+      while (queues.next(q) < end) {
+        taken_[q].push_back(queues.take(q));
+        taken_[q].back().time = std::max(taken_[q].back().time, from);  // late, by rounding
+      }
+    }
   }
 
   /// What all neurons of a population in step see; the decays only if they decay alike.
   Arrivals<Real>& shared() {
     if (!fresh_) {
-      list_arrivals(any_column);
-      if (population_->alike()) arrivals_->decay_through(*population_, 0, 0, end_);
+      arrivals_->clear();
+      if (queued_) arrivals_->list = taken_[0];
+      for (const Source<Real>& source : sources_) arrivals_->add(source, from_);
+      arrivals_->finish(end_);
+      if (population_->alike()) arrivals_->decay_through(*population_, 0, from_, end_);
       fresh_ = true;
       if (kept_) kept_->ready = true;
     }
     return *arrivals_;
+  }
+
+  /// What those neurons see, where each has a list of its own: at most as many as there are lanes.
+  /// Valid until the next call.
+  const LaneLists<Real>& lists(Neurons neurons) {
+    if (neurons.begin != listed_.begin || neurons.end != listed_.end) {
+      if (queued_) {
+        lists_.list(taken_, neurons);
+      } else {
+        lists_.list(sources_, deliveries_, post_, neurons, from_, end_);
+      }
+      listed_ = neurons;
+    }
+    return lists_;
   }
 
   /// What neuron j, one of those targets, sees. Valid until the next call.
@@ -87,46 +127,63 @@ class Timeline {
     if (population_->in_step()) {  // decays of its own
       if (!copied_) mine_ = shared();
       copied_ = true;
-      mine_.decay_through(*population_, j, 0, end_);
+      mine_.decay_through(*population_, j, from_, end_);
       return mine_;
     }
-    if (!fresh_ || population_->per_column) list_arrivals(j);
-    if (!population_->is_linear()) arrivals_->decay_through(*population_, j, 0, end_);
-    fresh_ = true;
-    return *arrivals_;
+    if (population_->per_column && queued_) {
+      own_.clear();
+      own_.list = taken_[j];
+      own_.finish(end_);
+    } else if (population_->per_column) {
+      const std::size_t first = j - (j - targets_.begin) % LaneLists<Real>::lanes;
+      lists({first, std::min(first + LaneLists<Real>::lanes, targets_.end)}).copy(j - first, own_);
+    } else {
+      shared();
+    }
+    if (!population_->is_linear()) own_.decay_through(*population_, j, from_, end_);
+    return own_;
   }
 
  private:
-  void list_arrivals(std::size_t j) {
-    arrivals_->clear();
-    for (std::size_t k = 0; k < sources_.size(); ++k) {
-      const Source& s = sources_[k];
-      if (s.projection->connection.all_to_all()) {
-        arrivals_->add(*s.projection, s.rows, s.number, post_, s.spikes,
-                       population_->per_column ? j : any_column);
-      } else {
-        arrivals_->add(*s.projection, s.number, s.spikes, deliveries_[k].to(j));
-      }
-    }
-    arrivals_->finish(end_);
-  }
-
-  struct Source {
-    const Projection<Real>* projection;
-    Rows<Real> rows;
-    std::int32_t number;
-    SampleSpikes spikes;
-  };
   const PopulationPlan<Real>* population_ = nullptr;
-  std::vector<Source> sources_;
-  std::vector<Deliveries> deliveries_;  // as sources_; of those that are not all to all
+  std::vector<Source<Real>> sources_;
+  std::vector<Deliveries<Real>> deliveries_;  // as sources_; of those that are not all to all
+  Neurons targets_, listed_;
   std::size_t post_ = 0;
-  double end_ = 0;
+  double from_ = 0, end_ = 0;
   bool fresh_ = false;
   bool copied_ = false;
+  bool queued_ = false;
+  std::vector<std::vector<Arrival<Real>>> taken_;  // if queued: of all, or of each neuron
+  LaneLists<Real> lists_;                          // of the neurons listed_
   Arrivals<Real> own_, mine_;
   Arrivals<Real>* arrivals_ = &own_;
   typename Timelines<Real>::Kept* kept_ = nullptr;
+
+  void begin(const Plan<Real>& plan, std::size_t population, double from, double end,
+             typename Timelines<Real>::Kept* kept, Neurons targets) {
+    population_ = &plan.populations[population];
+    kept_ = population_->in_step() ? kept : nullptr;
+    arrivals_ = kept_ ? &kept_->arrivals : &own_;
+    fresh_ = kept_ && kept_->ready;
+    copied_ = queued_ = false;
+    from_ = from;
+    end_ = end;
+    post_ = plan.size(population);
+    targets_ = {targets.begin, std::min(targets.end, post_)};
+    listed_ = {};
+    sources_.clear();
+  }
+  // @param first  number of the first of these spikes within the sample @param fresh  see Source
+  void add(const Plan<Real>& plan, std::size_t k, SampleSpikes spikes, std::size_t first = 0,
+           std::size_t fresh = static_cast<std::size_t>(-1)) {
+    const Projection<Real>& p = plan.network->projections()[k];
+    sources_.push_back({&p, plan.rows(k), static_cast<std::int32_t>(k), spikes,
+                        static_cast<std::int32_t>(first), fresh});
+    if (deliveries_.size() < sources_.size()) deliveries_.resize(sources_.size());
+    if (p.connection.all_to_all()) return;
+    deliveries_[sources_.size() - 1].start(p, spikes, targets_);
+  }
 };
 
 }  // namespace saltus

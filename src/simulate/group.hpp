@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "plan/arrivals.hpp"
+#include "plan/timeline.hpp"
 #include "simulate/sample.hpp"
 #include "simulate/ways.hpp"
 
@@ -17,15 +17,11 @@ class Group {
  public:
   virtual ~Group() = default;
 
-  /// Do all neurons go through pass() together?
-  virtual bool together() const { return false; }
-  /// Has the decays of the intervals computed, of neuron j from `from` to `to`.
-  virtual void prepare(Arrivals<Real>&, std::size_t, double, double) const {}
-
-  /// Takes neuron j (or all, together) from `from` through what arrives to `to`.
+  /// Takes all neurons from `from` through what arrives to `to`.
+  /// @param timeline  of the population, from `from` to `to`
   /// @param spikes  appended to
   /// @param record  of the sample so far: for what is told of a spike later
-  virtual void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
+  virtual void pass(Timeline<Real>& timeline, double from, double to,
                     std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) = 0;
 
   /// A time until which nobody spikes, in (t, t_end].

@@ -31,8 +31,8 @@ class LayerState {
   Real *v, *i, *bias, *theta, *just_below_theta;
   // Those that may spike in an interval: their state at its start, and what is left of it.
   Real *may_v, *may_i, *may_mem;
-  Real *may_syn, *may_k;  // if each has time constants of its own
-  std::vector<double> may_t;
+  Real *may_syn, *may_k;               // if each has time constants of its own
+  std::vector<double> may_t, may_end;  // its start and, if each has its own, its end
   std::vector<std::int32_t> may_slot;
   std::vector<Release<Real>> releases;  // of a pass
   neuron::LaneConstants<Real> own;      // if they do not decay alike
@@ -61,6 +61,11 @@ class LayerState {
     return first;
   }
 
+  /// The spikes of earlier passes are in the record.
+  void begin_pass() {
+    releases.clear();
+    for (Held& h : held) h.spike = Release<Real>::earlier_pass;
+  }
   Real current(std::size_t neuron) const { return i[slots.layout().slot_of(neuron)]; }
   void set(std::size_t neuron, Real v_now, Real i_now) {
     const SlotLayout& layout = slots.layout();
@@ -79,9 +84,10 @@ class LayerState {
     for (Real** p :
          {&v, &i, &bias, &theta, &just_below_theta, &may_v, &may_i, &may_mem, &may_syn, &may_k})
       *p = slots[array++];
-    if (!plan.same_time_constants) own.start(plan.neurons.data(), size);
+    if (!plan.alike()) own.start(plan.neurons, 0, size);
     const SlotLayout& layout = slots.layout();
     may_t.resize(layout.count());
+    may_end.resize(layout.count());
     may_slot.resize(layout.count());
     const auto fill = [](Real* values, std::size_t from, std::size_t to, Real value) {
       std::fill(values + from, values + to, value);
@@ -108,7 +114,7 @@ template <class Real>
 struct LayerKernels {
   /// Takes all neurons of a population from `from`, through all arrivals, to `to`. They must see
   /// the same arrivals. To the last bit what neuron::advance does with one after the other.
-  /// @param state  releases: overwritten
+  /// @param state  releases: appended to
   /// @param spikes  appended to, in no order
   void (*sweep)(const PopulationPlan<Real>& plan, LayerState<Real>& state,
                 const Arrivals<Real>& arrivals, double from, double to,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LIF neurons (neuron/lif.hpp): where all see the same arrivals they go side by side, in vectors
-// (simulate/layer_kernel.cpp), otherwise one after the other; event by event also if they are
-// refractory.
+// LIF neurons (neuron/lif.hpp), side by side, in vectors: all from one arrival to the next
+// (simulate/layer_kernel.cpp), or each through arrivals of its own (simulate/lanes_kernel.cpp). Event
+// by event they go one after the other in the second case, or if they are refractory.
 #pragma once
 
 #include <cmath>
@@ -10,6 +10,7 @@
 
 #include "neuron/lif.hpp"
 #include "simulate/group.hpp"
+#include "simulate/lane_course.hpp"
 
 namespace saltus {
 
@@ -18,51 +19,41 @@ class LifGroup final : public Group<Real> {
  public:
   LifGroup(SampleRun<Real>& run, std::size_t population, Steps steps)
       : plan_(run.plan.populations[population]),
-        together_(run.plan.in_vectors(population) && !run.thresholds &&
-                  !(plan_.refractory && steps == Steps::events)),
+        size_(run.plan.size(population)),
+        together_(!run.plan.scalar && !run.thresholds && suits(steps)),
         layer_(run.workspace.layer_of(population)) {
     if (run.thresholds) at_thresholds_.emplace(*run.thresholds, run.plan, population, run.sample);
-    const std::size_t size = run.plan.size(population);
-    if (!together_ || plan_.refractory) last_spike_.resize(size);
+    if (!together_ || plan_.refractory) last_spike_.resize(size_);
     if (together_) {
-      layer_.start(plan_, size);
+      layer_.start(plan_, size_);
       return;
     }
-    for (std::size_t j = 0; j < size; ++j) {
+    for (std::size_t j = 0; j < size_; ++j) {
       states_.push_back({plan_.neuron(j).v_initial, plan_.neuron(j).i_initial});
     }
   }
 
-  bool together() const override { return together_; }
-  void prepare(Arrivals<Real>& arrivals, std::size_t j, double from, double to) const override {
-    if (!together_ || plan_.same_time_constants) arrivals.decay_through(plan_, j, from, to);
-  }
-
-  void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
+  void pass(Timeline<Real>& timeline, double from, double to,
             std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) override {
-    if (together_) {
-      LayerKernels<Real>::best().sweep(plan_, layer_, arrivals, from, to, spikes);
-      for (const Release<Real>& r : layer_.releases) {
-        if (r.spike == Release<Real>::earlier_pass) {
-          record.release_currents[last_spike_[r.neuron]] = r.current;
-        } else {
-          spikes[r.spike].release_current = r.current;
-        }
+    if (!together_) {
+      for (std::size_t j = 0; j < states_.size(); ++j) {
+        pass(j, timeline.of(j), from, to, spikes, record);
       }
       return;
     }
-    const neuron::Lif<Real>& n = neuron(j);
-    neuron::State<Real>& state = states_[j];
-    Sink sink{*this, spikes, record, j, spikes.size()};
-    double t = from;
-    const std::size_t groups = arrivals.group_count();
-    for (std::size_t g = 0; g < groups; ++g) {
-      const double next = arrivals.times[g];
-      neuron::advance(n, state, t, next, arrivals.decays[g], sink);
-      for (const auto& arrival : arrivals.group(g)) state.i += arrival.weight(j);
-      t = next;
+    layer_.begin_pass();
+    if (plan_.per_column) {
+      pass_lanes(timeline, from, to, spikes);
+    } else {
+      LayerKernels<Real>::best().sweep(plan_, layer_, timeline.shared(), from, to, spikes);
     }
-    neuron::advance(n, state, t, to, arrivals.decays[groups], sink);
+    for (const Release<Real>& r : layer_.releases) {
+      if (r.spike == Release<Real>::earlier_pass) {
+        record.release_currents[last_spike_[r.neuron]] = r.current;
+      } else {
+        spikes[r.spike].release_current = r.current;
+      }
+    }
   }
 
   double quiet_until(double t, double t_end, std::vector<RecordedSpike<Real>>& scratch) override {
@@ -137,7 +128,45 @@ class LifGroup final : public Group<Real> {
   }
 
  private:
+  // Can they go in vectors?
+  bool suits(Steps steps) const {
+    return steps == Steps::passes || (plan_.in_step() && !plan_.refractory);
+  }
+
+  // Neuron j by itself.
+  void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
+            std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) {
+    const neuron::Lif<Real>& n = neuron(j);
+    neuron::State<Real>& state = states_[j];
+    Sink sink{*this, spikes, record, j, spikes.size()};
+    double t = from;
+    const std::size_t groups = arrivals.group_count();
+    for (std::size_t g = 0; g < groups; ++g) {
+      const double next = arrivals.times[g];
+      neuron::advance(n, state, t, next, arrivals.decays[g], sink);
+      for (const auto& arrival : arrivals.group(g)) state.i += arrival.weight(j);
+      t = next;
+    }
+    neuron::advance(n, state, t, to, arrivals.decays[groups], sink);
+  }
+
+  // All, where each has arrivals of its own: as many at a time as a cache bears.
+  void pass_lanes(Timeline<Real>& timeline, double from, double to,
+                  std::vector<RecordedSpike<Real>>& spikes) {
+    constexpr std::size_t lanes = LaneCourse<Real>::lanes;
+    thread_local LaneCourse<Real> course;
+    const SlotLayout layout = layer_.slots.layout();
+    for (std::size_t slot = 0; slot < layout.count(); slot += lanes) {
+      if (slot == 0 || course.full()) course.clear();
+      const std::size_t first = layout.neuron(slot);
+      course.add(timeline.lists({first, std::min(first + lanes, size_)}), slot, from, to);
+      if (slot + lanes < layout.count() && !course.full()) continue;
+      LaneKernels<Real>::best().walk(plan_, layer_, course, from, spikes);
+    }
+  }
+
   const PopulationPlan<Real>& plan_;
+  std::size_t size_;
   bool together_;
   LayerState<Real>& layer_;                          // together
   std::vector<neuron::State<Real>> states_;          // one by one

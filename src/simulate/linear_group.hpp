@@ -22,15 +22,18 @@ class LinearGroup final : public Group<Real> {
     }
   }
 
-  void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
+  void pass(Timeline<Real>& timeline, double from, double to,
             std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>&) override {
-    double t = from;
-    for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
-      advance(j, t, arrivals.times[g], spikes);
-      t = arrivals.times[g];
-      for (const auto& arrival : arrivals.group(g)) receive(j, arrival.weight(j));
+    for (std::size_t j = 0; j < states_.size(); ++j) {
+      const Arrivals<Real>& arrivals = timeline.of(j);
+      double t = from;
+      for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
+        advance(j, t, arrivals.times[g], spikes);
+        t = arrivals.times[g];
+        for (const auto& arrival : arrivals.group(g)) receive(j, arrival.weight(j));
+      }
+      advance(j, t, to, spikes);
     }
-    advance(j, t, to, spikes);
   }
 
   void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) override {

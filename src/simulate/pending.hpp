@@ -19,8 +19,8 @@ class Pending {
         per_column_(run.plan.populations[population].per_column),
         queues_(per_column_ ? post_ : 1) {
     Timeline<Real>& timeline = run.workspace.timeline;
-    timeline.start(
-        run.plan, population, run.end(), [&](std::size_t p) { return run.spikes_of(p); }, nullptr,
+    timeline.start_some(
+        run.plan, population, run.end(), [&](std::size_t p) { return run.spikes_of(p); },
         [&](std::size_t k) {
           const std::size_t source = run.plan.network->projections()[k].source;
           return std::find(component.populations.begin(), component.populations.end(), source) ==

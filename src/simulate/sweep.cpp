@@ -22,12 +22,8 @@ void sweep(SampleRun<Real>& run, std::size_t population, Neurons&& group) {
       run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); },
       run.timelines ? &run.timelines->at(population, run.sample) : nullptr);
   ws.spikes.clear();
-  const std::size_t passes = group.together() ? 1 : run.plan.size(population);
-  for (std::size_t j = 0; j < passes; ++j) {
-    const auto& arrivals = group.together() ? ws.timeline.shared() : ws.timeline.of(j);
-    group.pass(j, arrivals, 0, end, ws.spikes, run.record[population]);
-  }
-  sort_by_time(ws.spikes);
+  group.pass(ws.timeline, 0, end, ws.spikes, run.record[population]);
+  sort_by_time(std::span(ws.spikes));
   run.record[population].append(ws.spikes);
 }
 

@@ -19,7 +19,6 @@ namespace saltus {
 template <class Real>
 struct Workspace {
   Timeline<Real> timeline;
-  Arrivals<Real> window;
   std::vector<RecordedSpike<Real>> spikes;
 
   LayerState<Real>& layer_of(std::size_t population) {

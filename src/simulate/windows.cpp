@@ -4,6 +4,9 @@
 // scheme of NEST: Morrison et al. 2005). Each window is a sweep that starts where the last ended. It
 // lasts d_min, or, where nothing arrives for so long, until d_min after the next thing that happens:
 // silence costs nothing.
+//
+// What arrives in a window is looked up among the spikes that are on their way. Where that is many
+// windows long, it would be looked at again and again: arrivals then wait in queues.
 #include "machine/sort_by_time.hpp"
 #include "simulate/group.hpp"
 #include "simulate/pending.hpp"
@@ -12,64 +15,127 @@
 namespace saltus {
 namespace {
 
-// Until when nothing arrives and nobody spikes.
 template <class Real>
-double next_event(std::vector<std::unique_ptr<Group<Real>>>& groups, double next_arrival,
-                  double from, double end, std::vector<RecordedSpike<Real>>& scratch) {
-  double next = std::min(next_arrival, end);
-  for (auto& group : groups) next = group->quiet_until(from, next, scratch);
-  return next;
-}
+class Windows {
+ public:
+  Windows(SampleRun<Real>& run, const Component& component)
+      : run_(run),
+        component_(component),
+        known_(run.record.size()),
+        first_(run.plan.network->projections().size()) {
+    double spread = 0;
+    for (const std::size_t p : component.populations) {
+      groups_.push_back(make_group(run, p, Steps::passes));
+      for (const std::size_t k : run.plan.populations[p].incoming) {
+        spread = std::max(spread, run.plan.delays[k].longest - run.plan.delays[k].shortest);
+      }
+    }
+    queued_ = spread > most_windows * component.shortest_delay;
+    for (const std::size_t p : component.populations) {
+      if (queued_) pending_.emplace_back(run, component, p);
+    }
+  }
+
+  void go() {
+    const double end = run_.end(), shortest = component_.shortest_delay;
+    double from = 0;
+    do {
+      double to = from + shortest;
+      const double arrival = to < end ? next_arrival(from) : from;
+      if (arrival >= to) to = next_event(arrival, from) + shortest;
+      to = std::min(to, end);
+      for (std::size_t c = 0; c < groups_.size(); ++c) pass(c, from, to);
+      for (const std::size_t p : component_.populations) {
+        known_[p] = {known_[p].spikes, run_.record[p].size()};
+      }
+      from = to;
+    } while (from < end);
+  }
+
+ private:
+  // Of one population when a window begins: how many spikes, and how many one window before.
+  struct Known {
+    std::size_t before = 0, spikes = 0;
+  };
+  SampleRun<Real>& run_;
+  const Component& component_;
+  std::vector<std::unique_ptr<Group<Real>>> groups_;
+  // A synaptic event in a queue costs as much as so many looks at it.
+  static constexpr double most_windows = 40;
+  bool queued_ = false;
+  std::vector<Pending<Real>> pending_;  // as the component's populations, if queued
+  std::vector<Known> known_;            // per population of the network; of those of the component
+  // Per projection: all spikes before this one have arrived.
+  std::vector<std::size_t> first_;
+
+  bool inside(std::size_t population) const {
+    return std::ranges::find(component_.populations, population) != component_.populations.end();
+  }
+  // The first spike of a population that the window before did not know.
+  std::size_t fresh(std::size_t population) const {
+    return inside(population) ? known_[population].before : static_cast<std::size_t>(-1);
+  }
+  // What a window knows of a population.
+  SampleSpikes spikes_of(std::size_t population) const {
+    const SampleSpikes all = run_.spikes_of(population);
+    if (!inside(population)) return all;
+    const std::size_t known = known_[population].spikes;
+    return {all.times.first(known), all.neurons.first(known)};
+  }
+
+  void pass(std::size_t c, double from, double to) {
+    const std::size_t population = component_.populations[c];
+    Workspace<Real>& ws = run_.workspace;
+    SampleRecord<Real>& record = run_.record[population];
+    if (queued_) {
+      ws.timeline.start_window(run_.plan, population, from, to, pending_[c]);
+    } else {
+      ws.timeline.start_window(
+          run_.plan, population, from, to, [&](std::size_t p) { return spikes_of(p); },
+          [&](std::size_t k) { return first_[k]; }, [&](std::size_t p) { return fresh(p); });
+    }
+    ws.spikes.clear();
+    groups_[c]->pass(ws.timeline, from, to, ws.spikes, record);
+    sort_by_time(std::span(ws.spikes));
+    for (const auto& spike : ws.spikes) {
+      const auto number = static_cast<std::int32_t>(record.size());
+      groups_[c]->recorded(spike.neuron, number);
+      record.append(spike);
+      if (!queued_) continue;
+      send_all(run_.plan, component_, pending_, population, number, spike.neuron, spike.time);
+    }
+  }
+
+  // Nothing arrives before: the first spike that may still be on its way, with the shortest delay.
+  double next_arrival(double from) {
+    if (queued_) return saltus::next_arrival(pending_);
+    double next = infinity;
+    for (const std::size_t population : component_.populations) {
+      for (const std::size_t k : run_.plan.populations[population].incoming) {
+        const DelayRange& delays = run_.plan.delays[k];
+        const std::size_t source = run_.plan.network->projections()[k].source;
+        const auto times = spikes_of(source).times;
+        std::size_t& first = first_[k];
+        while (first < times.size() && times[first] + delays.longest < from) ++first;
+        if (first > fresh(source)) return from;  // late, by rounding: see Source
+        if (first < times.size()) next = std::min(next, times[first] + delays.shortest);
+      }
+    }
+    return next;
+  }
+  // Until when nothing arrives and nobody spikes.
+  double next_event(double arrival, double from) {
+    double next = std::min(arrival, run_.end());
+    for (auto& group : groups_) next = group->quiet_until(from, next, run_.workspace.spikes);
+    return next;
+  }
+};
 
 }  // namespace
 
 template <class Real>
 void run_windows(SampleRun<Real>& run, const Component& component) {
-  Workspace<Real>& ws = run.workspace;
-  const double end = run.end();
-  std::vector<std::unique_ptr<Group<Real>>> groups;
-  std::vector<Pending<Real>> pending;
-  for (const std::size_t p : component.populations) {
-    pending.emplace_back(run, component, p);
-    groups.push_back(make_group(run, p, Steps::passes));
-  }
-
-  double from = 0;
-  do {
-    double to = from + component.shortest_delay;
-    const double arrival = to < end ? next_arrival(pending) : from;
-    if (arrival >= to) {
-      to = next_event(groups, arrival, from, end, ws.spikes) + component.shortest_delay;
-    }
-    to = std::min(to, end);
-    for (std::size_t c = 0; c < groups.size(); ++c) {
-      const std::size_t population = component.populations[c];
-      Group<Real>& group = *groups[c];
-      SampleRecord<Real>& record = run.record[population];
-      const bool alike = run.plan.populations[population].same_time_constants;
-      ws.spikes.clear();
-      const std::size_t passes = group.together() ? 1 : run.plan.size(population);
-      for (std::size_t j = 0; j < passes; ++j) {
-        const std::size_t queue = pending[c].queue_of(j);
-        const bool first = j == 0 || queue == j;  // of those that see this queue
-        if (first) {
-          ws.window.clear();
-          while (pending[c].next(queue) < to) ws.window.list.push_back(pending[c].take(queue));
-          ws.window.finish(to);
-        }
-        if (first || !alike) group.prepare(ws.window, j, from, to);
-        group.pass(j, ws.window, from, to, ws.spikes, record);
-      }
-      sort_by_time(ws.spikes);
-      for (const auto& spike : ws.spikes) {
-        const auto number = static_cast<std::int32_t>(record.size());
-        group.recorded(spike.neuron, number);
-        record.append(spike);
-        send_all(run.plan, component, pending, population, number, spike.neuron, spike.time);
-      }
-    }
-    from = to;
-  } while (from < end);
+  Windows<Real>(run, component).go();
 }
 
 template void run_windows(SampleRun<float>&, const Component&);

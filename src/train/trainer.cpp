@@ -59,6 +59,19 @@ struct Epoch {
   }
 };
 
+// What one thing after the other takes.
+class Laps {
+ public:
+  void end(double& seconds) {
+    const auto now = std::chrono::steady_clock::now();
+    seconds += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 // @param what  "the loss is {}", "the gradient is {} long"
 void check_finite(double value, const char* what, const EpochReport& sums) {
   if (std::isfinite(value)) return;
@@ -115,29 +128,37 @@ struct Trainer<Real>::Impl {
              Epoch<Real>& e) {
     const bool first = e.batches == 0;
     const double ends[] = {t_end};
+    Laps laps;
+    double diagnostics = 0;  // what is left of the whole
     scratch.minibatch.gather(data, samples, settings.input_dropout, settings.seed, e.number);
+    laps.end(e.sums.gather_seconds);
     const Inputs inputs{{scratch.minibatch.spikes.view()}, ends};
     const Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
     if (first) check(plan, inputs);
     e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record);
+    laps.end(e.sums.forward_seconds);
     const Batch<Real> batch{
         state.network,          inputs,           scratch.record, scratch.minibatch.labels,
         e.smoother.smoothing(), settings.threads, plan,           &scratch.forward.timelines};
     const LossResult<Real> result = loss->evaluate(batch);
     check_finite(result.value, "the loss is {}", e.sums);
     check_errors(state.network, inputs, scratch.record, result.errors);
+    laps.end(e.sums.loss_seconds);
     Gradients<Real>& gradients = scratch.gradients;
     e.smoother.backward(batch, *loss, result.errors, wanted_for(state.network, e.trained),
                         scratch.backward, gradients);
+    laps.end(e.sums.backward_seconds);
     if (first && e.smoother.on()) {
       e.sums.ghost_share =
           ghost_share(batch, result.errors, e.trained, gradients, scratch.backward);
     }
     if (first) look_ahead(settings, state.network, inputs, gradients, e.samples, e.sums);
+    laps.end(diagnostics);
     const double norm = norm_of(e.trained, state.network, gradients, settings.threads);
     check_finite(norm, "the gradient is {} long", e.sums);
     e.sums.limited_steps +=
         Step<Real>{settings, hooks, e.trained}.take(state, gradients, norm, e.lr, inputs);
+    laps.end(e.sums.step_seconds);
     add(result, norm, samples.size(), e);
   }
 

@@ -26,6 +26,9 @@ def test_every_benchmark_gives_its_figures(saltus, arguments):
         assert found[key] > 0, key
     assert found["forward_ns_per_synaptic_event"] > found["floor_ns_per_synaptic_event"]
     assert (found["kernel"] == "scalar") == ("scalar" in arguments)
+    phases = dict(found["train_phases_us_per_sample"])
+    assert sum(phases.values()) == pytest.approx(found["train_us_per_sample"])
+    assert all(us > 0 for us in phases.values())
 
 
 def test_events_are_counted_as_arriving_spikes_times_targets(saltus):

@@ -289,9 +289,10 @@ def histories_of(losses, out=saltus.LIF, **options):
         net = yin_yang_net(out=out)
         defaults = {"epochs": 2, "progress": False, "batch": 50, "validation": DATA}
         history = saltus.fit(net, LONG, loss, np.inf, **(defaults | options))
-        epochs = [dataclasses.asdict(epoch) for epoch in history]
-        for epoch in epochs:
-            epoch.pop("seconds")
+        epochs = [
+            {k: v for k, v in dataclasses.asdict(epoch).items() if not k.endswith("seconds")}
+            for epoch in history
+        ]
         found.append((net, epochs))
     return found
 

@@ -705,9 +705,15 @@ TEST(Delays, PerSourceIsPerSynapseWithEqualColumns) {
   a.connect("in", "x", w, Delay::per_source(per_source));
   b.connect("in", "x", w, Delay::per_synapse(per_synapse));
   const Spikes in = spikes_of({{{1e-3, 2}, {2e-3, 0}, {2e-3, 1}, {5e-3, 0}, {6e-3, 2}}});
-  const auto record = run(a, in);
-  EXPECT_GT(record.populations[1].currents.size(), 4u);
-  EXPECT_TRUE(same_bits(record, run(b, in)));
+  // (To rounding: a neuron with arrivals of its own computes its decays by itself.)
+  const auto x = run(a, in).populations[1], y = run(b, in).populations[1];
+  EXPECT_GT(x.currents.size(), 4u);
+  EXPECT_EQ(x.spikes.neurons, y.spikes.neurons);
+  ASSERT_EQ(x.currents.size(), y.currents.size());
+  for (std::size_t k = 0; k < x.currents.size(); ++k) {
+    EXPECT_NEAR(x.spikes.times[k], y.spikes.times[k], 1e-13 * tau_mem);
+    EXPECT_NEAR(x.currents[k], y.currents[k], 1e-13 * x.currents[k]);
+  }
 }
 
 TEST(Delays, ACommonDelayOfTheInputShiftsEverything) {
@@ -796,7 +802,7 @@ TEST(SortByTime, OrdersByTimeThenNeuronForAnyNumberAndAnyCrowding) {
     auto expected = spikes;
     std::sort(expected.begin(), expected.end(),
               [](const auto& a, const auto& b) { return earlier(a, b); });
-    sort_by_time(spikes);
+    sort_by_time(std::span(spikes));
     crowded += kind == 2 && count > 500;
     for (std::size_t k = 0; k < spikes.size(); ++k) {
       ASSERT_EQ(spikes[k].time, expected[k].time);
