@@ -6,13 +6,12 @@
 //
 // and where that arrival is a maximum of V_j:  dL/dd_nj += g dV/dt^-,  E_k += the same  (section
 // 7).
-#include <hwy/aligned_allocator.h>
-
 #include <algorithm>
 
 #include "adjoint/accumulate.hpp"
 #include "adjoint/lambda.hpp"
 #include "adjoint/reader.hpp"
+#include "machine/aligned.hpp"
 #include "machine/parallel.hpp"
 #include "plan/timeline.hpp"
 
@@ -26,22 +25,6 @@ struct Partial {
   // Per incoming projection, where not all connect to all: of the tile's synapses. Weights may be
   // shared among tiles.
   std::vector<std::vector<double>> synapses;
-};
-
-// The gradients of the weights into a tile, [pre, slot] of one projection after the other: in one
-// piece, so that it stays in a cache whatever the length of the rows of the whole.
-template <class Real>
-class TileGradient {
- public:
-  void start(std::size_t size) {
-    if (size > capacity_) memory_ = hwy::AllocateAligned<Real>(capacity_ = size);
-    std::fill_n(memory_.get(), size, Real(0));
-  }
-  Real* data() const { return memory_.get(); }
-
- private:
-  std::size_t capacity_ = 0;
-  hwy::AlignedFreeUniquePtr<Real[]> memory_;
 };
 
 // Ghosts of neuron j at arrivals move with them.
@@ -115,7 +98,8 @@ class Tile {
     }
     std::size_t rows = 0;
     for (const std::size_t k : plan_.incoming) rows += rows_of(projection(k));
-    gradient_.start(rows * reader_.layout.count());
+    gradient_.reserve(rows * reader_.layout.count());
+    std::fill_n(gradient_.data(), rows * reader_.layout.count(), Real(0));
     reader_.targets.resize(pass.plan.network->projections().size());
     rows = 0;
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
@@ -176,7 +160,9 @@ class Tile {
   std::size_t begin_, end_;
   Partial& partial_;
   Reader<Real> reader_;
-  inline static thread_local TileGradient<Real> gradient_;
+  // Of the weights into the tile, [pre, slot] of one projection after the other: in one piece, so that
+  // it stays in a cache whatever the length of the rows of the whole.
+  inline static thread_local Aligned<Real> gradient_;
   inline static thread_local neuron::LaneConstants<Real> own_;  // if they do not decay alike
   static constexpr std::size_t lanes = LaneLists<Real>::lanes;
   inline static thread_local std::vector<neuron::LaneConstants<Real>> lane_constants_;  // per block
