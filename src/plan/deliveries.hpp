@@ -38,28 +38,27 @@ class Deliveries {
     const auto before = [](const SynapseList::Reached& s, std::size_t post) {
       return static_cast<std::size_t>(s.post) < post;
     };
-    // Those that leave a source for these targets.
-    const auto reached = [&](std::int32_t pre) {
-      const auto all = synapses.reached_from(static_cast<std::size_t>(pre));
-      if (begin_ == 0 && end == synapses.targets()) return all;
-      const auto first = std::lower_bound(all.begin(), all.end(), begin_, before);
-      return std::span(first, std::lower_bound(first, all.end(), end, before));
-    };
+    const bool all_targets = begin_ == 0 && end == synapses.targets();
     first_.assign(end - begin_ + 2, 0);
+    reached_.clear();
     for (const std::int32_t pre : spikes.neurons) {
-      for (const auto& s : reached(pre)) ++first_[place_of(s.post) + 2];
+      auto reached = synapses.reached_from(static_cast<std::size_t>(pre));
+      if (!all_targets) {
+        const auto first = std::lower_bound(reached.begin(), reached.end(), begin_, before);
+        reached = {first, std::lower_bound(first, reached.end(), end, before)};
+      }
+      reached_.push_back(reached);
+      for (const auto& s : reached) ++first_[place_of(s.post) + 2];
     }
     for (std::size_t j = 2; j < first_.size(); ++j) first_[j] += first_[j - 1];
     list_.resize(first_.back());
-    const bool delayed = p.delay.kind != Delay::Kind::none;
     for (std::size_t k = 0; k < spikes.neurons.size(); ++k) {
       const auto pre = static_cast<std::size_t>(spikes.neurons[k]);
-      for (const auto& s : reached(spikes.neurons[k])) {
-        const double delay = delayed ? p.delay(pre, static_cast<std::size_t>(s.number)) : 0;
+      for (const auto& s : reached_[k]) {
         // first_[j + 1] runs from where those of j begin to where they end.
-        list_[first_[place_of(s.post) + 1]++] = {spikes.times[k] + delay,
-                                                 static_cast<std::int32_t>(k), s.place,
-                                                 p.weight[static_cast<std::size_t>(s.weight)]};
+        list_[first_[place_of(s.post) + 1]++] = {
+            spikes.times[k] + p.delay(pre, static_cast<std::size_t>(s.number)),
+            static_cast<std::int32_t>(k), s.place, p.weight[static_cast<std::size_t>(s.weight)]};
       }
     }
   }
@@ -78,6 +77,8 @@ class Deliveries {
   std::size_t begin_ = 0;
   std::vector<std::size_t> first_;
   std::vector<Delivery<Real>> list_;
+  // Per spike, of these targets; scratch.
+  std::vector<std::span<const SynapseList::Reached>> reached_;
 
   std::size_t place_of(std::int32_t target) const {
     return static_cast<std::size_t>(target) - begin_;

@@ -3,6 +3,8 @@
 // all connect to all): the lists of a few neurons side by side, one in each lane.
 #pragma once
 
+#include <hwy/cache_control.h>
+
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -203,12 +205,12 @@ class LaneLists {
   void prefetch(const Source<Real>& source, std::size_t s) const {
     if (s >= source.spikes.times.size()) return;
     const auto pre = static_cast<std::size_t>(source.spikes.neurons[s]);
-    __builtin_prefetch(source.rows[pre] + neurons_.begin);
+    hwy::Prefetch(source.rows[pre] + neurons_.begin);
     const auto& delay = source.projection->delay;
     if (delay.kind != Delay::Kind::per_synapse) return;
     const double* const first = delay.values.data() + pre * post_ + neurons_.begin;
-    __builtin_prefetch(first);
-    __builtin_prefetch(first + lanes / 2);
+    hwy::Prefetch(first);
+    hwy::Prefetch(first + lanes / 2);
   }
   void put_rows(std::size_t k) {
     const Source<Real>& source = sources_[k];
