@@ -16,12 +16,17 @@ scripts/build.sh release --target gradient_test "${terms[@]/#/gradient_test_}"
 # A mutant is killed by a failed assertion (exit code 1), not by a crash or a time-out. One failed
 # assertion is enough, so the run ends there, and RapidCheck does not look for a smaller case.
 export RC_PARAMS="${RC_PARAMS:-} noshrink=1"
-log=build/mutation.log
-run() {  # an executable
+logs=build/mutation
+mkdir -p "$logs"
+attempt() {  # an executable
   local code=0
-  timeout 300 "build/tests/$1" --gtest_fail_fast --gtest_catch_exceptions=0 --gtest_brief=1 >"$log" 2>&1 || code=$?
-  return $code
+  timeout 300 "build/tests/$1" --gtest_fail_fast --gtest_catch_exceptions=0 --gtest_brief=1 >"$2/$1.log" 2>&1 || code=$?
+  echo "$code" >"$2/$1.code"
 }
+export -f attempt
+rm -f "$logs"/*.code
+printf '%s\n' gradient_test "${terms[@]/#/gradient_test_}" |
+  xargs -P "$(nproc)" -I{} bash -c 'attempt {} '"$logs"
 passed=0
 failed=0
 row() {  # term, verdict, what was seen
@@ -30,17 +35,16 @@ row() {  # term, verdict, what was seen
 }
 
 printf '%-28s %-8s %s\n' "term deleted" "" "gradient test"
-code=0
-run gradient_test || code=$?
+code=$(<"$logs/gradient_test.code")
 if [[ $code == 0 ]]; then
   row "(none)" ok "passes"
 else
   row "(none)" WRONG "exit code $code"
-  cat "$log"
+  cat "$logs/gradient_test.log"
 fi
 for term in "${terms[@]}"; do
-  code=0
-  run "gradient_test_$term" || code=$?
+  log=$logs/gradient_test_$term.log
+  code=$(<"$logs/gradient_test_$term.code")
   first=$(sed -n 's/^\[  FAILED  \] \([^ ]*\).*/\1/p' "$log" | head -n 1)
   if [[ $code == 1 && -n $first ]]; then
     row "$term" ok "fails: $first"

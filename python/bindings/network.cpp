@@ -10,6 +10,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -18,6 +19,7 @@
 
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "settings.hpp"
 
@@ -58,27 +60,64 @@ nb::dict models() {
   return result;
 }
 
-// `dimensions` of the delay that Python got: 0 common, 1 per source or (if there are so many) per
-// synapse listed, 2 per synapse.
+// Of as many values as there are sources and synapses: do both ways of reading them agree?
+bool in_order_of_sources(const SynapseList& list) {
+  for (std::size_t place = 0; place < list.size(); ++place) {
+    if (list[place].number != list[place].pre) return false;
+  }
+  return true;
+}
+
+// `delays`: of what Python got, "" none, else one of "common", "source", "synapse"; "either" of the
+// last two, whichever the number of values says.
 void connect(Net& network, const std::string& source, const std::string& target,
-             const In<double>& weight, const std::optional<In<double>>& delay, int dimensions,
-             std::string name, const std::string& kind, std::vector<Shape::Row> rows) {
+             const In<double>& weight, const std::optional<In<double>>& delay,
+             const std::string& delays, std::string name, const std::string& kind,
+             std::vector<Shape::Row> rows) {
   Connection connection(kind, Shape(std::move(rows)));
   Delay d;
   if (delay) {
-    d.kind = dimensions == 0   ? Delay::Kind::common
-             : dimensions == 1 ? Delay::Kind::per_source
-                               : Delay::Kind::per_synapse;
+    d.kind = delays == "common"    ? Delay::Kind::common
+             : delays == "synapse" ? Delay::Kind::per_synapse
+                                   : Delay::Kind::per_source;
     d.values = vector_of(*delay);
-    if (!connection.all_to_all() && dimensions == 1) {
+    if (delays == "either") {
       const std::size_t pre = network.populations()[network.index(source)].size;
       const std::size_t post = network.populations()[network.index(target)].size;
       connection.list(pre, post);
-      if (d.values.size() == connection.count(pre, post)) d.kind = Delay::Kind::per_synapse;
+      if (d.values.size() == connection.count(pre, post)) {
+        d.kind = Delay::Kind::per_synapse;
+        if (d.values.size() == pre && !in_order_of_sources(connection.synapses())) {
+          throw InvalidInput(
+              "delay has as many values as there are sources and as there are synapses; expected "
+              "shape "
+              "[pre, 1] of one for each source, or [1, nnz] of one for each synapse");
+        }
+      }
     }
   }
   network.connect(source, target, vector_of(weight), std::move(d), std::move(name),
                   std::move(connection));
+}
+
+// Of a projection that lists its synapses: source, target and place of the weight of each, in the
+// order of a delay per synapse. None: all to all.
+using Column = nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>>;
+std::optional<std::tuple<Column, Column, Column>> synapses(const Net& network,
+                                                           const std::string& name) {
+  const auto& all = network.projections();
+  const auto p = std::ranges::find(all, name, &Projection<double>::name);
+  if (p == all.end() || p->connection.all_to_all()) return std::nullopt;
+  const SynapseList& list = p->connection.synapses();
+  std::vector<std::int64_t> pre(list.size()), post(list.size()), weight(list.size());
+  for (std::size_t place = 0; place < list.size(); ++place) {
+    const SynapseList::Entry& s = list[place];
+    const auto at = static_cast<std::size_t>(s.number);
+    pre[at] = s.pre;
+    post[at] = s.post;
+    weight[at] = s.weight;
+  }
+  return std::tuple{give(std::move(pre)), give(std::move(post)), give(std::move(weight))};
 }
 
 // The values behind "population.parameter", "projection.weight" or "projection.delay", to be read
@@ -146,6 +185,7 @@ void bind_network(nb::module_& module) {
            nb::arg(), nb::arg(), nb::arg())
       .def("values", [](nb::handle_t<Net> self, const std::string& owner,
                         const std::string& parameter) { return values(self, owner, parameter); })
+      .def("synapses", &synapses)
       .def("last_projection", [](const Net& network) { return network.projections().back().name; })
       .def("index", [](const Net& network, const std::string& name) { return network.index(name); })
       .def("check", &Net::check)

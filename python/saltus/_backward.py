@@ -70,6 +70,8 @@ def backward(
         that parameter, and one for the times of each input (``"in.times"``, shape (spikes,)).
         Summed over the batch, except for the times. A number that all neurons share has the sum
         of their gradients. Gradients of weights have the record's dtype, others float64.
+        The integral of V of a sample that never ends has no limit if the bias is not 0: with such
+        errors the gradient of a bias is infinite (nan, if infinite ones of both signs add up).
 
     Raises
     ------

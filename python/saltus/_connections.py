@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Rows = list[tuple[str, list[int]]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Synapses:
     """What `Network.connect` takes instead of a dense array of weights.
 
@@ -37,6 +37,11 @@ class Synapses:
     weight: NDArray[np.float64]
     rows: Rows
     shape: tuple[int, ...] | None = None
+
+    def __repr__(self) -> str:
+        parts = [f"weight {self.weight.shape}"]
+        parts += [f"{n} {tuple(v) if len(v) < 5 else f'[{len(v)}]'}" for n, v in self.rows if v]
+        return f"<saltus.{type(self).__name__}: {', '.join(parts)}>"
 
 
 def _pair(value: object, argument: str) -> list[int]:
@@ -244,5 +249,8 @@ def as_synapses(weight: Any) -> Synapses | None:
             raise ValueError(
                 f"weight has shape {listed.shape}; expected two dimensions, [pre, post]"
             )
-        return Sparse(listed.data, listed.row, listed.col, listed.shape)
+        data, row, col = listed.data, listed.row, listed.col
+        if getattr(weight, "format", None) == "bsr":  # what fills up its blocks is no synapse
+            data, row, col = data[data != 0], row[data != 0], col[data != 0]
+        return Sparse(data, row, col, listed.shape)
     return None

@@ -314,14 +314,21 @@ def _meeting(
             continue
         t, n, offsets = trains[source]
         sample = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        pre, post, _ = network.synapses(name)
         delay = network[f"{name}.delay"] if f"{name}.delay" in network else np.zeros(())
-        every = np.broadcast_to(
-            delay.reshape(-1, 1) if delay.ndim == 1 else delay,
-            (network._populations[source][1], size),
-        )
-        times.append((t[:, None] + every[n]).reshape(-1))
-        samples.append(np.repeat(sample, size))
-        posts.append(np.tile(np.arange(size), len(t)))
+        if delay.ndim == 1 and delay.size != pre.size:  # one of each source
+            delay = delay[pre]
+        delays = np.broadcast_to(delay.reshape(-1), pre.shape)
+        # Which synapses each spike takes: those of its neuron, which lie together in this order.
+        order = np.argsort(pre, kind="stable")
+        first = np.searchsorted(pre[order], n)
+        counts = np.searchsorted(pre[order], n, side="right") - first
+        spike = np.repeat(np.arange(len(n)), counts)
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        synapse = order[first[spike] + within]
+        times.append(t[spike] + delays[synapse])
+        samples.append(sample[spike])
+        posts.append(post[synapse])
     if model in SPIKING:
         t, n, offsets = trains[target]
         sample = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike, fspath
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -170,8 +172,9 @@ class Network:
             ``(nnz,)`` of synapses one by one.
         delay : float or array_like, shape (pre,), (pre, post) or (nnz,), optional
             The time that a spike takes to arrive, in seconds: one for all synapses, one for each
-            source neuron, or one for each synapse (of as many sources as synapses: for each
-            synapse). None: 0, and no gradient of it.
+            source neuron, or one for each synapse, in the order of `synapses`. Where a list has as
+            many synapses as sources, ``(pre, 1)`` or ``(1, nnz)`` say which is meant. None: 0, and
+            no gradient of it.
         name : str, optional
             A new name; ``"source->target"`` unless given.
 
@@ -193,17 +196,26 @@ class Network:
                 f"weight is for populations of {listed.shape}; expected {(pre, post)} ([pre, post])"
             )
         d = None if delay is None else numbers(delay, "delay")
+        delays = "" if d is None else ("common", "source", "synapse", "")[min(d.ndim, 3)]
         if d is not None and listed is None:
             axes = "one number, [pre] or [pre, post]"
             expect_shape(d, "delay", (), (pre,), (pre, post), axes=axes)
-        elif d is not None and d.ndim > 1:
-            raise ValueError(f"delay has shape {d.shape}; expected one number, [pre] or [nnz]")
+        elif d is not None and d.ndim == 1:
+            delays = "either"
+        elif d is not None and d.ndim > 0:
+            if d.shape != (pre, 1) and (d.ndim != 2 or len(d) != 1):
+                raise ValueError(
+                    f"delay has shape {d.shape}; expected one number, [pre], [nnz], [pre, 1] or "
+                    "[1, nnz]"
+                )
+            delays = "source" if d.shape == (pre, 1) and pre > 1 else "synapse"
+            d = d.reshape(-1)
         self._core.connect(
             source,
             target,
             w.reshape(-1),
             None if d is None else d.reshape(-1),
-            0 if d is None else d.ndim,
+            delays,
             "" if name is None else text(name, "name"),
             "dense" if listed is None else listed.kind,
             [] if listed is None else listed.rows,
@@ -223,6 +235,48 @@ class Network:
     def projections(self) -> tuple[str, ...]:
         """The names of the projections, in the order of their addition."""
         return tuple(self._projections)
+
+    def synapses(
+        self, projection: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return which neurons each synapse of a projection connects, and by which weight.
+
+        Parameters
+        ----------
+        projection : str
+            Its name, as in `projections`.
+
+        Returns
+        -------
+        pre, post, weight : arrays of int, shape (nnz,)
+            Source and target neuron, and the place of its weight in the flattened parameter
+            ``"projection.weight"``: in the order of a delay per synapse.
+
+        Raises
+        ------
+        ValueError
+            An unknown projection.
+
+        Examples
+        --------
+        >>> import saltus
+        >>> net = saltus.Network()
+        >>> net.add_input("in", 4)
+        >>> net.add_population("h", "LIF", 2)
+        >>> net.connect("in", "h", saltus.AvgPool2d((1, 2, 2), (1, 2)))
+        >>> net.synapses("in->h")
+        (array([0, 1, 2, 3]), array([0, 0, 1, 1]), array([0, 0, 0, 0]))
+        """
+        if projection not in self._projections:
+            known = ", ".join(repr(p) for p in self._projections) or "none"
+            raise ValueError(f"projection is {projection!r}; expected one of {known}")
+        listed = self._core.synapses(projection)
+        if listed is not None:
+            return listed
+        source, target = self._projections[projection]
+        pre, post = self._size(source), self._size(target)
+        every = np.arange(pre * post)
+        return every // post, every % post, every
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
         return self._parameter(name)[...]
@@ -288,6 +342,13 @@ class Network:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "model.h5"
+            self.save(file)
+            shapes = {name: values.shape for name, values in self._parameters.items()}
+            return _unpickled, (file.read_bytes(), shapes)
 
     def __str__(self) -> str:
         return self._core.describe()
@@ -367,6 +428,16 @@ def load(file: str | PathLike[str]) -> Network:
         A network without a meaning.
     """
     return Network._from_core(_core.Network.load(fspath(file)))
+
+
+def _unpickled(model: bytes, shapes: dict[str, tuple[int, ...]]) -> Network:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "model.h5"
+        file.write_bytes(model)
+        network = load(file)
+    for name, shape in shapes.items():  # a file cannot tell () from (1,)
+        network._parameters[name] = network._parameters[name].reshape(shape)
+    return network
 
 
 def _words(parts: dict[str, tuple[Any, Any]]) -> str:

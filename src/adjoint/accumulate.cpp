@@ -50,18 +50,26 @@ bool errors_wanted(const Pass<Real>& pass, std::size_t source, std::size_t targe
 
 template <class Real>
 void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample) {
-  if (!pass.plan.populations[population].in_step()) return;
-  thread_local Timeline<Real> timeline;
-  const Segments<Real>& segments = pass.segments[sample][population];
-  pass.start(timeline, population, sample);
-  Arrivals<Real>& arrivals = timeline.shared();
-  if (!pass.plan.in_vectors(population)) return;
-  if (4 * segments.count() > arrivals.group_count()) arrivals.index();
-  std::span<const FreePiece<Real>> free;
-  if (pass.ghosts && terms::ghost_free_synapses) free = (*pass.ghosts)[sample][population].free;
-  thread_local EntryFinder<Real> finder;
-  finder.find(pass.plan.populations[population], segments, arrivals, free,
-              pass.entries[sample][population]);
+  const PopulationPlan<Real>& plan = pass.plan.populations[population];
+  if (plan.is_linear()) return;
+  Segments<Real>& segments = pass.segments[sample][population];
+  const bool in_vectors = pass.plan.in_vectors(population);
+  if (plan.in_step()) {
+    thread_local Timeline<Real> timeline;
+    thread_local EntryFinder<Real> finder;
+    pass.start(timeline, population, sample);
+    Arrivals<Real>& arrivals = timeline.shared();
+    Entries<Real>& entries = pass.entries[sample][population];
+    if (in_vectors && pass.ghosts && terms::ghost_free_synapses) {
+      segments.finish();
+      if (4 * segments.count() > arrivals.group_count()) arrivals.index();
+      finder.find(plan, segments, arrivals, (*pass.ghosts)[sample][population].free, entries);
+    } else if (in_vectors) {
+      finder.find(plan, segments, arrivals, entries);
+    }
+  }
+  // Who asks for the segments of one neuron? Parameters, ghosts, and all that goes one by one.
+  if (!in_vectors || pass.wanted.neurons || pass.ghosts) segments.finish();
 }
 
 namespace {
@@ -102,6 +110,13 @@ class Tile {
     std::fill_n(gradient_.data(), rows * reader_.layout.count(), Real(0));
     reader_.targets.resize(pass.plan.network->projections().size());
     rows = 0;
+    const auto listed = [&](std::size_t k) { return !projection(k).connection.all_to_all(); };
+    if (std::any_of(plan_.incoming.begin(), plan_.incoming.end(), listed)) {
+      for (const std::size_t k : plan_.incoming) {
+        reach_.push_back(listed(k) ? Reach(projection(k).connection.synapses(), {begin_, end_})
+                                   : Reach());
+      }
+    }
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
       aim(k, gradient_.data() + rows * reader_.layout.count());
       rows += rows_of(projection(plan_.incoming[k]));
@@ -110,7 +125,7 @@ class Tile {
 
   void read(std::size_t s) {
     thread_local Timeline<Real> timeline;
-    pass_.start(timeline, population_, s, {begin_, end_});
+    pass_.start(timeline, population_, s, {begin_, end_}, reach_);
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
       if (partial_.errors[k].empty()) continue;
       reader_.targets[plan_.incoming[k]].errors =
@@ -160,6 +175,7 @@ class Tile {
   std::size_t begin_, end_;
   Partial& partial_;
   Reader<Real> reader_;
+  std::vector<Reach> reach_;  // per incoming projection; empty if all of them connect all to all
   // Of the weights into the tile, [pre, slot] of one projection after the other: in one piece, so that
   // it stays in a cache whatever the length of the rows of the whole.
   inline static thread_local Aligned<Real> gradient_;
@@ -226,9 +242,11 @@ class Tile {
   }
   // Of neuron j what the vectors have left.
   void read(std::size_t s, std::size_t j, Timeline<Real>& timeline) {
-    const auto own = pass_.segments[s][population_].of(j);
     const auto& n = plan_.neuron(j);
-    if (!in_vectors_ && !in_lanes_ && !own.empty()) reader_.read(n, own, timeline.of(j), j);
+    if (!in_vectors_ && !in_lanes_) {
+      const auto own = pass_.segments[s][population_].of(j);
+      if (!own.empty()) reader_.read(n, own, timeline.of(j), j);
+    }
     if (pass_.ghosts && (*pass_.ghosts)[s][population_].any(j)) {
       const SampleGhosts<Real>& ghosts = (*pass_.ghosts)[s][population_];
       if (!in_vectors_ && !in_lanes_ && terms::ghost_free_synapses) {  // else part of the entries

@@ -25,6 +25,8 @@ struct Tiles {
 
   explicit Tiles(std::size_t neurons) : size(neurons), count((neurons + 63) / 64) {}
   std::size_t begin(std::size_t tile) const { return tile * size / count; }
+  /// That of a neuron.
+  std::size_t of(std::size_t neuron) const { return ((neuron + 1) * count - 1) / size; }
 };
 
 template <class Real>
@@ -71,7 +73,46 @@ template <class Real>
 class EntryFinder {
  public:
   /// @param plan  of a population in step
-  /// @param segments, arrivals  of one sample of it
+  /// @param segments, arrivals  of one sample of it; not finished, best in order of time
+  void find(const PopulationPlan<Real>& plan, const Segments<Real>& segments,
+            const Arrivals<Real>& arrivals, Entries<Real>& out) {
+    const Tiles tiles(segments.neurons());
+    const auto list = segments.added();
+    const auto neurons = segments.neurons_added();
+    start(out);
+    out.first_.assign(tiles.count + 1, 0);
+    std::size_t below = arrivals.group_count();
+    double last = infinity;
+    bool in_order = true;
+    for (std::size_t k = 0; k < list.size(); ++k) {
+      const double from = list[k].from;
+      if (from > last) {
+        in_order = false;
+        below = arrivals.count_before(from);
+      }
+      while (below > 0 && arrivals.times[below - 1] >= from) --below;
+      last = from;
+      // Of several segments of a neuron without an arrival in between the earliest counts: it is
+      // entered last.
+      if (below == 0) continue;
+      const std::size_t tile = tiles.of(neurons[k]);
+      ++out.first_[tile + 1];
+      tile_.push_back(tile);
+      add_entry(below - 1, neurons[k] - tiles.begin(tile));
+      neuron_ = neurons[k];
+      add_part(from - arrivals.times[below - 1], list[k].at, list[k].source);
+    }
+    for (std::size_t tile = 0; tile < tiles.count; ++tile) out.first_[tile + 1] += out.first_[tile];
+    read(plan);
+    out.list_.resize(found_.size());
+    next_.assign(out.first_.begin(), out.first_.end() - 1);
+    for (std::size_t k = 0; k < found_.size(); ++k) out.list_[next_[tile_[k]]++] = found_[k];
+    if (in_order) return;
+    found_ = out.list_;
+    sort_tiles(arrivals.group_count(), out);
+  }
+
+  /// @param segments  finished
   /// @param free  pieces behind spikes, by neuron; they are added to the lambda of their neurons:
   ///              what is read off lambda is linear in it
   void find(const PopulationPlan<Real>& plan, const Segments<Real>& segments,
@@ -92,7 +133,8 @@ class EntryFinder {
       enter(arrivals, j, j - tiles.begin(tile), segments.of(j), {begin, piece});
     }
     out.first_.resize(tiles.count + 1, found_.size());
-    finish(plan, arrivals.group_count(), out);
+    read(plan);
+    sort_tiles(arrivals.group_count(), out);
   }
 
   /// The same of a few neurons that each have a list of their own: one tile, and a group is a place
@@ -107,7 +149,8 @@ class EntryFinder {
       enter(LaneTimes<Real>{lists, lane}, j, lane, segments.of(j), free_of(j));
     }
     out.first_.push_back(found_.size());
-    finish(plan, lists.longest(), out);
+    read(plan);
+    sort_tiles(lists.longest(), out);
   }
 
  private:
@@ -117,7 +160,8 @@ class EntryFinder {
     neuron::Adjoint<Real> at;
     Real source;
   };
-  std::vector<Entry<Real>> found_;  // neuron by neuron
+  std::vector<Entry<Real>> found_;
+  std::vector<std::size_t> tile_;  // of each entry
   std::vector<Part> parts_;
   std::size_t neuron_ = 0;    // at hand
   std::vector<double> gaps_;  // of each part, from the arrival to where it is known
@@ -125,12 +169,14 @@ class EntryFinder {
   std::vector<std::size_t> groups_, next_;
 
   void start(Entries<Real>& out) {
+    tile_.clear();
     found_.clear();
     parts_.clear();
     gaps_.clear();
     out.first_.assign(1, 0);
   }
-  void finish(const PopulationPlan<Real>& plan, std::size_t groups, Entries<Real>& out) {
+  // What each entry finds: the sum of its parts.
+  void read(const PopulationPlan<Real>& plan) {
     decays_.resize(gaps_.size());
     if (plan.same_time_constants) neuron::decays(plan.neuron(0).tc, gaps_, decays_.data());
     for (std::size_t k = 0; k < parts_.size(); ++k) {
@@ -142,6 +188,9 @@ class EntryFinder {
       entry.lambda.i += lambda.i;
       entry.source += parts_[k].source;
     }
+  }
+  // Each tile latest group first.
+  void sort_tiles(std::size_t groups, Entries<Real>& out) {
     out.list_.resize(found_.size());
     for (std::size_t tile = 0; tile + 1 < out.first_.size(); ++tile) {
       sort(groups, out.first_[tile], out.first_[tile + 1], out.list_);

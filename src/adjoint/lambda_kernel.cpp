@@ -101,19 +101,40 @@ HWY_INLINE void flow_back_at(Lambda<Real>& lambda, const Pace& pace) {
 }
 
 template <class Real>
-HWY_INLINE void flow_back(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
-                          const neuron::Decay<Real>& d) {
+HWY_INLINE auto shared_back_pace(const neuron::TimeConstants& tc, const neuron::Decay<Real>& d) {
   const Tag<Real> tag;
   const Real p = static_cast<Real>(terms::lambda_v_drives_i ? tc.p : 0);
-  flow_back_at(lambda, SharedBackPace<hn::Vec<Tag<Real>>>{
-                           {hn::Set(tag, d.mem), hn::Set(tag, d.syn), hn::Set(tag, p * d.k)}});
+  return SharedBackPace<hn::Vec<Tag<Real>>>{
+      {hn::Set(tag, d.mem), hn::Set(tag, d.syn), hn::Set(tag, p * d.k)}};
+}
+template <class Real>
+HWY_INLINE auto own_back_pace(const neuron::LaneConstants<Real>& own, double dt) {
+  return OwnBackPace<hn::Vec<Tag<Real>>>{{own, hn::Set(Tag<Real>(), static_cast<Real>(dt))}};
+}
+
+template <class Real>
+HWY_INLINE void flow_back(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
+                          const neuron::Decay<Real>& d) {
+  flow_back_at(lambda, shared_back_pace(tc, d));
 }
 
 template <class Real>
 HWY_INLINE void own_flow_back(Lambda<Real>& lambda, const neuron::LaneConstants<Real>& own,
                               double dt) {
-  const Tag<Real> tag;
-  flow_back_at(lambda, OwnBackPace<hn::Vec<Tag<Real>>>{{own, hn::Set(tag, static_cast<Real>(dt))}});
+  flow_back_at(lambda, own_back_pace(own, dt));
+}
+
+// dL/dt of an arrival with these weights.
+template <class V>
+HWY_INLINE V moved(V weights, V lambda_v, V lambda_i) {
+  const auto zero = hn::Zero(hn::DFromV<V>());
+  return hn::Mul(weights, hn::Sub(terms::lambda_v_in_e ? lambda_v : zero,
+                                  terms::lambda_i_in_e ? lambda_i : zero));
+}
+template <class Real>
+HWY_INLINE double total(const Real (&sum)[partial_sums]) {
+  return static_cast<double>(((sum[0] + sum[4]) + (sum[2] + sum[6])) +
+                             ((sum[1] + sum[5]) + (sum[3] + sum[7])));
 }
 
 template <class Real>
@@ -126,41 +147,63 @@ HWY_INLINE double error_of_arrival(const Lambda<Real>& lambda, const Real* row) 
   for (std::size_t l = 0; l < partial_sums; l += lanes) {
     auto part = hn::Zero(tag);
     for (std::size_t s = l; s < layout.count(); s += partial_sums) {
-      const auto v = terms::lambda_v_in_e ? hn::Load(tag, v_of + s) : hn::Zero(tag);
-      const auto i = terms::lambda_i_in_e ? hn::Load(tag, i_of + s) : hn::Zero(tag);
-      const auto w = hn::LoadU(tag, row + layout.place(s));
-      part = hn::Add(part, hn::Mul(w, hn::Sub(v, i)));
+      const auto v = hn::Load(tag, v_of + s), i = hn::Load(tag, i_of + s);
+      part = hn::Add(part, moved(hn::LoadU(tag, row + layout.place(s)), v, i));
     }
     hn::Store(part, tag, sum + l);
   }
-  return static_cast<double>(((sum[0] + sum[4]) + (sum[2] + sum[6])) +
-                             ((sum[1] + sum[5]) + (sum[3] + sum[7])));
+  return total(sum);
 }
 
-// gradient += factor lambda_I
-template <class Real>
-HWY_INLINE void add(const Lambda<Real>& lambda, Real factor, Real* gradient) {
-  const Tag<Real> tag;
-  const auto times = hn::Set(tag, factor);
-  const std::size_t count = lambda.slots.layout().count();
-  const Real* const i_of = lambda.slots[1];
-  for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
-    const auto change = hn::Mul(times, hn::Load(tag, i_of + s));
-    hn::Store(hn::Add(hn::Load(tag, gradient + s), change), tag, gradient + s);
-  }
-}
+template <class V>
+struct SharedTauSyn {
+  V tau_syn;
 
-// The same where tau_syn is each neuron's own: gradient -= tau_syn lambda_I
+  HWY_INLINE V at(std::size_t) const { return tau_syn; }
+};
 template <class Real>
-HWY_INLINE void add(const Lambda<Real>& lambda, const neuron::LaneConstants<Real>& own,
-                    Real* gradient) {
+struct OwnTauSyn {
+  const Real* tau_syn;
+
+  HWY_INLINE auto at(std::size_t slot) const { return hn::Load(Tag<Real>(), tau_syn + slot); }
+};
+
+// gradient -= tau_syn lambda_I
+template <class Real, class TauSyn>
+HWY_INLINE void add(const Lambda<Real>& lambda, const TauSyn& tau_syn, Real* gradient) {
   const Tag<Real> tag;
   const std::size_t count = lambda.slots.layout().count();
   const Real* const i_of = lambda.slots[1];
   for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
-    const auto change = hn::Mul(hn::Load(tag, own.tau_syn + s), hn::Load(tag, i_of + s));
+    const auto change = hn::Mul(tau_syn.at(s), hn::Load(tag, i_of + s));
     hn::Store(hn::Sub(hn::Load(tag, gradient + s), change), tag, gradient + s);
   }
+}
+
+// flow_back, add and, if `row` is given, error_of_arrival in one pass over the neurons.
+template <bool with_row, class Real, class Pace, class TauSyn>
+HWY_INLINE double pass_back(Lambda<Real>& lambda, const Pace& pace, const TauSyn& tau_syn,
+                            Real* gradient, const Real* row) {
+  const Tag<Real> tag;
+  const SlotLayout layout = lambda.slots.layout();
+  const std::size_t lanes = hn::Lanes(tag), count = layout.count();
+  Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
+  HWY_ALIGN Real sum[partial_sums];
+  for (std::size_t l = 0; l < partial_sums; l += lanes) {
+    auto part = hn::Zero(tag);
+    for (std::size_t s = l; s < count; s += partial_sums) {
+      const auto now = back_over(hn::Load(tag, v_of + s), hn::Load(tag, i_of + s), pace.at(s));
+      hn::Store(now.v, tag, v_of + s);
+      hn::Store(now.i, tag, i_of + s);
+      const auto change = hn::Mul(tau_syn.at(s), now.i);
+      hn::Store(hn::Sub(hn::Load(tag, gradient + s), change), tag, gradient + s);
+      if constexpr (with_row) {
+        part = hn::Add(part, moved(hn::LoadU(tag, row + layout.place(s)), now.v, now.i));
+      }
+    }
+    if constexpr (with_row) hn::Store(part, tag, sum + l);
+  }
+  return with_row ? total(sum) : 0;
 }
 
 // Rows come in no order that the machine could guess.
@@ -178,44 +221,76 @@ HWY_INLINE void prefetch_rows(const Arrivals<Real>& arrivals, std::size_t group,
 }
 
 template <class Real>
-void read_arrivals(const neuron::TimeConstants& tc, const neuron::LaneConstants<Real>* own,
-                   std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
-                   std::size_t first, std::size_t width, const std::vector<Target<Real>>& targets) {
-  if (entries.empty()) return;
-  thread_local Lambda<Real> lambda;
+void move(const Target<Real>& target, const Arrival<Real>& arrival, double error) {
+  if (target.errors) target.errors[arrival.spike] += error;
+  if (!target.delays) return;
+  target.delays[target.projection->delay.index(static_cast<std::size_t>(arrival.pre), 0)] += error;
+}
+
+// @param pace_of  (group) -> what takes lambda back to it from the one behind
+template <class Real, class PaceOf, class TauSyn>
+HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
+                        std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
+                        std::size_t first, std::size_t width,
+                        const std::vector<Target<Real>>& targets) {
+  thread_local Lambda<Real> memory;
+  Lambda<Real>& lambda = memory;
   lambda.start(width);
   const std::size_t stride = lambda.slots.layout().count();
   auto entry = entries.begin();
   for (std::size_t g = entry->group + 1; g-- > 0;) {
     if (g >= rows_ahead) prefetch_rows(arrivals, g - rows_ahead, targets, stride);
-    if (HWY_LIKELY(!own)) {
-      flow_back(lambda, tc, arrivals.decays[g + 1]);
-    } else if (g < entries.front().group) {  // all is 0 before
-      own_flow_back(lambda, *own, arrivals.times[g + 1] - arrivals.times[g]);
+    const auto group = arrivals.group(g);
+    const bool entered = entry != entries.end() && entry->group == g;
+    if (HWY_LIKELY(!entered && group.size() == 1 && !lambda.driven)) {
+      const Target<Real>& target = targets[static_cast<std::size_t>(group[0].projection)];
+      Real* const gradient = target.weights + static_cast<std::size_t>(group[0].pre) * stride;
+      const Real* const row = group[0].row + first;
+      if (target.errors || target.delays) {
+        move(target, group[0], pass_back<true>(lambda, pace_of(g), tau_syn, gradient, row));
+      } else {
+        pass_back<false>(lambda, pace_of(g), tau_syn, gradient, row);
+      }
+      continue;
     }
+    if (g < entries.front().group) flow_back_at(lambda, pace_of(g));  // all is 0 before
     for (; entry != entries.end() && entry->group == g; ++entry) {
       lambda.set(entry->neuron, entry->lambda, entry->source);
     }
-    for (const auto& arrival : arrivals.group(g)) {
+    for (const auto& arrival : group) {
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-      const auto pre = static_cast<std::size_t>(arrival.pre);
-      if (HWY_LIKELY(!own)) {
-        add(lambda, static_cast<Real>(-tc.tau_syn), target.weights + pre * stride);
-      } else {
-        add(lambda, *own, target.weights + pre * stride);
-      }
+      add(lambda, tau_syn, target.weights + static_cast<std::size_t>(arrival.pre) * stride);
       if (!target.errors && !target.delays) continue;
-      const double moved = error_of_arrival(lambda, arrival.row + first);
-      if (target.errors) target.errors[arrival.spike] += moved;
-      if (target.delays) target.delays[target.projection->delay.index(pre, 0)] += moved;
+      move(target, arrival, error_of_arrival(lambda, arrival.row + first));
     }
+  }
+}
+
+template <class Real>
+void read_arrivals(const neuron::TimeConstants& tc, const neuron::LaneConstants<Real>* own,
+                   std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
+                   std::size_t first, std::size_t width, const std::vector<Target<Real>>& targets) {
+  if (entries.empty()) return;
+  const Tag<Real> tag;
+  using V = hn::Vec<Tag<Real>>;
+  if (HWY_LIKELY(!own)) {
+    const auto pace_of = [&](std::size_t g) HWY_ATTR {
+      return shared_back_pace<Real>(tc, arrivals.decays[g + 1]);
+    };
+    const SharedTauSyn<V> tau_syn{hn::Set(tag, static_cast<Real>(tc.tau_syn))};
+    read_by(pace_of, tau_syn, entries, arrivals, first, width, targets);
+  } else {
+    const auto pace_of = [&](std::size_t g) HWY_ATTR {
+      return own_back_pace(*own, arrivals.times[g + 1] - arrivals.times[g]);
+    };
+    read_by(pace_of, OwnTauSyn<Real>{own->tau_syn}, entries, arrivals, first, width, targets);
   }
 }
 
 template <class Real>
 void errors_of_lanes(const Lambda<Real>& last, const Real* lengths, const Lambda<Real>& before,
                      const Real* longer, const neuron::LaneConstants<Real>& own, const Real* row,
-                     Real* moved) {
+                     Real* moved_by) {
   const Tag<Real> tag;
   const SlotLayout layout = last.slots.layout();
   const auto zero = hn::Zero(tag);
@@ -232,10 +307,8 @@ void errors_of_lanes(const Lambda<Real>& last, const Real* lengths, const Lambda
     }
     const Decays<hn::Vec<Tag<Real>>> d = pace.over(s, length);
     const auto back = back_over(v, i, source, {d.mem, d.syn, drive_of(pace, s, d)});
-    const auto back_v = terms::lambda_v_in_e ? back.v : zero;
-    const auto back_i = terms::lambda_i_in_e ? back.i : zero;
     const auto w = hn::LoadU(tag, row + layout.place(s));
-    hn::Store(hn::Mul(w, hn::Sub(back_v, back_i)), tag, moved + s);
+    hn::Store(moved(w, back.v, back.i), tag, moved_by + s);
   }
 }
 
@@ -258,10 +331,8 @@ void read_lanes(const neuron::LaneConstants<Real>& own, std::span<const Entry<Re
       const auto lambda_v = hn::Load(tag, v_of + l), lambda_i = hn::Load(tag, i_of + l);
       const auto change = hn::Neg(hn::Mul(hn::Load(tag, own.tau_syn + l), lambda_i));
       hn::Store(change, tag, readings.change.data() + row + l);
-      const auto v = terms::lambda_v_in_e ? lambda_v : hn::Zero(tag);
-      const auto i = terms::lambda_i_in_e ? lambda_i : hn::Zero(tag);
       const auto w = hn::Load(tag, readings.weight.data() + row + l);
-      hn::Store(hn::Mul(w, hn::Sub(v, i)), tag, readings.moved.data() + row + l);
+      hn::Store(moved(w, lambda_v, lambda_i), tag, readings.moved.data() + row + l);
     }
   }
 }

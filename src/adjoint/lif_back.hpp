@@ -110,7 +110,6 @@ class LifBack : public GroupBack<Real> {
   }
 
   void finish() override {
-    segments_.finish();
     if (p.ghosts) p.ghosts->finish();
   }
 

@@ -49,29 +49,39 @@ class SegmentList {
   void start(std::size_t size) {
     list_.clear();
     neurons_.clear();
-    used_.assign(size, false);
+    first_.clear();
+    used_.assign(size, 0);
   }
 
   /// Adds a segment; for each neuron they come in descending order of time. As long as lambda of a
   /// neuron is 0 there is nothing to keep.
   void add(std::size_t neuron, const S& s) {
     if (!used_[neuron] && s.is_zero()) return;
-    used_[neuron] = true;
+    used_[neuron] = 1;
     list_.push_back(s);
     neurons_.push_back(static_cast<std::uint32_t>(neuron));
   }
 
-  /// Sorts them by neuron.
+  /// As they were added. Not after finish().
+  std::span<const S> added() const { return list_; }
+  std::span<const std::uint32_t> neurons_added() const { return neurons_; }
+
+  /// Sorts them by neuron, for of(), next() and before_spike().
   void finish() {
     first_.assign(used_.size() + 1, 0);
     for (const std::uint32_t neuron : neurons_) ++first_[neuron + 1];
     for (std::size_t j = 0; j < used_.size(); ++j) first_[j + 1] += first_[j];
-    if (std::is_sorted(neurons_.begin(), neurons_.end())) return;
+    if (std::is_sorted(neurons_.begin(), neurons_.end())) return;  // so a second time too
     thread_local std::vector<S> unsorted;
     thread_local std::vector<std::size_t> next;
     unsorted.assign(list_.begin(), list_.end());
     next.assign(first_.begin(), first_.end() - 1);
     for (std::size_t k = 0; k < unsorted.size(); ++k) list_[next[neurons_[k]]++] = unsorted[k];
+    for (std::size_t j = 0; j < used_.size(); ++j) {
+      std::fill(neurons_.begin() + static_cast<std::ptrdiff_t>(first_[j]),
+                neurons_.begin() + static_cast<std::ptrdiff_t>(first_[j + 1]),
+                static_cast<std::uint32_t>(j));
+    }
   }
 
   /// Of a neuron, that which holds just before its spike at `time`; null if no error lies later.
@@ -95,7 +105,7 @@ class SegmentList {
  private:
   std::vector<S> list_;
   std::vector<std::uint32_t> neurons_;  // [segment], as added
-  std::vector<bool> used_;
+  std::vector<std::uint8_t> used_;
   std::vector<std::size_t> first_;
 };
 

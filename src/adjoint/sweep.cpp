@@ -6,9 +6,13 @@
 //       lambda decays                                                    (neuron/adjoint.hpp)
 //       at a sample or a maximum of V:  lambda_V -= dL/dV / tau_mem
 //       at a spike:  lambda_V = ((dV/dt^+) lambda_V + E_k / tau_mem) / (dV/dt^-)
+//
+// Neurons know nothing of each other: their spikes are taken latest first, whose ever they are, so
+// that segments leave in order of time (adjoint/entries.hpp).
 #include <algorithm>
 
 #include "adjoint/jump.hpp"
+#include "neuron/decay_kernel.hpp"
 #include "spikes/own_spikes.hpp"
 
 namespace saltus {
@@ -21,10 +25,10 @@ struct Point {
   std::ptrdiff_t ghost = -1;  // its error is known when its turn comes
 };
 
-// Samples, and the maximum unless it lies at infinity; latest first.
+// Adds samples, ghosts, and the maximum unless it lies at infinity; latest first.
 template <class Real>
 void collect_points(const PopulationAdjoint<Real>& p, std::size_t j, std::vector<Point>& points) {
-  points.clear();
+  const auto first = static_cast<std::ptrdiff_t>(points.size());
   for (std::size_t k = p.errors.sample_times.size(); k-- > 0;) {
     points.push_back({p.errors.sample_times[k], static_cast<double>(p.at_sample(k, j))});
   }
@@ -33,111 +37,197 @@ void collect_points(const PopulationAdjoint<Real>& p, std::size_t j, std::vector
       const Ghost<Real>& g = (*p.ghosts->list)[k];
       if (g.behind < 0) points.push_back({g.time, 0, false, static_cast<std::ptrdiff_t>(k)});
     }
-    std::stable_sort(points.begin(), points.end(),
+    std::stable_sort(points.begin() + first, points.end(),
                      [](const Point& a, const Point& b) { return a.time > b.time; });
   }
   if (p.errors.maxima.empty()) return;
   const std::size_t at = p.sample * p.size + j;
   const Point maximum{p.maxima.times[at], static_cast<double>(p.errors.maxima[at]), true};
   if (maximum.error == 0 || std::isinf(maximum.time)) return;
-  const auto place = std::find_if(points.begin(), points.end(),
+  const auto place = std::find_if(points.begin() + first, points.end(),
                                   [&](const Point& q) { return q.time < maximum.time; });
   points.insert(place, maximum);
 }
 
-// One neuron on its way back through a sample.
+// A neuron on its way back through a sample.
 template <class Real>
-class NeuronBack {
+struct Course {
+  double t;
+  neuron::Adjoint<Real> lambda;
+  Real source = 0;
+  std::size_t point = 0, points_end = 0;  // those still to come
+};
+
+template <class Real>
+class SweepBack {
  public:
-  /// @param points  of this neuron, latest first
-  NeuronBack(const PopulationAdjoint<Real>& p, std::size_t j, std::span<Point> points,
-             Segments<Real>& segments)
+  SweepBack(const PopulationAdjoint<Real>& p, Segments<Real>& segments)
       : p_(p),
-        j_(j),
-        n_(p.plan.neuron(j)),
-        has_ghosts_(p.ghosts && p.ghosts->any(j)),
-        point_(points.begin()),
-        points_end_(points.end()),
         segments_(segments),
-        jumps_(segments.jumps[j]),
-        t_(p.end),
-        lambda_(p.last(j)),
-        source_(p.driving_source(j)) {
-    behind_.clear();
-    emit();
+        points_count_(!p.errors.samples.empty() || !p.errors.maxima.empty() || p.ghosts),
+        plain_(p.plan.same_time_constants && !points_count_) {
+    segments.start(p.size);
+    points_.clear();
+    courses_.assign(p.size, {p.end, {}});
   }
 
-  // Spike k of the sample.
-  void spike(std::size_t k) {
-    const double time = p_.times[k], release = time + n_.tau_ref;
-    Real after = 0;
-    if (release < p_.end || n_.tau_ref == 0) {
-      pass_points(release);
-      move_to(release);
-      after = lambda_.v;
-    }
-    if (n_.tau_ref > 0) {  // V is held: lambda_V = 0, lambda_I goes on
-      lambda_.v = source_ = 0;
-      emit();
-      for (; point_ != points_end_ && point_->time > time; ++point_) {
-        if (terms::clamp_sample) jumps_.v_reset += point_->error;
+  void run() {
+    if (p_.ghosts) {  // what lies behind a spike is asked for at once: neuron by neuron
+      own_spikes_.sort({p_.times, p_.neurons}, p_.size);
+      for (std::size_t j = 0; j < p_.size; ++j) {
+        begin(j);
+        const auto own = own_spikes_.of(j);
+        for (std::size_t k = own.size(); k-- > 0;) spike(own[k]);
+        pass_points(j, -1);
       }
-      move_to(time);
-      source_ = p_.driving_source(j_);
+      return;
     }
-    const double error = p_.spike_errors.empty() ? 0 : p_.spike_errors[k];
-    lambda_.v = jump_over_spike(p_, k, after, error, jumps_);
-    if (has_ghosts_) {
-      const auto handed = p_.ghosts->settle_behind(n_, j_, k, time, behind_, jumps_);
-      lambda_.v += handed.v;
-      lambda_.i += handed.i;
+    // Where V does not count no error reaches a silent neuron: lambda is 0.
+    if (points_count_ || !p_.errors.integrals.empty()) {
+      for (std::size_t j = 0; j < p_.size; ++j) begin(j);
     }
-    emit(true);
-  }
-
-  // Those later than `down_to`.
-  void pass_points(double down_to) {
-    for (; point_ != points_end_ && point_->time > down_to; ++point_) {
-      move_to(point_->time);
-      if (point_->ghost >= 0) {
-        const auto ghost = static_cast<std::size_t>(point_->ghost);
-        point_->error = p_.ghosts->settle(n_, ghost, behind_, jumps_);
-        if (point_->error == 0) continue;
-      }
-      if (point_->ghost >= 0 ? terms::ghost_jump
-          : point_->maximum  ? terms::maximum_jump
-                             : terms::sample_jump) {
-        lambda_.v -= static_cast<Real>(point_->error / n_.tc.tau_mem);
-      }
-      emit();
-    }
+    if (plain_) find_decays();
+    for (std::size_t k = p_.times.size(); k-- > 0;) plain_ ? plain_spike(k) : spike(k);
+    for (std::size_t j = 0; points_count_ && j < p_.size; ++j) pass_points(j, -1);
   }
 
  private:
   const PopulationAdjoint<Real>& p_;
-  const std::size_t j_;
-  const neuron::Lif<Real>& n_;
-  const bool has_ghosts_;
-  std::span<Point>::iterator point_, points_end_;
   Segments<Real>& segments_;
-  JumpSums& jumps_;
-  double t_;
-  neuron::Adjoint<Real> lambda_;
-  Real source_;
-  // Its segments, latest first; if it has ghosts.
-  inline static thread_local std::vector<Segment<Real>> behind_;
+  const bool points_count_;
+  // Nothing but spikes and releases happens to a neuron, and all decay alike.
+  const bool plain_;
+  // Memory is kept.
+  inline static thread_local OwnSpikes own_spikes_;
+  inline static thread_local std::vector<Course<Real>> courses_;  // [neuron]
+  inline static thread_local std::vector<Point> points_;          // neuron by neuron
+  inline static thread_local std::vector<double> gaps_;  // [spike] to what the neuron does next
+  inline static thread_local std::vector<neuron::Decay<Real>> decays_;
+  inline static thread_local std::vector<Segment<Real>> behind_;  // of a neuron that has ghosts
 
-  void emit(bool at_spike = false) {
-    segments_.add(j_, {t_, lambda_, source_, at_spike});
-    if (has_ghosts_) behind_.push_back({t_, lambda_, source_});
-  }
-  void move_to(double t) {
-    if (t == t_) return;
-    // Nothing to do while all is 0: the usual case for silent neurons and late spikes.
-    if (lambda_.v != 0 || lambda_.i != 0 || source_ != 0) {
-      lambda_ = neuron::flow_back(n_.tc, lambda_, source_, neuron::decay<Real>(n_.tc, t_ - t));
+  // Of each spike, from where V starts to move again to what the neuron does next; and, if any is
+  // refractory, from the spike to there.
+  void find_decays() {
+    const std::size_t count = p_.times.size();
+    gaps_.resize(p_.plan.refractory ? 2 * count : count);
+    for (std::size_t k = count; k-- > 0;) {
+      const auto j = static_cast<std::size_t>(p_.neurons[k]);
+      double& later = courses_[j].t;
+      const double release = std::min(p_.times[k] + p_.plan.neuron(j).tau_ref, later);
+      gaps_[k] = later - release;
+      if (p_.plan.refractory) gaps_[count + k] = release - p_.times[k];
+      later = p_.times[k];
     }
-    t_ = t;
+    decays_.resize(gaps_.size());
+    neuron::decays(p_.plan.neuron(0).tc, gaps_, decays_.data());
+    for (auto& course : courses_) course.t = p_.end;
+  }
+
+  // As spike(), if plain_.
+  void plain_spike(std::size_t k) {
+    const auto j = static_cast<std::size_t>(p_.neurons[k]);
+    const auto& n = p_.plan.neuron(j);
+    Course<Real>& course = courses_[j];
+    const double time = p_.times[k], release = time + n.tau_ref;
+    neuron::Adjoint<Real> lambda = course.lambda;
+    Real after = 0;
+    if (release < p_.end || n.tau_ref == 0) {
+      lambda = neuron::flow_back(n.tc, lambda, course.source, decays_[k]);
+      after = lambda.v;
+    }
+    if (n.tau_ref > 0) {
+      lambda.v = 0;
+      segments_.add(j, {std::min(release, p_.end), lambda, 0});
+      lambda = neuron::flow_back(n.tc, lambda, Real(0), decays_[p_.times.size() + k]);
+    }
+    lambda.v = jump_over_spike(p_, k, after, p_.spike_errors[k], segments_.jumps[j]);
+    course.lambda = lambda;
+    segments_.add(j, {time, lambda, course.source, true});
+  }
+
+  bool has_ghosts(std::size_t j) const { return p_.ghosts && p_.ghosts->any(j); }
+
+  // Neuron j at the end of the sample.
+  void begin(std::size_t j) {
+    Course<Real>& course = courses_[j];
+    course.point = points_.size();
+    if (points_count_) collect_points(p_, j, points_);
+    course.points_end = points_.size();
+    course.lambda = p_.last(j);
+    course.source = p_.driving_source(j);
+    behind_.clear();
+    emit(j);
+  }
+
+  // Spike k of the sample.
+  void spike(std::size_t k) {
+    const auto j = static_cast<std::size_t>(p_.neurons[k]);
+    const auto& n = p_.plan.neuron(j);
+    Course<Real>& course = courses_[j];
+    JumpSums& jumps = segments_.jumps[j];
+    const double time = p_.times[k], release = time + n.tau_ref;
+    Real after = 0;
+    if (release < p_.end || n.tau_ref == 0) {
+      pass_points(j, release);
+      move_to(j, release);
+      after = course.lambda.v;
+    }
+    if (n.tau_ref > 0) {  // V is held: lambda_V = 0, lambda_I goes on
+      course.lambda.v = course.source = 0;
+      emit(j);
+      for (; course.point < course.points_end && points_[course.point].time > time;
+           ++course.point) {
+        if (terms::clamp_sample) jumps.v_reset += points_[course.point].error;
+      }
+      move_to(j, time);
+      course.source = p_.driving_source(j);
+    }
+    course.lambda.v = jump_over_spike(p_, k, after, p_.spike_errors[k], jumps);
+    if (has_ghosts(j)) {
+      const auto handed = p_.ghosts->settle_behind(n, j, k, time, behind_, jumps);
+      course.lambda.v += handed.v;
+      course.lambda.i += handed.i;
+    }
+    emit(j, true);
+  }
+
+  // Those of neuron j later than `down_to`.
+  void pass_points(std::size_t j, double down_to) {
+    Course<Real>& course = courses_[j];
+    const auto& n = p_.plan.neuron(j);
+    for (; course.point < course.points_end && points_[course.point].time > down_to;
+         ++course.point) {
+      Point& point = points_[course.point];
+      move_to(j, point.time);
+      if (point.ghost >= 0) {
+        const auto ghost = static_cast<std::size_t>(point.ghost);
+        point.error = p_.ghosts->settle(n, ghost, behind_, segments_.jumps[j]);
+        if (point.error == 0) continue;
+      }
+      if (point.ghost >= 0 ? terms::ghost_jump
+          : point.maximum  ? terms::maximum_jump
+                           : terms::sample_jump) {
+        course.lambda.v -= static_cast<Real>(point.error / n.tc.tau_mem);
+      }
+      emit(j);
+    }
+  }
+
+  void emit(std::size_t j, bool at_spike = false) {
+    const Course<Real>& course = courses_[j];
+    segments_.add(j, {course.t, course.lambda, course.source, at_spike});
+    if (has_ghosts(j)) behind_.push_back({course.t, course.lambda, course.source});
+  }
+  void move_to(std::size_t j, double t) {
+    Course<Real>& course = courses_[j];
+    if (t == course.t) return;
+    // Nothing to do while all is 0: the usual case for silent neurons and late spikes.
+    if (course.lambda.v != 0 || course.lambda.i != 0 || course.source != 0) {
+      const auto& tc = p_.plan.neuron(j).tc;
+      course.lambda = neuron::flow_back(tc, course.lambda, course.source,
+                                        neuron::decay<Real>(tc, course.t - t));
+    }
+    course.t = t;
   }
 };
 
@@ -147,22 +237,7 @@ template <class Real>
 void sweep_back(const SampleAdjoint<Real>& sample, std::size_t population,
                 const std::vector<double>& spike_errors, Segments<Real>& segments) {
   const PopulationAdjoint<Real> p(sample, population, spike_errors);
-  thread_local OwnSpikes own_spikes;
-  thread_local std::vector<Point> points;
-  own_spikes.sort({p.times, p.neurons}, p.size);
-  segments.start(p.size);
-  const bool v_counts = !p.errors.samples.empty() || !p.errors.maxima.empty() ||
-                        !p.errors.integrals.empty() || p.ghosts;
-  // Where V does not count no error reaches a silent neuron: lambda is 0.
-  const auto next = [&](std::size_t j) { return v_counts ? j : own_spikes.next(j); };
-  for (std::size_t j = next(0); j < p.size; j = next(j + 1)) {
-    const auto own = own_spikes.of(j);
-    collect_points(p, j, points);
-    NeuronBack<Real> back(p, j, points, segments);
-    for (std::size_t k = own.size(); k-- > 0;) back.spike(own[k]);
-    back.pass_points(-1);
-  }
-  segments.finish();
+  SweepBack<Real>(p, segments).run();
   if (p.ghosts) p.ghosts->finish();
 }
 

@@ -30,6 +30,7 @@ AdjointTraces<Real> adjoint_traces(const Network<Real>& network, const Inputs& i
   const std::size_t count = inputs.samples() * at.size() * p.size;
   AdjointTraces<Real> result{std::vector<Real>(count), std::vector<Real>(count)};
   for (std::size_t s = 0; s < inputs.samples(); ++s) {
+    memory.segments[s][population].finish();
     for (std::size_t j = 0; j < p.size; ++j) {
       const auto segments = memory.segments[s][population].of(j);  // latest first
       const auto& tc = plan.populations[population].neuron(j).tc;

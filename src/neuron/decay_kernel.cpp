@@ -36,6 +36,16 @@ HWY_INLINE V response(const TimeConstants& tc, V t, V mem, V syn) {
   return hn::Div(hn::Mul(q > 0 ? mem : syn, hn::Neg(less)), hn::Set(tag, std::fabs(q)));
 }
 
+template <class V>
+HWY_INLINE void store_as(V v, double* out) {
+  hn::Store(v, hn::DFromV<V>(), out);
+}
+template <class V>
+HWY_INLINE void store_as(V v, float* out) {
+  const hn::Rebind<float, hn::DFromV<V>> tag;
+  hn::Store(hn::DemoteTo(tag, v), tag, out);
+}
+
 // One or two exponentials each.
 template <class Real>
 void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Decay<Real>* out) {
@@ -48,7 +58,8 @@ void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Deca
   const auto t_peak = hn::Set(tag, tc.t_peak), k_peak = hn::Set(tag, tc.k_peak);
   const auto smallest = hn::Set(tag, std::numeric_limits<double>::min());
   const auto at_infinity = hn::Set(tag, tc.end_slope_at_infinity());
-  HWY_ALIGN double rest[most_lanes] = {}, of[5][most_lanes];
+  HWY_ALIGN double rest[most_lanes] = {};
+  HWY_ALIGN Real of[5][most_lanes];
   for (std::size_t at = 0; at < dt.size(); at += lanes) {
     const std::size_t count = std::min(lanes, dt.size() - at);
     if (HWY_UNLIKELY(count < lanes)) std::copy_n(dt.data() + at, count, rest);
@@ -59,15 +70,14 @@ void decays_in_vectors(const TimeConstants& tc, std::span<const double> dt, Deca
                          : saltus::HWY_NAMESPACE::exponential(hn::Neg(hn::Div(t, tau_syn)));
     const auto k = response(tc, t, mem, syn);
     const auto slope = hn::Sub(one, hn::Div(hn::Mul(p, k), mem));
-    hn::Store(mem, tag, of[0]);
-    hn::Store(syn, tag, of[1]);
-    hn::Store(k, tag, of[2]);
-    hn::Store(hn::IfThenElse(hn::Lt(t, t_peak), k, k_peak), tag, of[3]);
-    hn::Store(hn::IfThenElse(hn::Ge(mem, smallest), slope, at_infinity), tag, of[4]);
+    const auto end_slope = hn::IfThenElse(hn::Ge(mem, smallest), slope, at_infinity);
+    store_as(mem, of[0]);
+    store_as(syn, of[1]);
+    store_as(k, of[2]);
+    store_as(hn::IfThenElse(hn::Lt(t, t_peak), k, k_peak), of[3]);
+    store_as(hn::Max(end_slope, hn::Set(tag, lowest)), of[4]);
     for (std::size_t l = 0; l < count; ++l) {
-      out[at + l] = {static_cast<Real>(of[0][l]), static_cast<Real>(of[1][l]),
-                     static_cast<Real>(of[2][l]), static_cast<Real>(of[3][l]),
-                     static_cast<Real>(std::max(of[4][l], lowest))};
+      out[at + l] = {of[0][l], of[1][l], of[2][l], of[3][l], of[4][l]};
     }
   }
 }

@@ -22,6 +22,7 @@ struct Lif {
   Real v_initial, i_initial;
   OwnTimeConstants<Real> own{tc};
   Real just_below_theta = std::nextafter(theta, -std::numeric_limits<Real>::infinity());
+  Decay<Real> held = decay<Real>(tc, tau_ref);  // from a spike to the release
 };
 
 /// The state of one neuron at a known time.
@@ -106,19 +107,21 @@ inline void flow(const Lif<Real>& n, State<Real>& s, const Decay<Real>& d) {
 
 /// Takes a neuron from t to t_end through all its spikes. `d` is the decay of the whole interval.
 /// @param sink  told sink.spike(time, current) and sink.release(current) as they happen
+/// @param spiked  has it spiked at t? (Then what follows is told by d, not by times.)
 template <class Real, class Sink>
 inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, Decay<Real> d,
-                    Sink&& sink) {
+                    Sink&& sink, bool spiked = false) {
   for (;;) {
     if (s.release > t) {
       if (s.release > t_end) {
         s.i *= d.syn;
         return;
       }
-      s.i *= static_cast<Real>(std::exp(-(s.release - t) / n.tc.tau_syn));
+      s.i *= spiked ? n.held.syn : decay<Real>(n.tc, s.release - t).syn;
       t = s.release;
       sink.release(s.i);
-      d = decay<Real>(n.tc, t_end - t);
+      d = spiked ? rest_of_interval<Real>(n.tc, d.mem, n.held.mem, t_end - t)
+                 : decay<Real>(n.tc, t_end - t);
     }
     const Real v_end = membrane_after(n, s.v, s.i, d);
     const Crossing<Real> spike = first_crossing(n, s.v, s.i, t, t_end, d, v_end);
@@ -127,6 +130,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     s = {n.v_reset, spike.current, spike.time + n.tau_ref};
     t = spike.time;
     d = rest_of_interval<Real>(n.tc, d.mem, spike.x, t_end - t);
+    spiked = true;
   }
   flow(n, s, d);
 }

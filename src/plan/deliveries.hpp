@@ -26,27 +26,48 @@ struct Neurons {
   std::size_t begin = 0, end = static_cast<std::size_t>(-1);
 };
 
+/// The synapses of each source into some neurons: looked up once by those who ask for many samples.
+class Reach {
+ public:
+  Reach() = default;
+  Reach(const SynapseList& synapses, Neurons targets) {
+    for (std::size_t pre = 0; pre < synapses.sources(); ++pre) {
+      reached_.push_back(within(synapses.reached_from(pre), targets));
+    }
+  }
+  /// Of those of one source.
+  static std::span<const SynapseList::Reached> within(std::span<const SynapseList::Reached> all,
+                                                      Neurons targets) {
+    const auto before = [](const SynapseList::Reached& s, std::size_t post) {
+      return static_cast<std::size_t>(s.post) < post;
+    };
+    const auto first = std::lower_bound(all.begin(), all.end(), targets.begin, before);
+    return {first, std::lower_bound(first, all.end(), targets.end, before)};
+  }
+  std::span<const SynapseList::Reached> from(std::size_t pre) const { return reached_[pre]; }
+
+ private:
+  std::vector<std::span<const SynapseList::Reached>> reached_;
+};
+
 template <class Real>
 class Deliveries {
  public:
   /// @param p        keeps a list of its synapses
   /// @param targets  those that are asked for later
-  void start(const Projection<Real>& p, SampleSpikes spikes, Neurons targets) {
+  /// @param reach    of these, if it is known
+  void start(const Projection<Real>& p, SampleSpikes spikes, Neurons targets,
+             const Reach* reach = nullptr) {
     const SynapseList& synapses = p.connection.synapses();
     begin_ = targets.begin;
     const std::size_t end = std::min(targets.end, synapses.targets());
-    const auto before = [](const SynapseList::Reached& s, std::size_t post) {
-      return static_cast<std::size_t>(s.post) < post;
-    };
-    const bool all_targets = begin_ == 0 && end == synapses.targets();
     first_.assign(end - begin_ + 2, 0);
     reached_.clear();
-    for (const std::int32_t pre : spikes.neurons) {
-      auto reached = synapses.reached_from(static_cast<std::size_t>(pre));
-      if (!all_targets) {
-        const auto first = std::lower_bound(reached.begin(), reached.end(), begin_, before);
-        reached = {first, std::lower_bound(first, reached.end(), end, before)};
-      }
+    const bool all_targets = begin_ == 0 && end == synapses.targets();
+    for (const std::int32_t neuron : spikes.neurons) {
+      const auto pre = static_cast<std::size_t>(neuron);
+      auto reached = reach ? reach->from(pre) : synapses.reached_from(pre);
+      if (!reach && !all_targets) reached = Reach::within(reached, targets);
       reached_.push_back(reached);
       for (const auto& s : reached) ++first_[place_of(s.post) + 2];
     }

@@ -40,10 +40,13 @@ class Timeline {
   /// @param spikes_of  (population) -> SampleSpikes: the input, or the record so far
   /// @param kept  where to look first, and to leave what is found out; null: nowhere
   /// @param targets  the neurons that it will be asked of
+  /// @param reach    of these, per incoming projection, if it is known
   template <class SpikesOf>
   void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
-             typename Timelines<Real>::Kept* kept = nullptr, Neurons targets = {}) {
+             typename Timelines<Real>::Kept* kept = nullptr, Neurons targets = {},
+             std::span<const Reach> reach = {}) {
     begin(plan, population, 0, end, kept, targets);
+    reach_ = reach;
     if (fresh_) return;
     for (const std::size_t k : population_->incoming) {
       add(plan, k, spikes_of(plan.network->projections()[k].source));
@@ -149,6 +152,7 @@ class Timeline {
   std::vector<Source<Real>> sources_;
   std::vector<Deliveries<Real>> deliveries_;  // as sources_; of those that are not all to all
   Neurons targets_, listed_;
+  std::span<const Reach> reach_;
   std::size_t post_ = 0;
   double from_ = 0, end_ = 0;
   bool fresh_ = false;
@@ -172,6 +176,7 @@ class Timeline {
     post_ = plan.size(population);
     targets_ = {targets.begin, std::min(targets.end, post_)};
     listed_ = {};
+    reach_ = {};
     sources_.clear();
   }
   // @param first  number of the first of these spikes within the sample @param fresh  see Source
@@ -182,7 +187,8 @@ class Timeline {
                         static_cast<std::int32_t>(first), fresh});
     if (deliveries_.size() < sources_.size()) deliveries_.resize(sources_.size());
     if (p.connection.all_to_all()) return;
-    deliveries_[sources_.size() - 1].start(p, spikes, targets_);
+    const std::size_t at = sources_.size() - 1;
+    deliveries_[at].start(p, spikes, targets_, reach_.empty() ? nullptr : &reach_[at]);
   }
 };
 

@@ -154,12 +154,31 @@ class Kernel : Search<Real> {
   }
   // They go through the interval one by one. (In the vectors theirs was another course.)
   void advance_freed(double t, double next, const neuron::Decay<Real>& d) {
-    for (const auto& [held, i] : freed_) {
+    const bool alike = !own_ && !freed_.empty();
+    if (alike) find_decays_of_freed(t, next);
+    for (std::size_t k = 0; k < freed_.size(); ++k) {
+      const auto& [held, i] = freed_[k];
       const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(held.slot));
       state_.theta[held.slot] = n.theta;
-      go_alone(held.slot, {n.v_reset, i, held.release}, t, next, decay_of(n, d, next - t),
-               held.spike);
+      if (!alike) {
+        go_alone(held.slot, {n.v_reset, i, held.release}, t, next, decay_of(n, d, next - t),
+                 held.spike);
+        continue;
+      }
+      const Real i_now = i * decays_[2 * k].syn;
+      release(held.slot, held.spike, i_now);
+      go_alone(held.slot, {n.v_reset, i_now}, held.release, next, decays_[2 * k + 1], held.spike);
     }
+  }
+  // Of each until it is released, and from then on.
+  void find_decays_of_freed(double t, double next) {
+    gaps_.clear();
+    for (const Freed& freed : freed_) {
+      gaps_.push_back(freed.held.release - t);
+      gaps_.push_back(next - freed.held.release);
+    }
+    decays_.resize(gaps_.size());
+    neuron::decays(plan_.neurons[0].tc, gaps_, decays_.data());
   }
   void keep_earliest(std::size_t slot, double time, Real current) {
     if (!spikes_.empty() && time > spikes_[0].time) return;
@@ -231,7 +250,7 @@ class Kernel : Search<Real> {
     const V one = hn::Set(tag, Real(1));
     std::fill_n(s.may_t.begin(), count, t);
     HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
-    HWY_ALIGN Real later_of[most_lanes], left_of[most_lanes];
+    HWY_ALIGN Real later_of[most_lanes], left_of[most_lanes], left_syn_of[most_lanes];
     for (bool first = true; count > 0; first = false) {
       std::size_t again = 0;
       for (std::size_t at = 0; at < count; at += lanes) {
@@ -256,7 +275,9 @@ class Kernel : Search<Real> {
         hn::Store(current, tag, current_of);
         hn::Store(v_end, tag, end_of);
         hn::Store(hn::Mul(n.i, syn), tag, later_of);
-        hn::Store(hn::Min(one, hn::Div(mem, x)), tag, left_of);
+        const V rest = hn::Min(one, hn::Div(mem, x));
+        hn::Store(rest, tag, left_of);
+        if constexpr (refractory) hn::Store(powers.synaptic(rest), tag, left_syn_of);
         for (std::size_t l = 0; l < n.count; ++l) {
           const std::int32_t slot = s.may_slot[at + l];
           const auto where = static_cast<std::size_t>(slot);
@@ -269,17 +290,25 @@ class Kernel : Search<Real> {
           const double time =
               neuron::spike_time(tc, static_cast<double>(x_of[l]), s.may_t[at + l], next);
           emit(where, time, current_of[l]);
-          if (refractory && neuron.tau_ref > 0) {
-            go_alone(where, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, next,
-                     neuron::rest_of_interval<Real>(tc, first ? whole.mem : s.may_mem[at + l],
-                                                    x_of[l], next - time),
-                     spikes_.size() - 1);
-            continue;
+          Real left = left_of[l], start = current_of[l];
+          double begin = time;
+          if (refractory && time + neuron.tau_ref > time) {
+            const std::size_t number = spikes_.size() - 1;
+            begin = time + neuron.tau_ref;
+            if (begin > next) {
+              s.v[where] = neuron.v_reset;
+              s.i[where] = start * left_syn_of[l];
+              s.hold(where, begin, number);
+              continue;
+            }
+            start *= neuron.held.syn;
+            release(where, number, start);
+            left = left > 0 ? std::min(Real(1), left / neuron.held.mem) : left;
           }
           s.may_v[again] = neuron.v_reset;
-          s.may_i[again] = current_of[l];
-          s.may_mem[again] = left_of[l];
-          s.may_t[again] = time;
+          s.may_i[again] = start;
+          s.may_mem[again] = left;
+          s.may_t[again] = begin;
           s.may_slot[again++] = slot;
         }
       }
@@ -303,11 +332,13 @@ class Kernel : Search<Real> {
   };
   static constexpr neuron::Decay<Real> no_decay{};
   using Base::crossing, Base::emit, Base::gather, Base::go_alone, Base::keep, Base::keep_rising,
-      Base::layout_, Base::may_spike, Base::most_lanes, Base::plan_, Base::search_own,
-      Base::spikes_, Base::state_;
+      Base::layout_, Base::may_spike, Base::most_lanes, Base::plan_, Base::release,
+      Base::search_own, Base::spikes_, Base::state_;
   using typename Base::Gathered;
   const bool own_ = !plan_.same_time_constants;
   inline static thread_local std::vector<Freed> freed_;
+  inline static thread_local std::vector<double> gaps_;
+  inline static thread_local std::vector<neuron::Decay<Real>> decays_;
 };
 
 template <class Real, class Pace>

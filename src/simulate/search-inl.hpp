@@ -244,7 +244,7 @@ class Search {
         emit(slot, time, current_of[l]);
         go_alone(slot, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, end,
                  neuron::rest_of_interval<Real>(neuron.tc, s.may_mem[at + l], x_of[l], end - time),
-                 spikes_.size() - 1);
+                 spikes_.size() - 1, true);
       }
     }
   }
@@ -261,9 +261,9 @@ class Search {
   };
 
   HWY_NOINLINE void go_alone(std::size_t slot, neuron::State<Real> neuron, double t, double next,
-                             const neuron::Decay<Real>& d, std::size_t spike) {
+                             const neuron::Decay<Real>& d, std::size_t spike, bool spiked = false) {
     Sink sink{*this, slot, spike};
-    neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d, sink);
+    neuron::advance(plan_.neuron(layout_.neuron(slot)), neuron, t, next, d, sink, spiked);
     state_.v[slot] = neuron.v;
     state_.i[slot] = neuron.i;
     if (neuron.release > next) state_.hold(slot, neuron.release, sink.last);

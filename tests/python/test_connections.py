@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Projections that list their synapses say what a dense one with zeros elsewhere says."""
 
+import pickle
+
 import numpy as np
 import pytest
 import saltus
@@ -132,10 +134,73 @@ def test_delays_go_with_synapses():
     assert per_source["in->h.delay"].shape == (pre,)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_it_tells_its_synapses(name):
+    listed, places = CASES[name]
+    net = network(listed, *places.shape)
+    pre, post, weight = net.synapses("in->h")
+    found = np.full(places.shape, -1)
+    found[pre, post] = weight
+    np.testing.assert_array_equal(found, places)
+    assert pre.size == np.count_nonzero(places >= 0)
+    dense = net.synapses("h->out")
+    np.testing.assert_array_equal(np.array(dense)[:, :3], [[0, 0, 1], [0, 1, 0], [0, 1, 2]])
+    with pytest.raises(ValueError, match="projection is 'h'; expected one of 'in->h', 'h->out'"):
+        net.synapses("h")
+
+
+def test_delays_of_as_many_sources_as_synapses_must_say_what_they_are():
+    pre, post, delays = [2, 0, 1], [0, 1, 1], np.array([1e-3, 2e-3, 3e-3])
+    listed = saltus.Sparse([4.0, 5.0, 6.0], pre, post)
+    with pytest.raises(ValueError, match=r"expected shape \[pre, 1\] of one for each source, or"):
+        network(listed, 3, 2, delays)
+    by_source = network(listed, 3, 2, delays[:, None])
+    by_synapse = network(listed, 3, 2, delays[None])
+    same = network(saltus.Sparse([5.0, 6.0, 4.0], [0, 1, 2], [1, 1, 0]), 3, 2, delays)
+    times = [
+        saltus.simulate(net, inputs(3), 40e-3).spikes("h").times
+        for net in (by_source, same, by_synapse, network(listed, 3, 2, delays[[1, 2, 0]][:, None]))
+    ]
+    assert len(times[0]) > 5
+    np.testing.assert_allclose(times[0], times[1], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(times[2], times[3], rtol=0, atol=1e-15)
+    assert not np.array_equal(times[0], times[2])
+    with pytest.raises(ValueError, match=r"delay has shape \(2, 3\); expected one number, \[pre\]"):
+        network(listed, 3, 2, np.ones((2, 3)))
+
+
+def test_it_says_what_it_is():
+    assert repr(CASES["sparse"][0]) == "<saltus.Sparse: weight (6,), pre [6], post [6]>"
+    expected = (
+        "<saltus.Conv2d: weight (3, 2, 2, 3), input (2, 4, 5), kernel (3, 2, 2, 3), "
+        "stride (1, 2), padding (1, 0), dilation (2, 1)>"
+    )
+    assert repr(CASES["conv2d"][0]) == expected
+
+
+@pytest.mark.parametrize("delays", [1e-3, "per source", "per synapse"])
+@pytest.mark.parametrize("name", ["sparse", "conv2d"])
+def test_its_gradients_are_checked_whatever_its_delays(name, delays):
+    listed, places = CASES[name]
+    count = {"per source": places.shape[0], "per synapse": np.count_nonzero(places >= 0)}
+    if isinstance(delays, str):
+        delays = np.linspace(1e-3, 3e-3, count[delays])
+    net = network(listed, *places.shape, delays)
+    loss = saltus.IntegratedVoltage()
+    report = saltus.gradcheck(net, inputs(places.shape[0]), 0.04, loss, [0, 1])
+    assert report.passed
+    assert "in->h.delay" in {c.name for c in report.compared}
+
+
 def test_scipy_arrays_are_taken():
     sparse = pytest.importorskip("scipy.sparse")
     net = network(sparse.csr_array(MASKED), 5, 4)
     np.testing.assert_array_equal(net["in->h.weight"], MASKED[MASKED != 0])
+    # Blocks are filled up with zeros that nobody asked for.
+    blocks = sparse.bsr_array(MASKED[:4], blocksize=(2, 2))
+    assert blocks.nnz > np.count_nonzero(MASKED[:4])
+    net = network(blocks, 4, 4)
+    assert net["in->h.weight"].size == np.count_nonzero(MASKED[:4])
 
 
 @pytest.mark.parametrize("weight", [saltus.Masked(np.ones((3, 2))), saltus.OneToOne(np.ones(3))])
@@ -163,10 +228,11 @@ def test_it_is_saved_loaded_copied_and_checked(name, tmp_path):
     assert loaded["in->h.weight"].shape == listed.weight.shape
     spikes = [
         saltus.simulate(n, inputs(places.shape[0]), 40e-3).spikes("h").times
-        for n in (net, loaded, net.copy())
+        for n in (net, loaded, net.copy(), pickle.loads(pickle.dumps(net)))
     ]
     np.testing.assert_array_equal(spikes[0], spikes[1])
     np.testing.assert_array_equal(spikes[0], spikes[2])
+    np.testing.assert_array_equal(spikes[0], spikes[3])
     with pytest.raises(ValueError, match="in->h lists its synapses"):
         saltus.to_nir(net)
 

@@ -5,6 +5,7 @@ import copy
 import functools
 import gc
 import itertools
+import pickle
 import threading
 from collections import Counter
 
@@ -293,7 +294,11 @@ def test_views_stay_valid_while_a_network_grows_and_after_it_is_gone():
     assert bias == 0.5
 
 
-@pytest.mark.parametrize("duplicate", [saltus.Network.copy, copy.copy, copy.deepcopy])
+def pickled(net):
+    return pickle.loads(pickle.dumps(net))
+
+
+@pytest.mark.parametrize("duplicate", [saltus.Network.copy, copy.copy, copy.deepcopy, pickled])
 def test_a_copy_shares_nothing(net, inputs, duplicate):
     other = duplicate(net)
     assert other == net
