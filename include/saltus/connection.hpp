@@ -97,24 +97,20 @@ class SynapseList {
   }
   /// Where those of a target begin; targets(): the end of all.
   std::size_t first_into(std::size_t post) const { return into_[post]; }
-  /// The places of those that leave a source.
-  std::span<const std::int32_t> from(std::size_t pre) const {
-    return {places_.data() + from_[pre], from_[pre + 1] - from_[pre]};
-  }
-  /// The same, with what is asked of each: targets ascend.
+  /// What is asked of one that leaves a source.
   struct Reached {
     std::int32_t post, place, weight, number;
   };
-  std::span<const Reached> reached_from(std::size_t pre) const {
+  /// Those that leave a source: targets ascend.
+  std::span<const Reached> from(std::size_t pre) const {
     return {reached_.data() + from_[pre], from_[pre + 1] - from_[pre]};
   }
 
  private:
   std::vector<Entry> entries_;
-  std::vector<std::size_t> into_;     // [post + 1]
-  std::vector<std::int32_t> places_;  // source by source
-  std::vector<Reached> reached_;      // likewise
-  std::vector<std::size_t> from_;     // [pre + 1]
+  std::vector<std::size_t> into_;  // [post + 1]
+  std::vector<Reached> reached_;   // source by source
+  std::vector<std::size_t> from_;  // [pre + 1]
   std::size_t weights_;
 };
 

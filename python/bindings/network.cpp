@@ -90,8 +90,7 @@ void connect(Net& network, const std::string& source, const std::string& target,
         if (d.values.size() == pre && !in_order_of_sources(connection.synapses())) {
           throw InvalidInput(
               "delay has as many values as there are sources and as there are synapses; expected "
-              "shape "
-              "[pre, 1] of one for each source, or [1, nnz] of one for each synapse");
+              "shape [pre, 1] of one for each source, or [1, nnz] of one for each synapse");
         }
       }
     }

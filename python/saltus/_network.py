@@ -208,7 +208,7 @@ class Network:
                     f"delay has shape {d.shape}; expected one number, [pre], [nnz], [pre, 1] or "
                     "[1, nnz]"
                 )
-            delays = "source" if d.shape == (pre, 1) and pre > 1 else "synapse"
+            delays = "source" if d.shape == (pre, 1) else "synapse"
             d = d.reshape(-1)
         self._core.connect(
             source,

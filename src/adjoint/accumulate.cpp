@@ -139,7 +139,7 @@ class Tile {
     } else if (in_lanes_) {
       for (std::size_t b = 0; begin_ + b * lanes < end_; ++b) read_lanes(s, b, timeline);
     }
-    if (in_vectors_ || in_lanes_) {  // What is left moves with arrivals.
+    if (!alone_) {  // What is left moves with arrivals.
       const bool peaks = pass_.ghosts || !pass_.errors.populations[population_].maxima.empty();
       if (!reader_.times_wanted() || !peaks) return;
     }
@@ -171,7 +171,8 @@ class Tile {
   std::size_t population_, number_;
   const PopulationPlan<Real>& plan_;
   bool in_vectors_, in_lanes_;
-  const std::vector<SpikeView>& sources_;  // per incoming projection
+  bool alone_ = !in_vectors_ && !in_lanes_;  // one neuron after the other
+  const std::vector<SpikeView>& sources_;    // per incoming projection
   std::size_t begin_, end_;
   Partial& partial_;
   Reader<Real> reader_;
@@ -243,13 +244,13 @@ class Tile {
   // Of neuron j what the vectors have left.
   void read(std::size_t s, std::size_t j, Timeline<Real>& timeline) {
     const auto& n = plan_.neuron(j);
-    if (!in_vectors_ && !in_lanes_) {
+    if (alone_) {
       const auto own = pass_.segments[s][population_].of(j);
       if (!own.empty()) reader_.read(n, own, timeline.of(j), j);
     }
     if (pass_.ghosts && (*pass_.ghosts)[s][population_].any(j)) {
       const SampleGhosts<Real>& ghosts = (*pass_.ghosts)[s][population_];
-      if (!in_vectors_ && !in_lanes_ && terms::ghost_free_synapses) {  // else part of the entries
+      if (alone_ && terms::ghost_free_synapses) {  // else part of the entries
         for (const FreePiece<Real>& piece : ghosts.free_of(j)) {
           reader_.read(n, piece.segments(), timeline.of(j), j);
         }

@@ -137,11 +137,10 @@ class Events {
     const PopulationAdjoint<Real>& p = groups_[event.group]->p;
     if (!projection.connection.all_to_all()) {
       const SynapseList& synapses = projection.connection.synapses();
-      for (const std::int32_t place : synapses.from(static_cast<std::size_t>(neuron))) {
-        const auto& synapse = synapses[place];
-        event.synapse = place;
-        event.column = static_cast<std::size_t>(synapse.post);
-        event.time = arrival_time(projection, sent, synapse);
+      for (const auto& reached : synapses.from(static_cast<std::size_t>(neuron))) {
+        event.synapse = reached.place;
+        event.column = static_cast<std::size_t>(reached.post);
+        event.time = arrival_time(projection, sent, synapses[reached.place]);
         if (event.time < p.end) list.push_back(event);
       }
       return;

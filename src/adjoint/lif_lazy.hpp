@@ -38,8 +38,8 @@ class LifLazy final : public LifBack<Real> {
     if (!projection.connection.all_to_all()) {
       const SynapseList& synapses = projection.connection.synapses();
       double sum = 0;
-      for (const std::int32_t place : synapses.from(static_cast<std::size_t>(pre))) {
-        const auto& s = synapses[place];
+      for (const auto& reached : synapses.from(static_cast<std::size_t>(pre))) {
+        const auto& s = synapses[reached.place];
         const double t = arrival_time(projection, time, s);
         if (t >= p.end) continue;
         sum += this->error_at(weight_of(projection, s), at(static_cast<std::size_t>(s.post), t));

@@ -52,7 +52,6 @@ SynapseList::SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, 
   std::partial_sum(into_.begin(), into_.end(), into_.begin());
   std::partial_sum(from_.begin(), from_.end(), from_.begin());
   entries_.resize(synapses.size());
-  places_.resize(synapses.size());
   auto next = into_;
   for (std::size_t k = 0; k < synapses.size(); ++k) {
     entries_[next[static_cast<std::size_t>(synapses[k].post)]++] = {synapses[k],
@@ -61,10 +60,9 @@ SynapseList::SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, 
   next = from_;
   reached_.resize(synapses.size());
   for (std::size_t place = 0; place < entries_.size(); ++place) {
-    const std::size_t at = next[static_cast<std::size_t>(entries_[place].pre)]++;
-    places_[at] = static_cast<std::int32_t>(place);
     const Entry& e = entries_[place];
-    reached_[at] = {e.post, static_cast<std::int32_t>(place), e.weight, e.number};
+    reached_[next[static_cast<std::size_t>(e.pre)]++] = {e.post, static_cast<std::int32_t>(place),
+                                                         e.weight, e.number};
   }
 }
 

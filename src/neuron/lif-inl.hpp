@@ -78,28 +78,31 @@ HWY_INLINE V short_decline(V x) {
   return sum;
 }
 
+/// What a series says of short intervals, else `exact` of all.
+template <class V, class Exact>
+HWY_INLINE V by_series_if_short(V x, V by_series, Exact&& exact) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::DFromV<V> tag;
+  const auto is_short = hn::Lt(x, hn::Set(tag, neuron::short_interval<hn::TFromV<V>>));
+  if (HWY_LIKELY(hn::AllTrue(tag, is_short))) return by_series;
+  return hn::IfThenElse(is_short, by_series, exact(hn::Neg(x)));
+}
 /// neuron::decay_by, decay_by_less_one
 template <class V>
 HWY_INLINE V decay_by(V x) {
   namespace hn = hwy::HWY_NAMESPACE;
   using Real = hn::TFromV<V>;
-  const hn::DFromV<V> tag;
-  if constexpr (neuron::short_interval<Real> == 0) return exponential(hn::Neg(x));
-  const auto is_short = hn::Lt(x, hn::Set(tag, neuron::short_interval<Real>));
-  const V by_series = hn::Sub(hn::Set(tag, Real(1)), hn::Mul(x, short_decline(x)));
-  if (HWY_LIKELY(hn::AllTrue(tag, is_short))) return by_series;
-  return hn::IfThenElse(is_short, by_series, exponential(hn::Neg(x)));
+  const auto exact = [](V y) HWY_ATTR { return exponential(y); };
+  if constexpr (neuron::short_interval<Real> == 0) return exact(hn::Neg(x));
+  const V one = hn::Set(hn::DFromV<V>(), Real(1));
+  return by_series_if_short(x, hn::Sub(one, hn::Mul(x, short_decline(x))), exact);
 }
 template <class V>
 HWY_INLINE V decay_by_less_one(V x) {
   namespace hn = hwy::HWY_NAMESPACE;
-  using Real = hn::TFromV<V>;
-  const hn::DFromV<V> tag;
-  if constexpr (neuron::short_interval<Real> == 0) return exponential_less_one(hn::Neg(x));
-  const auto is_short = hn::Lt(x, hn::Set(tag, neuron::short_interval<Real>));
-  const V by_series = hn::Neg(hn::Mul(x, short_decline(x)));
-  if (HWY_LIKELY(hn::AllTrue(tag, is_short))) return by_series;
-  return hn::IfThenElse(is_short, by_series, exponential_less_one(hn::Neg(x)));
+  const auto exact = [](V y) HWY_ATTR { return exponential_less_one(y); };
+  if constexpr (neuron::short_interval<hn::TFromV<V>> == 0) return exact(hn::Neg(x));
+  return by_series_if_short(x, hn::Neg(hn::Mul(x, short_decline(x))), exact);
 }
 
 /// neuron::own_decay of each lane. @param any_slow  any p < 1?

@@ -32,7 +32,7 @@ class Reach {
   Reach() = default;
   Reach(const SynapseList& synapses, Neurons targets) {
     for (std::size_t pre = 0; pre < synapses.sources(); ++pre) {
-      reached_.push_back(within(synapses.reached_from(pre), targets));
+      reached_.push_back(within(synapses.from(pre), targets));
     }
   }
   /// Of those of one source.
@@ -66,7 +66,7 @@ class Deliveries {
     const bool all_targets = begin_ == 0 && end == synapses.targets();
     for (const std::int32_t neuron : spikes.neurons) {
       const auto pre = static_cast<std::size_t>(neuron);
-      auto reached = reach ? reach->from(pre) : synapses.reached_from(pre);
+      auto reached = reach ? reach->from(pre) : synapses.from(pre);
       if (!reach && !all_targets) reached = Reach::within(reached, targets);
       reached_.push_back(reached);
       for (const auto& s : reached) ++first_[place_of(s.post) + 2];

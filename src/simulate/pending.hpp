@@ -42,9 +42,9 @@ class Pending {
             std::int32_t spike, std::int32_t neuron, double time) {
     if (!projection.connection.all_to_all()) {
       const SynapseList& synapses = projection.connection.synapses();
-      for (const std::int32_t place : synapses.from(static_cast<std::size_t>(neuron))) {
-        const auto target = static_cast<std::size_t>(synapses[place].post);
-        add(target, arrival_at(projection, number, time, spike, place));
+      for (const auto& s : synapses.from(static_cast<std::size_t>(neuron))) {
+        const auto target = static_cast<std::size_t>(s.post);
+        add(target, arrival_at(projection, number, time, spike, s.place));
       }
       return;
     }
