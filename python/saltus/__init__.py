@@ -18,21 +18,23 @@ from types import ModuleType
 from . import data
 from ._activity import scale_weights
 from ._backward import adjoint, backward
-from ._connections import AvgPool2d, Conv2d, Masked, OneToOne, Sparse, SumPool2d, Synapses
+from ._connections import Masked, OneToOne, Sparse, Synapses
 from ._core import __version__
 from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
-from ._layers import ALIF, LI, LIF, Input, Normal, Recurrent, Sequential
+from ._layers import ALIF, LI, LIF, Input, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
 from ._models import Model, Parameter, models
 from ._network import Network, load
 from ._nir import from_nir, to_nir
+from ._normal import Normal
 from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
 from ._record import Maxima, Place, Record, record, simulate
 from ._smoothing import Smoothing
 from ._spikes import Spikes
 from ._threads import get_threads, set_threads
+from ._windows import AvgPool2d, Conv2d, SumPool2d
 
 _OPTIONAL = ("jax", "plot", "torch")
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, expect_shape, integers, numbers
+from ._normal import Normal
 
 if TYPE_CHECKING:
     Rows = list[tuple[str, list[int]]]
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Synapses:
-    """What `Network.connect` takes instead of a dense array of weights.
+    """What `Network.connect` and layers of `Sequential` take instead of a dense array of weights.
 
     Made by `Sparse`, `Masked`, `OneToOne`, `Conv2d`, `AvgPool2d` and `SumPool2d`; of any kind that
     the core knows, a C++ user's too, by itself.
@@ -26,7 +27,8 @@ class Synapses:
     ----------
     kind : str
     weight : array_like
-        As many as the kind says; several synapses may share one.
+        As many as the kind says; several synapses may share one. `Normal`: a kernel that a layer
+        draws.
     rows : list of (str, list of int)
         The whole numbers that the kind is made of, by name.
     shape : (int, int), optional
@@ -34,28 +36,28 @@ class Synapses:
     """
 
     kind: str
-    weight: NDArray[np.float64]
+    weight: NDArray[np.float64] | Normal
     rows: Rows
     shape: tuple[int, ...] | None = None
 
     def __repr__(self) -> str:
-        parts = [f"weight {self.weight.shape}"]
+        weight = self.weight
+        parts = [f"weight {weight if isinstance(weight, Normal) else weight.shape}"]
         parts += [f"{n} {tuple(v) if len(v) < 5 else f'[{len(v)}]'}" for n, v in self.rows if v]
         return f"<saltus.{type(self).__name__}: {', '.join(parts)}>"
 
+    def _check(self, pre: int, post: int) -> None:
+        """Refuse populations of other sizes than it is meant for."""
+        if self.shape not in (None, (pre, post)):
+            raise ValueError(
+                f"weight is for populations of {self.shape}; expected {(pre, post)} ([pre, post])"
+            )
 
-def _pair(value: object, argument: str) -> list[int]:
-    array = integers(value, argument, np.int64)
-    if array.ndim == 0:
-        return [int(array), int(array)]
-    expect_shape(array, argument, (2,), axes="y, x")
-    return [int(v) for v in array]
-
-
-def _grid(value: object) -> list[int]:
-    array = integers(value, "input_shape", np.int64)
-    expect_shape(array, "input_shape", (3,), axes="channels, y, x")
-    return [int(v) for v in array]
+    def _over(
+        self, below: tuple[int, ...], rng: np.random.Generator
+    ) -> tuple[Synapses, tuple[int, ...] | None]:
+        """Return what leads on from a layer of this grid, and the next one's grid if it says it."""
+        return self, None if self.shape is None else self.shape[1:]
 
 
 class Sparse(Synapses):
@@ -68,15 +70,16 @@ class Sparse(Synapses):
     weight : array_like, shape (nnz,)
         Or, with `place`, the weights that synapses share, in any number.
     pre, post : array_like of int, shape (nnz,)
-    place : array_like of int, shape (nnz,), optional
-        Which weight each synapse has; its own unless given.
+        Source and target neuron.
     shape : (int, int), optional
         The sizes of source and target; any that hold the neurons unless given.
+    place : array_like of int, shape (nnz,), optional
+        Which weight each synapse has: synapse k has ``weight[place[k]]``. Its own unless given.
 
     Raises
     ------
     ValueError
-        Arrays of different lengths, negative numbers.
+        Arrays of different lengths, numbers out of range, a weight that no synapse has.
     TypeError
         No arrays of numbers.
 
@@ -102,18 +105,35 @@ class Sparse(Synapses):
     ) -> None:
         w = numbers(weight, "weight")
         expect_dimensions(w, "weight", "[nnz]")
-        rows: Rows = []
-        count = None
-        for name, value in (("pre", pre), ("post", post), ("place", place)):
-            array = integers([] if value is None else value, name, np.int64)
-            expect_dimensions(array, name, "[nnz]")
-            if value is not None:
-                count = array.size if count is None else count
-                expect_shape(array, name, (count,), axes="as pre")
-            rows.append((name, array.tolist()))
+        sources, targets = _listed(pre, "pre"), _listed(post, "post")
+        expect_shape(targets, "post", sources.shape, axes="as pre")
+        places = np.arange(0)
         if place is None:
-            expect_shape(w, "weight", (count,), axes="as pre")  # type: ignore[arg-type]
-        super().__init__("sparse", w, rows, None if shape is None else tuple(shape))
+            expect_shape(w, "weight", sources.shape, axes="as pre")
+        else:
+            places = _listed(place, "place", w.size, f"weight has {w.size} values")
+            expect_shape(places, "place", sources.shape, axes="as pre")
+            if (used := int(places.max(initial=-1)) + 1) < w.size:
+                raise ValueError(
+                    f"weight has {w.size} values, but place names none after the first {used}; "
+                    "leave them out"
+                )
+        sizes = None
+        if shape is not None:
+            given = integers(shape, "shape", np.int64)
+            if given.shape != (2,):
+                raise ValueError(f"shape is {shape}; expected two numbers, (pre, post)")
+            sizes = tuple(given.tolist())
+            _expect_below(sources, "pre", sizes[0], f"shape is {sizes}")
+            _expect_below(targets, "post", sizes[1], f"shape is {sizes}")
+        rows = [("pre", sources), ("post", targets), ("place", places)]
+        super().__init__("sparse", w, [(name, row.tolist()) for name, row in rows], sizes)
+
+    def _check(self, pre: int, post: int) -> None:
+        super()._check(pre, post)
+        rows = dict(self.rows)
+        _expect_below(np.array(rows["pre"]), "pre", pre, f"the source has {pre} neurons")
+        _expect_below(np.array(rows["post"]), "post", post, f"the target has {post} neurons")
 
 
 class Masked(Sparse):
@@ -126,6 +146,23 @@ class Masked(Sparse):
     weight : array_like, shape (pre, post)
     mask : array_like of bool, shape (pre, post), optional
         True where there is a synapse; where `weight` is not 0 unless given.
+
+    Raises
+    ------
+    ValueError
+        A weight that is not two-dimensional, a mask of another shape.
+    TypeError
+        A weight that is no array of numbers, a mask that is none of bool.
+
+    Examples
+    --------
+    A tenth of all synapses, at random:
+
+    >>> import numpy as np
+    >>> import saltus
+    >>> rng = np.random.default_rng(0)
+    >>> saltus.Masked(rng.normal(0, 1, (50, 20)), rng.random((50, 20)) < 0.1)
+    <saltus.Masked: weight (118,), pre [118], post [118]>
     """
 
     def __init__(self, weight: ArrayLike, mask: ArrayLike | None = None) -> None:
@@ -146,6 +183,13 @@ class OneToOne(Sparse):
     Parameters
     ----------
     weight : array_like, shape (size,)
+
+    Raises
+    ------
+    ValueError
+        A weight that is not one-dimensional.
+    TypeError
+        A weight that is no array of numbers.
     """
 
     def __init__(self, weight: ArrayLike) -> None:
@@ -153,90 +197,10 @@ class OneToOne(Sparse):
         expect_dimensions(w, "weight", "[size]")
         super().__init__(w, np.arange(w.size), np.arange(w.size), (w.size, w.size))
 
-
-class Conv2d(Synapses):
-    """A convolution, as PyTorch has it: a kernel slides over neurons on a grid.
-
-    Neuron ``(c * height + y) * width + x`` of the source is pixel (y, x) of channel c, and alike in
-    the target.
-
-    Parameters
-    ----------
-    kernel : array_like, shape (out, in, y, x)
-        The weights: those of a place in the kernel are one.
-    input_shape : (int, int, int)
-        Channels, height and width of the source.
-    stride, padding, dilation : int or (int, int)
-        Along y and x.
-    """
-
-    def __init__(
-        self,
-        kernel: ArrayLike,
-        input_shape: tuple[int, int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
-    ) -> None:
-        w = numbers(kernel, "kernel")
-        if w.ndim != 4:
-            raise ValueError(f"kernel has shape {w.shape}; expected 4 dimensions, [out, in, y, x]")
-        rows: Rows = [
-            ("input", _grid(input_shape)),
-            ("kernel", list(w.shape)),
-            ("stride", _pair(stride, "stride")),
-            ("padding", _pair(padding, "padding")),
-            ("dilation", _pair(dilation, "dilation")),
-        ]
-        super().__init__("conv2d", w, rows)
-
-
-class SumPool2d(Synapses):
-    """Windows of each channel added up, with one weight that all synapses share.
-
-    Parameters
-    ----------
-    input_shape : (int, int, int)
-        Channels, height and width of the source, as in `Conv2d`.
-    size : int or (int, int)
-        Of the window.
-    stride : int or (int, int), optional
-        The size unless given.
-    weight : float
-    """
-
-    def __init__(
-        self,
-        input_shape: tuple[int, int, int],
-        size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        weight: float = 1.0,
-    ) -> None:
-        w = numbers(weight, "weight")
-        expect_shape(w, "weight", ())
-        window = _pair(size, "size")
-        rows: Rows = [
-            ("input", _grid(input_shape)),
-            ("size", window),
-            ("stride", window if stride is None else _pair(stride, "stride")),
-        ]
-        super().__init__("pool2d", w.reshape(1), rows)
-
-
-class AvgPool2d(SumPool2d):
-    """The same with `weight` divided by the number of neurons in a window."""
-
-    def __init__(
-        self,
-        input_shape: tuple[int, int, int],
-        size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        weight: float = 1.0,
-    ) -> None:
-        y, x = _pair(size, "size")
-        if y < 1 or x < 1:
-            raise ValueError(f"size is {size}; expected at least 1")
-        super().__init__(input_shape, size, stride, float(numbers(weight, "weight")) / (y * x))
+    def _over(
+        self, below: tuple[int, ...], rng: np.random.Generator
+    ) -> tuple[Synapses, tuple[int, ...] | None]:
+        return self, below
 
 
 def as_synapses(weight: Any) -> Synapses | None:
@@ -254,3 +218,18 @@ def as_synapses(weight: Any) -> Synapses | None:
             data, row, col = data[data != 0], row[data != 0], col[data != 0]
         return Sparse(data, row, col, listed.shape)
     return None
+
+
+def _listed(value: object, argument: str, limit: int = 2**31, why: str = "") -> NDArray[np.int64]:
+    array = integers(value, argument, np.int64)
+    expect_dimensions(array, argument, "[nnz]")
+    _expect_below(array, argument, limit, why)
+    return array
+
+
+def _expect_below(array: NDArray[np.int64], argument: str, limit: int, why: str = "") -> None:
+    wrong = np.flatnonzero((array < 0) | (array >= limit))
+    if wrong.size:
+        k = wrong[0]
+        reason = f" ({why})" if why else ""
+        raise ValueError(f"{argument}[{k}] is {array[k]}; expected 0 to {limit - 1}{reason}")

@@ -163,9 +163,9 @@ class Network:
         Parameters
         ----------
         source, target : str
-            Names of populations. An input or LIF is a source, LIF or LI a target; both may be the
-            same.
-        weight : array_like, shape (pre, post), or Synapses
+            Names of populations. An input, LIF or ALIF is a source, LIF, ALIF or LI a target; both
+            may be the same.
+        weight : array_like, shape (pre, post), Synapses, or sparse array of SciPy
             What a spike of a source neuron adds to the current of a target neuron: of every neuron
             to every other, or a `Sparse`, `Masked`, `OneToOne`, `Conv2d`, `SumPool2d`, `AvgPool2d`
             or sparse array of SciPy. The parameter has the shape of the array or kernel, or
@@ -182,19 +182,18 @@ class Network:
         ------
         ValueError
             An unknown population, a used name, a wrong shape, a value that is not finite, a
-            negative delay.
+            negative delay, a `Conv2d` or pooling without `input_shape` or whose kernel is not
+            drawn.
         TypeError
             An argument of a wrong type, named in the message.
         """
         pre, post = self._size(text(source, "source")), self._size(text(target, "target"))
         listed = as_synapses(weight)
-        w = numbers(weight, "weight") if listed is None else listed.weight
+        if listed is not None:
+            listed._check(pre, post)
+        w = numbers(weight if listed is None else listed.weight, "weight")
         if listed is None:
             expect_shape(w, "weight", (pre, post), axes="[pre, post]")
-        elif listed.shape not in (None, (pre, post)):
-            raise ValueError(
-                f"weight is for populations of {listed.shape}; expected {(pre, post)} ([pre, post])"
-            )
         d = None if delay is None else numbers(delay, "delay")
         delays = "" if d is None else ("common", "source", "synapse", "")[min(d.ndim, 3)]
         if d is not None and listed is None:
@@ -263,7 +262,7 @@ class Network:
         >>> net = saltus.Network()
         >>> net.add_input("in", 4)
         >>> net.add_population("h", "LIF", 2)
-        >>> net.connect("in", "h", saltus.AvgPool2d((1, 2, 2), (1, 2)))
+        >>> net.connect("in", "h", saltus.AvgPool2d((1, 2), input_shape=(1, 2, 2)))
         >>> net.synapses("in->h")
         (array([0, 1, 2, 3]), array([0, 0, 1, 1]), array([0, 0, 0, 0]))
         """
