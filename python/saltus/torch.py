@@ -21,6 +21,7 @@ from ._models import NEURONS, SPIKING
 from ._network import Network
 from ._record import Record, simulate
 from ._spikes import SpikeArrays, spike_arrays
+from ._torch_names import Named
 
 _KINDS = ("spikes", "maxima", "integrals", "voltages")
 
@@ -150,12 +151,15 @@ class EventProp(torch.nn.Module):
     Attributes
     ----------
     populations, projections : torch.nn.ModuleDict
-        ``module.populations["hidden"].tau_mem``, ``module.projections["in->hidden"].weight``.
+        ``module.populations["hidden"].tau_mem``, ``module.projections["in->hidden"].weight``. Names
+        that PyTorch does not take (``"lif1.lif"``, ``"values"``) are found under themselves all the
+        same; only in ``state_dict()`` and ``named_parameters()`` they are written as in a URL
+        (``"lif1%2Elif"``, ``"%76alues"``).
 
     Raises
     ------
     ValueError
-        An output or a trainable parameter that the network does not have, a name with a dot.
+        An output or a trainable parameter that the network does not have.
     TypeError
         An argument of a wrong type, named in the message.
 
@@ -190,29 +194,30 @@ class EventProp(torch.nn.Module):
         names = (output,) if isinstance(output, str) else tuple(output)
         self._outputs = tuple(_check_output(network, name) for name in names)
         self._at = _check_at(at, self._outputs)
-        self.populations = torch.nn.ModuleDict()
-        self.projections = torch.nn.ModuleDict()
+        self.populations = Named()
+        self.projections = Named()
         wanted = _trainable(network, trainable)
         for name in network:
             owner, parameter = name.rsplit(".", 1)
-            if "." in owner:
-                raise ValueError(f"'{owner}' has a dot, which PyTorch does not allow; rename it")
             kind = torch.float64 if parameter != "weight" else dtype
             value = torch.tensor(network[name], dtype=kind)
-            parameters = self._owner(owner, create=True)
-            parameters.register_parameter(
+            place = self._place(owner, parameter)
+            if owner not in place:
+                place[owner] = torch.nn.Module()
+            place[owner].register_parameter(
                 parameter, torch.nn.Parameter(value, requires_grad=name in wanted)
             )
 
-    def _owner(self, owner: str, create: bool = False) -> torch.nn.Module:
-        place = self.projections if owner in self._network._projections else self.populations
-        if create and owner not in place:
-            place[owner] = torch.nn.Module()
-        return place[owner]
+    def _place(self, owner: str, parameter: str) -> Named:
+        # A projection may have the name of a population.
+        of_projection = parameter in ("weight", "delay")
+        if of_projection and owner in self._network._projections:
+            return self.projections
+        return self.populations
 
     def _parameter(self, name: str) -> torch.Tensor:
         owner, parameter = name.rsplit(".", 1)
-        found: torch.Tensor = getattr(self._owner(owner), parameter)
+        found: torch.Tensor = getattr(self._place(owner, parameter)[owner], parameter)
         return found
 
     def network(self) -> Network:

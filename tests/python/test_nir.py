@@ -166,11 +166,14 @@ CUBA = nir.CubaLIF(ONE * 5e-3, ONE * 2e-2, ONE, 0 * ONE, ONE, w_in=ONE * 5e-3)
         ([nir.Threshold(ONE)], "node 'n1' is Threshold, which cannot be expressed"),
         (
             [nir.Conv2d((4, 4), np.ones((1, 1, 2, 2)), 1, 0, 1, 1, np.ones(1)), CUBA],
-            "node 'n1' is Conv2d, which cannot be expressed",
+            "node 'n1' is Conv2d and gets shape .2,.; expected three axes: channels, y, x",
         ),
-        ([nir.Linear(np.ones((2, 2))), nir.Delay(ONE), CUBA], "node 'n2': a Delay behind weights"),
+        (
+            [nir.Affine(np.ones((2, 2)), ONE), nir.Delay(ONE), CUBA],
+            "node 'n2' delays the bias of 'n1'; expected it in front",
+        ),
         ([nir.Linear(np.ones((3, 2))), CUBA], "'n1' has 3 channels at 'n2'; expected 2"),
-        ([nir.Linear(np.ones((2, 3))), CUBA], "'n1' has 3 channels at 'n0'; expected 2"),
+        ([nir.Linear(np.ones((2, 3))), CUBA], "node 'n1' gets 2 channels; expected 3, as its w"),
         ([nir.Linear(np.full((2, 2), np.nan)), CUBA], "node 'n1': weight holds a value that is"),
         (
             [nir.CubaLIF(ONE * 5e-3, ONE * 2e-2, ONE, 0 * ONE, ONE, ONE, ONE * 5e-3)],
@@ -209,7 +212,8 @@ def test_numbers_of_a_tool_that_steps_ask_for_the_area_and_name_it():
     [
         ({"tau_ref": 1e-3}, None, "a.tau_ref is not 0"),
         ({"v_initial": 0.1}, None, "a.v_initial is not 0"),
-        ({}, np.zeros((2, 2)), r"in->a.delay has shape \(2, 2\)"),
+        ({"v_threshold": -50, "v_reset": -70, "bias": -65, "v_initial": -66}, None, "is not -65"),
+        ({}, np.eye(2), r"in->a.delay has shape \(2, 2\): .*sums of these"),
     ],
 )
 def test_what_nir_cannot_express_is_named(parameters, delay, message):
@@ -221,13 +225,7 @@ def test_what_nir_cannot_express_is_named(parameters, delay, message):
         saltus.to_nir(net)
 
 
-def test_names_that_would_clash_and_outputs_that_do_not_exist():
-    net = saltus.Network()
-    net.add_input("in", 2)
-    net.add_population("a", "LI", 2)
-    net.connect("in", "a", np.ones((2, 2)), name="in")
-    with pytest.raises(ValueError, match="'in': two nodes would be called so"):
-        saltus.to_nir(net)
+def test_outputs_that_do_not_exist():
     with pytest.raises(ValueError, match="outputs: 'b' is no LIF or LI population"):
         saltus.to_nir(saltus.from_nir(by_hand(np.eye(2))[0]), outputs=["b"])
 

@@ -238,3 +238,38 @@ def test_two_processes_train_to_what_one_trains_to():
         moved += step > 0
         assert np.abs(results[name] - p.detach().numpy()).max() <= 1e-9 * step + 1e-16, name
     assert moved > 10
+
+
+def test_names_that_pytorch_does_not_take_are_kept():
+    names = ["lif1.lif", "values", "pop", "a%2Eb", "a.b", "training", "_modules", "lif1%2Elif"]
+    net = saltus.Network()
+    net.add_input("in.put", 2)
+    for k, name in enumerate(names):
+        net.add_population(name, "LI", 2, bias=0.1 * k)
+        net.connect("in.put", name, np.full((2, 2), k + 1.0))
+    net.connect("in.put", "pop", np.full((2, 2), 9.0), 1e-3, name="values")
+    outputs = [f"{name}.maxima" for name in names]
+    one = st.EventProp(net, T_END, outputs, dtype=torch.float64, trainable=("weights", "neurons"))
+    assert one.network() == net
+    assert list(one.populations) == list(one.populations.keys()) == names
+    for k, (name, owner) in enumerate(one.populations.items()):
+        assert name in one.populations
+        assert owner is one.populations[name]
+        assert owner.bias.item() == pytest.approx(0.1 * k)
+    assert one.projections["in.put->a.b"].weight[0, 0] == 5
+    assert one.projections["values"].delay.item() == 1e-3  # a projection, not the population
+    assert not hasattr(one.populations["values"], "weight")
+    batch = ([1e-3, 2e-3], [0, 1], [0, 2])
+    found = one(batch)
+    sum(x.sum() for x in found.values()).backward()
+    assert all(one.populations[name].bias.grad is not None for name in names)
+    other = st.EventProp(net, T_END, outputs, dtype=torch.float64)
+    with torch.no_grad():
+        for p in other.parameters():
+            p.mul_(0.5)
+    assert other.network() != net
+    other.load_state_dict(one.state_dict())
+    assert other.network() == net
+    del other.populations["values"]
+    assert "values" not in other.populations
+    assert "%76alues" not in other.state_dict()
