@@ -79,6 +79,11 @@ struct NamedLoss {
   Model readout_model;
   std::span<const LossSetting> settings;
   bool of_integrals;  ///< which have no limit in an endless sample with a bias
+  /// Integrals are known of every readout, all else of the one model alone.
+  bool takes(Model outputs) const {
+    return outputs == readout_model ||
+           (of_integrals && outputs->linear && outputs->spikes == readout_model->spikes);
+  }
   template <class Real>
   using Make = std::unique_ptr<ReadoutLoss<Real>> (*)(const LossSettings&, std::size_t readout);
   Make<float> make_float;

@@ -176,13 +176,17 @@ nb::dict evaluate_network(const nb::object& network, const GivenLoss& given, dou
   return as_dict(result);
 }
 
-// name -> model of the outputs, {setting: default}
+// name -> models that the outputs may have, {setting: default}
 nb::dict losses_of() {
   nb::dict result;
   for (const NamedLoss& loss : losses()) {
     nb::dict usual;
     for (const LossSetting& setting : loss.settings) usual[key(setting.name)] = setting.usual;
-    result[key(loss.name)] = nb::make_tuple(key(loss.readout_model->name), usual);
+    nb::list outputs;
+    for (const Model model : Model::all()) {
+      if (loss.takes(model)) outputs.append(key(model->name));
+    }
+    result[key(loss.name)] = nb::make_tuple(outputs, usual);
   }
   return result;
 }

@@ -68,14 +68,14 @@ class Loss:
         known = _core.losses()
         if kind not in known:
             raise ValueError(f"no loss is called {kind!r}; there are: {', '.join(known)}")
-        model, usual = known[kind]
+        models, usual = known[kind]
         for name, value in settings.items():
             if name not in usual:
                 expected = ", ".join(usual) or "none"
                 raise ValueError(f"loss {kind} has no setting '{name}'; there are: {expected}")
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 raise TypeError(f"{name}: expected a number; got {type(value).__name__}")
-        vars(self).update(kind=kind, readout=readout, _model=model, _given=settings)
+        vars(self).update(kind=kind, readout=readout, _models=models, _given=settings)
         _core.check_loss(self._settings())
 
     def __repr__(self) -> str:
@@ -145,9 +145,10 @@ class Loss:
                 f"readout: no population is called '{self.readout}'; there are: {known}"
             )
         model, _ = network._populations[self.readout]
-        expected = vars(self)["_model"]
-        if model != expected:
+        models = vars(self)["_models"]
+        if model not in models:
             name = self.kind if type(self) is Loss else type(self).__name__
+            expected = " or ".join(models)
             raise ValueError(f"{name}: readout '{self.readout}' is {model}; expected {expected}")
 
 

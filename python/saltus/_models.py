@@ -49,6 +49,8 @@ class Model:
 def models() -> dict[str, Model]:
     """Return all neuron models by name.
 
+    A neuron with another synapse than the exponential one is a model too, as ``"LIF:alpha"``.
+
     Examples
     --------
     >>> import saltus
@@ -62,5 +64,26 @@ def models() -> dict[str, Model]:
 
 
 MODELS = models()
+
+SYNAPSES: dict[str, list[str]] = {}  # of each neuron: the kinds of synapse that it comes with
+for _name in MODELS:
+    _neuron, _, _synapse = _name.partition(":")
+    SYNAPSES.setdefault(_neuron, []).append(_synapse or "exponential")
+
+
+def model_of(neuron: str, synapse: str) -> str:
+    """Return the name of the model of a neuron with a kind of synapse."""
+    if neuron not in MODELS:
+        known = ", ".join(f"'{m}'" for m in SYNAPSES)
+        raise ValueError(f"model is '{neuron}'; expected one of {known}")
+    base, _, own = neuron.partition(":")
+    if own:  # all in one, as it stands in `models` and in files
+        return neuron
+    if synapse not in SYNAPSES[base]:
+        known = ", ".join(f"'{s}'" for s in SYNAPSES[base])
+        raise ValueError(f"synapse is '{synapse}'; expected one of {known} for {base}")
+    return base if synapse == "exponential" else f"{base}:{synapse}"
+
+
 NEURONS = tuple(MODELS)
 SPIKING = tuple(name for name, model in MODELS.items() if model.spikes)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arrays import expect_shape, numbers, text, whole
 from ._connections import Synapses, as_synapses
-from ._models import MODELS
+from ._models import MODELS, model_of
 
 
 class Network:
@@ -78,7 +78,13 @@ class Network:
         self._populations[name] = ("input", size)
 
     def add_population(
-        self, name: str, model: str, size: int, **parameters: ArrayLike | None
+        self,
+        name: str,
+        model: str,
+        size: int,
+        *,
+        synapse: str = "exponential",
+        **parameters: ArrayLike | None,
     ) -> None:
         """Add neurons.
 
@@ -88,9 +94,15 @@ class Network:
             A new name.
         model : str
             ``"LIF"``: leaky integrate-and-fire; ``"ALIF"``: the same with a threshold that each
-            spike raises; ``"LI"``: without a spike, a readout. `models` lists them.
+            spike raises; ``"IF"``: without a leak, tau_mem dV/dt = I + bias; ``"LI"``: without a
+            spike, a readout. `models` lists them and their parameters.
         size : int
             The number of neurons.
+        synapse : str
+            The current that an arrival of weight w adds, t seconds later: ``"exponential"``:
+            w exp(-t/tau_syn); ``"alpha"``: w (t/tau_syn) exp(1 - t/tau_syn);
+            ``"double_exponential"``: w N (exp(-t/tau_syn) - exp(-t/tau_rise)), where N makes w its
+            peak.
         **parameters : float or array_like, shape (size,)
             Those of the model: one number that all neurons share, or one for each; the usual value
             unless given. Of LIF:
@@ -116,11 +128,19 @@ class Network:
             a_initial : 0.0
                 a(0).
 
+            A double exponential synapse has besides:
+
+            tau_rise : 1e-3
+                Time constant of the rise, in seconds, above 0; equal to `tau_syn` it is an alpha
+                synapse.
+
+            `i_initial` goes with the exponential synapse alone.
+
         Raises
         ------
         ValueError
-            An empty or used name, an unknown model, a parameter that the model does not have, a
-            wrong shape, a value without meaning.
+            An empty or used name, an unknown model or synapse, a parameter that the model does not
+            have, a wrong shape, a value without meaning.
         TypeError
             An argument of a wrong type, named in the message.
 
@@ -129,9 +149,7 @@ class Network:
         .. [1] G. Bellec, D. Salaj, A. Subramoney, R. Legenstein and W. Maass, "Long short-term
            memory and learning-to-learn in networks of spiking neurons", NeurIPS 31 (2018).
         """
-        if text(model, "model") not in MODELS:
-            known = ", ".join(f"'{m}'" for m in MODELS)
-            raise ValueError(f"model is '{model}'; expected one of {known}")
+        model = model_of(text(model, "model"), text(synapse, "synapse"))
         size = whole(size, "size")
         rows = MODELS[model].parameters
         for key in parameters:

@@ -201,8 +201,7 @@ class Record:
         index = self._index(population)
         model, _ = self._network._populations[population]
         if model not in SPIKING:
-            expected = " or ".join(SPIKING)
-            raise ValueError(f"'{population}' is {model}; expected {expected}, which spike")
+            raise ValueError(f"'{population}' is {model}; expected a population that spikes")
         return index
 
     def _size(self, population: str) -> int:
@@ -368,8 +367,8 @@ def _all_spikes(
     for name in spikes:
         if name not in wanted:
             known = ", ".join(f"'{w}'" for w in wanted) or "none"
-            kinds = " or ".join(models)
-            raise ValueError(f"{argument}: '{name}' is no {kinds} population; there are: {known}")
+            what = "input" if models == ("input",) else "population that spikes"
+            raise ValueError(f"{argument}: '{name}' is no {what}; there are: {known}")
     for name in wanted:
         if name not in spikes:
             raise ValueError(f"{argument}: expected spikes of '{name}'; none given")

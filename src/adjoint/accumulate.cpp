@@ -51,7 +51,17 @@ bool errors_wanted(const Pass<Real>& pass, std::size_t source, std::size_t targe
 template <class Real>
 void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample) {
   const PopulationPlan<Real>& plan = pass.plan.populations[population];
-  if (plan.is_linear()) return;
+  if (plan.is_linear()) {
+    LinearSegments& segments = pass.linear[sample][population];
+    const bool in_vectors = pass.plan.linear_in_vectors(population);
+    if (in_vectors) {
+      thread_local Timeline<Real> timeline;
+      pass.start(timeline, population, sample);
+      pass.linear_entries[sample][population].find(plan, segments, timeline.shared());
+    }
+    if (!in_vectors || pass.wanted.neurons) segments.finish();
+    return;
+  }
   Segments<Real>& segments = pass.segments[sample][population];
   const bool in_vectors = pass.plan.in_vectors(population);
   if (plan.in_step()) {
@@ -86,6 +96,7 @@ class Tile {
         plan_(pass.plan.populations[population]),
         in_vectors_(pass.plan.in_vectors(population)),
         in_lanes_(!pass.plan.scalar && plan_.per_column && !plan_.is_linear()),
+        linear_in_vectors_(pass.plan.linear_in_vectors(population)),
         sources_(sources),
         begin_(tiles.begin(number)),
         end_(tiles.begin(number + 1)),
@@ -131,6 +142,12 @@ class Tile {
       reader_.targets[plan_.incoming[k]].errors =
           partial_.errors[k].data() + sources_[k].offsets[s];
     }
+    if (linear_in_vectors_) {
+      LinearLambdaKernels<Real>::best().read_arrivals(
+          *plan_.alike_linear, pass_.linear_entries[s][population_], number_, timeline.shared(),
+          begin_, end_ - begin_, reader_.targets);
+      return;
+    }
     if (in_vectors_) {
       LambdaKernels<Real>::best().read_arrivals(
           plan_.neuron(0).tc, plan_.same_time_constants ? nullptr : &own_,
@@ -170,7 +187,7 @@ class Tile {
   Pass<Real>& pass_;
   std::size_t population_, number_;
   const PopulationPlan<Real>& plan_;
-  bool in_vectors_, in_lanes_;
+  bool in_vectors_, in_lanes_, linear_in_vectors_;
   bool alone_ = !in_vectors_ && !in_lanes_;  // one neuron after the other
   const std::vector<SpikeView>& sources_;    // per incoming projection
   std::size_t begin_, end_;

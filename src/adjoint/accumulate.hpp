@@ -9,6 +9,7 @@
 
 #include "adjoint/entries.hpp"
 #include "adjoint/ghosts.hpp"
+#include "adjoint/linear_lambda.hpp"
 #include "plan/plan.hpp"
 #include "plan/timeline.hpp"
 #include "saltus/adjoint.hpp"
@@ -28,7 +29,8 @@ struct Pass {
   std::vector<std::vector<Segments<Real>>>& segments;  // [sample][population]
   std::vector<std::vector<LinearSegments>>& linear;    // [sample][population]; of linear neurons
   std::vector<std::vector<Entries<Real>>>& entries;    // [sample][population]; if in vectors
-  std::vector<std::vector<double>>& spike_errors;      // [population]: E_k of each spike
+  std::vector<std::vector<LinearEntries<Real>>>& linear_entries;  // the same of linear neurons
+  std::vector<std::vector<double>>& spike_errors;                 // [population]: E_k of each spike
   Gradients<Real>& gradients;
   GhostAdjoint<Real>* ghosts = nullptr;
 

@@ -159,14 +159,17 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
                   memory.segments,
                   memory.linear,
                   memory.entries,
+                  memory.linear_entries,
                   memory.spike_errors,
                   gradients};
   pass.segments.resize(inputs.samples());
   pass.linear.resize(inputs.samples());
   pass.entries.resize(inputs.samples());
+  pass.linear_entries.resize(inputs.samples());
   for (auto& sample : pass.segments) sample.resize(count);
   for (auto& sample : pass.linear) sample.resize(count);
   for (auto& sample : pass.entries) sample.resize(count);
+  for (auto& sample : pass.linear_entries) sample.resize(count);
   if (ghosts && ghosts->count() > 0) {
     start_ghosts(plan, inputs.samples(), threads, *ghosts, memory.ghosts);
     pass.ghosts = &memory.ghosts;
@@ -183,8 +186,8 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
       if (pass.ghosts) read_probes(pass, population);
     }
     parallel_for(threads, inputs.samples(), [&](std::size_t s) {
-      const SampleAdjoint<Real> sample{plan,   inputs, record,
-                                       errors, s,      pass.ghosts ? &memory.ghosts[s] : nullptr};
+      const SampleAdjoint<Real> sample{
+          plan, inputs, record, errors, s, pass.ghosts ? &memory.ghosts[s] : nullptr, timelines};
       const std::size_t population = c->component.populations[0];
       if (c->way == Way::sweep && !plan.populations[population].is_linear()) {
         sweep_back(sample, population, pass.spike_errors[population], pass.segments[s][population]);

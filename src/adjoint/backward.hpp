@@ -3,6 +3,7 @@
 #pragma once
 
 #include "adjoint/entries.hpp"
+#include "adjoint/linear_lambda.hpp"
 #include "plan/plan.hpp"
 #include "plan/timeline.hpp"
 #include "saltus/adjoint.hpp"
@@ -16,7 +17,8 @@ struct BackwardMemory {
   std::vector<std::vector<Segments<Real>>> segments;  // [sample][population]
   std::vector<std::vector<LinearSegments>> linear;    // [sample][population]
   std::vector<std::vector<Entries<Real>>> entries;    // [sample][population]; if in vectors
-  std::vector<std::vector<double>> spike_errors;      // [population]: E_k of each spike
+  std::vector<std::vector<LinearEntries<Real>>> linear_entries;  // the same of linear neurons
+  std::vector<std::vector<double>> spike_errors;                 // [population]: E_k of each spike
   GhostAdjoint<Real> ghosts;
 };
 

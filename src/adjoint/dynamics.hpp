@@ -11,6 +11,7 @@
 #include "adjoint/segments.hpp"
 #include "network/graph.hpp"
 #include "plan/plan.hpp"
+#include "plan/timeline.hpp"
 #include "saltus/adjoint.hpp"
 
 namespace saltus {
@@ -24,6 +25,7 @@ struct SampleAdjoint {
   const Errors<Real>& errors;
   std::size_t sample;
   std::vector<SampleGhosts<Real>>* ghosts = nullptr;  // per population
+  Timelines<Real>* timelines = nullptr;               // what populations see
 
   double end() const { return inputs.end(sample); }
 };

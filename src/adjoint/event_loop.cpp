@@ -275,8 +275,8 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
   std::vector<std::unique_ptr<GroupBack<Real>>> groups;
   for (const std::size_t p : component.populations) {
     if (sample.plan.populations[p].is_linear()) {
-      groups.push_back(
-          std::make_unique<LinearBack<Real>>(sample, p, spike_errors[p], linear_segments[p]));
+      groups.push_back(std::make_unique<LinearBack<Real>>(sample, p, spike_errors[p],
+                                                          linear_segments[p], component.cyclic));
     } else if (sample.plan.in_vectors(p) && sample.plan.populations[p].alike()) {
       groups.push_back(std::make_unique<LifInStep<Real>>(sample, p, spike_errors[p], segments[p]));
     } else {

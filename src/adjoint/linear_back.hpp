@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "adjoint/group_back.hpp"
+#include "adjoint/linear_lambda.hpp"
 #include "observe/linear_replay.hpp"
+#include "observe/linear_replay_together.hpp"
 #include "observe/replay.hpp"
 
 namespace saltus {
@@ -16,36 +18,50 @@ template <class Real>
 class LinearBack final : public GroupBack<Real> {
  public:
   LinearBack(const SampleAdjoint<Real>& sample, std::size_t population,
-             const std::vector<double>& spike_errors, LinearSegments& segments)
+             const std::vector<double>& spike_errors, LinearSegments& segments, bool cyclic)
       : GroupBack<Real>(sample, population, spike_errors),
         segments_(segments),
+        in_step_(cyclic && sample.plan.linear_in_vectors(population)),
         t_(p.end),
         before_(p.times.size()),
         at_release_(p.times.size()) {
     segments_.start(p.size);
     release_.assign(p.size, 0);
     thread_local Timeline<Real> timeline;
+    if (sample.plan.linear_in_vectors(population)) {
+      start_together(sample, population, timeline);
+      return;
+    }
     thread_local OwnSpikes own_spikes;
     for_each_neuron(sample.plan, sample.inputs, sample.record, population, sample.sample, timeline,
                     own_spikes, [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      const linear::Neuron& n = p.plan.linear_neuron(j);
-                      const double end =
-                          rest_of(n, arrivals, own, times, p.errors.sample_times, p.end);
-                      replay<double>(n, arrivals, j, own, times, end, States(before_, at_release_));
-                      now_.push_back({end, {}, false});
-                      now_[j].p[linear::integral_of_v] = static_cast<double>(p.source(j));
+                      const double end = start(j, arrivals, own, times);
+                      replay<double>(p.plan.linear_neuron(j), arrivals, j, own, times, end,
+                                     States(before_, at_release_));
                     });
   }
 
   double tau_ref(std::size_t j) const override { return p.plan.linear_neuron(j).tau_ref; }
   void begin_held(std::size_t j) override { now_[j].held = true; }
   void begin() override {
-    for (std::size_t j = 0; j < p.size; ++j) segments_.add(j, now_[j]);
+    if (in_step_) lambda_.start(p.size);
+    for (std::size_t j = 0; j < p.size; ++j) keep(j);
   }
 
-  void move_to(double t) override { t_ = t; }  // each neuron follows when it is asked
+  // Each neuron follows when it is asked, or all are moved.
+  void move_to(double t) override {
+    if (in_step_ && t < t_) {
+      const linear::Step step = p.plan.alike_linear->step(t_ - t, !p.errors.integrals.empty());
+      LinearLambdaKernels<Real>::best().flow_back(*p.plan.alike_linear, lambda_, step);
+    }
+    t_ = t;
+  }
 
   double error(const Real* weight, std::size_t column, double t) const override {
+    if (in_step_) {
+      return LinearLambdaKernels<Real>::best().error_of_arrival(*p.plan.alike_linear, lambda_,
+                                                                weight);
+    }
     if (column != any_column) return error_at(column, *weight, t);
     double sum = 0;
     for (std::size_t j = 0; j < p.size; ++j) sum += error_at(j, weight[j], t);
@@ -77,7 +93,7 @@ class LinearBack final : public GroupBack<Real> {
     release_[j] = 0;
     now_[j].held = false;
     now_[j].at_spike = true;
-    segments_.add(j, now_[j]);
+    keep(j);
     now_[j].at_spike = false;
   }
 
@@ -89,7 +105,7 @@ class LinearBack final : public GroupBack<Real> {
     release_[j] = linear::dot(now_[j].p, change_at_release(n, at_release_[k]));
     if (terms::linear_tau_ref) segments_.sums[j].release += release_[j];
     now_[j].held = true;
-    segments_.add(j, now_[j]);
+    keep(j);
   }
 
   void sample(std::size_t k) override {
@@ -100,14 +116,17 @@ class LinearBack final : public GroupBack<Real> {
     if (error == 0) return;
     move(j);
     now_[j].p[0] += error;
-    segments_.add(j, now_[j]);
+    keep(j);
   }
 
-  void finish() override { segments_.finish(); }
+  void finish() override {}
 
  private:
   using GroupBack<Real>::p;
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
   LinearSegments& segments_;
+  bool in_step_;  // of a cycle: all neurons are asked at each arrival, and go back side by side
+  LinearLambda lambda_;
   double t_;
   std::vector<linear::Vector<double>> before_, at_release_;  // [spike] x
   mutable std::vector<LinearSegment> now_;                   // [neuron] back to the last question
@@ -121,6 +140,33 @@ class LinearBack final : public GroupBack<Real> {
     void release(std::size_t k, const linear::Vector<double>& x) { at_release[k] = x; }
   };
 
+  void start_together(const SampleAdjoint<Real>& sample, std::size_t population,
+                      Timeline<Real>& timeline) {
+    start_timeline(sample.plan, sample.inputs, sample.record, population, sample.sample, timeline,
+                   sample.timelines);
+    const Arrivals<Real>& arrivals = timeline.shared();
+    thread_local ReplayTogether<Real> together;
+    together.go(p.plan, p.size, arrivals, {p.times, p.neurons}, p.end,
+                States(before_, at_release_));
+    std::vector<std::size_t> last_spike(p.size, none);
+    for (std::size_t k = 0; k < p.times.size(); ++k) {
+      last_spike[static_cast<std::size_t>(p.neurons[k])] = k;
+    }
+    for (std::size_t j = 0; j < p.size; ++j) {
+      const std::span<const std::size_t> own(&last_spike[j], last_spike[j] == none ? 0 : 1);
+      start(j, arrivals, own, p.times);
+    }
+  }
+  // At its end it has seen all that happens to it.
+  double start(std::size_t j, const Arrivals<Real>& arrivals, std::span<const std::size_t> own,
+               std::span<const double> times) {
+    const double end =
+        rest_of(p.plan.linear_neuron(j), arrivals, own, times, p.errors.sample_times, p.end);
+    now_.push_back({end, {}, false});
+    now_[j].p[linear::integral_of_v] = static_cast<double>(p.source(j));
+    return end;
+  }
+
   // What a later release changes of x.
   static linear::Vector<double> change_at_release(const linear::Neuron& n,
                                                   const linear::Vector<double>& x) {
@@ -128,7 +174,17 @@ class LinearBack final : public GroupBack<Real> {
     linear::add(change, n.free.slope(x), -1.0);
     return change;
   }
-  void move(std::size_t j) const { now_[j].move_to(p.plan.linear_neuron(j), t_); }
+  // Neuron j to the present time.
+  void move(std::size_t j) const {
+    if (!in_step_) return now_[j].move_to(p.plan.linear_neuron(j), t_);
+    lambda_.get(j, now_[j]);
+    now_[j].from = t_;
+  }
+  // As it is now it begins a segment.
+  void keep(std::size_t j) {
+    segments_.add(j, now_[j]);
+    if (in_step_) lambda_.set(j, now_[j]);
+  }
   double error_at(std::size_t j, Real weight, double t) const {
     const linear::Neuron& n = p.plan.linear_neuron(j);
     now_[j].move_to(n, t);

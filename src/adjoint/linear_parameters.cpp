@@ -25,8 +25,12 @@ linear::Motion<Dual> with_slopes(const Population& p, std::size_t j,
   std::vector<Dual> values;
   for (const Parameter& parameter : p.parameters) values.emplace_back(parameter[j]);
   for (std::size_t k = 0; k < by.size(); ++k) values[by[k]].slopes[k] = 1;
-  return linear::Motion<Dual>(p.model->linear->with_slopes(Values<Dual>(*p.model, values)),
+  linear::Motion<Dual> motion(p.model->linear->with_slopes(Values<Dual>(*p.model, values)),
                               p.model->linear->components.size());
+  if (!terms::linear_receptor) {
+    for (Dual& e : motion.receptor) e = e.value;
+  }
+  return motion;
 }
 
 // Gathers p . s of one neuron.
@@ -89,7 +93,8 @@ struct Products : LinearVisitor<Dual> {
 template <class Real>
 Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, std::size_t j,
                  const linear::Motion<Dual>& motion, const Arrivals<Real>& arrivals,
-                 std::span<const std::size_t> own, std::span<const double> times) {
+                 std::span<const std::size_t> own, std::span<const double> times,
+                 const SharedSteps<Dual>* shared) {
   const PopulationErrors<Real>& errors = pass.errors.populations[population];
   const LinearSegments& segments = pass.linear[s][population];
   const std::size_t size = pass.plan.size(population);
@@ -100,7 +105,7 @@ Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, 
   const double end = pass.inputs.end(s);
   const double rest = rest_of(pass.plan.populations[population].linear_neuron(j), arrivals, own,
                               times, errors.sample_times, end);
-  const auto x = replay(motion, arrivals, j, own, times, rest, products);
+  const auto x = replay(motion, arrivals, j, own, times, rest, products, shared);
   if (!errors.integrals.empty() && terms::linear_at_the_end) {
     const auto error = static_cast<double>(errors.integrals[s * size + j]);
     add(products.sum, error, x[linear::integral_of_v]);
@@ -133,12 +138,21 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
     parallel_for(pass.threads, samples, [&](std::size_t s) {
       thread_local Timeline<Real> timeline;
       thread_local OwnSpikes own_spikes;
+      thread_local SharedSteps<Dual> steps;
+      const SharedSteps<Dual>* shared = nullptr;
+      if (pass.plan.populations[population].alike_linear) {
+        pass.start(timeline, population, s);
+        const bool integrals = !pass.errors.populations[population].integrals.empty();
+        steps.find(motions[0], neurons.model->linear->components.size(), timeline.shared(),
+                   integrals ? linear::dimension : most_components);
+        shared = &steps;
+      }
       for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         if (pass.linear[s][population].of(j).empty()) return;
                         sums[s * size + j] =
                             slopes_of(pass, population, s, j, motions[motions.size() == 1 ? 0 : j],
-                                      arrivals, own, times);
+                                      arrivals, own, times, shared);
                       });
     });
     for (std::size_t k = 0; k < by.size(); ++k) {

@@ -123,6 +123,34 @@ const CliffRow all_rows[] = {
     {.name = "alif",
      .says = "hidden neurons are ALIF",
      .network = [](N& n) { hidden(n).become(Model::alif); }},
+    {.name = "alif-beta-per-neuron",
+     .says = "beta of each ALIF neuron, within 20 %",
+     .network =
+         [](N& n) {
+           hidden(n).become(Model::alif);
+           per_neuron(n, "beta", 0.2);
+         }},
+    {.name = "alif-tau-adapt-per-neuron",
+     .says = "tau_adapt of each ALIF neuron, within 20 %",
+     .network =
+         [](N& n) {
+           hidden(n).become(Model::alif);
+           per_neuron(n, "tau_adapt", 0.2);
+         }},
+    {.name = "alif-recurrent",
+     .says = "recurrent, hidden neurons are ALIF",
+     .settings = recurrent,
+     .network = [](N& n) { hidden(n).become(Model::alif); }},
+    {.name = "alif-train-adaptation",
+     .says = "weights, beta and tau_adapt of ALIF neurons trained",
+     .settings =
+         [](S& s) {
+           s.train.trainable = {"weights", "beta", "tau_adapt"};
+         },
+     .network = [](N& n) { hidden(n).become(Model::alif); }},
+    {.name = "alpha",
+     .says = "hidden neurons have alpha synapses",
+     .network = [](N& n) { hidden(n).become(Model::named("LIF:alpha")); }},
     {.name = "sparse",
      .says = "1 in 10 of the synapses in->hidden",
      .network = [](N& n) { thin_out(n, "in->hidden", 0.1); }},

@@ -44,7 +44,8 @@ void print(const gradcheck::Report& r) {
       r.relation_times.error, gradcheck::relation_time_bar,
       verdict(r.relation_times.error <= gradcheck::relation_time_bar), r.relation_times.where);
   fmt::print(
-      "met: {} spikes ({} of ALIF), {} neurons with several, {} maxima at arrivals, {} inside, {} "
+      "met: {} spikes ({} not of LIF), {} neurons with several, {} maxima at arrivals, {} inside, "
+      "{} "
       "at the "
       "end,\n     {} of silent LIF neurons, {} arrivals at refractory neurons, {} negative "
       "weights, {} zero-delay "

@@ -26,25 +26,44 @@ struct Translation {
   std::vector<std::size_t> neuron, synapse;
 };
 
+// Does the oracle know the model, and its synapse? (Others may be somebody else's.)
+bool translate(std::string_view model, saltus_oracle::Neuron& n) {
+  using Current = saltus_oracle::Neuron::Current;
+  static constexpr std::pair<std::string_view, Current> currents[] = {
+      {"", Current::exponential},
+      {":alpha", Current::alpha},
+      {":double_exponential", Current::double_exponential}};
+  const std::size_t end = std::min(model.find(':'), model.size());
+  const std::string_view neuron = model.substr(0, end);
+  n.leaks = neuron != "IF";
+  const bool known = neuron == "LIF" || neuron == "LI" || neuron == "ALIF" || neuron == "IF";
+  for (const auto& [name, current] : currents) {
+    if (name != model.substr(end)) continue;
+    n.current = current;
+    return known;
+  }
+  return false;
+}
+
 saltus_oracle::Neuron translate(const Population& p, std::size_t j) {
-  const auto of = [&](std::string_view parameter) { return p[parameter][j]; };
   saltus_oracle::Neuron n;
+  translate(p.model->name, n);
+  const auto set = [&](std::string_view parameter, double& value) {
+    if (p.model->has(parameter)) value = p[parameter][j];
+  };
   n.spikes = p.model->spikes;
-  n.tau_mem = of("tau_mem");
-  n.tau_syn = of("tau_syn");
-  n.bias = of("bias");
-  n.v_initial = of("v_initial");
-  n.i_initial = of("i_initial");
-  if (n.spikes) {
-    n.v_threshold = of("v_threshold");
-    n.v_reset = of("v_reset");
-    n.tau_ref = of("tau_ref");
-  }
-  if (p.model == Model::alif) {
-    n.beta = of("beta");
-    n.tau_adapt = of("tau_adapt");
-    n.a_initial = of("a_initial");
-  }
+  set("tau_mem", n.tau_mem);
+  set("tau_syn", n.tau_syn);
+  set("bias", n.bias);
+  set("v_initial", n.v_initial);
+  set("i_initial", n.i_initial);
+  set("v_threshold", n.v_threshold);
+  set("v_reset", n.v_reset);
+  set("tau_ref", n.tau_ref);
+  set("beta", n.beta);
+  set("tau_adapt", n.tau_adapt);
+  set("a_initial", n.a_initial);
+  set("tau_rise", n.tau_rise);
   return n;
 }
 
@@ -168,7 +187,7 @@ const std::vector<saltus_oracle::Scalar>& named(const saltus_oracle::Gradient& g
       {"tau_mem", &G::tau_mem},     {"tau_syn", &G::tau_syn},     {"v_threshold", &G::v_threshold},
       {"v_reset", &G::v_reset},     {"bias", &G::bias},           {"tau_ref", &G::tau_ref},
       {"v_initial", &G::v_initial}, {"i_initial", &G::i_initial}, {"beta", &G::beta},
-      {"tau_adapt", &G::tau_adapt}, {"a_initial", &G::a_initial}};
+      {"tau_adapt", &G::tau_adapt}, {"a_initial", &G::a_initial}, {"tau_rise", &G::tau_rise}};
   for (const auto& [name, member] : all) {
     if (name == parameter) return g.*member;
   }
@@ -265,8 +284,9 @@ void compare_gradients(const Case& c, const Evaluation& base, const Gradients<do
 
 void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<double>& gradients,
                          const std::string& label, Report& report) {
-  for (const Population& p : c.network.populations()) {  // models of somebody else
-    if (p.model->linear && p.model != Model::alif) return;
+  saltus_oracle::Neuron neuron;
+  for (const Population& p : c.network.populations()) {
+    if (p.model != Model::input && !translate(p.model->name, neuron)) return;
   }
   const Translation there = translate(c.network);
   Sums sums(c.network);

@@ -85,6 +85,17 @@ Parameter unusual(Random& random, const ParameterRow& row, std::size_t size) {
   return parameter(random, size, lowest, row.usual + row.typical);
 }
 
+// Does it come to rest if nothing arrives? If not, there is no endless sample, and what rounds a spike
+// moves all later ones: no long trains then.
+bool rests(const Population& p) {
+  if (!p.model->linear) return true;
+  std::vector<double> values;
+  for (const ParameterRow& row : p.model->parameters) values.push_back(row.usual);
+  const auto n = p.model->linear->neuron(Values<double>(*p.model, values));
+  const std::size_t components = p.model->linear->components.size();
+  return !std::isinf(linear::Neuron(n, components, p.model->spikes).settling_time());
+}
+
 Population neurons(Random& random, std::string name, Model model, std::size_t size,
                    const Ratios* ratios, bool tonic = false) {
   Population p;
@@ -94,7 +105,9 @@ Population neurons(Random& random, std::string name, Model model, std::size_t si
   const auto set = [&p](std::string_view row, Parameter value) {
     if (p.model->has(row)) p[row] = std::move(value);
   };
-  if (model->has("tau_mem") && model->has("tau_syn")) time_constants(random, p, ratios);
+  if (model->has("tau_mem") && model->has("tau_syn")) {
+    time_constants(random, p, rests(p) ? ratios : nullptr);
+  }
   set("bias", sometimes(random, 0.4, size, -0.2, 0.3));
   set("v_initial", sometimes(random, 0.3, size, -0.5, 0.5));
   set("i_initial", sometimes(random, 0.3, size, -0.5, 1.0));
@@ -110,13 +123,13 @@ Population neurons(Random& random, std::string name, Model model, std::size_t si
   return p;
 }
 
-// Another model than LIF in one layer of five, so that each meets the others.
-Model model_of_layer(Random& random) {
+// Another model than `usual` in one layer of five, so that each meets the others.
+Model model_of_layer(Random& random, Model usual) {
   std::vector<Model> others;
   for (const Model model : Model::all()) {
-    if (model->linear && model->spikes) others.push_back(model);
+    if (model->linear && model->spikes == usual->spikes) others.push_back(model);
   }
-  if (others.empty() || !random.chance(0.2)) return Model::lif;
+  if (others.empty() || !random.chance(0.2)) return usual;
   return others[random.below(static_cast<std::uint32_t>(others.size()))];
 }
 
@@ -236,10 +249,10 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
 }
 
 // A loss of the library whose outputs are of a model, each with the same chance; empty if none is.
-std::string random_loss(Random& random, Model readout_model) {
+std::string random_loss(Random& random, Model outputs) {
   std::vector<std::string_view> fitting;
   for (const NamedLoss& loss : losses()) {
-    if (loss.readout_model == readout_model) fitting.push_back(loss.name);
+    if (loss.takes(outputs)) fitting.push_back(loss.name);
   }
   if (fitting.empty()) return {};
   std::size_t k = 0;
@@ -358,12 +371,12 @@ Network<double> thinned(Random random, const Network<double>& network) {
   return result;
 }
 
-void add_readout(Random& random, const Outline& o, Network<double>& network) {
+void add_readout(Random& random, Model model, const Outline& o, Network<double>& network) {
   const std::string below = network.populations().back().name;
   const std::size_t below_size = network.populations().back().size;
   const std::size_t size = 1 + random.below(3);
   const Ratios ratios{0.003, o.long_gaps ? 1.0 : 300.0};
-  network.add_population(neurons(random, "out", Model::li, size, o.wide ? &ratios : nullptr));
+  network.add_population(neurons(random, "out", model, size, o.wide ? &ratios : nullptr));
   network.connect(below, "out", weights(random, below_size, size, 0.1, 0.9),
                   delay(random, below_size, size));
   if (random.chance(0.5)) {
@@ -426,11 +439,16 @@ Case draw(Random random, std::optional<Random> models, std::uint64_t seed, bool 
   c.network.add_input("in", o.channels);
   bool tonic = false;
   for (std::size_t l = 0; l < o.layers; ++l) {
-    tonic |= add_layer(random, models ? model_of_layer(*models) : Model::lif, o, l, c.network);
+    tonic |= add_layer(random, models ? model_of_layer(*models, Model::lif) : Model::lif, o, l,
+                       c.network);
   }
-  if (o.readout) add_readout(random, o, c.network);
+  if (o.readout) {
+    add_readout(random, models ? model_of_layer(*models, Model::li) : Model::li, o, c.network);
+  }
   c.inputs.push_back(input_spikes(random, o.samples, o.channels, silence(random, o, c.network)));
-  const bool endless = !cyclic(c.network) && !tonic && random.chance(0.4);
+  const bool may_rest = !cyclic(c.network) && !tonic;
+  const bool endless =
+      may_rest && random.chance(0.4) && std::ranges::all_of(c.network.populations(), rests);
   for (std::size_t s = 0; s < o.samples; ++s) {
     const double end = random.uniform(20e-3, 45e-3);
     c.t_end.push_back(endless ? infinity : o.long_gaps ? last_input(c) + end : end);

@@ -13,10 +13,11 @@ template <class Real>
 void ReadoutLoss<Real>::check(const Network<Real>& network,
                               std::span<const std::int32_t> labels) const {
   const Population& population = network.populations().at(readout_);
-  const Model expected = find_loss(settings_.kind).readout_model;
-  if (population.model != expected) {
-    throw InvalidInput(fmt::format("loss {} needs {} outputs; '{}' is not", settings_.kind,
-                                   expected->name, population.name));
+  const NamedLoss& loss = find_loss(settings_.kind);
+  if (!loss.takes(population.model)) {
+    throw InvalidInput(fmt::format("loss {} needs {} outputs; '{}' is {}", settings_.kind,
+                                   loss.readout_model->name, population.name,
+                                   population.model->name));
   }
   for (std::size_t s = 0; s < labels.size(); ++s) {
     if (labels[s] < 0 || static_cast<std::size_t>(labels[s]) >= population.size) {

@@ -13,6 +13,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "neuron/linear.hpp"
 
@@ -34,20 +35,18 @@ class Search {
   }
 
   /// The first crossing from below in (0, end].
-  Crossing first(double end, const Vector<double>& x_end) const {
+  Crossing first(double end, const Vector<double>& x_end) {
     const Point finish = point(end, x_end);
-    Zeros turns;
-    if (changes(begin_, 0) > changes(finish, 0)) turns = zeros(1, begin_, finish);
-    const Point* from = &begin_;
-    for (std::size_t k = 0; k <= turns.count; ++k) {
-      const Point& to = k < turns.count ? turns.at[k] : finish;
-      if (from->f[0] <= 0 && to.f[0] > 0) {
-        const Point found = zero_between(0, *from, to);
-        return {found.t, found.x};
-      }
-      from = &to;
+    // In pieces, each as long as all before: in a long one Newton would lose its way.
+    Point from = begin_;
+    for (double to = 1 / n_.free.fastest(); may_cross(from, finish); to *= 2) {
+      const bool last = !(to < end);
+      const Point next = last ? finish : point(to);
+      const Crossing found = first(from, next);
+      if (found.found() || last) return found;
+      from = next;
     }
-    return {std::numeric_limits<double>::infinity(), {}};
+    return none();
   }
 
  private:
@@ -63,13 +62,80 @@ class Search {
   const Neuron& n_;
   Vector<double> start_;
   Point begin_;
-
   Point point(double t, const Vector<double>& x) const {
     Point p{t, x, {}};
     for (std::size_t k = 0; k <= n_.last; ++k) p.f[k] = n_.chain[k](x);
     return p;
   }
-  Point point(double t) const { return point(t, n_.free.flow(start_, t)); }
+  Point point(double t) const { return point(t, n_.free.flow(start_, t, most_components)); }
+
+  // chain[k] and its derivative at a time.
+  struct Value {
+    double f, slope;
+  };
+  // In an interval not longer than any time constant chain[k] is a polynomial, to the last digit.
+  struct Polynomial {
+    static constexpr std::size_t most_degree = Neuron::most_powers;
+    double origin;
+    std::size_t degree = 0;  // even
+    std::array<double, most_degree + 1> of;
+
+    // Even and odd powers by themselves: the machine takes both at once.
+    Value operator()(double t) const {
+      t -= origin;
+      const double square = t * t;
+      Value even{of[degree], 0}, odd{of[degree - 1], 0};
+      for (std::size_t k = degree; k > 1; k -= 2) {
+        even = {even.f * square + of[k - 2], even.slope * square + even.f};
+        if (k > 2) odd = {odd.f * square + of[k - 3], odd.slope * square + odd.f};
+      }
+      return {even.f + t * odd.f, 2 * t * (even.slope + t * odd.slope) + odd.f};
+    }
+  };
+  // None if it is longer.
+  std::optional<Polynomial> polynomial(std::size_t k, const Point& from, double end) const {
+    const double reach = (end - from.t) * n_.free.fastest();
+    if (!(reach <= 1)) return std::nullopt;
+    Polynomial p{from.t, 0, {}};
+    double left = 1;  // of the largest term, about
+    while (p.degree < Polynomial::most_degree && (left > 1e-18 || p.degree % 2 == 1)) {
+      left *= reach * inverse[++p.degree];
+    }
+    for (std::size_t m = 0; m <= p.degree; ++m) p.of[m] = n_.series[m](from.x);
+    for (std::size_t c = 0; c < k; ++c) {  // down the chain
+      for (std::size_t m = 0; m <= p.degree; ++m) {
+        p.of[m] *= n_.rates[c];
+        if (m < p.degree) p.of[m] += static_cast<double>(m + 1) * p.of[m + 1];
+      }
+    }
+    return p;
+  }
+  static constexpr auto inverse = [] {
+    std::array<double, Neuron::most_powers + 1> values{};
+    for (std::size_t k = 1; k < values.size(); ++k) values[k] = 1.0 / static_cast<double>(k);
+    return values;
+  }();
+
+  static Crossing none() { return {std::numeric_limits<double>::infinity(), {}}; }
+
+  bool may_cross(const Point& from, const Point& to) const {
+    return (from.f[0] <= 0 && to.f[0] > 0) || changes(from, 0) > changes(to, 0);
+  }
+  Crossing first(const Point& begin, const Point& finish) const {
+    if (!may_cross(begin, finish)) return none();
+    Zeros turns;
+    if (changes(begin, 0) > changes(finish, 0)) turns = zeros(1, begin, finish);
+    const Point* from = &begin;
+    for (std::size_t k = 0; k <= turns.count; ++k) {
+      const Point& to = k < turns.count ? turns.at[k] : finish;
+      if (from->f[0] <= 0 && to.f[0] > 0) {
+        const Point found = zero_between(0, *from, to);
+        return {found.t, found.x};
+      }
+      from = &to;
+    }
+    return none();
+  }
 
   // Of sign, along the chain from `first` on.
   std::size_t changes(const Point& p, std::size_t first) const {
@@ -100,21 +166,39 @@ class Search {
   }
 
   // Where chain[k], whose signs at the two points differ, is 0: Newton, held between them.
-  Point zero_between(std::size_t k, Point low, Point high) const {
-    const bool rises = high.f[k] > 0;
-    Point best = high;
-    double t = low.t + (high.t - low.t) * (low.f[k] / (low.f[k] - high.f[k]));
+  Point zero_between(std::size_t k, const Point& from, const Point& to) const {
+    if (const auto p = polynomial(k, from, to.t)) return point(newton(k, from, to, *p));
+    Point at = to;
+    newton(k, from, to, [&](double t) {
+      at = point(t);
+      return Value{at.f[k], at.f[k + 1] - n_.rates[k] * at.f[k]};
+    });
+    return at;
+  }
+  // The zero of the parabola through both ends with the slope at the first; outside: the middle.
+  static double first_guess(double f, double slope, double f_end, double low, double high) {
+    const double length = high - low, bend = ((f_end - f) / length - slope) / length;
+    const double root = std::sqrt(slope * slope - 4 * bend * f);
+    return low - 2 * f / (slope + std::copysign(root, slope));
+  }
+  // @returns  the last time for which `value_at` was asked; the end if for none
+  template <class ValueAt>
+  double newton(std::size_t k, const Point& from, const Point& to, ValueAt&& value_at) const {
+    const bool rises = to.f[k] > 0;
+    double low = from.t, high = to.t, asked = high;
+    double t = first_guess(from.f[k], from.f[k + 1] - n_.rates[k] * from.f[k], to.f[k], low, high);
     for (int step = 0; step < 100; ++step) {
-      if (!(t > low.t && t < high.t)) t = low.t + (high.t - low.t) / 2;
-      if (!(t > low.t && t < high.t)) break;  // neighbours
-      best = point(t);
-      if (best.f[k] == 0) break;
-      (rises == (best.f[k] < 0) ? low : high) = best;
-      const double next = t - best.f[k] / (best.f[k + 1] - n_.rates[k] * best.f[k]);
+      if (!(t > low && t < high)) t = low + (high - low) / 2;
+      if (!(t > low && t < high)) break;  // neighbours
+      asked = t;
+      const Value v = value_at(t);
+      if (v.f == 0) break;
+      (rises == (v.f < 0) ? low : high) = t;
+      const double next = t - v.f / v.slope;
       if (std::fabs(next - t) <= 2e-16 * t) break;
       t = next;
     }
-    return best;
+    return asked;
   }
 };
 

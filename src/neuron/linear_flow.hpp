@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <compare>
 #include <cstddef>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "saltus/linear.hpp"
@@ -113,7 +116,15 @@ class System {
     std::stable_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count_),
                      [&](auto k, auto l) { return number(rate(k)) < number(rate(l)); });
     for (std::size_t m = 0; m < count_; ++m) nodes_[m] = rate(order_[m]);
-    for (std::size_t m = 0; m < count_; ++m) follow(m, m, 1U << m, T(1));
+    for (std::size_t m = 0; m < count_; ++m) {
+      if (order_[m] == of_constant) {
+        follow_constant(m);
+      } else {
+        follow({order_[m], order_[m], false}, m, 1U << m, T(1));
+      }
+    }
+    std::stable_sort(paths_.begin(), paths_.end(),
+                     [](const Path& p, const Path& q) { return p.entry < q.entry; });
   }
   /// That of p = dL/dx backwards, which has no constant.
   System back(std::size_t components) const { return {transposed(a_), {}, components}; }
@@ -128,30 +139,51 @@ class System {
   const Matrix<T>& matrix() const { return a_; }
   const Vector<T>& constant() const { return b_; }
 
-  /// The state `t` after x: the sum over all paths from l to k of
+  /// The state `t` after x: m x + k b, where m and k are the sums over all paths from l to k, or from
+  /// the constant through l to k, of
   ///
-  ///     the entries of `a` on the path * (e^(z t))[the nodes on the path] * x_l
-  Vector<T> flow(const Vector<T>& x, double t) const {
-    std::array<T, 1U << (dimension + 1)> difference;  // of e^(z t)
-    for (std::size_t m = 0; m < differences_.size(); ++m) {
-      const Difference& d = differences_[m];
-      const T spread = nodes_[d.nodes[d.order]] - nodes_[d.nodes[0]];
-      difference[m] = number(spread) * t <= 1
-                          ? close(d, t)
-                          : (difference[d.without_first] - difference[d.without_last]) / spread;
-    }
+  ///     the entries of `a` on the path * (e^(z t))[the nodes on the path]
+  /// @param rows  so many components are asked for: most_components leaves out the integral
+  Vector<T> flow(const Vector<T>& x, double t, std::size_t rows = dimension) const {
     Vector<T> result{};
-    for (const Path& path : paths_) {
-      const T weight = path.factor * difference[path.difference];
-      result[path.to] += path.from == of_constant ? weight : weight * x[path.from];
-    }
+    const auto from = [&](const Entry& e) -> const T& { return (e.of_constant ? b_ : x)[e.from]; };
+    for_each_entry(
+        t, rows, [&](const Entry& e) { return !is_zero(from(e)); },
+        [&](const Entry& e, const T& value) { result[e.to] += value * from(e); });
     return result;
+  }
+
+  /// Of m, and of k, which are not 0 for ever: by row, then column, m before k.
+  struct Entry {
+    std::size_t to, from;
+    bool of_constant;
+    auto operator<=>(const Entry& o) const {
+      return std::tuple(to, of_constant, from) <=> std::tuple(o.to, o.of_constant, o.from);
+    }
+    bool operator==(const Entry&) const = default;
+  };
+  /// Calls visit(entry, its value after `t`) for those of the first rows that are wanted.
+  template <class Wanted, class Visit>
+  void for_each_entry(double t, std::size_t rows, Wanted&& wanted, Visit&& visit) const {
+    thread_local Known known;
+    known.set = {};
+    for (std::size_t k = 0; k < paths_.size();) {
+      const Entry& entry = paths_[k].entry;
+      if (entry.to >= rows) break;
+      const bool skip = !wanted(entry);
+      T value{};
+      for (; k < paths_.size() && paths_[k].entry == entry; ++k) {
+        if (!skip) value += paths_[k].factor * difference_at(paths_[k].difference, t, known);
+      }
+      if (!skip) visit(entry, value);
+    }
   }
 
  private:
   static constexpr std::size_t of_constant = dimension;
   struct Path {
-    std::size_t from, to, difference;
+    Entry entry;
+    std::size_t difference;
     T factor;
   };
   struct Difference {
@@ -169,16 +201,39 @@ class System {
   std::vector<Path> paths_;
   std::vector<Difference> differences_;  // each behind those that it is made of
 
-  // Adds the path from node `from` to node `to` and all that go on from there.
-  void follow(std::size_t from, std::size_t to, unsigned set, const T& factor) {
-    const std::size_t at = order_[to];
-    if (at != of_constant) paths_.push_back({order_[from], at, difference(set), factor});
+  // Adds the path that ends at node `at`, and all that go on from there.
+  void follow(Entry entry, std::size_t at, unsigned set, const T& factor) {
+    entry.to = order_[at];
+    paths_.push_back({entry, difference(set), factor});
     for (std::size_t m = 0; m < count_; ++m) {
       const std::size_t next = order_[m];
-      if (m == to || next == of_constant) continue;
-      const T& entry = at == of_constant ? b_[next] : a_[next][at];
-      if (!is_zero(entry)) follow(from, m, set | 1U << m, factor * entry);
+      if (m == at || next == of_constant || is_zero(a_[next][entry.to])) continue;
+      follow(entry, m, set | 1U << m, factor * a_[next][entry.to]);
     }
+  }
+  // All that start at the constant, which drives what has a `b`.
+  void follow_constant(std::size_t constant) {
+    for (std::size_t m = 0; m < count_; ++m) {
+      const std::size_t driven = order_[m];
+      if (driven == of_constant || is_zero(b_[driven])) continue;
+      follow({driven, driven, true}, m, 1U << constant | 1U << m, T(1));
+    }
+  }
+  // Of e^(z t): those that were found out.
+  struct Known {
+    std::array<T, 1U << (dimension + 1)> values;
+    std::array<bool, 1U << (dimension + 1)> set;
+  };
+  const T& difference_at(std::size_t m, double t, Known& known) const {
+    T& value = known.values[m];
+    if (known.set[m]) return value;
+    known.set[m] = true;
+    const Difference& d = differences_[m];
+    const T spread = nodes_[d.nodes[d.order]] - nodes_[d.nodes[0]];
+    if (number(spread) * t <= 1) return value = close(d, t);
+    return value = (difference_at(d.without_first, t, known) -
+                    difference_at(d.without_last, t, known)) /
+                   spread;
   }
   std::size_t difference(unsigned set) {
     for (std::size_t m = 0; m < differences_.size(); ++m) {
@@ -199,6 +254,12 @@ class System {
   T close(const Difference& d, double t) const {
     using std::exp;
     if (d.order == 0) return exp(nodes_[d.nodes[0]] * t);
+    if constexpr (std::is_same_v<T, double>) {
+      if (d.order == 1) {
+        const double low = nodes_[d.nodes[0]] * t, width = nodes_[d.nodes[1]] * t - low;
+        return std::exp(low) * (width == 0 ? 1 : std::expm1(width) / width) * t;
+      }
+    }
     Nodes<T> z;
     double power = 1;
     for (std::size_t k = 0; k <= d.order; ++k) z[k] = nodes_[d.nodes[k]] * t;

@@ -24,7 +24,17 @@ constinit const ModelInfo lif_info{"LIF", "leaky integrate-and-fire, exponential
 constinit const ModelInfo li_info{"LI", "leaky integrator, exponential synapse: a readout", of_li};
 
 std::vector<const ModelInfo*>& known() {
-  static std::vector<const ModelInfo*> list{&input_info, &lif_info, &li_info, &alif_info};
+  static std::vector<const ModelInfo*> list = [] {
+    std::vector<const ModelInfo*> all{&input_info, &lif_info, &li_info};
+    const auto append = [&all](const auto& models) {
+      for (const ModelInfo& model : models) all.push_back(&model);
+    };
+    append(alif_models);
+    append(if_models);
+    append(lif_models);
+    append(li_models);
+    return all;
+  }();
   return list;
 }
 
@@ -40,7 +50,7 @@ std::string listed(const List& list, Name&& name) {
 constinit const Model Model::input(&input_info);
 constinit const Model Model::lif(&lif_info);
 constinit const Model Model::li(&li_info);
-constinit const Model Model::alif(&alif_info);
+constinit const Model Model::alif(&alif_models[0]);
 
 bool ModelInfo::has(std::string_view parameter) const {
   return std::any_of(parameters.begin(), parameters.end(),

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <vector>
 
 #include "neuron/linear.hpp"
 #include "plan/arrivals.hpp"
@@ -36,19 +37,75 @@ double rest_of(const linear::Neuron& n, const Arrivals<Real>& arrivals,
   return last + n.settling_time();
 }
 
+/// What takes neurons that move alike (neuron/linear_alike.hpp) from each group of arrivals to the
+/// next: found out once for all of them.
+template <class T>
+class SharedSteps {
+ public:
+  /// @param n  any of them
+  /// @param rows  as for System::flow
+  template <class Real>
+  void find(const linear::Motion<T>& n, std::size_t components, const Arrivals<Real>& arrivals,
+            std::size_t rows) {
+    linear::Vector<T> any{};
+    any[0] = T(1);  // a bias drives V, of whatever size
+    const linear::System<T> motion(n.free.matrix(), any, components);
+    first_.assign(1, 0);
+    entries_.clear();
+    double t = 0;
+    for (const double next : arrivals.times) {
+      motion.for_each_entry(
+          next - t, rows, [](const auto&) { return true; },
+          [&](const auto& entry, const T& value) {
+            entries_.push_back({entry, value});
+          });
+      first_.push_back(entries_.size());
+      t = next;
+    }
+  }
+  bool known(std::size_t group) const { return group + 1 < first_.size(); }
+  /// To a group from the one before, or from 0.
+  linear::Vector<T> flow(std::size_t group, const linear::Motion<T>& n,
+                         const linear::Vector<T>& x) const {
+    linear::Vector<T> result{};
+    for (std::size_t k = first_[group]; k < first_[group + 1]; ++k) {
+      const auto& [entry, value] = entries_[k];
+      result[entry.to] += value * (entry.of_constant ? n.free.constant() : x)[entry.from];
+    }
+    return result;
+  }
+
+ private:
+  struct Known {
+    typename linear::System<T>::Entry entry;
+    T value;
+  };
+  std::vector<Known> entries_;
+  std::vector<std::size_t> first_;  // [group + 1]
+};
+
 /// @param own  numbers of the neuron's spikes within the sample; `times`: of all spikes there
+/// @param shared  if the neuron moves as others do
 /// @returns  the state at `end`, which is finite
 template <class T, class Real, class Visitor>
 linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arrivals, std::size_t j,
                          std::span<const std::size_t> own, std::span<const double> times,
-                         double end, Visitor&& visit) {
+                         double end, Visitor&& visit, const SharedSteps<T>* shared = nullptr) {
   linear::Vector<T> x = n.initial;
   double t = 0, release = 0;
   std::size_t next_own = 0;
 
+  std::size_t group = 0;
   const auto piece = [&](double to, bool held) {
     visit.piece(t, to, x, held);
-    if (to > t) x = n.system(held).flow(x, to - t);
+    const bool whole = shared && !held && shared->known(group) &&
+                       t == (group > 0 ? arrivals.times[group - 1] : 0) &&
+                       to == arrivals.times[group];
+    if (whole) {
+      x = shared->flow(group, n, x);
+    } else if (to > t) {
+      x = n.system(held).flow(x, to - t);
+    }
     t = to;
   };
   const auto walk = [&](double to) {  // without a spike
@@ -64,6 +121,7 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
   for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
     const bool last = g == arrivals.group_count();
     const double to = last ? end : arrivals.times[g];
+    group = g;
     for (; next_own < own.size() && times[own[next_own]] <= to; ++next_own) {
       const std::size_t k = own[next_own];
       walk(times[k]);

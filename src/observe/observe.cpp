@@ -237,6 +237,28 @@ void integrals_without_spikes(const PopulationPlan<Real>& plan, Timeline<Real>& 
   for (std::size_t j = 0; j < out.size(); ++j) out[j] = static_cast<Real>(sums[j]);
 }
 
+// The same of linear neurons that move alike.
+template <class Real>
+void integrals_of_linear(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals,
+                         double end, std::span<Real> out) {
+  const linear::Alike& all = *plan.alike_linear;
+  std::vector<double> sums;
+  end = rest_of(plan.linear_neuron(0), arrivals, {}, {}, {}, end);
+  for (std::size_t j = 0; j < out.size(); ++j) {
+    const linear::Neuron& n = plan.linear_neuron(j);
+    sums.push_back(n.free.flow(n.initial, end)[linear::integral_of_v]);
+  }
+  for (const auto& arrival : arrivals.list) {
+    const linear::Step step = all.step(end - arrival.time, true);
+    double part = 0;
+    for (std::size_t k = 0; k < all.components; ++k) part += step.of_integral[k] * all.receptor[k];
+    for (std::size_t j = 0; j < sums.size(); ++j) {
+      sums[j] += part * static_cast<double>(arrival.row[j]);
+    }
+  }
+  for (std::size_t j = 0; j < out.size(); ++j) out[j] = static_cast<Real>(sums[j]);
+}
+
 }  // namespace
 
 template <class Real>
@@ -251,9 +273,14 @@ std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
     thread_local OwnSpikes own_spikes;
     const std::span<Real> out = std::span(result).subspan(s * size, size);
     const auto& spikes = record.populations[population].spikes;
-    if (!neurons.is_linear() && spikes.offsets[s] == spikes.offsets[s + 1]) {
+    const bool silent = spikes.offsets[s] == spikes.offsets[s + 1];
+    if (silent && (!neurons.is_linear() || neurons.alike_linear)) {
       start_timeline(plan, inputs, record, population, s, timeline, timelines);
-      integrals_without_spikes(neurons, timeline, inputs.end(s), out);
+      if (neurons.is_linear()) {
+        integrals_of_linear(neurons, timeline.shared(), inputs.end(s), out);
+      } else {
+        integrals_without_spikes(neurons, timeline, inputs.end(s), out);
+      }
       return;
     }
     for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,

@@ -96,6 +96,9 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
       to += widest_vector;
     }
   }
+  for (PopulationPlan<Real>& p : populations) {
+    if (p.is_linear() && p.sees_the_same()) p.alike_linear = linear::Alike::of(p.linear_neurons);
+  }
   for (auto& component : saltus::components(net)) {
     for (const std::size_t p : component.populations) {
       component_of[p] = static_cast<int>(components.size());

@@ -10,6 +10,7 @@
 #include "network/graph.hpp"
 #include "neuron/lif.hpp"
 #include "neuron/linear.hpp"
+#include "neuron/linear_alike.hpp"
 #include "saltus/inputs.hpp"
 #include "saltus/network.hpp"
 
@@ -29,6 +30,7 @@ struct PopulationPlan {
   // One for all, or one per neuron; the one kind or the other.
   std::vector<neuron::Lif<Real>> neurons;      // LIF, LI
   std::vector<linear::Neuron> linear_neurons;  // all other models
+  std::optional<linear::Alike> alike_linear;   // of those, if they can go side by side
   std::vector<std::size_t> incoming;           // projections
   bool same_time_constants = true;             // decays of an interval are the same for all neurons
   bool per_column = false;  // each neuron has arrivals of its own: saltus::per_column(projection)
@@ -38,6 +40,9 @@ struct PopulationPlan {
   bool in_step() const { return !per_column && !is_linear(); }
   /// And decay alike.
   bool alike() const { return in_step() && same_time_constants; }
+
+  /// One list of arrivals holds for every neuron.
+  bool sees_the_same() const { return !per_column; }
 
   bool is_linear() const { return !linear_neurons.empty(); }
   const neuron::Lif<Real>& neuron(std::size_t j) const {
@@ -84,6 +89,9 @@ struct Plan {
   /// Are its neurons taken together, in vectors?
   bool in_vectors(std::size_t population) const {
     return !scalar && populations[population].in_step();
+  }
+  bool linear_in_vectors(std::size_t population) const {
+    return !scalar && populations[population].alike_linear.has_value();
   }
   /// Of one that connects all to all.
   Rows<Real> rows(std::size_t projection) const {

@@ -126,7 +126,8 @@ class Timeline {
 
   /// What neuron j, one of those targets, sees. Valid until the next call.
   const Arrivals<Real>& of(std::size_t j) {
-    if (population_->alike()) return shared();
+    const bool without_decays = population_->is_linear() && population_->sees_the_same();
+    if (population_->alike() || without_decays) return shared();
     if (population_->in_step()) {  // decays of its own
       if (!copied_) mine_ = shared();
       copied_ = true;
@@ -137,11 +138,9 @@ class Timeline {
       own_.clear();
       own_.list = taken_[j];
       own_.finish(end_);
-    } else if (population_->per_column) {
+    } else {
       const std::size_t first = j - (j - targets_.begin) % LaneLists<Real>::lanes;
       lists({first, std::min(first + LaneLists<Real>::lanes, targets_.end)}).copy(j - first, own_);
-    } else {
-      shared();
     }
     if (!population_->is_linear()) own_.decay_through(*population_, j, from_, end_);
     return own_;
@@ -167,7 +166,7 @@ class Timeline {
   void begin(const Plan<Real>& plan, std::size_t population, double from, double end,
              typename Timelines<Real>::Kept* kept, Neurons targets) {
     population_ = &plan.populations[population];
-    kept_ = population_->in_step() ? kept : nullptr;
+    kept_ = population_->sees_the_same() ? kept : nullptr;
     arrivals_ = kept_ ? &kept_->arrivals : &own_;
     fresh_ = kept_ && kept_->ready;
     copied_ = queued_ = false;

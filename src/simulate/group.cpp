@@ -9,7 +9,7 @@ namespace saltus {
 template <class Real>
 std::unique_ptr<Group<Real>> make_group(SampleRun<Real>& run, std::size_t population, Steps steps) {
   if (run.plan.populations[population].is_linear()) {
-    return std::make_unique<LinearGroup<Real>>(run, population);
+    return std::make_unique<LinearGroup<Real>>(run, population, steps);
   }
   return std::make_unique<LifGroup<Real>>(run, population, steps);
 }

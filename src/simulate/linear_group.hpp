@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Neurons that are linear between events (neuron/linear.hpp), one after the other.
+// Neurons that are linear between events (neuron/linear.hpp): side by side where they move alike
+// (simulate/linear_layer.hpp), but for those of which something is to be found out; else one after the
+// other.
 #pragma once
 
 #include <algorithm>
@@ -8,14 +10,19 @@
 #include "neuron/lif.hpp"
 #include "neuron/linear_crossing.hpp"
 #include "simulate/group.hpp"
+#include "simulate/linear_layer.hpp"
 
 namespace saltus {
 
 template <class Real>
 class LinearGroup final : public Group<Real> {
  public:
-  LinearGroup(SampleRun<Real>& run, std::size_t population)
-      : plan_(run.plan.populations[population]) {
+  LinearGroup(SampleRun<Real>& run, std::size_t population, Steps steps)
+      : plan_(run.plan.populations[population]),
+        together_(run.plan.linear_in_vectors(population) &&
+                  (steps == Steps::passes || !plan_.alike_linear->refractory)),
+        layer_(run.workspace.linear_layer_of(population)) {
+    if (together_) layer_.begin(plan_, run.plan.size(population));
     for (std::size_t j = 0; j < run.plan.size(population); ++j) {
       const linear::Neuron& n = plan_.linear_neuron(j);
       states_.push_back({n.initial, 0, n.above(n.initial) > 0});
@@ -24,6 +31,7 @@ class LinearGroup final : public Group<Real> {
 
   void pass(Timeline<Real>& timeline, double from, double to,
             std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>&) override {
+    if (together_) return pass_together(timeline.shared(), from, to, spikes);
     for (std::size_t j = 0; j < states_.size(); ++j) {
       const Arrivals<Real>& arrivals = timeline.of(j);
       double t = from;
@@ -36,26 +44,56 @@ class LinearGroup final : public Group<Real> {
     }
   }
 
+  double quiet_until(double t, double t_end, std::vector<RecordedSpike<Real>>& scratch) override {
+    // Until somebody is released: side by side no more is known. (One by one it would be.)
+    for (const State& s : states_) {
+      if (s.release > t) t_end = std::min(t_end, s.release);
+    }
+    return Group<Real>::quiet_until(t, t_end, scratch);
+  }
+
   void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) override {
     spikes.clear();
-    for (std::size_t j = 0; j < states_.size(); ++j) {
-      State s = states_[j];
+    const auto meet = [&](std::size_t j, State s) {
       const double time = next_spike(j, s, t, t_end);
-      if (time == infinity || (!spikes.empty() && time > spikes[0].time)) continue;
+      if (time == infinity || (!spikes.empty() && time > spikes[0].time)) return;
       if (!spikes.empty() && time < spikes[0].time) spikes.clear();
       spikes.push_back({time, static_cast<std::int32_t>(j), 0});
+    };
+    if (!together_) {
+      for (std::size_t j = 0; j < states_.size(); ++j) meet(j, states_[j]);
+      return;
+    }
+    const double length = end_of(plan_.linear_neuron(0), {}, t, t_end) - t;
+    const linear::Alike& all = *plan_.alike_linear;
+    LinearKernels<Real>::best().look(layer_, all.step(length), all.bend(length));
+    for (const std::size_t j : layer_.may_spike) {
+      meet(j, {layer_.at_start(j), 0, states_[j].above});
     }
   }
 
   void move_to(double t, double t_end, SampleRecord<Real>&) override {
-    for (std::size_t j = 0; j < states_.size(); ++j) move(j, states_[j], t, t_end);
+    if (!together_) {
+      for (std::size_t j = 0; j < states_.size(); ++j) move(j, states_[j], t, t_end);
+      return;
+    }
+    const double length = end_of(plan_.linear_neuron(0), {}, t, t_end) - t;
+    LinearKernels<Real>::best().flow(layer_, plan_.alike_linear->step(length), {});
+    for (std::size_t j = 0; j < states_.size(); ++j) {
+      bool& above = states_[j].above;
+      above = above && plan_.linear_neuron(j).above(layer_.get(j)) > 0;
+    }
   }
 
   void reset(const RecordedSpike<Real>& spike) override {
-    spike_at(static_cast<std::size_t>(spike.neuron), spike.time);
+    const auto j = static_cast<std::size_t>(spike.neuron);
+    if (together_) states_[j].x = layer_.get(j);
+    spike_at(j, spike.time);
+    if (together_) layer_.set(j, states_[j].x);
   }
 
   void arrive(std::size_t j, const Real* weight) override {
+    if (together_) return LinearKernels<Real>::best().arrive(layer_, weight);
     if (j != any_column) return receive(j, *weight);
     for (std::size_t k = 0; k < states_.size(); ++k) receive(k, weight[k]);
   }
@@ -66,8 +104,69 @@ class LinearGroup final : public Group<Real> {
     double release;  // V is held until then
     bool above;      // the threshold lies below V since the last spike: no crossing from below yet
   };
+  // Together: one whose V is held, and goes its own way in the vectors.
+  struct Held {
+    double release;
+    std::size_t neuron;
+    bool operator<(const Held& other) const { return release > other.release; }
+  };
   const PopulationPlan<Real>& plan_;
-  std::vector<State> states_;
+  bool together_;
+  LinearLayer<Real>& layer_;   // together
+  std::vector<State> states_;  // together: x counts of those that are held alone, and of it V
+  std::vector<Held> held_;     // a heap, the earliest release first
+  std::vector<std::size_t> freed_;
+
+  // All from arrival to arrival. Those that are released on the way, or may spike, go through the
+  // interval by themselves, and join the others again at its end.
+  void pass_together(const Arrivals<Real>& arrivals, double from, double to,
+                     std::vector<RecordedSpike<Real>>& spikes) {
+    const linear::Alike& all = *plan_.alike_linear;
+    const std::size_t groups = arrivals.group_count();
+    double t = from;
+    for (std::size_t g = 0; g <= groups; ++g) {
+      const double next = g < groups ? arrivals.times[g] : to;
+      const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
+      free_until(next, arrived);
+      const double length = end_of(plan_.linear_neuron(0), {}, t, next) - t;
+      LinearKernels<Real>::best().pass(layer_, all.step(length), all.bend(length), arrived);
+      for (const std::size_t j : layer_.may_spike) {
+        states_[j].x = layer_.at_start(j);
+        const linear::Vector<double> end = layer_.get(j);
+        if (advance(j, t, next, spikes, &end)) settle(j, next);
+      }
+      for (const std::size_t j : freed_) {
+        layer_.set_theta(j, plan_.linear_neuron(j).theta);
+        advance(j, t, next, spikes);
+        settle(j, next);
+      }
+      t = next;
+    }
+  }
+  // Takes those out that are released until `next`, with their state at the start of the interval.
+  void free_until(double next, std::span<const Arrival<Real>> arrived) {
+    freed_.clear();
+    while (!held_.empty() && held_.front().release <= next) {
+      std::pop_heap(held_.begin(), held_.end());
+      const std::size_t j = held_.back().neuron;
+      held_.pop_back();
+      State& s = states_[j];
+      const double v = s.x[0];
+      s.x = layer_.get(j);
+      s.x[0] = v;
+      for (const auto& arrival : arrived) receive(j, arrival.weight(j));
+      freed_.push_back(j);
+    }
+  }
+  // Neuron j joins the others, as it is at t; or those that are held.
+  void settle(std::size_t j, double t) {
+    const State& s = states_[j];
+    layer_.set(j, s.x);
+    if (s.release <= t) return;
+    layer_.set_theta(j, infinity);
+    held_.push_back({s.release, j});
+    std::push_heap(held_.begin(), held_.end());
+  }
 
   void receive(std::size_t j, Real weight) {
     linear::add(states_[j].x, plan_.linear_neuron(j).receptor, static_cast<double>(weight));
@@ -89,17 +188,19 @@ class LinearGroup final : public Group<Real> {
     t_end = end_of(n, s, t, t_end);
     if (s.release > t) {
       const double until = std::min(s.release, t_end);
-      s.x = n.held.flow(s.x, until - t);
+      s.x = n.held.flow(s.x, until - t, most_components);
       if (until == s.release) s.above = n.above(s.x) > 0;
       t = until;
     }
     if (t == t_end) return;
-    s.x = n.free.flow(s.x, t_end - t);
+    s.x = n.free.flow(s.x, t_end - t, most_components);
     s.above = s.above && n.above(s.x) > 0;
   }
   // Takes neuron j to its next spike in (t, t_end], or to t_end. Returns the time of the spike;
   // infinity if there is none.
-  double next_spike(std::size_t j, State& s, double t, double t_end) const {
+  // @param known  the state at t_end without a spike; null: to be found out
+  double next_spike(std::size_t j, State& s, double t, double t_end,
+                    const linear::Vector<double>* known = nullptr) const {
     const linear::Neuron& n = plan_.linear_neuron(j);
     t_end = end_of(n, s, t, t_end);
     if (s.release > t) {
@@ -108,7 +209,8 @@ class LinearGroup final : public Group<Real> {
       t = until;
     }
     if (!(t < t_end)) return infinity;
-    const linear::Vector<double> end = n.free.flow(s.x, t_end - t);
+    const linear::Vector<double> end =
+        known ? *known : n.free.flow(s.x, t_end - t, most_components);
     if (n.spikes) {
       const linear::Crossing spike = linear::Search(n, s.x, !s.above).first(t_end - t, end);
       if (spike.found()) {
@@ -120,11 +222,17 @@ class LinearGroup final : public Group<Real> {
     s.above = s.above && n.above(s.x) > 0;
     return infinity;
   }
-  void advance(std::size_t j, double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) {
-    for (double time; (time = next_spike(j, states_[j], t, t_end)) != infinity; t = time) {
+  // @returns  does it spike?
+  bool advance(std::size_t j, double t, double t_end, std::vector<RecordedSpike<Real>>& spikes,
+               const linear::Vector<double>* known = nullptr) {
+    bool spiked = false;
+    for (double time; (time = next_spike(j, states_[j], t, t_end, known)) != infinity; t = time) {
       spikes.push_back({time, static_cast<std::int32_t>(j), 0});
       spike_at(j, time);
+      known = nullptr;
+      spiked = true;
     }
+    return spiked;
   }
 };
 

@@ -32,7 +32,7 @@ void sweep(SampleRun<Real>& run, std::size_t population, Neurons&& group) {
 template <class Real>
 void run_sweep(SampleRun<Real>& run, std::size_t population) {
   if (run.plan.populations[population].is_linear()) {
-    sweep(run, population, LinearGroup<Real>(run, population));
+    sweep(run, population, LinearGroup<Real>(run, population, Steps::passes));
   } else {
     sweep(run, population, LifGroup<Real>(run, population, Steps::passes));
   }

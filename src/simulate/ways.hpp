@@ -10,6 +10,7 @@
 #include "plan/timeline.hpp"
 #include "saltus/simulate.hpp"
 #include "simulate/layer.hpp"
+#include "simulate/linear_layer.hpp"
 #include "simulate/sample.hpp"
 #include "thresholds/thresholds.hpp"
 
@@ -25,9 +26,14 @@ struct Workspace {
     while (layers.size() <= population) layers.emplace_back();
     return layers[population];
   }
+  LinearLayer<Real>& linear_layer_of(std::size_t population) {
+    while (linear_layers.size() <= population) linear_layers.emplace_back();
+    return linear_layers[population];
+  }
 
  private:
   std::deque<LayerState<Real>> layers;  // per population: stay where they are
+  std::deque<LinearLayer<Real>> linear_layers;
 };
 
 /// One sample on its way through the network.

@@ -28,7 +28,7 @@ void tell(const Report& r) {
             << r.census.silent_maxima << " of silent LIF neurons, " << r.census.refractory_arrivals
             << " refractory arrivals, " << r.census.negative_weights << " negative weights, "
             << r.census.zero_delay_cycles << " zero-delay cycles, " << r.census.linear_spikes
-            << " spikes of ALIF, " << r.census.listed_synapses << " synapses listed, "
+            << " spikes not of LIF, " << r.census.listed_synapses << " synapses listed, "
             << r.census.shared_weights << " weights shared; " << r.grazing_networks
             << " networks left out (grazing)\n";
 }

@@ -309,15 +309,15 @@ TEST(Loss, RefusesAReadoutOfTheWrongModel) {
   const std::vector<std::int32_t> label = {0};
   LossSettings settings;
   EXPECT_EQ(refusal([&] { evaluate(settings, r.network, r.inputs(), r.record, 1, label); }),
-            "loss first_spike needs LIF outputs; 'out' is not");
+            "loss first_spike needs LIF outputs; 'out' is LI");
   EXPECT_EQ(refusal([&] { evaluate(settings, r.network, r.inputs(), r.record, 0, label); }),
-            "loss first_spike needs LIF outputs; 'in' is not");
+            "loss first_spike needs LIF outputs; 'in' is input");
   const auto lif = network(Model::lif);
   for (const char* kind : {"maximum_voltage", "integrated_voltage"}) {
     settings.kind = kind;
     EXPECT_EQ(
         refusal([&] { evaluate(settings, lif, r.inputs(), simulate(lif, r.inputs()), 1, label); }),
-        std::string("loss ") + kind + " needs LI outputs; 'out' is not");
+        std::string("loss ") + kind + " needs LI outputs; 'out' is LIF");
   }
 }
 

@@ -19,7 +19,8 @@ struct Alif {
   Neuron neuron() const {
     const double values[] = {tau_mem,   tau_syn, v_threshold, v_reset, bias, tau_ref,
                              tau_adapt, beta,    v,           i,       a};
-    return {alif_info.linear->neuron(Values<double>(alif_info, values)), 3, true};
+    const ModelInfo& alif = alif_models[0];
+    return {alif.linear->neuron(Values<double>(alif, values)), 3, true};
   }
   // V - theta(t) in closed form, in long double.
   long double above(long double t) const {
@@ -171,7 +172,8 @@ TEST(LinearFlow, carries_derivatives) {
     std::vector<Dual> values{n.tau_mem,   n.tau_syn, 1.0, 0.0, n.bias, 0.0,
                              n.tau_adapt, n.beta,    n.v, n.i, n.a};
     values[0].slopes[2] = 1;
-    const Motion<Dual> dual(alif_info.linear->with_slopes(Values<Dual>(alif_info, values)), 3);
+    const ModelInfo& alif = alif_models[0];
+    const Motion<Dual> dual(alif.linear->with_slopes(Values<Dual>(alif, values)), 3);
     const auto x = dual.free.flow(dual.initial, length / n.neuron().free.fastest());
     const double h = 1e-5 * n.tau_mem;
     for (std::size_t c = 0; c < dimension; ++c) {

@@ -2,11 +2,14 @@
 #include "oracle.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <stdexcept>
 #include <utility>
+
+#include "matrix_course.hpp"
 
 namespace saltus_oracle {
 namespace {
@@ -210,23 +213,6 @@ struct Dual {
   }
 };
 
-// The neuron's parameters in the order of Gradient; they follow the weights, delays and input
-// times.
-enum Parameter : size_t {
-  tau_mem,
-  tau_syn,
-  v_threshold,
-  v_reset,
-  bias,
-  tau_ref,
-  v_initial,
-  i_initial,
-  beta,
-  tau_adapt,
-  a_initial,
-  parameters
-};
-
 struct Arrival {
   Dual time;
   size_t synapse;
@@ -238,7 +224,8 @@ struct Arrival {
 // has the right derivatives by itself.
 struct State {
   Dual time, v, i;
-  bool clamped = false;  // V = v_reset until `release`
+  std::array<Dual, matrix_course::components> x;  // of a general neuron: V and all else
+  bool clamped = false;                           // V = v_reset until `release`
   Dual release;
   Scalar next_spike = infinity;
   Dual adapted_at, a;  // the adaptation, at the start or the last spike; it decays from there
@@ -332,7 +319,7 @@ class Simulation {
     g.input_time = slice(2 * synapses, inputs_.size());
     std::vector<Scalar>* const fields[] = {&g.tau_mem, &g.tau_syn,   &g.v_threshold, &g.v_reset,
                                            &g.bias,    &g.tau_ref,   &g.v_initial,   &g.i_initial,
-                                           &g.beta,    &g.tau_adapt, &g.a_initial};
+                                           &g.beta,    &g.tau_adapt, &g.a_initial,   &g.tau_rise};
     for (size_t n = 0; n < states_.size(); ++n)
       for (size_t p = 0; p < parameters; ++p) fields[p]->push_back(sum[parameter(n, Parameter(p))]);
     return g;
@@ -356,6 +343,8 @@ class Simulation {
       require(n.tau_mem > 0 && n.tau_syn > 0 && n.tau_ref >= 0, "time constants must be positive");
       require(n.tau_adapt > 0 && std::isfinite(n.beta) && std::isfinite(n.a_initial),
               "the adaptation needs a positive time constant and finite values");
+      require(n.tau_rise > 0 && (!n.general() || n.leaks || std::isfinite(end_)),
+              "a current rises in a positive time, and V without a leak needs an end");
       require(!n.spikes ||
                   (n.v_reset < n.v_threshold && n.v_initial < n.v_threshold + n.beta * n.a_initial),
               "the reset and the initial voltage must lie below the threshold");
@@ -405,6 +394,11 @@ class Simulation {
       s.i = variable(network_.neurons[n].i_initial, parameter(n, i_initial));
       s.a = variable(network_.neurons[n].a_initial, parameter(n, a_initial));
       s.place.value = s.v.value;
+      s.x.fill(constant(0));
+      s.x[matrix_course::v] = s.v;
+      s.x[matrix_course::i] = s.i;
+      s.x[matrix_course::a] = s.a;
+      s.x[matrix_course::one] = constant(1);
       predict(n);
     }
     for (size_t k = 0; k < inputs_.size(); ++k)
@@ -435,6 +429,75 @@ class Simulation {
     if (when < end_) queue_.emplace(when, Arrival{std::move(time), synapse, occurrence});
   }
 
+  bool general(size_t n) const { return network_.neurons[n].general(); }
+  // V - theta, at or behind the last event.
+  Scalar distance(size_t n, Scalar time) const {
+    const Neuron& p = network_.neurons[n];
+    if (general(n)) return matrix_course::distance(p, values(state_at(n, constant(time))));
+    return course(n).voltage(time - states_[n].time.value) - p.v_threshold -
+           p.beta * adaptation(n, time);
+  }
+
+  using GeneralState = std::array<Dual, matrix_course::components>;
+  static matrix_course::Vector values(const GeneralState& x) {
+    matrix_course::Vector result{};
+    for (size_t c = 0; c < x.size(); ++c) result[c] = x[c].value;
+    return result;
+  }
+  // The state at a moment that may move: exp(M t) x, and what M, x and both moments do to it.
+  GeneralState state_at(size_t n, const Dual& time) const {
+    const State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
+    const auto m = matrix_course::generator(p, s.clamped);
+    const Scalar t = std::isinf(time.value) ? matrix_course::rest(p) : time.value - s.time.value;
+    const auto flow = matrix_course::exponential(m, t);
+    const auto before = values(s.x), after = matrix_course::product(flow.value, before);
+    const auto speed = matrix_course::product(m.value, after);
+    GeneralState x;
+    for (size_t c = 0; c < x.size(); ++c) {
+      x[c] = constant(after[c]);
+      for (size_t k = 0; k < x.size(); ++k) x[c].chain(flow.value[c][k], s.x[k]);
+      x[c].chain(speed[c], time);
+      x[c].chain(-speed[c], s.time);
+    }
+    if (std::isinf(time.value)) x[matrix_course::integral].chain(infinity, parameter(n, bias));
+    for (size_t q = 0; size_ > 0 && q < parameters; ++q) {
+      const auto change = matrix_course::product(flow.d[q], before);
+      for (size_t c = 0; c < x.size(); ++c) x[c].chain(change[c], parameter(n, Parameter(q)));
+    }
+    return x;
+  }
+
+  void predict_general(size_t n) {
+    State& s = states_[n];
+    const Scalar start = s.clamped ? s.release.value : s.time.value;
+    if (start >= end_) return;
+    const auto x = values(s.clamped ? state_at(n, s.release) : s.x);
+    if (s.clamped && matrix_course::distance(network_.neurons[n], x) >= 0)
+      throw std::runtime_error("a neuron is released at or above its adapted threshold");
+    const Scalar dt = matrix_course::first_crossing(network_.neurons[n], x, end_ - start);
+    if (std::isfinite(dt)) s.next_spike = std::min(start + dt, end_);
+  }
+
+  // Takes it to its spike at `time`, which gets its derivatives, and through it.
+  void fire_general(size_t n, Dual& time) {
+    using namespace matrix_course;
+    State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
+    const GeneralState x = state_at(n, time);  // at a fixed time
+    const Vector change = product(generator(p, false).value, values(x));
+    const Scalar speed = change[Component::v] - p.beta * change[Component::a];
+    time.chain(-1 / speed, x[Component::v]);
+    time.chain(1 / speed, parameter(n, v_threshold));
+    time.chain(p.beta / speed, x[Component::a]);
+    time.chain(x[Component::a].value / speed, parameter(n, saltus_oracle::beta));
+    s.currents.push_back(x[Component::i].value);
+    s.adaptations.push_back(x[Component::a].value);
+    move(n, time, {});
+    s.x[Component::v] = variable(p.v_reset, parameter(n, v_reset));
+    s.x[Component::a].value += 1;
+  }
+
   Course course(size_t n) const {
     const State& s = states_[n];
     const Neuron& p = network_.neurons[n];
@@ -446,6 +509,7 @@ class Simulation {
     const Neuron& p = network_.neurons[n];
     s.next_spike = infinity;
     if (!p.spikes) return;
+    if (general(n)) return predict_general(n);
     Course from = course(n);
     Scalar start = s.time.value;
     if (s.clamped) {
@@ -471,6 +535,7 @@ class Simulation {
   // constants.
   Dual voltage_at(size_t n, const Dual& time) const {
     const State& s = states_[n];
+    if (general(n)) return state_at(n, time)[matrix_course::v];
     if (s.clamped) return variable(network_.neurons[n].v_reset, parameter(n, v_reset));
     if (std::isinf(time.value)) return variable(network_.neurons[n].bias, parameter(n, bias));
     const Course x = course(n);
@@ -546,6 +611,12 @@ class Simulation {
   void move(size_t n, const Dual& time, Dual v) {
     State& s = states_[n];
     const Neuron& p = network_.neurons[n];
+    if (general(n)) {
+      s.x = state_at(n, time);
+      s.time = time;
+      s.integral = s.x[matrix_course::integral];
+      return;
+    }
     Dual i = current_at(n, time);
     const Scalar dt = time.value - s.time.value;
     const Scalar level =
@@ -596,7 +667,7 @@ class Simulation {
     settle(n, time.value);
     State& s = states_[n];
     Dual v = voltage_at(n, time);
-    if (s.spikes.empty()) {
+    if (s.spikes.empty() && !general(n)) {
       // docs/theory.md section 7. Inside, the slope is 0 and the place's own motion drops out; at
       // an arrival the voltage at the moving moment already holds the motion (slope times the
       // motion of that moment).
@@ -618,19 +689,22 @@ class Simulation {
     State& s = states_[n];
     const Neuron& p = network_.neurons[n];
     Dual time = constant(t);
-    const Dual v = voltage_at(n, time);  // at a fixed time
-    const Scalar current = course(n).i0 * std::exp(-course(n).c * (t - s.time.value));
-    const Dual theta = threshold_at(n, time);
-    const Scalar a = adaptation(n, t);
-    const Scalar speed = (current + p.bias - theta.value) / p.tau_mem + p.beta * a / p.tau_adapt;
-    time.chain(-1 / speed, v);
-    time.chain(1 / speed, theta);
-    move(n, time, threshold_at(n, time));
-    adapt(n, time);
-
+    if (general(n)) {
+      fire_general(n, time);
+    } else {
+      const Dual v = voltage_at(n, time);  // at a fixed time
+      const Scalar current = course(n).i0 * std::exp(-course(n).c * (t - s.time.value));
+      const Dual theta = threshold_at(n, time);
+      const Scalar a = adaptation(n, t);
+      const Scalar speed = (current + p.bias - theta.value) / p.tau_mem + p.beta * a / p.tau_adapt;
+      time.chain(-1 / speed, v);
+      time.chain(1 / speed, theta);
+      move(n, time, threshold_at(n, time));
+      adapt(n, time);
+      s.currents.push_back(current);
+      s.adaptations.push_back(a);
+    }
     s.spikes.push_back(time);
-    s.currents.push_back(current);
-    s.adaptations.push_back(a);
     s.log.push_back({Event::Kind::spike, -1, int(s.spikes.size()) - 1, t});
     s.v = variable(p.v_reset, parameter(n, v_reset));
     s.clamped = true;  // also for tau_ref = 0: released at once, but with a moving release
@@ -639,6 +713,23 @@ class Simulation {
     s.release.chain(1, parameter(n, tau_ref));
     for (const size_t synapse : outgoing_[n]) send(time, synapse, int(s.spikes.size()) - 1);
     predict(n);
+  }
+
+  void arrive(size_t n, size_t synapse) {
+    State& s = states_[n];
+    const Scalar weight = network_.synapses[synapse].weight;
+    if (general(n)) {
+      const matrix_course::Kick e = matrix_course::kick(network_.neurons[n]);
+      for (size_t c = 0; c < matrix_course::components; ++c) {
+        s.x[c].value += weight * e.value[c];
+        s.x[c].chain(e.value[c], synapse);
+        for (size_t p = 0; p < parameters; ++p)
+          s.x[c].chain(weight * e.d[p][c], parameter(n, Parameter(p)));
+      }
+    } else {
+      s.i.value += weight;
+      s.i.chain(1, synapse);
+    }
   }
 
   void deliver() {
@@ -658,9 +749,7 @@ class Simulation {
     // the arrivals.
     settle(n, when);
     const Neuron& p = network_.neurons[n];
-    if (p.spikes && !s.clamped &&
-        course(n).voltage(when - s.time.value) >= p.v_threshold + p.beta * adaptation(n, when))
-      fire(n, when);
+    if (p.spikes && !s.clamped && distance(n, when) >= 0) fire(n, when);
 
     // The event moves as the mean of its arrivals (this matters to a maximum that sits here, and to
     // nothing else, because every arrival then acts at its own moment).
@@ -671,8 +760,7 @@ class Simulation {
     if (same_instant(s.place.time, when) && (again || group.size() > 1)) s.place.tied = true;
     for (const Arrival& arrival : group) {
       if (group.size() > 1) move(n, arrival.time, voltage_at(n, arrival.time));
-      s.i.value += network_.synapses[arrival.synapse].weight;
-      s.i.chain(1, arrival.synapse);
+      arrive(n, arrival.synapse);
       ++arrivals_;
       if (s.clamped) ++refractory_arrivals_;
       s.log.push_back(

@@ -7,7 +7,8 @@
 // The model is that of docs/theory.md sections 1, 3, 7 and 8, and beyond it a threshold that
 // adapts:
 //     theta(t) = v_threshold + beta a(t),   tau_adapt da/dt = -a,   a <- a + 1 at a spike,
-// where a goes on decaying while V is held in the refractory time.
+// where a goes on decaying while V is held in the refractory time; currents that take time to rise;
+// and V that does not leak (section 14).
 #pragma once
 
 #include <cstddef>
@@ -24,6 +25,16 @@ struct Neuron {
   double tau_mem = 0.02, tau_syn = 0.005, v_threshold = 1, v_reset = 0, bias = 0, tau_ref = 0,
          v_initial = 0, i_initial = 0;
   double beta = 0, tau_adapt = 0.1, a_initial = 0;
+
+  // What an arrival of weight w adds to the current: w exp(-t/tau_syn), or one whose peak is w,
+  // (t/tau_syn) exp(1 - t/tau_syn), or exp(-t/tau_syn) - exp(-t/tau_rise).
+  enum class Current { exponential, alpha, double_exponential };
+  Current current = Current::exponential;
+  double tau_rise = 0.001;
+  bool leaks = true;  // else tau_mem dV/dt = I + bias
+
+  // Neither has the formulas of section 1: it moves by the exponential of a matrix.
+  bool general() const { return current != Current::exponential || !leaks; }
 };
 
 struct Synapse {
@@ -74,7 +85,7 @@ struct Maximum {
 };
 
 // All vectors have one entry per neuron. Maxima are those of neurons without a spike; for others
-// the entry means nothing.
+// the entry means nothing; nor does that of a neuron that is general().
 struct Outcome {
   std::vector<std::vector<Spike>> spikes;
   std::vector<Maximum> maxima;
@@ -100,7 +111,7 @@ struct Gradient {
   std::vector<Scalar> weight, delay;  // per synapse
   std::vector<Scalar> input_time;     // per input spike, in the order given
   std::vector<Scalar> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial,
-      beta, tau_adapt, a_initial;  // per neuron
+      beta, tau_adapt, a_initial, tau_rise;  // per neuron
 };
 
 // Both throw std::invalid_argument for a network, input or functional that has no meaning, and

@@ -731,7 +731,7 @@ def test_foreign_spike_errors(net, inputs):
     ours = saltus.simulate(net, inputs, T_END).spikes("hidden")
     with pytest.raises(ValueError, match="spikes: expected spikes of 'hidden'"):
         saltus.record(net, inputs, {}, T_END)
-    with pytest.raises(ValueError, match="spikes: 'out' is no LIF or ALIF population"):
+    with pytest.raises(ValueError, match="spikes: 'out' is no population that spikes"):
         saltus.record(net, inputs, {"hidden": ours, "out": ours}, T_END)
     with pytest.raises(ValueError, match="after the end"):
         saltus.record(net, inputs, {"hidden": spikes_of([[(1.0, 0)], [], []])}, T_END)

@@ -272,7 +272,7 @@ def test_what_does_not_fit_together_is_refused():
          lambda: saltus.backward(net, record, ghosts=[])),
         (ValueError, "ghosts belong to another record",
          lambda: saltus.backward(net, record, ghosts=saltus.find_ghosts(net, drawn, sampled))),
-        (ValueError, "'out' is LI; expected LIF",
+        (ValueError, "'out' is LI; expected a population that spikes",
          lambda: saltus.find_ghosts(net, record, fixed)["out"]),
         (ValueError, "smooth_threshold", lambda: fit(quiet_net(), loss, smooth_threshold=-1)),
         (ValueError, "no reading of thresholds is called 'drawn'; there are: fixed, sampled",

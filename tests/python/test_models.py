@@ -34,7 +34,7 @@ def test_the_table_of_models_says_what_there_is():
     assert models["ALIF"].parameters["tau_adapt"].unit == "s"
     net = saltus.Network()
     for name, model in models.items():
-        net.add_population(name, name, 2)
+        net.add_population(name, name, 2)  # a name such as "LIF:alpha" too
         for key, row in model.parameters.items():
             assert net[f"{name}.{key}"] == row.usual
 
@@ -67,6 +67,98 @@ def test_gradients_by_parameters_of_alif_are_central_differences(key):
             sums.append(float(np.dot(weights, moved.times)))
         differences.append((sums[0] - sums[1]) / (2 * step))
     assert np.reshape(found, -1) == pytest.approx(differences, rel=2e-5, abs=1e-9)
+
+
+# Each neuron with each synapse, by two ways of naming it; `more` makes them spike alike.
+SPIKING = [
+    (neuron, synapse, more)
+    for neuron in ("LIF", "ALIF", "IF")
+    for synapse, more in (("alpha", {}), ("double_exponential", {"tau_rise": 2e-3}))
+]
+
+
+def net_of(neuron, synapse, readout="LI", **parameters):
+    """Input, a population in a cycle with delays, readout."""
+    rng = np.random.default_rng(5)
+    net = saltus.Network()
+    net.add_input("in", 4)
+    net.add_population("h", neuron, 5, synapse=synapse, **parameters)
+    net.add_population("out", readout, 3, synapse=synapse)
+    net.connect("in", "h", rng.normal(1.6, 1.0, (4, 5)))
+    net.connect("h", "h", rng.normal(0.0, 0.3, (5, 5)), delay=1e-3, name="back")
+    net.connect("h", "out", rng.normal(0.5, 0.5, (5, 3)))
+    return net
+
+
+@pytest.mark.parametrize(("neuron", "synapse", "more"), SPIKING)
+def test_gradients_of_every_neuron_with_every_synapse(neuron, synapse, more):
+    net = net_of(neuron, synapse, tau_ref=1e-3, **more)
+
+    def loss(record, _):
+        spikes = record.spikes("h")
+        errors = np.cos(37.0 * np.arange(len(spikes.times)))
+        integrals = record.integrals("out")
+        weight = np.sin(np.arange(integrals.size)).reshape(integrals.shape)
+        value = float(np.dot(errors, spikes.times) + np.sum(weight * integrals))
+        errors = {"spike_errors": {"h": errors}, "integral_errors": {"out": weight}}
+        return saltus.LossResult(value, errors)
+
+    report = saltus.gradcheck(net, batch(), 0.06, loss)
+    assert report.passed
+    assert report.spikes > 20
+    assert len(report.compared) > 25
+
+
+def test_a_double_exponential_that_rises_as_it_falls_is_an_alpha_synapse():
+    alpha = net_of("LIF", "alpha")
+    double = net_of("LIF", "double_exponential", tau_rise=5e-3)
+    double["out.tau_rise"] = 5e-3
+    one, two = (saltus.simulate(net, batch(), 0.06) for net in (alpha, double))
+    np.testing.assert_array_equal(one.spikes("h").neurons, two.spikes("h").neurons)
+    np.testing.assert_allclose(one.spikes("h").times, two.spikes("h").times, rtol=1e-12)
+    np.testing.assert_allclose(one.integrals("out"), two.integrals("out"), rtol=1e-10)
+
+
+def test_without_a_leak_v_is_the_integral_of_the_current():
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "IF", 1, tau_syn=4e-3, bias=0.1)
+    net.connect("in", "h", [[6.0]])
+    record = saltus.simulate(net, {"in": ([0.0], [0], [0, 1])}, 0.05)
+    # 20 ms V(t) = 6 * 4 ms (1 - exp(-t / 4 ms)) + 0.1 t
+    t = record.spikes("h").times[0]
+    assert 6 * 4e-3 * -np.expm1(-t / 4e-3) + 0.1 * t == pytest.approx(20e-3, rel=1e-13)
+    with pytest.raises(ValueError, match="does not come to rest"):
+        saltus.simulate(net, {"in": ([0.0], [0], [0, 1])}, np.inf)
+
+
+def test_a_loss_of_integrals_takes_every_readout():
+    net = net_of("LIF", "alpha")
+    labels = np.array([0, 1, 2])
+    loss = saltus.Loss("integrated_voltage", tau_integral=5e-3)
+    assert np.isfinite(loss(saltus.simulate(net, batch(), 0.06), labels).value)
+    with pytest.raises(ValueError, match="readout 'out' is LI:alpha; expected LI"):
+        saltus.Loss("maximum_voltage")(saltus.simulate(net, batch(), 0.06), labels)
+
+
+def test_models_with_other_synapses_are_named_and_saved(tmp_path):
+    net = net_of("ALIF", "double_exponential", beta=0.2)
+    other = saltus.Network()
+    other.add_population("h", "ALIF:double_exponential", 5, beta=0.2)
+    assert list(net["h.tau_rise"].shape) == []
+    assert [k for k in other if k.startswith("h.")] == [k for k in net if k.startswith("h.")]
+    net.save(tmp_path / "net.h5")
+    assert saltus.load(tmp_path / "net.h5") == net
+    for synapse, message in {
+        "delta": "synapse is 'delta'; expected one of 'exponential', 'alpha'",
+        "": "synapse is ''",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            net.add_population("x", "LIF", 1, synapse=synapse)
+    with pytest.raises(TypeError, match="synapse"):
+        net.add_population("x", "LIF", 1, synapse=3)
+    with pytest.raises(ValueError, match="i_initial: LIF:alpha has no such parameter"):
+        net.add_population("x", "LIF", 1, synapse="alpha", i_initial=1.0)
 
 
 def test_float32_agrees_with_float64():

@@ -495,13 +495,14 @@ TEST(Trainer, RefusesSettingsOutOfRangeAndNamesFieldAndValue) {
   starts([](auto& s) { s.input_dropout = -0.2; }, "input_dropout is -0.2; expected ");
   starts([](auto& s) { s.revive = -1; }, "revive is -1; expected ");
   starts([](auto& s) { s.revive = infinity; }, "revive is inf; expected ");
-  EXPECT_EQ(refused([](auto& s) {
-              s.trainable = {"weights", "taus"};
-            }),
-            "trainable names 'taus'; expected weights, delays, tau_mem, tau_syn, v_threshold, "
-            "v_reset, bias, tau_ref, v_initial, i_initial, tau_adapt, beta, a_initial, or one "
-            "parameter such as "
-            "'hidden.tau_mem'");
+  EXPECT_EQ(
+      refused([](auto& s) {
+        s.trainable = {"weights", "taus"};
+      }),
+      "trainable names 'taus'; expected weights, delays, tau_mem, tau_syn, v_threshold, "
+      "v_reset, bias, tau_ref, v_initial, i_initial, tau_adapt, beta, a_initial, tau_rise, or one "
+      "parameter such as "
+      "'hidden.tau_mem'");
 }
 
 TEST(Trainer, RefusesDataThatDoNotFitTheNetwork) {
@@ -536,7 +537,7 @@ TEST(Trainer, RefusesANetworkWithoutExactlyOneInputAndAReadoutOfTheWrongModel) {
   loss.kind = "maximum_voltage";
   EXPECT_EQ(
       refusal([&] { Trainer<float>(network, 2, loss, s.t_end, s.train).train_epoch(yin_yang()); }),
-      "loss maximum_voltage needs LI outputs; 'out' is not");
+      "loss maximum_voltage needs LI outputs; 'out' is LIF");
   auto broken = network;
   broken.populations()[1]["tau_mem"] = -1.0;
   EXPECT_THAT(refusal([&] { Trainer<float>(broken, 2, s.loss, s.t_end, s.train); }),

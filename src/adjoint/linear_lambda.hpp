@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// p = dL/dx of linear neurons that move alike (neuron/linear_alike.hpp), side by side: what
+// adjoint/entries.hpp and adjoint/lambda.hpp are for LIF.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "adjoint/entries.hpp"
+#include "adjoint/lambda.hpp"
+#include "adjoint/segments.hpp"
+#include "neuron/linear_alike.hpp"
+#include "plan/arrivals.hpp"
+
+namespace saltus {
+
+/// Where the walk back through the arrivals enters a segment.
+struct LinearEntry {
+  std::uint32_t group, neuron;  // of arrivals; within the tile
+  LinearSegment segment;        // taken back to the group
+};
+
+/// Of one sample of a population: for each tile, latest group first; and what takes p back from each
+/// group to the one before.
+template <class Real>
+class LinearEntries {
+ public:
+  std::vector<linear::Step> steps;  // [group] to it from the next one; of those that are met
+  bool driven = false;              // by a loss of the integral of V
+
+  /// @param segments  of one sample, in order of time, latest first
+  void find(const PopulationPlan<Real>& plan, const LinearSegments& segments,
+            const Arrivals<Real>& arrivals) {
+    const Tiles tiles(segments.neurons());
+    const auto list = segments.added();
+    const auto neurons = segments.neurons_added();
+    found_.clear();
+    first_.assign(tiles.count + 1, 0);
+    driven = false;
+    std::size_t below = arrivals.group_count(), most = 0;
+    // Of several segments of a neuron without an arrival in between the earliest counts: it is
+    // entered last.
+    for (std::size_t k = 0; k < list.size(); ++k) {
+      while (below > 0 && arrivals.times[below - 1] >= list[k].from) --below;
+      if (below == 0) break;
+      most = std::max(most, below);
+      const std::size_t j = neurons[k], tile = tiles.of(j);
+      found_.push_back({static_cast<std::uint32_t>(below - 1),
+                        static_cast<std::uint32_t>(j - tiles.begin(tile)), list[k]});
+      found_.back().segment.move_to(plan.linear_neuron(j), arrivals.times[below - 1]);
+      driven = driven || list[k].p[linear::integral_of_v] != 0;
+      tile_.resize(found_.size());
+      tile_.back() = tile;
+      ++first_[tile + 1];
+    }
+    for (std::size_t tile = 0; tile < tiles.count; ++tile) first_[tile + 1] += first_[tile];
+    next_.assign(first_.begin(), first_.end() - 1);
+    list_.resize(found_.size());
+    for (std::size_t k = 0; k < found_.size(); ++k) list_[next_[tile_[k]]++] = found_[k];
+    steps.clear();
+    for (std::size_t g = 0; g + 1 < most; ++g) {
+      steps.push_back(plan.alike_linear->step(arrivals.times[g + 1] - arrivals.times[g], driven));
+    }
+  }
+
+  std::span<const LinearEntry> of(std::size_t tile) const {
+    return {list_.data() + first_[tile], first_[tile + 1] - first_[tile]};
+  }
+
+ private:
+  std::vector<LinearEntry> list_, found_;
+  std::vector<std::size_t> first_, tile_, next_;
+};
+
+/// p of some neurons at one time, and what drives that of V.
+class LinearLambda {
+ public:
+  Slots<double, most_components + 1> slots;
+
+  /// All to 0.
+  void start(std::size_t neurons) {
+    slots.resize(neurons);
+    for (std::size_t a = 0; a <= most_components; ++a) {
+      std::fill_n(slots[a], slots.layout().count(), 0.0);
+    }
+  }
+  /// While V is held its p stays, and drives nothing: it is not needed here.
+  void set(std::size_t neuron, const LinearSegment& segment) {
+    const std::size_t slot = slots.layout().slot_of(neuron);
+    for (std::size_t a = 0; a <= most_components; ++a) slots[a][slot] = segment.p[a];
+    if (segment.held) slots[0][slot] = slots[most_components][slot] = 0;
+  }
+  /// The same back.
+  void get(std::size_t neuron, LinearSegment& segment) const {
+    const std::size_t slot = slots.layout().slot_of(neuron);
+    for (std::size_t a = segment.held ? 1 : 0; a < most_components; ++a) {
+      segment.p[a] = slots[a][slot];
+    }
+  }
+};
+
+/// adjoint/linear_lambda_kernel.cpp (machine/dispatch.hpp).
+template <class Real>
+struct LinearLambdaKernels {
+  /// Reads p at the arrivals of one sample, for a tile of neurons first .. first + width - 1: p of each is
+  /// 0 until its first entry.
+  /// @param targets  by number of the projection
+  void (*read_arrivals)(const linear::Alike& all, const LinearEntries<Real>& entries,
+                        std::size_t tile, const Arrivals<Real>& arrivals, std::size_t first,
+                        std::size_t width, const std::vector<Target<Real>>& targets);
+  /// Takes all of them back over an interval.
+  void (*flow_back)(const linear::Alike& all, LinearLambda& lambda, const linear::Step& step);
+  /// dL/dt of an arrival with these weights, which can be read to the end of their last vector.
+  double (*error_of_arrival)(const linear::Alike& all, const LinearLambda& lambda, const Real* row);
+
+  static const LinearLambdaKernels& best();
+};
+
+}  // namespace saltus

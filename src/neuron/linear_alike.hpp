@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Neurons that are linear between events and move alike: what takes one from arrival to arrival takes
+// all of them, and they can go side by side. (Biases, thresholds, resets, refractory times may
+// differ.)
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "neuron/linear.hpp"
+
+namespace saltus::linear {
+
+/// What happens to each of them over a time: x <- m x, V += of_bias b.
+struct Step {
+  std::array<std::array<double, most_components>, most_components> m{};  // [to][from], from >= to
+  double of_bias = 0;
+  std::array<double, most_components> of_integral{};  // what each does to the integral of V
+};
+
+/// y = c.x - theta rises above the higher of its values at the two ends of an interval by at most
+/// bend . |x| + constant: by a parabola of the largest -d2y/dt2, and by rounding.
+struct Bend {
+  std::array<double, most_components> of{};
+  double constant = 0;
+};
+
+/// What they share.
+class Alike {
+ public:
+  std::size_t components = 0;
+  Vector<double> receptor{}, slope_of_receptor{};  // e, A e
+  bool refractory = false;                         // is any?
+  std::array<bool, most_components> in_c{};        // which components the threshold looks at
+  bool plain_v = true;                             // c_V = 1
+
+  /// None if they do not: different motion, or a shape that the vectors do not know (a component that
+  /// depends on one before it, a constant that drives another one than V, an arrival that moves V).
+  static std::optional<Alike> of(std::span<const Neuron> neurons) {
+    const Neuron& first = neurons[0];
+    Alike all;
+    all.components = first.last;
+    all.receptor = first.receptor;
+    const Matrix<double>& a = first.free.matrix();
+    all.slope_of_receptor = product(a, first.receptor);
+    for (std::size_t k = 0; k < all.components; ++k) {
+      for (std::size_t l = 0; l < k; ++l) {
+        if (a[k][l] != 0) return {};
+      }
+    }
+    if (first.receptor[0] != 0) return {};
+    for (const Neuron& n : neurons) {
+      if (n.free.matrix() != a || n.receptor != first.receptor) return {};
+      for (std::size_t k = 0; k < dimension; ++k) {
+        if (k > 0 && n.free.constant()[k] != 0) return {};
+        if (k < all.components) {
+          all.in_c[k] = all.in_c[k] || n.c[k] != 0;
+          all.largest_c_[k] = std::max(all.largest_c_[k], std::fabs(n.c[k]));
+        }
+      }
+      all.largest_bias_ = std::max(all.largest_bias_, std::fabs(n.free.constant()[0]));
+      all.largest_theta_ = std::max(all.largest_theta_, std::fabs(n.theta));
+      all.refractory = all.refractory || n.tau_ref > 0;
+      all.plain_v = all.plain_v && n.c[0] == 1;
+    }
+    Vector<double> constant{};
+    constant[0] = 1;
+    all.free_ = System<double>(a, constant, all.components);
+    for (int k = shortest; k <= longest; ++k) {
+      all.bends_[static_cast<std::size_t>(k - shortest)] = all.bend_of(std::exp2(0.5 * k));
+    }
+    return all;
+  }
+
+  /// @param integral  is its row asked for?
+  Step step(double t, bool integral = false) const {
+    Step s;
+    using Entry = System<double>::Entry;
+    free_.for_each_entry(
+        t, integral ? dimension : most_components,
+        [](const Entry& e) { return e.from != integral_of_v; },
+        [&](const Entry& e, double value) {
+          if (!e.of_constant) (e.to < components ? s.m[e.to] : s.of_integral)[e.from] = value;
+          if (e.of_constant && e.to == 0) s.of_bias = value;
+        });
+    return s;
+  }
+
+  /// Of an interval at least as long as t.
+  const Bend& bend(double t) const {
+    const int step = t > 0 ? static_cast<int>(std::ceil(2 * std::log2(t))) : shortest;
+    return bends_[static_cast<std::size_t>(std::clamp(step, shortest, longest) - shortest)];
+  }
+
+ private:
+  System<double> free_;  // driven by a bias of 1
+  std::array<double, most_components> largest_c_{};
+  double largest_bias_ = 0, largest_theta_ = 0;
+  static constexpr int shortest = -80, longest = 80;  // of t: half a power of two each
+  std::array<Bend, longest - shortest + 1> bends_;
+
+  Bend bend_of(double t) const {
+    constexpr double rounding = 1e-12;
+    const Matrix<double>& a = free_.matrix();
+    // Largest over the interval: |x_k| <= sum of reach[k][l] |x_l(0)| (and of the bias, for V).
+    std::array<std::array<double, most_components>, most_components> reach{};
+    double reach_of_bias = 0;
+    for (std::size_t k = components; k-- > 0;) {
+      const double rate = -a[k][k], time = rate * t > 1 ? 1 / rate : t;
+      reach[k][k] = 1;
+      for (std::size_t m = k + 1; m < components; ++m) {
+        for (std::size_t l = m; l < components; ++l) {
+          reach[k][l] += time * std::fabs(a[k][m]) * reach[m][l];
+        }
+      }
+      if (k == 0) reach_of_bias = time;
+    }
+    // -d2y/dt2 = -c A (A x + b)
+    Bend result;
+    const double scale = t * t / 8;
+    double constant = 0;
+    for (std::size_t k = 0; k < components; ++k) {
+      double curvature = 0;  // |c A A| of component k
+      for (std::size_t i = 0; i < components; ++i) {
+        for (std::size_t m = 0; m < components; ++m) {
+          curvature += largest_c_[i] * std::fabs(a[i][m] * a[m][k]);
+        }
+      }
+      for (std::size_t l = k; l < components; ++l) {
+        result.of[l] += scale * curvature * reach[k][l];
+      }
+      if (k == 0) constant += curvature * reach_of_bias;
+      constant += k == 0 ? largest_c_[0] * std::fabs(a[0][0]) : 0;
+    }
+    for (std::size_t k = 0; k < components; ++k) result.of[k] += rounding * largest_c_[k];
+    result.constant = scale * constant * largest_bias_ + rounding * largest_theta_;
+    return result;
+  }
+};
+
+}  // namespace saltus::linear

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The course of all neurons of a linear population whose spikes are known, side by side: replay() of
+// observe/linear_replay.hpp for neurons that move alike. Those that spike or are released in an
+// interval go through it by themselves.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "observe/linear_replay.hpp"
+#include "simulate/linear_layer.hpp"
+#include "spikes/sample_spikes.hpp"
+
+namespace saltus {
+
+template <class Real>
+class ReplayTogether {
+ public:
+  /// @param visit  spike(number, x before), release(number of the spike, x)
+  template <class Visitor>
+  void go(const PopulationPlan<Real>& plan, std::size_t size, const Arrivals<Real>& arrivals,
+          SampleSpikes spikes, double end, Visitor&& visit) {
+    layer_.begin(plan, size);
+    neurons_.assign(size, {});
+    held_.clear();
+    const std::size_t groups = arrivals.group_count();
+    double t = 0;
+    std::size_t k = 0;
+    for (std::size_t g = 0; g <= groups && (k < spikes.times.size() || !held_.empty()); ++g) {
+      const double next = g < groups ? arrivals.times[g] : end;
+      const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
+      alone_.clear();
+      while (!held_.empty() && held_.front().release <= next) {
+        std::pop_heap(held_.begin(), held_.end());
+        take(plan, held_.back().neuron, t, arrived);
+        held_.pop_back();
+      }
+      std::size_t last = k;
+      for (; last < spikes.times.size() && spikes.times[last] <= next; ++last) {
+        take(plan, static_cast<std::size_t>(spikes.neurons[last]), t, arrived);
+      }
+      if (g < groups) {
+        LinearKernels<Real>::best().flow(layer_, plan.alike_linear->step(next - t), arrived);
+      }
+      for (; k < last; ++k) {
+        const auto j = static_cast<std::size_t>(spikes.neurons[k]);
+        const linear::Neuron& n = plan.linear_neuron(j);
+        Alone& a = neurons_[j];
+        walk(n, a, spikes.times[k], visit);
+        visit.spike(k, a.x);
+        a.x = n.after_spike(a.x);
+        a.last = k;
+        a.release = spikes.times[k] + n.tau_ref;
+      }
+      for (const std::size_t j : alone_) {
+        Alone& a = neurons_[j];
+        walk(plan.linear_neuron(j), a, next, visit);
+        a.taken = false;
+        if (g == groups) continue;
+        layer_.set(j, a.x);
+        if (a.release > next) {
+          held_.push_back({a.release, j});
+          std::push_heap(held_.begin(), held_.end());
+        }
+      }
+      t = next;
+    }
+  }
+
+ private:
+  // A neuron that goes by itself through an interval.
+  struct Alone {
+    linear::Vector<double> x{};  // of one that is held: V
+    double t = 0, release = 0;
+    std::size_t last = 0;  // its last spike
+    bool taken = false;
+  };
+  struct Held {
+    double release;
+    std::size_t neuron;
+    bool operator<(const Held& other) const { return release > other.release; }
+  };
+  LinearLayer<Real> layer_;
+  std::vector<Alone> neurons_;
+  std::vector<std::size_t> alone_;
+  std::vector<Held> held_;  // a heap, the earliest release first
+
+  // With its state at the start of the interval.
+  void take(const PopulationPlan<Real>& plan, std::size_t j, double t,
+            std::span<const Arrival<Real>> arrived) {
+    Alone& a = neurons_[j];
+    if (a.taken) return;
+    const double v = a.x[0];
+    a.x = layer_.get(j);
+    if (a.release > t) a.x[0] = v;
+    for (const auto& arrival : arrived) {
+      linear::add(a.x, plan.linear_neuron(j).receptor, static_cast<double>(arrival.weight(j)));
+    }
+    a.t = t;
+    a.taken = true;
+    alone_.push_back(j);
+  }
+  template <class Visitor>
+  void walk(const linear::Neuron& n, Alone& a, double to, Visitor&& visit) {
+    if (a.release > a.t) {
+      const double until = std::min(a.release, to);
+      a.x = n.held.flow(a.x, until - a.t, most_components);
+      a.t = until;
+      if (until < a.release) return;
+      visit.release(a.last, a.x);
+    }
+    if (to > a.t && !std::isinf(to)) a.x = n.free.flow(a.x, to - a.t, most_components);
+    a.t = to;
+  }
+};
+
+}  // namespace saltus
