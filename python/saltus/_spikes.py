@@ -82,7 +82,7 @@ def spike_arrays(given: object, argument: str) -> Arrays:
     if _is_events(given):
         given = [given]
     if isinstance(given, list) and given and all(map(_is_sample, given)):
-        return _join([_sample(s, f"{argument}[{k}]") for k, s in enumerate(given)])
+        return join_samples([_sample(s, f"{argument}[{k}]") for k, s in enumerate(given)])
     if not isinstance(given, (tuple, list)) or len(given) != 3:
         got = type(given).__name__
         if isinstance(given, (tuple, list)):
@@ -100,41 +100,83 @@ def spike_arrays(given: object, argument: str) -> Arrays:
     return times, neurons, offsets
 
 
+def join_samples(samples: list[tuple[NDArray[np.float64], NDArray[np.int32]]]) -> Arrays:
+    """Return (times, neurons, offsets) of samples, each (times, neurons); of none too."""
+    return (
+        np.concatenate([np.empty(0), *[times for times, _ in samples]]),
+        np.concatenate([np.empty(0, np.int32), *[neurons for _, neurons in samples]]),
+        np.cumsum([0] + [len(times) for times, _ in samples]).astype(np.int64),
+    )
+
+
 def event_arrays(
     events: NDArray[Any], argument: str, sensor: tuple[int, int, int] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Return (times, neurons) of a Tonic event array, in ascending order of time.
 
     With `sensor` = (width, height, polarities) the neuron of an event is
-    ``(p * height + y) * width + x``; without, only ``x`` may differ between events.
+    ``(p * height + y) * width + x``; without, only ``x`` may differ between events. No event is
+    ever left out: one without a place or a time is an error.
     """
     names = events.dtype.names or ()
     if "t" not in names or "x" not in names:
         raise ValueError(f"{argument} has fields {names}; expected at least 't' and 'x'")
+    if events.shape[1:] == (1,):  # a column, as Tonic reads ASL-DVS
+        events = events[:, 0]
     expect_dimensions(events, argument, "[events]")
-    size = dict(zip("xyp", sensor, strict=True)) if sensor else {"x": 2**31 - 1, "y": 1, "p": 1}
-    place = np.zeros(len(events), np.int64)
-    for axis in "pyx":
-        if axis not in names:
-            continue
-        # Polarities may be boolean; without a sensor a constant one (Tonic's audio: 1) is none.
-        values = events[axis].astype(np.int64)
-        if sensor is None and axis != "x":
-            if len(values) and np.any(values != values[0]):
+    if sensor is None:
+        for axis in "yp":
+            if axis in names and np.any(events[axis] != events[axis][:1]):
                 raise ValueError(
                     f"{argument}: events differ in '{axis}'; expected only t and x to differ. Use "
                     "saltus.data.from_events(events, sensor_size) to number the pixels"
                 )
-            continue
-        if sensor is not None and size[axis] == 1:
-            continue
-        if len(values) and not (values.min() >= 0 and values.max() < size[axis]):
-            wrong = values.min() if values.min() < 0 else values.max()
-            raise ValueError(f"{argument}: '{axis}' is {wrong}; expected 0 to {size[axis] - 1}")
-        place = place * size[axis] + values
-    times = events["t"].astype(np.float64) * 1e-6
+        place = _coordinates(events, "x", argument, 2**31 - 1)
+    else:
+        width, height, polarities = sensor
+        place = np.zeros(len(events), np.int64)
+        for axis, size in ("p", polarities), ("y", height), ("x", width):
+            place = place * size + _coordinates(events, axis, argument, size)
+    times = _microseconds(events, argument) * 1e-6
     order = np.argsort(times, kind="stable")
     return times[order], place[order].astype(np.int32)
+
+
+def _coordinates(events: NDArray[Any], axis: str, argument: str, size: int) -> NDArray[np.int64]:
+    """Return a field of events, each checked to be in [0, `size`); an axis of one needs none."""
+    names = events.dtype.names or ()
+    if axis not in names:
+        if size == 1:
+            return np.zeros(len(events), np.int64)
+        raise ValueError(
+            f"{argument} has fields {names}; expected '{axis}' too, of which sensor_size has {size}"
+        )
+    found = events[axis]
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{argument}: '{axis}' is of dtype {found.dtype}; expected whole numbers")
+    with np.errstate(invalid="ignore"):
+        whole = found.astype(np.int64)
+    if axis == "p" and size == 1 and "y" not in names and np.all(whole == 1):
+        return np.zeros_like(whole)  # Tonic's audio calls its only polarity 1
+    wrong = found[(whole < 0) | (whole >= size) | (whole != found)]
+    if len(wrong):
+        raise ValueError(
+            f"{argument}: '{axis}' is {wrong[0]}; expected 0 to {size - 1}, in whole numbers. "
+            "Correct the events or the sensor_size"
+        )
+    return whole
+
+
+def _microseconds(events: NDArray[Any], argument: str) -> NDArray[np.float64]:
+    found = events["t"]
+    if found.dtype.kind not in "iuf":
+        raise TypeError(
+            f"{argument}: 't' is of dtype {found.dtype}; expected numbers, in microseconds"
+        )
+    wrong = found[~((found >= 0) & np.isfinite(found))]
+    if len(wrong):
+        raise ValueError(f"{argument}: 't' is {wrong[0]}; expected microseconds from 0 on")
+    return found.astype(np.float64)
 
 
 def _is_events(value: object) -> bool:
@@ -153,11 +195,3 @@ def _sample(value: Any, argument: str) -> tuple[NDArray[np.float64], NDArray[np.
     expect_dimensions(times, f"{argument} times", "[spikes]")
     expect_shape(neurons, f"{argument} neurons", times.shape, axes="[spikes], as the times")
     return times, neurons
-
-
-def _join(samples: list[tuple[NDArray[np.float64], NDArray[np.int32]]]) -> Arrays:
-    return (
-        np.concatenate([times for times, _ in samples]),
-        np.concatenate([neurons for _, neurons in samples]),
-        np.cumsum([0] + [len(times) for times, _ in samples]).astype(np.int64),
-    )

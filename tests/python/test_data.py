@@ -207,70 +207,59 @@ def test_first_spikes_and_counts_of_a_record():
 CAMERA = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.int8)])
 
 
-class Recordings:
-    """What Tonic's data sets look like."""
-
-    sensor_size = (4, 3, 2)
-    classes = ("left", "right", "up")
-
-    def __init__(self, items):
-        self.items = items
-
-    def __len__(self):
-        return len(self.items)
-
-    def __getitem__(self, k):
-        return self.items[k]
-
-
 def test_events_of_a_camera_are_numbered_by_place_and_polarity():
     events = np.array([(3, 2, 2_000, 1), (0, 0, 1_000, 0), (1, 2, 1_000, 0)], CAMERA)
     times, neurons, offsets = saltus.data.from_events(events, (4, 3, 2))
     assert times.tolist() == [1e-3, 1e-3, 2e-3]
     assert neurons.tolist() == [0, 9, 12 + 11]
     assert offsets.tolist() == [0, 3]
-    data = saltus.data.from_tonic(Recordings([(events, 1), (events[:0], 0), (events[:1], 1)]))
-    assert (len(data), data.channels, data.classes) == (3, 24, 3)
-    assert data.labels.tolist() == [1, 0, 1]
-    assert np.diff(data.offsets).tolist() == [3, 0, 1]
-    assert len(saltus.data.from_tonic(Recordings([(events, 1)] * 4), samples=[0, 2])) == 2
 
 
-def test_a_data_set_of_tonic_itself():
-    tonic = pytest.importorskip("tonic", reason="Tonic is not installed")
+def test_an_axis_of_one_needs_no_field():
+    cochlea = np.array([(2_000, 3, 1), (1_000, 0, 1)], [("t", int), ("x", int), ("p", int)])
+    for events in (cochlea, cochlea[["t", "x"]], cochlea.reshape(2, 1)):
+        times, neurons, offsets = saltus.data.from_events(events, (4, 1, 1))
+        assert (times.tolist(), neurons.tolist()) == ([1e-3, 2e-3], [0, 3])
+        assert offsets.tolist() == [0, 2]
 
-    class Own(tonic.Dataset):
-        sensor_size = (4, 3, 2)
 
-        def __len__(self):
-            return 1
+def event(kind=CAMERA, **fields):
+    found = np.zeros(1, kind)
+    for name, value in fields.items():
+        found[name] = value
+    return found
 
-        def __getitem__(self, k):
-            return tonic.io.make_structured_array([3], [2], [2_000], [1], dtype=CAMERA), 0
 
-    data = saltus.data.from_tonic(Own(""))
-    assert (data.times.tolist(), data.neurons.tolist()) == ([2e-3], [23])
+FLOATS = np.dtype([(name, float) for name in "xytp"])
+DATES = np.dtype([("x", int), ("t", "m8[ns]")])
+LETTERS = np.dtype([("x", "U1"), ("t", int)])
 
 
 @pytest.mark.parametrize(
     ("events", "size", "error", "message"),
     [
-        (np.array([(4, 0, 0, 0)], CAMERA), (4, 3, 2), ValueError, r"'x' is 4; expected 0 to 3"),
-        (np.array([(0, 0, 0, -1)], CAMERA), (4, 3, 2), ValueError, r"'p' is -1; expected 0 to 1"),
-        (np.array([(0, 0, 0, 0)], CAMERA), (4, 0, 2), ValueError, "sensor_size is"),
+        (event(x=4), (4, 3, 2), ValueError, r"\[0\]: 'x' is 4; expected 0 to 3"),
+        (event(p=-1), (4, 3, 2), ValueError, "'p' is -1; expected 0 to 1"),
+        (event(p=1), (4, 3, 1), ValueError, "'p' is 1; expected 0 to 0"),
+        (event(y=1), (4, 1, 2), ValueError, "'y' is 1; expected 0 to 0"),
+        (event(FLOATS, y=0.5), (4, 3, 2), ValueError, "'y' is 0.5; expected 0 to 2, in whole"),
+        (event(FLOATS, x=np.nan), (4, 3, 2), ValueError, "'x' is nan"),
+        (event(t=-3), (4, 3, 2), ValueError, "'t' is -3; expected microseconds from 0 on"),
+        (event(FLOATS, t=np.inf), (4, 3, 2), ValueError, "'t' is inf"),
+        (event(DATES), (4, 1, 1), TypeError, r"'t' is of dtype timedelta64\[ns\]"),
+        (event(LETTERS), (4, 1, 1), TypeError, "'x' is of dtype <U1; expected whole numbers"),
+        (event(EVENTS), (4, 3, 2), ValueError, "expected 'y' too, of which sensor_size has 3"),
+        (np.zeros((2, 3), CAMERA), (4, 3, 2), ValueError, "expected one dimension"),
+        (event(), (4, 0, 2), ValueError, "sensor_size is .*each at least 1"),
+        (event(), (34, 34), ValueError, "sensor_size is .*width, height, polarities"),
+        (event(), 34, TypeError, "sensor_size is 34; expected .width, height, polarities"),
+        (event(), (2**16, 2**16, 2), ValueError, "which is 8589934592 channels"),
         ([np.zeros(3)], (4, 3, 2), TypeError, r"events\[0\]: expected a structured array"),
     ],
 )
-def test_events_outside_of_the_sensor_are_refused(events, size, error, message):
+def test_events_that_have_no_place_or_time_are_refused(events, size, error, message):
     with pytest.raises(error, match=message):
         saltus.data.from_events(events, size)
-
-
-def test_things_that_are_no_data_sets_are_refused():
-    with pytest.raises(ValueError, match="no sensor_size"):
-        saltus.data.from_tonic([1])
-    with pytest.raises(TypeError, match="expected an integer label; got str"):
-        saltus.data.from_tonic(Recordings([(np.zeros(0, CAMERA), "left")]))
 
 
 # --- augmentations -------------------------------------------------------------------------------
