@@ -116,12 +116,12 @@ class Tile {
       lane_constants_[b].start(plan_.neurons, neurons.begin, neurons.end - neurons.begin);
     }
     std::size_t rows = 0;
-    for (const std::size_t k : plan_.incoming) rows += rows_of(projection(k));
+    for (const std::size_t k : plan_.incoming) rows += rows_of(k);
     gradient_.reserve(rows * reader_.layout.count());
     std::fill_n(gradient_.data(), rows * reader_.layout.count(), Real(0));
     reader_.targets.resize(pass.plan.network->projections().size());
     rows = 0;
-    const auto listed = [&](std::size_t k) { return !projection(k).connection.all_to_all(); };
+    const auto listed = [&](std::size_t k) { return !pass.plan.in_rows(k); };
     if (std::any_of(plan_.incoming.begin(), plan_.incoming.end(), listed)) {
       for (const std::size_t k : plan_.incoming) {
         reach_.push_back(listed(k) ? Reach(projection(k).connection.synapses(), {begin_, end_})
@@ -130,7 +130,7 @@ class Tile {
     }
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
       aim(k, gradient_.data() + rows * reader_.layout.count());
-      rows += rows_of(projection(plan_.incoming[k]));
+      rows += rows_of(plan_.incoming[k]);
     }
   }
 
@@ -170,12 +170,24 @@ class Tile {
     for (std::size_t j = begin_; j < end_; ++j) read(s, j, timeline);
   }
 
-  // The gradients of its columns, where all connect to all.
+  // The gradients of its columns, of projections in rows.
   void write() {
-    for (const std::size_t k : plan_.incoming) {
-      if (!projection(k).connection.all_to_all()) continue;
-      const Real* from = reader_.targets[k].weights;
-      auto& all = pass_.gradients.weights[k];
+    for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
+      const std::size_t number = plan_.incoming[k];
+      if (!pass_.plan.in_rows(number)) continue;
+      const Projection<Real>& p = projection(number);
+      const Target<Real>& target = reader_.targets[number];
+      if (!p.connection.all_to_all()) {  // of those that are synapses
+        for (std::size_t at = 0; at < partial_.synapses[k].size(); ++at) {
+          const Synapse& s = p.connection.synapses()[target.first_synapse + at];
+          partial_.synapses[k][at] = static_cast<double>(
+              target.weights[static_cast<std::size_t>(s.pre) * reader_.layout.count() +
+                             reader_.layout.slot_of(static_cast<std::size_t>(s.post) - begin_)]);
+        }
+        continue;
+      }
+      const Real* from = target.weights;
+      auto& all = pass_.gradients.weights[number];
       for (std::size_t row = begin_; row < all.size(); row += reader_.post) {
         reader_.layout.unpack(from, all.data() + row);
         from += reader_.layout.count();
@@ -208,8 +220,8 @@ class Tile {
   const Projection<Real>& projection(std::size_t k) const {
     return pass_.plan.network->projections()[k];
   }
-  std::size_t rows_of(const Projection<Real>& p) const {
-    return p.connection.all_to_all() ? p.weight.size() / reader_.post : 0;
+  std::size_t rows_of(std::size_t number) const {
+    return pass_.plan.in_rows(number) ? pass_.plan.size(projection(number).source) : 0;
   }
   // Where incoming projection k wants its gradients.
   void aim(std::size_t k, Real* weights) {

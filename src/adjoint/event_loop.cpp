@@ -135,7 +135,7 @@ class Events {
   void add_arrival(Event event, double sent, std::int32_t neuron) {
     const Projection<Real>& projection = plan_.network->projections()[event.projection];
     const PopulationAdjoint<Real>& p = groups_[event.group]->p;
-    if (!projection.connection.all_to_all()) {
+    if (!plan_.in_rows(event.projection)) {
       const SynapseList& synapses = projection.connection.synapses();
       for (const auto& reached : synapses.from(static_cast<std::size_t>(neuron))) {
         event.synapse = reached.place;
@@ -257,7 +257,9 @@ class Walk {
     std::vector<const Event*> here;
     for (const Event* e = &event; e-- > first_ && e->time == event.time;) {
       const bool sees = e->column == any_column || e->column == j;
-      if (e->kind == Kind::arrival && e->group == event.group && sees) here.push_back(e);
+      if (e->kind != Kind::arrival || e->group != event.group || !sees) continue;
+      const Real* weight = weight_of(*e, groups_[e->sender]->p.neurons[e->number]);
+      if (weight[e->column == any_column ? j : 0] != 0) here.push_back(e);
     }
     for (const Event* e : here) {
       groups_[e->sender]->errors[e->number] += error / static_cast<double>(here.size());

@@ -92,14 +92,14 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
   const Segments<Real>& segments = pass.segments[sample][projection.target];
   const std::size_t size = pass.plan.size(projection.target);
   const double end = pass.inputs.end(sample);
-  const bool alone = per_column(projection);
+  const bool alone = pass.plan.has_lists(number);
   const bool together = target.same_time_constants && !alone;
   thread_local Arrivals<Real> probes;
   thread_local Deliveries<Real> deliveries;
   thread_local LaneLists<Real> lists;
   const Source<Real> source{&projection, pass.plan.rows(number), static_cast<std::int32_t>(number),
                             ghosts.probes()};
-  if (!projection.connection.all_to_all()) {
+  if (!pass.plan.in_rows(number)) {
     deliveries.start(projection, ghosts.probes(), {0, size});
   }
   const auto start = [&](std::size_t column) {

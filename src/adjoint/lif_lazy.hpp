@@ -35,7 +35,7 @@ class LifLazy final : public LifBack<Real> {
   bool can_be_asked() const override { return !p.ghosts && p.errors.maxima.empty(); }
   double error_of_spike(const Source<Real>& source, std::int32_t pre, double time) const override {
     const Projection<Real>& projection = *source.projection;
-    if (!projection.connection.all_to_all()) {
+    if (!source.rows.data) {
       const SynapseList& synapses = projection.connection.synapses();
       double sum = 0;
       for (const auto& reached : synapses.from(static_cast<std::size_t>(pre))) {

@@ -83,14 +83,17 @@ class Reader {
   }
 
   // The maximum of V_j at an arrival moves with it. Several arrivals at one instant share it
-  // equally: only one-sided derivatives exist there.
+  // equally: only one-sided derivatives exist there. (What weighs nothing bends nothing.)
   void read_kink(const Arrivals<Real>& arrivals, std::size_t j, double time, double slope_error) {
     const std::size_t g = arrivals.count_before(time);
     if (g == arrivals.group_count() || arrivals.times[g] != time) return;
     const auto group = arrivals.group(g);
+    const auto bends = [j](const Arrival<Real>& a) { return a.weight(j) != 0; };
+    const auto count = std::count_if(group.begin(), group.end(), bends);
     for (const auto& arrival : group) {
+      if (!bends(arrival)) continue;
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-      move(target, arrival, j, slope_error / static_cast<double>(group.size()));
+      move(target, arrival, j, slope_error / static_cast<double>(count));
     }
   }
 

@@ -83,18 +83,11 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     }
   }
   for (std::size_t k = 0; k < net.projections().size(); ++k) {
-    const auto& projection = net.projections()[k];
-    PopulationPlan<Real>& target = populations[projection.target];
-    target.incoming.push_back(k);
-    target.per_column = target.per_column || per_column(projection);
-    padded.emplace_back();
-    const std::size_t post = size(projection.target);
-    if (post >= widest_vector || !projection.connection.all_to_all()) continue;
-    padded[k].resize(projection.weight.size() / post * widest_vector, Real(0));
-    for (std::size_t from = 0, to = 0; from < projection.weight.size(); from += post) {
-      std::copy_n(projection.weight.data() + from, post, padded[k].data() + to);
-      to += widest_vector;
-    }
+    populations[net.projections()[k].target].incoming.push_back(k);
+  }
+  fill_rows();
+  for (PopulationPlan<Real>& p : populations) {
+    p.per_column = std::ranges::any_of(p.incoming, [&](std::size_t k) { return has_lists(k); });
   }
   for (PopulationPlan<Real>& p : populations) {
     if (p.is_linear() && p.sees_the_same()) p.alike_linear = linear::Alike::of(p.linear_neurons);
@@ -123,6 +116,54 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     if (values.empty() || components[component].way != Way::windows) continue;
     const auto [shortest, longest] = std::minmax_element(values.begin(), values.end());
     delays[k] = {*shortest, *longest};
+  }
+}
+
+namespace {
+
+// A synapse that is listed costs as much as so many in a row: with zeros between them they are as fast,
+// up to some size.
+constexpr std::size_t dearer = 32, most_in_rows = std::size_t{1} << 22;
+
+template <class Real>
+bool dense_enough(const Projection<Real>& p, std::size_t pre, std::size_t post) {
+  if (p.connection.all_to_all()) return true;
+  return post >= widest_vector && pre * post <= most_in_rows &&
+         p.connection.count(pre, post) * dearer >= pre * post;
+}
+
+}  // namespace
+
+// A population has rows of all its projections or lists: one that needs lists makes them of all.
+template <class Real>
+void Plan<Real>::fill_rows() {
+  const auto& projections = network->projections();
+  padded.resize(projections.size());
+  for (const PopulationPlan<Real>& target : populations) {
+    const bool rows = std::ranges::all_of(target.incoming, [&](std::size_t k) {
+      const Projection<Real>& p = projections[k];
+      return p.delay.kind != Delay::Kind::per_synapse &&
+             dense_enough(p, size(p.source), size(p.target));
+    });
+    for (const std::size_t k : target.incoming) {
+      const Projection<Real>& p = projections[k];
+      const std::size_t pre = size(p.source), post = size(p.target);
+      if (p.connection.all_to_all()) {
+        if (post >= widest_vector) continue;
+        padded[k].resize(pre * widest_vector, Real(0));
+        for (std::size_t n = 0; n < pre; ++n) {
+          std::copy_n(p.weight.data() + n * post, post, padded[k].data() + n * widest_vector);
+        }
+      } else if (rows) {
+        padded[k].resize(pre * post, Real(0));
+        const SynapseList& synapses = p.connection.synapses();
+        for (std::size_t place = 0; place < synapses.size(); ++place) {
+          const Synapse& s = synapses[place];
+          padded[k][static_cast<std::size_t>(s.pre) * post + static_cast<std::size_t>(s.post)] +=
+              p.weight[static_cast<std::size_t>(s.weight)];
+        }
+      }
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 // parameters of its neurons in the form that the loops use.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -33,7 +34,7 @@ struct PopulationPlan {
   std::optional<linear::Alike> alike_linear;   // of those, if they can go side by side
   std::vector<std::size_t> incoming;           // projections
   bool same_time_constants = true;             // decays of an interval are the same for all neurons
-  bool per_column = false;  // each neuron has arrivals of its own: saltus::per_column(projection)
+  bool per_column = false;  // each neuron has arrivals of its own: Plan::has_lists(projection)
   bool refractory = false;  // of LIF: the record keeps I at the releases
 
   /// All neurons see the same arrivals: they can go through a sample side by side.
@@ -53,12 +54,6 @@ struct PopulationPlan {
   }
 };
 
-/// Has each target neuron a list of arrivals of its own?
-template <class Real>
-bool per_column(const Projection<Real>& p) {
-  return p.delay.kind == Delay::Kind::per_synapse || !p.connection.all_to_all();
-}
-
 /// Of all synapses of a projection.
 struct DelayRange {
   double shortest = 0, longest = 0;
@@ -74,10 +69,12 @@ struct Plan {
   const Network<Real>* network = nullptr;
   std::vector<PopulationPlan<Real>> populations;
   std::vector<ComponentPlan> components;
-  std::vector<int> component_of;          // per population; -1: input
-  std::vector<int> input_number;          // per population, its place in Inputs; -1: not an input
-  std::vector<std::vector<Real>> padded;  // per projection: its rows, where they are filled up
-  std::vector<DelayRange> delays;         // per projection into a component that runs in windows
+  std::vector<int> component_of;  // per population; -1: input
+  std::vector<int> input_number;  // per population, its place in Inputs; -1: not an input
+  // Per projection: its rows, where they are filled up to a vector, or where not all connect to all, with
+  // zeros.
+  std::vector<std::vector<Real>> padded;
+  std::vector<DelayRange> delays;  // per projection into a component that runs in windows
   bool cyclic = false;
   bool scalar = false;  // no vectors
 
@@ -93,12 +90,28 @@ struct Plan {
   bool linear_in_vectors(std::size_t population) const {
     return !scalar && populations[population].alike_linear.has_value();
   }
-  /// Of one that connects all to all.
+  /// Of one that is in rows; else none.
   Rows<Real> rows(std::size_t projection) const {
-    if (!padded[projection].empty()) return {padded[projection].data(), widest_vector};
     const Projection<Real>& p = network->projections()[projection];
-    return {p.weight.data(), size(p.target)};
+    const std::size_t post = size(p.target);
+    if (!padded[projection].empty()) {
+      return {padded[projection].data(), std::max(post, widest_vector)};
+    }
+    return {p.connection.all_to_all() ? p.weight.data() : nullptr, post};
   }
+  /// Does it bring a row of weights per source? Else it brings synapses one by one.
+  bool in_rows(std::size_t projection) const {
+    return network->projections()[projection].connection.all_to_all() ||
+           !padded[projection].empty();
+  }
+  /// Has each target neuron a list of arrivals of its own?
+  bool has_lists(std::size_t projection) const {
+    return network->projections()[projection].delay.kind == Delay::Kind::per_synapse ||
+           !in_rows(projection);
+  }
+
+ private:
+  void fill_rows();
 };
 
 /// Checks what goes in against the network, which has been checked before it was planned.

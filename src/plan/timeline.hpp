@@ -185,7 +185,7 @@ class Timeline {
     sources_.push_back({&p, plan.rows(k), static_cast<std::int32_t>(k), spikes,
                         static_cast<std::int32_t>(first), fresh});
     if (deliveries_.size() < sources_.size()) deliveries_.resize(sources_.size());
-    if (p.connection.all_to_all()) return;
+    if (plan.in_rows(k)) return;
     const std::size_t at = sources_.size() - 1;
     deliveries_[at].start(p, spikes, targets_, reach_.empty() ? nullptr : &reach_[at]);
   }

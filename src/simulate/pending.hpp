@@ -40,7 +40,7 @@ class Pending {
   /// A spike inside the component sets out.
   void send(const Projection<Real>& projection, Rows<Real> rows, std::int32_t number,
             std::int32_t spike, std::int32_t neuron, double time) {
-    if (!projection.connection.all_to_all()) {
+    if (!rows.data) {
       const SynapseList& synapses = projection.connection.synapses();
       for (const auto& s : synapses.from(static_cast<std::size_t>(neuron))) {
         const auto target = static_cast<std::size_t>(s.post);
