@@ -90,10 +90,10 @@ class Events {
     for (std::size_t k = p.times.size(); k-- > 0;) {
       const auto j = static_cast<std::size_t>(p.neurons[k]);
       list.push_back({p.times[k], Kind::spike, c, k});
-      const double tau_ref = group.tau_ref(j);
-      if (tau_ref == 0) continue;
-      if (p.times[k] + tau_ref < p.end) {
-        list.push_back({p.times[k] + tau_ref, Kind::release, c, k});
+      const double release = p.times[k] + group.tau_ref(j);
+      if (release == p.times[k]) continue;  // not held, or for less than time can tell
+      if (release < p.end) {
+        list.push_back({release, Kind::release, c, k});
       } else {
         group.begin_held(j);
       }

@@ -73,15 +73,16 @@ class LinearBack final : public GroupBack<Real> {
     const linear::Neuron& n = p.plan.linear_neuron(j);
     move(j);
     const linear::Vector<double>& x = before_[k];
+    const bool is_held = p.times[k] + n.tau_ref > p.times[k];  // for as long as time can tell
     linear::Vector<double>& adjoint = now_[j].p;
     const linear::Vector<double> slope = n.free.slope(x);
     linear::Vector<double> jump = linear::product(n.reset, slope);  // R f- - f+
-    linear::add(jump, n.system(n.tau_ref > 0).slope(n.after_spike(x)), -1.0);
+    linear::add(jump, n.system(is_held).slope(n.after_spike(x)), -1.0);
     double s = this->errors[k];
     if (terms::linear_jump) s += linear::dot(adjoint, jump);
     if (terms::linear_release) s += release_[j];
     // Without a refractory time: what a first moment of it would do.
-    if (terms::linear_tau_ref && n.tau_ref == 0) {
+    if (terms::linear_tau_ref && !is_held) {
       segments_.sums[j].release += linear::dot(adjoint, change_at_release(n, n.after_spike(x)));
     }
     const double share = s / std::max(linear::dot(n.c, slope), least_slope(n));

@@ -98,6 +98,9 @@ struct Neuron : Motion<double> {
                       dot(chain[k].v, free.constant()) + rates[k] * chain[k].constant};
       add(chain[k + 1].v, chain[k].v, rates[k]);
     }
+    // What is left is a constant. That of x only rounds to 0, and where the constant is 0 too (the bias is
+    // the threshold, or nothing leaks) its sign would depend on x.
+    chain[components].v = {};
   }
 
   /// How far y is above 0.

@@ -174,6 +174,43 @@ TEST_P(LinearModel, misses_and_invents_no_spike_where_a_peak_grazes_the_threshol
   EXPECT_GT(under, 400U * static_cast<std::size_t>(scale()));
 }
 
+// Where V tends to the threshold itself, or stays where it is: the last element of the chain is 0.
+TEST_P(LinearModel, misses_and_invents_no_spike_where_the_bias_is_the_threshold) {
+  const ModelInfo& model = *GetParam();
+  Random random(8, Purpose::gradcheck, 0);
+  int crossed = 0, silent = 0;
+  for (int k = 0; k < 1500 * scale(); ++k) {
+    Case c = random_case(random, model);
+    const double v_threshold = 1;
+    c.neuron.v_threshold = v_threshold;
+    c.neuron.bias = c.neuron.leaks ? v_threshold : 0;
+    // V has come up, and a current that turns negative pulls it down again.
+    c.x[course::v] = random.uniform(0.3, 1) + c.neuron.beta * c.x[course::a];
+    c.x[course::i] = random.uniform(0, 4);
+    if (c.neuron.current != saltus_oracle::Neuron::Current::exponential) {
+      c.x[course::h] = random.uniform(-30, 5) / (c.neuron.tau_syn + c.neuron.tau_rise);
+    }
+    if (!(course::distance(c.neuron, c.x) < -1e-9)) continue;
+    const double end = random.uniform(1, 12) * c.neuron.tau_mem;
+    const Scalar expected = course::first_crossing(c.neuron, c.x, end);
+    const linear::Neuron n = neuron(model, c, v_threshold);
+    const auto found = linear::Search(n, n.initial, true).first(end, n.free.flow(n.initial, end));
+    if (found.found() != std::isfinite(expected)) {  // a grazing one may go either way
+      Scalar highest = -1;
+      for (const Peak& peak : Course(c, end).peaks) highest = std::max(highest, peak.height);
+      EXPECT_LT(std::fabs(highest - v_threshold), 1e-11L) << model.name << " case " << k;
+      continue;
+    }
+    ++(found.found() ? crossed : silent);
+    if (found.found()) {
+      EXPECT_NEAR(found.after, static_cast<double>(expected), 1e-6 * end) << model.name << k;
+    }
+  }
+  std::cout << model.name << ": " << crossed << " crossed, " << silent << " silent\n";
+  EXPECT_GT(crossed, 200 * scale());
+  EXPECT_GT(silent, 100 * scale());
+}
+
 std::vector<Model> spiking() {
   std::vector<Model> result;
   for (const Model model : Model::all()) {

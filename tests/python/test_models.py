@@ -109,6 +109,26 @@ def test_gradients_of_every_neuron_with_every_synapse(neuron, synapse, more):
     assert len(report.compared) > 25
 
 
+@pytest.mark.parametrize(("neuron", "synapse"), [("ALIF", "exponential"), ("LIF", "alpha")])
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_a_refractory_time_that_rounding_hides_is_none(neuron, synapse, cyclic):
+    found = []
+    for tau_ref in (0.0, 1e-19, 1e-12):
+        net = saltus.Network()
+        net.add_input("in", 1)
+        net.add_population("h", neuron, 1, synapse=synapse, tau_ref=tau_ref)
+        net.connect("in", "h", [[12.0]])
+        if cyclic:
+            net.connect("h", "h", [[0.5]], delay=2e-3)
+        record = saltus.simulate(net, {"in": ([1e-3, 5e-3], [0, 0], [0, 2])}, 0.05)
+        errors = {"h": np.ones(len(record.spikes("h")))}
+        gradients = saltus.backward(net, record, spike_errors=errors)
+        found.append([gradients[k] for k in ("in->h.weight", "h.tau_ref", "h.bias", "in.times")])
+    for none, hidden, short in zip(*found, strict=True):
+        np.testing.assert_allclose(hidden, none, rtol=1e-9)
+        np.testing.assert_allclose(short, none, rtol=1e-6)
+
+
 def test_a_double_exponential_that_rises_as_it_falls_is_an_alpha_synapse():
     alpha = net_of("LIF", "alpha")
     double = net_of("LIF", "double_exponential", tau_rise=5e-3)
