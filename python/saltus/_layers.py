@@ -135,7 +135,7 @@ class LIF(_Layer):
         ``"hidden"`` (``"hidden1"``, ``"hidden2"``, ... of several), or ``"out"`` of the last layer,
         unless given.
     **parameters
-        Neuron parameters, as in `Network.add_population`.
+        Neuron parameters and ``synapse=``, as in `Network.add_population`.
 
     Raises
     ------
@@ -162,6 +162,20 @@ class ALIF(_Layer):
     model = "ALIF"
 
 
+class IF(_Layer):
+    """A layer of integrate-and-fire neurons: `LIF` without the leak.
+
+    Parameters
+    ----------
+    size, weight, delay, recurrent, name
+        As of `LIF`.
+    **parameters
+        Those of IF; as in `Network.add_population`.
+    """
+
+    model = "IF"
+
+
 class LI(_Layer):
     """A layer of leaky integrators, which do not spike: a readout, the last layer.
 
@@ -181,7 +195,7 @@ class Sequential(Network):
 
     Parameters
     ----------
-    *layers : Input, then LIF, ALIF or LI
+    *layers : Input, then LIF, ALIF, IF or LI
     seed : int
         Of weights given as `Normal`: drawn layer by layer, first `weight`, then that of
         `recurrent`, by one ``numpy.random.default_rng(seed)``.
@@ -218,7 +232,7 @@ class Sequential(Network):
     ((16, 1, 5, 5), (576, 10))
     """
 
-    def __init__(self, *layers: Input | LIF | ALIF | LI, seed: int = 0) -> None:
+    def __init__(self, *layers: Input | LIF | ALIF | IF | LI, seed: int = 0) -> None:
         super().__init__()
         _check(layers)
         rng = np.random.default_rng(seed)
@@ -263,7 +277,7 @@ def _check(layers: tuple[Any, ...]) -> None:
     for k, layer in enumerate(layers):
         if not isinstance(layer, (Input, _Layer)):
             got = type(layer).__name__
-            raise TypeError(f"layer {k}: expected a saltus.Input, LIF, ALIF or LI; got {got}")
+            raise TypeError(f"layer {k}: expected a saltus.Input, LIF, ALIF, IF or LI; got {got}")
         if isinstance(layer, Input) != (k == 0):
             raise ValueError(f"layer {k} is {type(layer).__name__}; expected Input first, once")
         if isinstance(layer, LI) and k + 1 < len(layers):
@@ -276,7 +290,7 @@ def _check(layers: tuple[Any, ...]) -> None:
             raise TypeError(f"layer {k}: recurrent: expected a saltus.Recurrent; got {got}")
     if len(layers) < 2:
         raise ValueError(
-            f"{len(layers)} layers; expected an Input and at least one LIF, ALIF or LI"
+            f"{len(layers)} layers; expected an Input and at least one LIF, ALIF, IF or LI"
         )
 
 

@@ -181,8 +181,8 @@ class Network:
         Parameters
         ----------
         source, target : str
-            Names of populations. An input, LIF or ALIF is a source, LIF, ALIF or LI a target; both
-            may be the same.
+            Names of populations. An input, or what spikes, is a source; LIF, ALIF, IF or LI a
+            target; both may be the same.
         weight : array_like, shape (pre, post), Synapses, or sparse array of SciPy
             What a spike of a source neuron adds to the current of a target neuron: of every neuron
             to every other, or a `Sparse`, `Masked`, `OneToOne`, `Conv2d`, `SumPool2d`, `AvgPool2d`

@@ -152,6 +152,17 @@ def test_without_a_leak_v_is_the_integral_of_the_current():
         saltus.simulate(net, {"in": ([0.0], [0], [0, 1])}, np.inf)
 
 
+def test_layers_take_every_neuron_and_synapse():
+    for layer in (saltus.LIF, saltus.ALIF, saltus.IF):
+        net = saltus.Sequential(
+            saltus.Input(4),
+            layer(5, saltus.Normal(2.0, 1.0), synapse="double_exponential", tau_rise=2e-3),
+            saltus.LI(3, saltus.Normal(0.5, 0.5), synapse="alpha"),
+        )
+        assert net["hidden.tau_rise"] == 2e-3
+        assert len(saltus.simulate(net, batch(), 0.06).spikes("hidden")) > 10
+
+
 def test_a_loss_of_integrals_takes_every_readout():
     net = net_of("LIF", "alpha")
     labels = np.array([0, 1, 2])
