@@ -78,6 +78,8 @@ def model_of(neuron: str, synapse: str) -> str:
         raise ValueError(f"model is '{neuron}'; expected one of {known}")
     base, _, own = neuron.partition(":")
     if own:  # all in one, as it stands in `models` and in files
+        if synapse not in ("exponential", own):
+            raise ValueError(f"synapse is '{synapse}', but model is '{neuron}'; give one of them")
         return neuron
     if synapse not in SYNAPSES[base]:
         known = ", ".join(f"'{s}'" for s in SYNAPSES[base])

@@ -108,11 +108,15 @@ def voltages(
         (line,) = ax.plot(1e3 * at, values[:, n], label=f"{population} {n}")
         if not spikes:
             continue
-        threshold = _of(network, f"{population}.v_threshold", n)
         color = line.get_color()
-        ax.axhline(threshold, color=color, linestyle=":", linewidth=0.8)
         own = spikes[n][spikes[n] <= at[-1]]
-        ax.plot(1e3 * own, np.full(len(own), threshold), "^", color=color, markersize=5)
+        if f"{population}.beta" in network:  # the threshold moves: V just before each spike
+            heights = values[np.searchsorted(at, own), n]
+        else:
+            threshold = _of(network, f"{population}.v_threshold", n)
+            ax.axhline(threshold, color=color, linestyle=":", linewidth=0.8)
+            heights = np.full(len(own), threshold)
+        ax.plot(1e3 * own, heights, "^", color=color, markersize=5)
     ax.set(xlabel="time (ms)", ylabel="V")
     ax.legend(loc="best", frameon=False)
     return ax

@@ -186,6 +186,8 @@ def test_models_with_other_synapses_are_named_and_saved(tmp_path):
     }.items():
         with pytest.raises(ValueError, match=message):
             net.add_population("x", "LIF", 1, synapse=synapse)
+    with pytest.raises(ValueError, match="but model is 'LIF:alpha'; give one"):
+        net.add_population("x", "LIF:alpha", 1, synapse="double_exponential")
     with pytest.raises(TypeError, match="synapse"):
         net.add_population("x", "LIF", 1, synapse=3)
     with pytest.raises(ValueError, match="i_initial: LIF:alpha has no such parameter"):

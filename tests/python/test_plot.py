@@ -41,6 +41,27 @@ def test_raster_draws_each_spike_of_the_sample(record):
         saltus.plot.raster(spikes, sample=3)
 
 
+def test_no_line_is_drawn_for_a_threshold_that_moves():
+    net = recurrent_net()
+    adaptive = saltus.Network()
+    adaptive.add_input("in", 4)
+    adaptive.add_population("h", "ALIF", 3, beta=0.4)
+    adaptive.connect("in", "h", np.full((4, 3), 4.0))
+    batch = {"in": random_batch(np.random.default_rng(0))}
+    fixed = saltus.plot.voltages(saltus.simulate(net, batch, 0.05), "hidden", [0])
+    dotted = [line for line in fixed.get_lines() if line.get_linestyle() == ":"]
+    assert len(dotted) == 1
+    record = saltus.simulate(adaptive, batch, 0.05)
+    ax = saltus.plot.voltages(record, "h", [1], ax=plt.figure().gca())
+    assert not [line for line in ax.get_lines() if line.get_linestyle() == ":"]
+    marks = next(line for line in ax.get_lines() if line.get_marker() == "^")
+    times, heights = marks.get_data()
+    expected = record.voltages("h", np.asarray(times) / 1e3)[0][:, 1]
+    assert len(times) > 1
+    np.testing.assert_allclose(heights, expected, atol=1e-6)
+    assert max(heights) > 1.1  # above v_threshold: beta a
+
+
 def test_voltages_show_the_course_with_its_jumps(record):
     ax = saltus.plot.voltages(record, "hidden", [0, 2], sample=1)
     curve = lines(ax)["hidden 2"]
