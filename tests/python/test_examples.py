@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The examples run, and end as they say; so do the Python blocks of README and guides."""
 
+import json
 import re
 import subprocess
 import sys
@@ -48,6 +49,12 @@ def test_python_braille_ends_with_a_picture(tmp_path):
     out = run("python_braille.py", data_folder("braille"), "--epochs", 1, cwd=tmp_path)
     assert float(re.search(r"test accuracy ([\d.]+) %", out)[1]) > 15  # by chance: 4
     assert (tmp_path / "braille.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_python_mnist_conv(tmp_path):
+    given = ["--data", data_folder("mnist"), "--epochs", 1, "--samples", 1500]
+    out = run("python_mnist_conv.py", *given, cwd=tmp_path)
+    assert json.loads(out.splitlines()[-1])["test_accuracy"] > 0.5
 
 
 BLOCKS = [
