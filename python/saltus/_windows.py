@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _Windows(Synapses):
+class _Windows(Synapses, ABC):
     """Windows that slide over neurons on a grid: what convolution and pooling have in common."""
 
     input_shape: tuple[int, ...] | None = None
@@ -55,9 +56,9 @@ class _Windows(Synapses):
         made = self._on(self.input_shape or below, rng)
         return made, made.output_shape
 
+    @abstractmethod
     def _on(self, grid: tuple[int, ...], rng: np.random.Generator) -> _Windows:
         """Return the same on a grid."""
-        raise NotImplementedError
 
 
 class Conv2d(_Windows):

@@ -49,6 +49,12 @@ struct Target {
   std::size_t first_synapse = 0;
   double* delays = nullptr;  // null if not wanted
   double* errors = nullptr;  // of the source's spikes in this sample; null if not wanted
+
+  /// dL/dt of an arrival at all of them.
+  void move(const Arrival<Real>& arrival, double error) const {
+    if (errors) errors[arrival.spike] += error;
+    if (delays) delays[projection->delay.index(static_cast<std::size_t>(arrival.pre), 0)] += error;
+  }
 };
 
 /// What some neurons read where each has arrivals of its own: [place in its list, lane].

@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include "adjoint/lambda.hpp"
+#include "adjoint/partial_sums.hpp"
 #include "machine/dispatch.hpp"
 #include "neuron/lif-inl.hpp"
 #include "neuron/terms.hpp"
@@ -17,8 +18,6 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// So many partial sums make the sum over neurons, whatever the vectors of the machine hold.
-constexpr std::size_t partial_sums = 8;
 template <class Real>
 using Tag = hn::CappedTag<Real, partial_sums>;
 
@@ -132,12 +131,6 @@ HWY_INLINE V moved(V weights, V lambda_v, V lambda_i) {
                                   terms::lambda_i_in_e ? lambda_i : zero));
 }
 template <class Real>
-HWY_INLINE double total(const Real (&sum)[partial_sums]) {
-  return static_cast<double>(((sum[0] + sum[4]) + (sum[2] + sum[6])) +
-                             ((sum[1] + sum[5]) + (sum[3] + sum[7])));
-}
-
-template <class Real>
 HWY_INLINE double error_of_arrival(const Lambda<Real>& lambda, const Real* row) {
   const Tag<Real> tag;
   const std::size_t lanes = hn::Lanes(tag);
@@ -220,13 +213,6 @@ HWY_INLINE void prefetch_rows(const Arrivals<Real>& arrivals, std::size_t group,
   }
 }
 
-template <class Real>
-void move(const Target<Real>& target, const Arrival<Real>& arrival, double error) {
-  if (target.errors) target.errors[arrival.spike] += error;
-  if (!target.delays) return;
-  target.delays[target.projection->delay.index(static_cast<std::size_t>(arrival.pre), 0)] += error;
-}
-
 // @param pace_of  (group) -> what takes lambda back to it from the one behind
 template <class Real, class PaceOf, class TauSyn>
 HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
@@ -247,7 +233,7 @@ HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
       Real* const gradient = target.weights + static_cast<std::size_t>(group[0].pre) * stride;
       const Real* const row = group[0].row + first;
       if (target.errors || target.delays) {
-        move(target, group[0], pass_back<true>(lambda, pace_of(g), tau_syn, gradient, row));
+        target.move(group[0], pass_back<true>(lambda, pace_of(g), tau_syn, gradient, row));
       } else {
         pass_back<false>(lambda, pace_of(g), tau_syn, gradient, row);
       }
@@ -261,7 +247,7 @@ HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
       add(lambda, tau_syn, target.weights + static_cast<std::size_t>(arrival.pre) * stride);
       if (!target.errors && !target.delays) continue;
-      move(target, arrival, error_of_arrival(lambda, arrival.row + first));
+      target.move(arrival, error_of_arrival(lambda, arrival.row + first));
     }
   }
 }

@@ -52,7 +52,7 @@ class LinearBack final : public GroupBack<Real> {
   void move_to(double t) override {
     if (in_step_ && t < t_) {
       const linear::Step step = p.plan.alike_linear->step(t_ - t, !p.errors.integrals.empty());
-      LinearLambdaKernels<Real>::best().flow_back(*p.plan.alike_linear, lambda_, step);
+      LinearLambdaKernels<Real>::best().flow_back(lambda_, step);
     }
     t_ = t;
   }

@@ -37,6 +37,7 @@ class LinearEntries {
     const auto list = segments.added();
     const auto neurons = segments.neurons_added();
     found_.clear();
+    tile_.clear();
     first_.assign(tiles.count + 1, 0);
     driven = false;
     std::size_t below = arrivals.group_count(), most = 0;
@@ -51,8 +52,7 @@ class LinearEntries {
                         static_cast<std::uint32_t>(j - tiles.begin(tile)), list[k]});
       found_.back().segment.move_to(plan.linear_neuron(j), arrivals.times[below - 1]);
       driven = driven || list[k].p[linear::integral_of_v] != 0;
-      tile_.resize(found_.size());
-      tile_.back() = tile;
+      tile_.push_back(tile);
       ++first_[tile + 1];
     }
     for (std::size_t tile = 0; tile < tiles.count; ++tile) first_[tile + 1] += first_[tile];
@@ -111,7 +111,7 @@ struct LinearLambdaKernels {
                         std::size_t tile, const Arrivals<Real>& arrivals, std::size_t first,
                         std::size_t width, const std::vector<Target<Real>>& targets);
   /// Takes all of them back over an interval.
-  void (*flow_back)(const linear::Alike& all, LinearLambda& lambda, const linear::Step& step);
+  void (*flow_back)(LinearLambda& lambda, const linear::Step& step);
   /// dL/dt of an arrival with these weights, which can be read to the end of their last vector.
   double (*error_of_arrival)(const linear::Alike& all, const LinearLambda& lambda, const Real* row);
 

@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include "adjoint/linear_lambda.hpp"
+#include "adjoint/partial_sums.hpp"
 #include "machine/dispatch.hpp"
 #include "machine/promote-inl.hpp"
 #include "neuron/terms.hpp"
@@ -16,8 +17,6 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// So many partial sums make the sum over neurons, whatever the vectors of the machine hold.
-constexpr std::size_t partial_sums = 8;
 using Tag = hn::CappedTag<double, partial_sums>;
 using V = hn::Vec<Tag>;
 
@@ -77,9 +76,7 @@ class Back {
       }
       hn::Store(part, tag, sum + l);
     }
-    return terms::linear_e ? -(((sum[0] + sum[4]) + (sum[2] + sum[6])) +
-                               ((sum[1] + sum[5]) + (sum[3] + sum[7])))
-                           : 0;
+    return terms::linear_e ? -total(sum) : 0;
   }
 
  private:
@@ -126,12 +123,8 @@ void read_by(const linear::Alike& all, const LinearEntries<Real>& found, std::si
         Back<n>::template read<false, Real>(all, lambda, gradient, nullptr);
         continue;
       }
-      const double error =
-          Back<n>::template read<true, Real>(all, lambda, gradient, arrival.row + first);
-      if (target.errors) target.errors[arrival.spike] += error;
-      if (!target.delays) continue;
-      const auto pre = static_cast<std::size_t>(arrival.pre);
-      target.delays[target.projection->delay.index(pre, 0)] += error;
+      target.move(arrival,
+                  Back<n>::template read<true, Real>(all, lambda, gradient, arrival.row + first));
     }
   }
 }
@@ -154,7 +147,7 @@ void read_arrivals(const linear::Alike& all, const LinearEntries<Real>& entries,
 
 // Components that are not used are 0.
 template <class Real>
-void flow_back(const linear::Alike&, LinearLambda& lambda, const linear::Step& step) {
+void flow_back(LinearLambda& lambda, const linear::Step& step) {
   Back<most_components>::flow(lambda, step, true);
 }
 

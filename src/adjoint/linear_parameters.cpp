@@ -134,6 +134,8 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
     for (std::size_t j = 0; j < pass.plan.populations[population].linear_neurons.size(); ++j) {
       motions.push_back(with_slopes(neurons, j, by));
     }
+    const auto motion = linear::driven_by_one(
+        motions[0].free, neurons.model->linear->components.size());  // if they move alike
     std::vector<Slopes> sums(samples * size);
     parallel_for(pass.threads, samples, [&](std::size_t s) {
       thread_local Timeline<Real> timeline;
@@ -143,8 +145,7 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
       if (pass.plan.populations[population].alike_linear) {
         pass.start(timeline, population, s);
         const bool integrals = !pass.errors.populations[population].integrals.empty();
-        steps.find(motions[0], neurons.model->linear->components.size(), timeline.shared(),
-                   integrals ? linear::dimension : most_components);
+        steps.find(motion, timeline.shared(), integrals ? linear::dimension : most_components);
         shared = &steps;
       }
       for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,

@@ -42,14 +42,10 @@ double rest_of(const linear::Neuron& n, const Arrivals<Real>& arrivals,
 template <class T>
 class SharedSteps {
  public:
-  /// @param n  any of them
+  /// @param motion  of any of them, driven by one (linear::driven_by_one)
   /// @param rows  as for System::flow
   template <class Real>
-  void find(const linear::Motion<T>& n, std::size_t components, const Arrivals<Real>& arrivals,
-            std::size_t rows) {
-    linear::Vector<T> any{};
-    any[0] = T(1);  // a bias drives V, of whatever size
-    const linear::System<T> motion(n.free.matrix(), any, components);
+  void find(const linear::System<T>& motion, const Arrivals<Real>& arrivals, std::size_t rows) {
     first_.assign(1, 0);
     entries_.clear();
     double t = 0;

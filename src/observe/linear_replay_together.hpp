@@ -23,22 +23,17 @@ class ReplayTogether {
           SampleSpikes spikes, double end, Visitor&& visit) {
     layer_.begin(plan, size);
     neurons_.assign(size, {});
-    held_.clear();
     const std::size_t groups = arrivals.group_count();
     double t = 0;
     std::size_t k = 0;
-    for (std::size_t g = 0; g <= groups && (k < spikes.times.size() || !held_.empty()); ++g) {
+    for (std::size_t g = 0; g <= groups && (k < spikes.times.size() || !layer_.held.empty()); ++g) {
       const double next = g < groups ? arrivals.times[g] : end;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       alone_.clear();
-      while (!held_.empty() && held_.front().release <= next) {
-        std::pop_heap(held_.begin(), held_.end());
-        take(plan, held_.back().neuron, t, arrived);
-        held_.pop_back();
-      }
+      layer_.release_until(next, [&](std::size_t j) { take(j, t, arrived); });
       std::size_t last = k;
       for (; last < spikes.times.size() && spikes.times[last] <= next; ++last) {
-        take(plan, static_cast<std::size_t>(spikes.neurons[last]), t, arrived);
+        take(static_cast<std::size_t>(spikes.neurons[last]), t, arrived);
       }
       if (g < groups) {
         LinearKernels<Real>::best().flow(layer_, plan.alike_linear->step(next - t), arrived);
@@ -59,10 +54,7 @@ class ReplayTogether {
         a.taken = false;
         if (g == groups) continue;
         layer_.set(j, a.x);
-        if (a.release > next) {
-          held_.push_back({a.release, j});
-          std::push_heap(held_.begin(), held_.end());
-        }
+        if (a.release > next) layer_.hold(j, a.release);
       }
       t = next;
     }
@@ -76,27 +68,17 @@ class ReplayTogether {
     std::size_t last = 0;  // its last spike
     bool taken = false;
   };
-  struct Held {
-    double release;
-    std::size_t neuron;
-    bool operator<(const Held& other) const { return release > other.release; }
-  };
   LinearLayer<Real> layer_;
   std::vector<Alone> neurons_;
   std::vector<std::size_t> alone_;
-  std::vector<Held> held_;  // a heap, the earliest release first
 
   // With its state at the start of the interval.
-  void take(const PopulationPlan<Real>& plan, std::size_t j, double t,
-            std::span<const Arrival<Real>> arrived) {
+  void take(std::size_t j, double t, std::span<const Arrival<Real>> arrived) {
     Alone& a = neurons_[j];
     if (a.taken) return;
     const double v = a.x[0];
-    a.x = layer_.get(j);
+    a.x = layer_.get(j, arrived);
     if (a.release > t) a.x[0] = v;
-    for (const auto& arrival : arrived) {
-      linear::add(a.x, plan.linear_neuron(j).receptor, static_cast<double>(arrival.weight(j)));
-    }
     a.t = t;
     a.taken = true;
     alone_.push_back(j);

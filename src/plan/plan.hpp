@@ -38,7 +38,7 @@ struct PopulationPlan {
   bool refractory = false;  // of LIF: the record keeps I at the releases
 
   /// All neurons see the same arrivals: they can go through a sample side by side.
-  bool in_step() const { return !per_column && !is_linear(); }
+  bool in_step() const { return sees_the_same() && !is_linear(); }
   /// And decay alike.
   bool alike() const { return in_step() && same_time_constants; }
 

@@ -64,7 +64,7 @@ class LinearGroup final : public Group<Real> {
       for (std::size_t j = 0; j < states_.size(); ++j) meet(j, states_[j]);
       return;
     }
-    const double length = end_of(plan_.linear_neuron(0), {}, t, t_end) - t;
+    const double length = length_of(t, t_end);
     const linear::Alike& all = *plan_.alike_linear;
     LinearKernels<Real>::best().look(layer_, all.step(length), all.bend(length));
     for (const std::size_t j : layer_.may_spike) {
@@ -77,7 +77,7 @@ class LinearGroup final : public Group<Real> {
       for (std::size_t j = 0; j < states_.size(); ++j) move(j, states_[j], t, t_end);
       return;
     }
-    const double length = end_of(plan_.linear_neuron(0), {}, t, t_end) - t;
+    const double length = length_of(t, t_end);
     LinearKernels<Real>::best().flow(layer_, plan_.alike_linear->step(length), {});
     for (std::size_t j = 0; j < states_.size(); ++j) {
       bool& above = states_[j].above;
@@ -104,17 +104,10 @@ class LinearGroup final : public Group<Real> {
     double release;  // V is held until then
     bool above;      // the threshold lies below V since the last spike: no crossing from below yet
   };
-  // Together: one whose V is held, and goes its own way in the vectors.
-  struct Held {
-    double release;
-    std::size_t neuron;
-    bool operator<(const Held& other) const { return release > other.release; }
-  };
   const PopulationPlan<Real>& plan_;
   bool together_;
   LinearLayer<Real>& layer_;   // together
   std::vector<State> states_;  // together: x counts of those that are held alone, and of it V
-  std::vector<Held> held_;     // a heap, the earliest release first
   std::vector<std::size_t> freed_;
 
   // All from arrival to arrival. Those that are released on the way, or may spike, go through the
@@ -128,7 +121,7 @@ class LinearGroup final : public Group<Real> {
       const double next = g < groups ? arrivals.times[g] : to;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       free_until(next, arrived);
-      const double length = end_of(plan_.linear_neuron(0), {}, t, next) - t;
+      const double length = length_of(t, next);
       LinearKernels<Real>::best().pass(layer_, all.step(length), all.bend(length), arrived);
       for (const std::size_t j : layer_.may_spike) {
         states_[j].x = layer_.at_start(j);
@@ -146,26 +139,19 @@ class LinearGroup final : public Group<Real> {
   // Takes those out that are released until `next`, with their state at the start of the interval.
   void free_until(double next, std::span<const Arrival<Real>> arrived) {
     freed_.clear();
-    while (!held_.empty() && held_.front().release <= next) {
-      std::pop_heap(held_.begin(), held_.end());
-      const std::size_t j = held_.back().neuron;
-      held_.pop_back();
-      State& s = states_[j];
-      const double v = s.x[0];
-      s.x = layer_.get(j);
-      s.x[0] = v;
-      for (const auto& arrival : arrived) receive(j, arrival.weight(j));
+    layer_.release_until(next, [&](std::size_t j) {
+      linear::Vector<double>& x = states_[j].x;
+      const double v = x[0];
+      x = layer_.get(j, arrived);
+      x[0] = v;
       freed_.push_back(j);
-    }
+    });
   }
   // Neuron j joins the others, as it is at t; or those that are held.
   void settle(std::size_t j, double t) {
     const State& s = states_[j];
     layer_.set(j, s.x);
-    if (s.release <= t) return;
-    layer_.set_theta(j, infinity);
-    held_.push_back({s.release, j});
-    std::push_heap(held_.begin(), held_.end());
+    if (s.release > t) layer_.hold(j, s.release);
   }
 
   void receive(std::size_t j, Real weight) {
@@ -181,6 +167,10 @@ class LinearGroup final : public Group<Real> {
   // An endless sample ends where the neuron has come to rest.
   static double end_of(const linear::Neuron& n, const State& s, double t, double t_end) {
     return std::isinf(t_end) ? std::max(t, s.release) + n.settling_time() : t_end;
+  }
+  // Of an interval of all that are free.
+  double length_of(double t, double t_end) const {
+    return end_of(plan_.linear_neuron(0), {}, t, t_end) - t;
   }
   // From t to t_end, without a spike.
   void move(std::size_t j, State& s, double t, double t_end) const {

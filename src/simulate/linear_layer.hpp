@@ -30,6 +30,7 @@ class LinearLayer {
   void begin(const PopulationPlan<Real>& plan, std::size_t size) {
     alike = &*plan.alike_linear;
     slots.resize(size);
+    held.clear();
     for (std::size_t k = 0; k < most; ++k) {
       x[k] = slots[k];
       start[k] = slots[most + k];
@@ -50,14 +51,46 @@ class LinearLayer {
     }
   }
 
+  /// A neuron whose V is held, and goes its own way in the vectors.
+  struct Held {
+    double release;
+    std::size_t neuron;
+    bool operator<(const Held& other) const { return release > other.release; }
+  };
+  std::vector<Held> held;  // a heap, the earliest release first
+
+  /// It cannot spike until then.
+  void hold(std::size_t neuron, double release) {
+    set_theta(neuron, std::numeric_limits<double>::infinity());
+    held.push_back({release, neuron});
+    std::push_heap(held.begin(), held.end());
+  }
+  /// Calls take(neuron) for those that are released until `next`.
+  template <class Take>
+  void release_until(double next, Take&& take) {
+    while (!held.empty() && held.front().release <= next) {
+      std::pop_heap(held.begin(), held.end());
+      const std::size_t neuron = held.back().neuron;
+      held.pop_back();
+      take(neuron);
+    }
+  }
+
   linear::Vector<double> get(std::size_t neuron) const { return at(x, neuron); }
+  /// With what has arrived, which the next pass adds.
+  linear::Vector<double> get(std::size_t neuron, std::span<const Arrival<Real>> arrived) const {
+    linear::Vector<double> now = get(neuron);
+    for (const auto& arrival : arrived) {
+      linear::add(now, alike->receptor, static_cast<double>(arrival.weight(neuron)));
+    }
+    return now;
+  }
   linear::Vector<double> at_start(std::size_t neuron) const { return at(start, neuron); }
   void set(std::size_t neuron, const linear::Vector<double>& now) {
     for_slots(neuron, [&](std::size_t s) {
       for (std::size_t k = 0; k < alike->components; ++k) x[k][s] = now[k];
     });
   }
-  /// Infinite: it cannot spike.
   void set_theta(std::size_t neuron, double value) {
     for_slots(neuron, [&](std::size_t s) { theta[s] = value; });
   }
