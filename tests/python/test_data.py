@@ -2,8 +2,11 @@
 """saltus.data: readers against the published files, events, augmentations, downloads; and the
 shapes in which spikes enter."""
 
+import copy
+import dataclasses
 import gzip
 import hashlib
+import pickle
 import threading
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
@@ -139,6 +142,115 @@ def test_data_that_do_not_fit_are_refused(arguments, error, message):
     *spikes, labels = arguments if len(arguments) == 4 else (*arguments, [0, 1])
     with pytest.raises(error, match=message):
         saltus.data.labelled_spikes(tuple(spikes), labels, 2)
+
+
+def latency_data():
+    """As many samples as classes, sample c a spike of channel c alone."""
+    spikes = [([1e-3], [c]) for c in range(3)]
+    return saltus.data.labelled_spikes(spikes, [0, 1, 2], 3)
+
+
+def accuracies(data):
+    """What a network that says the channel of a spike has, by all that take labelled spikes."""
+    net = saltus.Sequential(saltus.Input(3), saltus.LIF(3, 10 * np.eye(3)))
+    loss, still = saltus.FirstSpike(), saltus.SGD(0.0)
+
+    def own(record, labels):
+        return loss(record, labels)
+
+    options = {"epochs": 1, "optimizer": still, "progress": False, "validation": data}
+    for one in (loss, own):
+        yield saltus.evaluate(net, data, one, 0.05).accuracy
+        epoch = saltus.fit(net, data, one, 0.05, **options)[0]
+        yield epoch.accuracy
+        yield epoch.validation_accuracy
+    record = saltus.simulate(net, {"in": data.spikes}, 0.05)
+    yield float(np.mean(loss(record, data.labels).predictions == data.labels))
+
+
+SHIFTED = np.array([1, 2, 0], np.int32)
+CHANGES = {
+    "labels in place": lambda d: d.labels.__setitem__(slice(None), SHIFTED),
+    "neurons in place": lambda d: d.neurons.__setitem__(slice(None), SHIFTED),
+    "a view of a sample": lambda d: [d[s][1].fill(SHIFTED[s]) for s in range(3)],
+    "labels replaced": lambda d: dataclasses.replace(d, labels=SHIFTED),
+    "labels of another type": lambda d: dataclasses.replace(d, labels=SHIFTED.astype(np.int64)),
+    "a list of labels": lambda d: dataclasses.replace(d, labels=SHIFTED.tolist()),
+    "neurons replaced": lambda d: dataclasses.replace(d, neurons=SHIFTED),
+    "by force": lambda d: object.__setattr__(d, "labels", SHIFTED),
+}
+COPIES = {
+    "itself": lambda d: d,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda d: pickle.loads(pickle.dumps(d)),
+    "replace": dataclasses.replace,
+    "slice": lambda d: d[:],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
+def test_data_are_what_their_arrays_hold(change, duplicate):
+    data = latency_data()
+    assert set(accuracies(data)) == {1.0}
+    data = duplicate(data)
+    assert set(accuracies(data)) == {1.0}
+    changed = change(data)
+    changed = changed if isinstance(changed, saltus.data.LabelledSpikes) else data
+    assert set(accuracies(changed)) == {0.0}
+
+
+def test_times_and_offsets_are_what_they_hold_when_asked():
+    net = saltus.Sequential(saltus.Input(3), saltus.LIF(3, 10 * np.eye(3)))
+    data = latency_data()
+    saltus.evaluate(net, data, saltus.FirstSpike(), 0.05)
+    data.times[:] = 0.06  # after the end
+    assert saltus.evaluate(net, data, saltus.FirstSpike(), 0.05).silent_labels == 3
+    data.times[:] = 1e-3
+    data.offsets[:] = [0, 0, 1, 3]  # sample 0 has none, sample 1 the spike of channel 0
+    assert saltus.evaluate(net, data, saltus.FirstSpike(), 0.05).silent_labels == 2
+    for broken, message in ((np.nan, "nan"), (-1.0, "-1")):
+        data.times[0] = broken
+        with pytest.raises(ValueError, match=message):
+            saltus.evaluate(net, data, saltus.FirstSpike(), 0.05)
+
+
+def test_an_epoch_takes_what_a_callback_wrote():
+    net = saltus.Sequential(saltus.Input(3), saltus.LIF(3, 10 * np.eye(3)))
+    data, tested = latency_data(), latency_data()
+
+    def shift(epoch, network):
+        data.labels[:] = SHIFTED
+        tested.neurons[:] = SHIFTED
+
+    options = {"optimizer": saltus.SGD(0.0), "progress": False, "validation": tested}
+    history = saltus.fit(
+        net, data, saltus.FirstSpike(), 0.05, epochs=2, callbacks=[shift], **options
+    )
+    assert history["accuracy"] == history["validation_accuracy"] == [1.0, 0.0]
+
+
+def test_a_data_set_is_not_assigned_to():
+    data = latency_data()
+    for name in ("times", "neurons", "offsets", "labels", "channels", "classes"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(data, name, getattr(data, name))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"labels": [0.5, 1.0, 2.0]}, TypeError, "labels: expected an array of integers"),
+        ({"labels": [0, 1]}, ValueError, r"labels has shape \(2,\); expected \(3,\)"),
+        ({"labels": [0, 1, 2**32]}, ValueError, "labels: 4294967296 does not fit into int32"),
+        ({"neurons": [0, 1]}, ValueError, r"spikes neurons has shape \(2,\)"),
+        ({"times": "soon"}, TypeError, "spikes times: expected"),
+    ],
+)
+def test_replaced_arrays_are_checked(change, error, message):
+    with pytest.raises(error, match=message):
+        dataclasses.replace(latency_data(), **change)
 
 
 def test_an_index_beyond_the_end_is_an_index_error():
@@ -283,6 +395,8 @@ def test_augmented_data_are_data_and_their_seed_decides(name, seed):
     assert np.array_equal(a.times, b.times)
     assert np.array_equal(a.neurons, b.neurons)
     assert np.array_equal(data.times, before)
+    for field in ("times", "neurons", "offsets", "labels"):
+        assert not np.shares_memory(getattr(a, field), getattr(data, field))
 
 
 def test_what_each_augmentation_does():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Augmentations that event data need. Each returns new data, and the same seed gives the same."""
+"""Augmentations that event data need. Each returns new data, which share no array with the old, and
+the same seed gives the same."""
 
 from __future__ import annotations
 
@@ -164,7 +165,7 @@ def _kept(
 ) -> LabelledSpikes:
     offsets = np.concatenate([[0], np.cumsum(keep)])[data.offsets].astype(np.int64)
     return LabelledSpikes(
-        data.times[keep], neurons[keep], offsets, data.labels, data.channels, data.classes
+        data.times[keep], neurons[keep], offsets, data.labels.copy(), data.channels, data.classes
     )
 
 
@@ -174,7 +175,12 @@ def _sorted(
     sample = np.repeat(np.arange(len(data)), np.diff(data.offsets))
     order = np.lexsort((times, sample))
     return LabelledSpikes(
-        times[order], neurons[order], data.offsets, data.labels, data.channels, data.classes
+        times[order],
+        neurons[order],
+        data.offsets.copy(),
+        data.labels.copy(),
+        data.channels,
+        data.classes,
     )
 
 

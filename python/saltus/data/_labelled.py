@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -21,6 +21,9 @@ class LabelledSpikes:
 
     Sample ``s`` holds the entries ``offsets[s]`` to ``offsets[s + 1] - 1``, ascending in time.
     ``data[s]`` is one sample, ``data[array or slice]`` a smaller data set (a copy).
+
+    Arrays of the types below are used in place, others are converted. What is written to them
+    counts: `saltus.fit` reads them in each epoch.
 
     Attributes
     ----------
@@ -41,7 +44,13 @@ class LabelledSpikes:
     labels: NDArray[np.int32]
     channels: int
     classes: int
-    _cached: list[_core.Data] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        times, neurons, offsets = spike_arrays(self.spikes, "spikes")
+        labels = integers(self.labels, "labels", np.int32)
+        expect_shape(labels, "labels", (len(offsets) - 1,), axes="[samples], as the spikes")
+        # The dataclass is frozen.
+        vars(self).update(times=times, neurons=neurons, offsets=offsets, labels=labels)
 
     @property
     def spikes(self) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]:
@@ -90,12 +99,8 @@ class LabelledSpikes:
         )
 
     def _core_data(self) -> _core.Data:
-        """The copy that the core trains on, made and checked once."""
-        if not self._cached:
-            self._cached.append(
-                _core.Data.of(*self.spikes, self.labels, self.channels, self.classes)
-            )
-        return self._cached[0]
+        """Return a copy for the core, checked. Not kept: the arrays may change."""
+        return _core.Data.of(*self.spikes, self.labels, self.channels, self.classes)
 
 
 def labelled_spikes(
@@ -128,7 +133,6 @@ def labelled_spikes(
     """
     times, neurons, offsets = spike_arrays(spikes, "spikes")
     found = integers(labels, "labels", np.int32)
-    expect_shape(found, "labels", (len(offsets) - 1,), axes="[samples], as the spikes")
     channels = whole(channels, "channels")
     most = int(found.max()) + 1 if found.size else 0
     count = most if classes is None else whole(classes, "classes")
