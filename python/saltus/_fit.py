@@ -146,12 +146,19 @@ class EarlyStopping:
     ----------
     best_epoch : int
         Counted from 1; 0 before the first.
+
+    Notes
+    -----
+    Each training starts anew: nothing is left of the one before.
     """
 
     def __init__(self, patience: int = 5, watch: Watched = "validation_loss") -> None:
         if watch not in get_args(Watched):
             raise ValueError(f"watch is {watch!r}; expected one of {', '.join(get_args(Watched))}")
         self.patience, self.watch = whole(patience, "patience"), watch
+        self._start()
+
+    def _start(self) -> None:
         self.best_epoch = 0
         self._best = -math.inf
         self._network: Network | None = None
@@ -246,7 +253,8 @@ def fit(
     batch : int
         Samples of a minibatch.
     optimizer : Optimizer, optional
-        ``Adam(lr=5e-3)`` unless given. Its state starts anew. A subclass may override ``step``.
+        ``Adam(lr=5e-3)`` unless given. Its state starts anew; a callback cannot change it. A
+        subclass may override ``step``.
     schedule : Schedule, optional
         ``Exponential(0.95)`` unless given. A subclass may override ``lr``.
     validation : saltus.data.LabelledSpikes, optional
@@ -298,7 +306,8 @@ def fit(
     ------
     ValueError
         Something that does not fit together, before the first minibatch; a step that takes a
-        parameter out of its range, a loss that is not finite, or errors that do not fit the record.
+        parameter out of its range, a loss that is not finite, errors that do not fit the record, or
+        a callback that changes the optimiser.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
@@ -310,8 +319,9 @@ def fit(
         raise TypeError(f"optimizer: expected a saltus.Optimizer; got {type(optimizer).__name__}")
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule: expected a saltus.Schedule; got {type(schedule).__name__}")
+    chosen = optimizer._settings()
     settings = {
-        **optimizer._settings(),
+        **chosen,
         **schedule._settings(),
         "epochs": whole(epochs, "epochs"),
         "batch": whole(batch, "batch"),
@@ -347,6 +357,9 @@ def fit(
     history = History()
     bar = Progress(settings["epochs"], len(data), quiet=not progress)
     hooks = list(callbacks)
+    stoppings = [callback for callback in hooks if isinstance(callback, EarlyStopping)]
+    for stopping in stoppings:
+        stopping._start()
     try:
         for _ in range(settings["epochs"]):
             report = trainer.train_epoch(data._core_data(), bar.batch if progress else None)
@@ -358,13 +371,17 @@ def fit(
             history._epochs.append(epoch)
             bar.epoch(_line(epoch))
             stops = [bool(callback(epoch, network)) for callback in hooks]
+            if optimizer._settings() != chosen:
+                raise ValueError(
+                    f"optimizer became {optimizer} in a callback, which the training would not "
+                    "follow; expected it unchanged. A schedule= changes the learning rate"
+                )
             if any(stops):
                 break
     finally:
         bar.clear()
-    for callback in hooks:
-        if isinstance(callback, EarlyStopping):
-            callback.restore(network)
+    for stopping in stoppings:
+        stopping.restore(network)
     return history
 
 

@@ -19,6 +19,7 @@ class Optimizer:
 
     name: ClassVar[str]
     lr: float
+    _network: Network | None  # whose moments it keeps
 
     def step(
         self,
@@ -29,6 +30,8 @@ class Optimizer:
         scale: float = 1.0,
     ) -> None:
         """Take one step, in place. A delay that it makes negative is set to 0.
+
+        The moments of earlier steps are those of one network: each has an optimiser of its own.
 
         Parameters
         ----------
@@ -44,10 +47,17 @@ class Optimizer:
         Raises
         ------
         ValueError
-            A gradient of a wrong shape.
+            A gradient of a wrong shape, another network than that of the first step.
         KeyError
             A gradient of no parameter.
         """
+        if self._network is None:
+            self._network = network
+        if network is not self._network:
+            raise ValueError(
+                "network is another one than in earlier steps, whose moments the optimizer keeps; "
+                f"expected the same, or a new {type(self).__name__}"
+            )
         self._steps += 1
         for name, gradient in gradients.items():
             if name.endswith(".times"):
@@ -71,6 +81,7 @@ class Optimizer:
         _check(self, self._settings())
         self._steps = 0
         self._states: dict[str, _core.Optimizer] = {}
+        self._network = None
 
 
 @dataclass

@@ -232,6 +232,15 @@ def test_adam_is_its_formula():
     assert np.allclose(net[name], w, rtol=1e-12, atol=0)
 
 
+def test_an_optimizer_keeps_moments_of_one_network():
+    adam, net = saltus.Adam(), yin_yang_net()
+    gradient = {"in->hidden.weight": np.ones((5, 40))}
+    adam.step(net, gradient)
+    adam.step(net, gradient)
+    with pytest.raises(ValueError, match=r"another one than in earlier steps.* a new Adam"):
+        adam.step(net.copy(), gradient)
+
+
 def test_delays_stay_at_least_0_and_input_times_are_left_out():
     net = recurrent_net()
     saltus.SGD(lr=1.0).step(net, {"in->hidden.delay": np.array(5.0), "in.times": np.ones(3)})
@@ -528,6 +537,29 @@ def test_early_stopping_puts_the_best_network_back():
     assert net == snapshots[stopping.best_epoch - 1] != snapshots[-1]
     with pytest.raises(ValueError, match="EarlyStopping watches validation_loss"):
         fit(net, saltus.FirstSpike(), callbacks=[saltus.EarlyStopping()])
+
+
+def test_early_stopping_keeps_nothing_of_the_training_before():
+    stopping, used = (saltus.EarlyStopping(watch="loss") for _ in range(2))
+    fit(yin_yang_net(1), saltus.FirstSpike(), epochs=5, callbacks=[used])
+    nets = [yin_yang_net(2), yin_yang_net(2)]
+    for net, callback in zip(nets, (stopping, used), strict=True):
+        fit(net, saltus.FirstSpike(), epochs=2, optimizer=saltus.SGD(1e-9), callbacks=[callback])
+    assert nets[0] == nets[1]
+    assert stopping.best_epoch == used.best_epoch
+    untouched = yin_yang_net(3)
+    fit(untouched, saltus.FirstSpike(), epochs=0, callbacks=[used])
+    assert untouched == yin_yang_net(3)
+
+
+def test_an_optimizer_that_a_callback_changes_is_refused():
+    optimizer = saltus.SGD(1e-3)
+
+    def halve(epoch, network):
+        optimizer.lr /= 2
+
+    with pytest.raises(ValueError, match=r"optimizer became SGD\(lr=0\.0005.*A schedule="):
+        fit(yin_yang_net(), saltus.FirstSpike(), optimizer=optimizer, callbacks=[halve])
 
 
 def test_schedules_are_their_formulas():
