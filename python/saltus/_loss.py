@@ -75,8 +75,15 @@ class Loss:
                 raise ValueError(f"loss {kind} has no setting '{name}'; there are: {expected}")
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 raise TypeError(f"{name}: expected a number; got {type(value).__name__}")
-        vars(self).update(kind=kind, readout=readout, _models=models, _given=settings)
+        fixed = ("kind", "readout", *usual)
+        vars(self).update(kind=kind, readout=readout, _models=models, _given=settings, _fixed=fixed)
         _core.check_loss(self._settings())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # What is known of the loss was found, and checked, when it was made.
+        if name in vars(self).get("_fixed", ()):
+            raise AttributeError(f"{name} of a loss cannot be changed; make another one")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         given = "".join(f", {name}={value!r}" for name, value in vars(self)["_given"].items())

@@ -204,6 +204,24 @@ def test_settings_without_meaning_are_refused_when_made(make, error, message):
         make()
 
 
+@pytest.mark.parametrize("loss", [saltus.Loss("first_spike", tau_0=1e-3), saltus.FirstSpike(1e-3)])
+@pytest.mark.parametrize("name", ["tau_0", "alpha", "readout", "kind"])
+def test_a_loss_that_is_made_stays_as_it_is(loss, name):
+    with pytest.raises(AttributeError, match=name):
+        setattr(loss, name, 2e-3)
+
+
+def test_a_subclass_of_a_loss_has_attributes_of_its_own():
+    class Counting(saltus.FirstSpike):
+        def __init__(self):
+            self.calls = 0
+            super().__init__()
+
+    loss = Counting()
+    loss.calls += 1
+    assert (loss.calls, loss.tau_0) == (1, saltus.FirstSpike().tau_0)
+
+
 def test_a_loss_refuses_labels_that_do_not_fit():
     record = saltus.simulate(yin_yang_net(), {"in": DATA[:3].spikes}, np.inf)
     loss = saltus.FirstSpike()
