@@ -355,7 +355,7 @@ def _prepare(
     elif len(arrays[0][2]):  # an empty array of offsets is the core's to refuse
         samples = (len(arrays[0][2]) - 1,)
         expect_shape(ends, "t_end", (), samples, axes="one number, or one per sample")
-    return network.copy(), arrays, ends.reshape(-1)
+    return network.copy(), arrays, ends.reshape(-1).copy()
 
 
 def _all_spikes(

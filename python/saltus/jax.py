@@ -97,7 +97,7 @@ class EventProp:
         self._network, self._input, self._t_end = network.copy(), inputs[0], t_end
         self._readout, self._output, self._missing = readout, output, missing
         self._size = network._populations[readout][1]
-        self._at = numbers([] if at is None else at, "at")
+        self._at = numbers([] if at is None else at, "at").copy()
         expect_dimensions(self._at, "at", "[time]")
         self._threads = thread_count(threads)
         self.parameters = {name: network[name].copy() for name in network}
@@ -136,10 +136,11 @@ class EventProp:
             if np.shape(parameters[name]) != value.shape:
                 shape = np.shape(parameters[name])
                 raise ValueError(f"parameters['{name}'] has shape {shape}; expected {value.shape}")
-        values = {name: jax.numpy.asarray(value, float) for name, value in parameters.items()}
-        times = jax.numpy.asarray(times, float)
-        neurons = jax.numpy.asarray(neurons, np.int32)
-        found: jax.Array = self._call(values, times, neurons, jax.numpy.asarray(offsets, np.int64))
+        # Copies: the way back reads them again, and must not see what was written to a NumPy array.
+        values = {name: jax.numpy.array(value, float) for name, value in parameters.items()}
+        times = jax.numpy.array(times, float)
+        neurons = jax.numpy.array(neurons, np.int32)
+        found: jax.Array = self._call(values, times, neurons, jax.numpy.array(offsets, np.int64))
         return found
 
     def _shape(self, offsets: Any) -> jax.ShapeDtypeStruct:

@@ -143,8 +143,8 @@ class EventProp(torch.nn.Module):
     at : array_like, shape (times,), optional
         Seconds, ascending; when voltages are read.
     dtype : torch.dtype
-        float32 or float64: of weights, currents and voltages. Neuron parameters, delays and times
-        are float64 in both.
+        float32 or float64: of weights, currents and voltages; ``double()`` and ``float()`` change
+        it. Neuron parameters, delays and times are float64 in both.
     threads : int, optional
         ``torch.get_num_threads()`` unless given. The result has the same bits for any number.
 
@@ -220,6 +220,11 @@ class EventProp(torch.nn.Module):
         found: torch.Tensor = getattr(self._place(owner, parameter)[owner], parameter)
         return found
 
+    def _real(self) -> torch.dtype:
+        """Return the type of the weights, which `double` and `float` change."""
+        found = [self._parameter(f"{name}.weight").dtype for name in self._network.projections]
+        return found[0] if found else self._dtype
+
     def network(self) -> Network:
         """Return a `saltus.Network` with the present values of the parameters."""
         result = self._network.copy()
@@ -276,7 +281,7 @@ class EventProp(torch.nn.Module):
     def extra_repr(self) -> str:
         """Say what `print` shows beside the submodules."""
         outputs = ", ".join(f"{p}.{k}" for p, k in self._outputs)
-        return f"t_end={self.t_end}, output={outputs}, dtype={self._dtype}"
+        return f"t_end={self.t_end}, output={outputs}, dtype={self._real()}"
 
 
 class _Call:
@@ -286,7 +291,7 @@ class _Call:
         self.outputs, self.at, self.arrays = module._outputs, module._at, arrays
         self.network = module._network
         self.t_end = module.t_end
-        self.dtype = np.float32 if module._dtype == torch.float32 else np.float64
+        self.dtype = np.float64 if module._real() == torch.float64 else np.float32
         self.threads = torch.get_num_threads() if module.threads is None else module.threads
         self.record: Record
 
@@ -398,7 +403,7 @@ def _check_at(at: ArrayLike | None, outputs: Sequence[tuple[str, str]]) -> NDArr
             "at: expected times with an output of voltages, and none without one; "
             f"got {'none' if at is None else 'times'}"
         )
-    times = numbers([] if at is None else at, "at")
+    times = numbers([] if at is None else at, "at").copy()
     expect_dimensions(times, "at", "[time]")
     return times
 

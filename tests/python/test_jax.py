@@ -59,6 +59,25 @@ def test_values_are_those_of_the_core_and_jit_changes_nothing():
     assert np.array_equal(jax.jit(f)(f.parameters, *BATCH), record.maxima("out").values)
 
 
+def test_the_times_of_voltages_are_those_that_were_given():
+    at = np.array([0.012, 0.031])
+    f = sj.EventProp(recurrent_net(), 0.05, "out", "voltages", at=at)
+    before = f(f.parameters, *BATCH)
+    at += 1e-3
+    assert np.array_equal(f(f.parameters, *BATCH), before)
+
+
+def test_the_way_back_does_not_see_what_was_written_since():
+    f = function("maxima")
+    parameters = {name: value.copy() for name, value in f.parameters.items()}
+    values, back = jax.vjp(lambda times: f(parameters, times, *BATCH[1:]), BATCH[0])
+    ones = np.ones(values.shape)
+    (before,) = back(ones)
+    for name in parameters:
+        parameters[name] *= 1.1
+    assert np.array_equal(back(ones)[0], before)
+
+
 def test_gradient_descent_lowers_a_loss():
     f = function("maxima")
     names = ["hidden->out.weight", "hidden->hidden.delay"]

@@ -74,6 +74,13 @@ def test_voltages_show_the_course_with_its_jumps(record):
     assert np.isclose(lines(out)["out 1"][-1, 0], 20)
 
 
+def test_voltages_end_where_the_record_does():
+    ends = np.full(3, 0.05)
+    record = saltus.simulate(recurrent_net(), {"in": random_batch(np.random.default_rng(0))}, ends)
+    ends[:] = 0.02
+    assert np.isclose(lines(saltus.plot.voltages(record, "out", [1]))["out 1"][-1, 0], 50)
+
+
 def test_adjoints_draw_both_variables(record):
     errors = saltus.MaximumVoltage()(record, [0, 1, 0]).errors
     first, second = saltus.plot.adjoints(record, "hidden", errors, [1], sample=2)

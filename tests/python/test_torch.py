@@ -170,6 +170,27 @@ def test_float32_weights_keep_float64_times():
     assert net.projections["in->hidden"].delay.grad.dtype == torch.float64
 
 
+def test_the_type_of_the_weights_is_that_of_the_simulation():
+    batch = random_batch(np.random.default_rng(0))
+    exact = module("out.maxima")(batch)
+    single = module("out.maxima", torch.float32)
+    assert single(batch).dtype == torch.float32
+    found = module("out.maxima", torch.float32).double()(batch)
+    assert found.dtype == torch.float64
+    assert torch.allclose(found, exact, rtol=1e-6)
+    assert torch.equal(single.double()(batch), found)
+    assert "dtype=torch.float64" in single.extra_repr()
+    assert torch.equal(module("out.maxima").float()(batch), single.float()(batch))
+
+
+def test_the_times_of_voltages_are_those_that_were_given():
+    at, batch = np.array(AT), random_batch(np.random.default_rng(0))
+    net = module("out.voltages", at=at)
+    before = net(batch)
+    at[:] += 1e-3
+    assert torch.equal(net(batch), before)
+
+
 def test_two_forward_passes_before_a_backward_pass_do_not_mix():
     net = module("out.maxima")
     batches = [random_batch(np.random.default_rng(k)) for k in (0, 1)]
