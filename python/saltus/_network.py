@@ -99,10 +99,11 @@ class Network:
         size : int
             The number of neurons.
         synapse : str
-            The current that an arrival of weight w adds, t seconds later: ``"exponential"``:
+            What an arrival of weight w adds to the current, t seconds later: ``"exponential"``:
             w exp(-t/tau_syn); ``"alpha"``: w (t/tau_syn) exp(1 - t/tau_syn);
             ``"double_exponential"``: w N (exp(-t/tau_syn) - exp(-t/tau_rise)), where N makes w its
-            peak.
+            peak. Or ``"delta"``: it adds w to V at once (unless V is held), and may so make a spike
+            at the very time of the arrival; in a cycle such a population needs delays above 0.
         **parameters : float or array_like, shape (size,)
             Those of the model: one number that all neurons share, or one for each; the usual value
             unless given. Of LIF:

@@ -142,6 +142,9 @@ class Tile {
       reader_.targets[plan_.incoming[k]].errors =
           partial_.errors[k].data() + sources_[k].offsets[s];
     }
+    if (plan_.is_linear() && reader_.times_wanted()) {
+      reader_.read(pass_.linear[s][population_].moved, end_);
+    }
     if (linear_in_vectors_) {
       LinearLambdaKernels<Real>::best().read_arrivals(
           *plan_.alike_linear, pass_.linear_entries[s][population_], number_, timeline.shared(),

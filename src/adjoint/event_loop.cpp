@@ -9,7 +9,7 @@
 // all of that sum when its turn comes.
 //
 // A probe, the would-be spike of a ghost (docs/ghosts.md), arrives like a spike, and hands what it
-// finds to its ghost. At one instant arrivals come first, then ghosts and maxima, which may move
+// finds to its ghost. At one instant the spikes that arrivals made come first, then arrivals, then ghosts and maxima, which may move
 // with them, then spikes, releases, samples. (A sample at the very time of a release sees V still
 // held.)
 #include <algorithm>
@@ -23,14 +23,14 @@
 namespace saltus {
 namespace {
 
-enum class Kind : std::uint8_t { arrival, probe, ghost, maximum, spike, release, sample };
+enum class Kind : std::uint8_t { made, arrival, probe, ghost, maximum, spike, release, sample };
 
 struct Event {
   double time;
   Kind kind;
   std::uint32_t group;  // to which it happens
   std::size_t number;   // arrival, probe: of the sender's spike; ghost; maximum: of the neuron;
-                        // spike, release: of the spike; sample: of the time
+                        // made, spike, release: of the spike; sample: of the time
   std::size_t column = any_column;
   std::uint32_t projection = 0, sender = 0;  // arrival, probe
   std::int32_t synapse = -1;  // the same: place in the projection's list, if it has one
@@ -89,7 +89,7 @@ class Events {
     const std::size_t middle = list.size();
     for (std::size_t k = p.times.size(); k-- > 0;) {
       const auto j = static_cast<std::size_t>(p.neurons[k]);
-      list.push_back({p.times[k], Kind::spike, c, k});
+      list.push_back({p.times[k], group.moved(k) ? Kind::made : Kind::spike, c, k});
       const double release = p.times[k] + group.tau_ref(j);
       if (release == p.times[k]) continue;  // not held, or for less than time can tell
       if (release < p.end) {
@@ -175,9 +175,13 @@ class Events {
 template <class Real>
 class Walk {
  public:
-  Walk(const Plan<Real>& plan, std::vector<std::unique_ptr<GroupBack<Real>>>& groups,
-       const Events<Real>& events)
-      : plan_(plan), groups_(groups), events_(events), first_(events.list.data()) {}
+  Walk(const Plan<Real>& plan, const Component& component,
+       std::vector<std::unique_ptr<GroupBack<Real>>>& groups, const Events<Real>& events)
+      : plan_(plan),
+        component_(component),
+        groups_(groups),
+        events_(events),
+        first_(events.list.data()) {}
 
   void meet(const Event& event) {
     GroupBack<Real>& group = *groups_[event.group];
@@ -201,6 +205,7 @@ class Walk {
           sender.errors[event.number] += group.error(weight, event.column, event.time);
         }
         break;
+      case Kind::made:
       case Kind::spike:
         for (const auto& asked : events_.asked[event.group]) {
           if (!terms::recurrent_e) break;
@@ -208,6 +213,7 @@ class Walk {
               asked.source, p.neurons[event.number], event.time);
         }
         group.spike(event.number);
+        if (const MovedSpike* moved = group.moved(event.number)) move_source(*moved);
         break;
       case Kind::release:
         group.release(event.number);
@@ -238,6 +244,7 @@ class Walk {
 
  private:
   const Plan<Real>& plan_;
+  const Component& component_;
   std::vector<std::unique_ptr<GroupBack<Real>>>& groups_;
   const Events<Real>& events_;
   const Event* first_;  // of all, latest first
@@ -250,6 +257,16 @@ class Walk {
     }
     const Real* row = plan_.rows(event.projection)[static_cast<std::size_t>(pre)];
     return event.column == any_column ? row : row + event.column;
+  }
+  // A spike that an arrival made moves with it, and so with the spike that was sent.
+  void move_source(const MovedSpike& moved) {
+    const auto projection = static_cast<std::size_t>(moved.projection);
+    const std::size_t source = plan_.network->projections()[projection].source;
+    const auto& populations = component_.populations;
+    const auto sender = std::find(populations.begin(), populations.end(), source);
+    if (sender == populations.end()) return;
+    groups_[static_cast<std::size_t>(sender - populations.begin())]
+        ->errors[static_cast<std::size_t>(moved.spike)] += moved.error;
   }
   // What happens at `event` to neuron j moves with the arrivals inside the component that sit
   // there: just gone through.
@@ -288,7 +305,7 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
   }
   const Events<Real> events(sample.plan, component, groups);
   for (auto& group : groups) group->begin();
-  Walk<Real> walk(sample.plan, groups, events);
+  Walk<Real> walk(sample.plan, component, groups, events);
   for (const Event& event : events.list) walk.meet(event);
   for (auto& group : groups) group->finish();
 }

@@ -49,6 +49,11 @@ class GroupBack {
   }
   /// Spike k, all of whose error is known.
   virtual void spike(std::size_t k) = 0;
+  /// The arrival that made spike k; null if it came in between arrivals.
+  virtual const MovedSpike* moved(std::size_t k) const {
+    static_cast<void>(k);
+    return nullptr;
+  }
   /// The end of the refractory time of spike k.
   virtual void release(std::size_t k) = 0;
   /// The loss looks at V at sample time k.

@@ -24,7 +24,8 @@ class LinearBack final : public GroupBack<Real> {
         in_step_(cyclic && sample.plan.linear_in_vectors(population)),
         t_(p.end),
         before_(p.times.size()),
-        at_release_(p.times.size()) {
+        at_release_(p.times.size()),
+        moved_(p.times.size()) {
     segments_.start(p.size);
     release_.assign(p.size, 0);
     thread_local Timeline<Real> timeline;
@@ -37,7 +38,7 @@ class LinearBack final : public GroupBack<Real> {
                     own_spikes, [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                       const double end = start(j, arrivals, own, times);
                       replay<double>(p.plan.linear_neuron(j), arrivals, j, own, times, end,
-                                     States(before_, at_release_));
+                                     States(*this, arrivals));
                     });
   }
 
@@ -85,17 +86,27 @@ class LinearBack final : public GroupBack<Real> {
     if (terms::linear_tau_ref && !is_held) {
       segments_.sums[j].release += linear::dot(adjoint, change_at_release(n, n.after_spike(x)));
     }
-    const double share = s / std::max(linear::dot(n.c, slope), least_slope(n));
     if (terms::linear_reset_back) adjoint = linear::product(linear::transposed(n.reset), adjoint);
-    linear::add(adjoint, n.c, -share);
-    SpikeSums& sums = segments_.sums[j];
-    if (terms::linear_threshold) sums.threshold += share;
-    if (terms::linear_c) linear::add(sums.c, x, -share);
+    const bool made = moved(k) != nullptr;
+    if (made) {  // x does not tell when, the arrival does
+      moved_[k].error = terms::linear_moves ? s : 0;
+      segments_.moved.push_back(moved_[k]);
+    } else {
+      const double share = s / std::max(linear::dot(n.c, slope), least_slope(n));
+      linear::add(adjoint, n.c, -share);
+      SpikeSums& sums = segments_.sums[j];
+      if (terms::linear_threshold) sums.threshold += share;
+      if (terms::linear_c) linear::add(sums.c, x, -share);
+    }
     release_[j] = 0;
     now_[j].held = false;
     now_[j].at_spike = true;
+    now_[j].at_arrival = made;
     keep(j);
-    now_[j].at_spike = false;
+    now_[j].at_spike = now_[j].at_arrival = false;
+  }
+  const MovedSpike* moved(std::size_t k) const override {
+    return moved_[k].projection < 0 ? nullptr : &moved_[k];
   }
 
   // The release lies tau_ref behind the spike, and from it on x moves otherwise.
@@ -130,16 +141,41 @@ class LinearBack final : public GroupBack<Real> {
   LinearLambda lambda_;
   double t_;
   std::vector<linear::Vector<double>> before_, at_release_;  // [spike] x
+  std::vector<MovedSpike> moved_;                            // [spike]
   mutable std::vector<LinearSegment> now_;                   // [neuron] back to the last question
   std::vector<double> release_;  // [neuron] what the release of the spike to come adds to its S
 
   struct States : LinearVisitor<double> {
-    std::vector<linear::Vector<double>>&before, &at_release;
-    States(std::vector<linear::Vector<double>>& b, std::vector<linear::Vector<double>>& r)
-        : before(b), at_release(r) {}
-    void spike(std::size_t k, const linear::Vector<double>& x) { before[k] = x; }
-    void release(std::size_t k, const linear::Vector<double>& x) { at_release[k] = x; }
+    LinearBack& back;
+    const Arrivals<Real>& arrivals;  // at the neuron
+    States(LinearBack& b, const Arrivals<Real>& a) : back(b), arrivals(a) {}
+    void spike(std::size_t k, const linear::Vector<double>& x) { back.before_[k] = x; }
+    void jump(std::size_t k, const linear::Vector<double>& x, std::size_t group) {
+      back.before_[k] = x;
+      back.moved_[k] = back.maker(k, x, arrivals.group(group));
+    }
+    void release(std::size_t k, const linear::Vector<double>& x) { back.at_release_[k] = x; }
   };
+  // The arrival without which, and those behind it, x would not be above the threshold.
+  MovedSpike maker(std::size_t k, const linear::Vector<double>& x,
+                   std::span<const Arrival<Real>> group) const {
+    const auto j = static_cast<std::size_t>(p.neurons[k]);
+    const linear::Neuron& n = p.plan.linear_neuron(j);
+    const double lift = linear::dot(n.c, n.receptor);
+    double above = n.above(x);
+    std::size_t at = group.size() - 1;
+    for (; at > 0; --at) {
+      above -= lift * static_cast<double>(group[at].weight(j));
+      if (above <= 0) break;
+    }
+    const Arrival<Real>& arrival = group[at];
+    return {arrival.projection,
+            arrival.pre,
+            arrival.spike,
+            arrival.synapse,
+            static_cast<std::uint32_t>(j),
+            0};
+  }
 
   void start_together(const SampleAdjoint<Real>& sample, std::size_t population,
                       Timeline<Real>& timeline) {
@@ -147,8 +183,7 @@ class LinearBack final : public GroupBack<Real> {
                    sample.timelines);
     const Arrivals<Real>& arrivals = timeline.shared();
     thread_local ReplayTogether<Real> together;
-    together.go(p.plan, p.size, arrivals, {p.times, p.neurons}, p.end,
-                States(before_, at_release_));
+    together.go(p.plan, p.size, arrivals, {p.times, p.neurons}, p.end, States(*this, arrivals));
     std::vector<std::size_t> last_spike(p.size, none);
     for (std::size_t k = 0; k < p.times.size(); ++k) {
       last_spike[static_cast<std::size_t>(p.neurons[k])] = k;

@@ -44,7 +44,7 @@ class LinearEntries {
     // Of several segments of a neuron without an arrival in between the earliest counts: it is
     // entered last.
     for (std::size_t k = 0; k < list.size(); ++k) {
-      while (below > 0 && arrivals.times[below - 1] >= list[k].from) --below;
+      while (below > 0 && !list[k].holds_at(arrivals.times[below - 1])) --below;
       if (below == 0) break;
       most = std::max(most, below);
       const std::size_t j = neurons[k], tile = tiles.of(j);

@@ -57,7 +57,7 @@ class Back {
     }
   }
 
-  // gradient += e.p and, if `row` is given, the sum of w q.p; e does not move V.
+  // gradient += e.p and, if `row` is given, the sum of w (A e).p.
   template <bool with_row, class Real>
   static HWY_INLINE double read(const linear::Alike& all, const LinearLambda& lambda,
                                 Real* gradient, const Real* row) {
@@ -68,10 +68,10 @@ class Back {
     for (std::size_t l = 0; l < partial_sums; l += lanes) {
       V part = hn::Zero(tag);
       for (std::size_t s = l; s < count; s += partial_sums) {
-        if (gradient) add_demoted(tag, weighed<1>(all.receptor, lambda, s), gradient + s);
+        if (gradient) add_demoted(tag, weighed(all.receptor, lambda, s), gradient + s);
         if constexpr (with_row) {
           const V w = load_promoted(tag, row + layout.place(s));
-          part = hn::Add(part, hn::Mul(w, weighed<0>(all.slope_of_receptor, lambda, s)));
+          part = hn::Add(part, hn::Mul(w, weighed(all.slope_of_receptor, lambda, s)));
         }
       }
       hn::Store(part, tag, sum + l);
@@ -86,15 +86,18 @@ class Back {
   static HWY_INLINE void store(V v, LinearLambda& lambda, std::size_t k, std::size_t s) {
     if (k < n) hn::Store(v, Tag(), lambda.slots[k] + s);
   }
-  // The sum from component `first` on of factors[k] p_k.
-  template <std::size_t first>
+  // The sum of factors[k] p_k.
   static HWY_INLINE V weighed(const linear::Vector<double>& factors, const LinearLambda& lambda,
                               std::size_t s) {
     const Tag tag;
     V sum = hn::Zero(tag);
-    for (std::size_t k = first; k < n; ++k) {
+    for (std::size_t k = 0; k < n; ++k) {
       if (factors[k] == 0) continue;
       sum = hn::Add(sum, hn::Mul(hn::Set(tag, factors[k]), load(lambda, k, s)));
+    }
+    if (const double factor = factors[linear::integral_of_v]; factor != 0) {
+      const V source = hn::Load(tag, lambda.slots[most_components] + s);
+      sum = hn::Add(sum, hn::Mul(hn::Set(tag, factor), source));
     }
     return sum;
   }

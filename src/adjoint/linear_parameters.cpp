@@ -70,6 +70,7 @@ struct Products : LinearVisitor<Dual> {
     const auto error = static_cast<double>(samples[stride * next_sample++]);
     if (terms::linear_at_samples && error != 0) add(sum, error, x[0]);
   }
+  void jump(std::size_t k, const linear::Vector<Dual>& x, std::size_t) { spike(k, x); }
   void spike(std::size_t k, const linear::Vector<Dual>& x) {
     const auto earlier = [&](const LinearSegment& s) { return s.from < times[k] || !s.at_spike; };
     while (next_segment > 0 && earlier(own[next_segment - 1])) --next_segment;

@@ -54,17 +54,27 @@ class Reader {
             const Arrivals<Real>& arrivals, std::size_t j) {
     std::size_t g = arrivals.count_before(segments[0].from), next = 0;
     LinearSegment now = segments[next++];
+    if (g < arrivals.group_count() && now.holds_at(arrivals.times[g])) ++g;
     while (g-- > 0) {
       const double t = arrivals.times[g];
-      while (next < segments.size() && t < segments[next].from) now = segments[next++];
+      while (next < segments.size() && segments[next].holds_at(t)) now = segments[next++];
       if (next == segments.size() && now.is_zero()) break;  // and so all the way back
       now.move_to(n, t);
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        add(target, arrival, j, static_cast<Real>(linear::dot(n.receptor, now.p)));
+        add(target, arrival, j, static_cast<Real>(linear::dot(n.receptor_of(now.held), now.p)));
         if (!target.errors && !target.delays) continue;
         move(target, arrival, j, time_error(n, now, static_cast<double>(arrival.weight(j))));
       }
+    }
+  }
+
+  // Spikes that arrivals made move with them.
+  void read(std::span<const MovedSpike> spikes, std::size_t last) {
+    for (const MovedSpike& s : spikes) {
+      if (s.neuron < first || s.neuron >= last) continue;
+      move(targets[static_cast<std::size_t>(s.projection)],
+           {0, nullptr, s.pre, s.projection, s.spike, s.synapse}, s.neuron, s.error);
     }
   }
 

@@ -125,9 +125,11 @@ struct LinearSegment {
   double from;
   linear::Vector<double> p;  // just before `from`
   bool held;
-  bool at_spike = false;  // as in Segment
+  bool at_spike = false;    // as in Segment
+  bool at_arrival = false;  // of a spike that an arrival made: it holds at `from` too, on its right
 
   bool is_zero() const { return p == linear::Vector<double>{}; }
+  bool holds_at(double t) const { return t < from || (t == from && at_arrival); }
   /// Takes it back to t.
   void move_to(const linear::Neuron& n, double t) {
     if (!(t < from)) return;
@@ -138,9 +140,9 @@ struct LinearSegment {
 
 /// dL/dt of an arrival with p on its right.
 inline double time_error(const linear::Neuron& n, const LinearSegment& s, double weight) {
-  return terms::linear_e
-             ? -weight * linear::dot(s.p, linear::product(n.system(s.held).matrix(), n.receptor))
-             : 0;
+  return terms::linear_e ? -weight * linear::dot(s.p, linear::product(n.system(s.held).matrix(),
+                                                                      n.receptor_of(s.held)))
+                         : 0;
 }
 
 /// What a parameter of threshold, c or tau_ref takes from the spikes of one linear neuron.
@@ -149,11 +151,20 @@ struct SpikeSums {
   linear::Vector<double> c{};
 };
 
+/// A spike that an arrival made moves with it: which, and what that does to the loss.
+struct MovedSpike {
+  std::int32_t projection = -1, pre = 0, spike = 0, synapse = -1;  // as in Arrival; -1: none did
+  std::uint32_t neuron = 0;
+  double error = 0;  // dL/dt
+};
+
 struct LinearSegments : SegmentList<LinearSegment> {
-  std::vector<SpikeSums> sums;  // [neuron]
+  std::vector<SpikeSums> sums;    // [neuron]
+  std::vector<MovedSpike> moved;  // latest first
 
   void start(std::size_t size) {
     sums.assign(size, {});
+    moved.clear();
     SegmentList<LinearSegment>::start(size);
   }
 };

@@ -32,7 +32,8 @@ bool translate(std::string_view model, saltus_oracle::Neuron& n) {
   static constexpr std::pair<std::string_view, Current> currents[] = {
       {"", Current::exponential},
       {":alpha", Current::alpha},
-      {":double_exponential", Current::double_exponential}};
+      {":double_exponential", Current::double_exponential},
+      {":delta", Current::delta}};
   const std::size_t end = std::min(model.find(':'), model.size());
   const std::string_view neuron = model.substr(0, end);
   n.leaks = neuron != "IF";

@@ -107,6 +107,8 @@ Population neurons(Random& random, std::string name, Model model, std::size_t si
   };
   if (model->has("tau_mem") && model->has("tau_syn")) {
     time_constants(random, p, rests(p) ? ratios : nullptr);
+  } else if (model->has("tau_mem")) {
+    p["tau_mem"] = parameter(random, size, 8e-3, 25e-3);
   }
   set("bias", sometimes(random, 0.4, size, -0.2, 0.3));
   set("v_initial", sometimes(random, 0.3, size, -0.5, 0.5));
@@ -133,7 +135,12 @@ Model model_of_layer(Random& random, Model usual) {
   return others[random.below(static_cast<std::uint32_t>(others.size()))];
 }
 
-Delay delay(Random& random, std::size_t pre, std::size_t post) {
+// A weight that is added to V does as much as a current of four times its size.
+constexpr double jumps_are_stronger = 0.25;
+bool jumps(const Population& p) { return p.model->has("tau_mem") && !p.model->has("tau_syn"); }
+
+// @param some  more than none
+Delay delay(Random& random, std::size_t pre, std::size_t post, bool some = false) {
   const auto draw = [&](std::size_t count) {
     std::vector<double> values(count);
     for (double& v : values) v = random.uniform(0.3e-3, 6e-3);
@@ -147,7 +154,7 @@ Delay delay(Random& random, std::size_t pre, std::size_t post) {
     case 2:
       return Delay::per_synapse(draw(pre * post));
     default:
-      return Delay::none();
+      return some ? Delay::common(random.uniform(0.3e-3, 6e-3)) : Delay::none();
   }
 }
 
@@ -303,22 +310,32 @@ bool add_layer(Random& random, Model model, const Outline& o, std::size_t layer,
   const Ratios ratios = ratios_of_layer(o, layer);
   Population p = neurons(random, name, model, size, o.wide ? &ratios : nullptr, tonic);
   // Currents that stay add up.
-  const double ratio = p["tau_mem"][0] / p["tau_syn"][0];
-  const double strength = o.wide && ratio < 0.05 ? 0.2 : o.wide && ratio < 0.3 ? 0.3 : 1;
+  const bool made_by_arrivals = jumps(p);
+  const double ratio = made_by_arrivals ? 1 : p["tau_mem"][0] / p["tau_syn"][0];
+  const double strength = made_by_arrivals         ? jumps_are_stronger
+                          : o.wide && ratio < 0.05 ? 0.2
+                          : o.wide && ratio < 0.3  ? 0.3
+                                                   : 1;
+  // Of its spikes, and those of the layer below, within a cycle.
+  const bool needs_delay = o.recurrent && made_by_arrivals;
+  const bool below_needs_delay = o.recurrent && jumps(network.populations().back());
   network.add_population(std::move(p));
   network.connect(
       below, name,
       weights(random, below_size, size, strength * 3 / std::sqrt(static_cast<double>(below_size)),
               strength * 1.8),
-      delay(random, below_size, size));
-  const double excitation = o.long_gaps ? 0 : 0.4;  // in a cycle
-  if (o.recurrent && random.chance(0.7)) {          // to itself, diagonal included
+      delay(random, below_size, size, below_needs_delay));
+  const double excitation =  // in a cycle
+      o.long_gaps        ? 0
+      : made_by_arrivals ? 0.4 * jumps_are_stronger
+                         : 0.4;
+  if (o.recurrent && random.chance(0.7)) {  // to itself, diagonal included
     network.connect(name, name, cycle_weights(random, size, size, excitation),
-                    delay(random, size, size));
+                    delay(random, size, size, needs_delay));
   }
   if (o.recurrent && layer > 0 && random.chance(0.5)) {  // back to the layer below
     network.connect(name, below, cycle_weights(random, size, below_size, excitation),
-                    delay(random, size, below_size));
+                    delay(random, size, below_size, needs_delay));
   }
   if (layer > 0 && random.chance(0.25)) {  // past a layer
     network.connect("in", name, weights(random, o.channels, size, 0.3, 0.8),

@@ -169,6 +169,7 @@ struct Slopes : LinearVisitor<double> {
   void spike(std::size_t k, const linear::Vector<double>& x) {
     slopes[k] = n.slope_above(x) / n.free.fastest();  // in units of the fastest
   }
+  void jump(std::size_t k, const linear::Vector<double>&, std::size_t) { slopes[k] = infinity; }
 };
 
 std::vector<std::vector<double>> slopes_at_spikes(const Simulation& s) {

@@ -38,7 +38,8 @@ struct Alif {
 
 }  // namespace
 
-constinit const std::array<ModelInfo, 3> alif_models =
-    models_with<Alif, synapse::Exponential, synapse::Alpha, synapse::DoubleExponential>;
+constinit const std::array<ModelInfo, 4> alif_models =
+    models_with<Alif, synapse::Exponential, synapse::Alpha, synapse::DoubleExponential,
+                synapse::Delta>;
 
 }  // namespace saltus

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models of a neuron whose V the current of a synapse drives: each neuron with each kind of synapse
+// Models of a neuron whose V a synapse drives: each neuron with each kind of synapse
 // (neuron/synapse_kinds.hpp) is one, without being written down.
 #pragma once
 
@@ -38,7 +38,7 @@ struct Text {
   static constexpr std::string_view value{characters.data(), characters.size()};
 };
 
-/// A model of a neuron whose V, component 0, the current of a synapse drives. `Neuron` is
+/// A model of a neuron whose V, component 0, a synapse drives. `Neuron` is
 ///
 ///     static constexpr std::string_view name, says;
 ///     static constexpr bool spikes;
@@ -68,6 +68,7 @@ struct Driven {
     LinearNeuron<T> n;
     n.initial[0] = q["v_initial"];
     Synapse::add(n, q);
+    if constexpr (!Synapse::components.empty()) n.a[0][1] = 1.0 / q["tau_mem"];  // its current
     Neuron::add(n, q, 1 + Synapse::components.size());
     return n;
   }
@@ -82,11 +83,10 @@ inline constexpr std::array<ModelInfo, sizeof...(Synapses)> models_with{
 /// The parameters of V that spikes.
 inline constexpr std::array of_spikes{rows::v_threshold, rows::v_reset, rows::bias, rows::tau_ref};
 
-/// tau_mem dV/dt = -leak V + I + bias, I the first component behind V.
+/// tau_mem dV/dt = -leak V + bias, to which the current of the synapse comes.
 template <class T>
 void drive(LinearNeuron<T>& n, const Values<T>& q, double leak = 1) {
   n.a[0][0] = -leak / q["tau_mem"];
-  n.a[0][1] = 1.0 / q["tau_mem"];
   n.b[0] = q["bias"] / q["tau_mem"];
 }
 /// V reaches v_threshold: V <- v_reset, held there for tau_ref.

@@ -29,7 +29,8 @@ struct IntegrateAndFire {
 
 }  // namespace
 
-constinit const std::array<ModelInfo, 3> if_models =
-    models_with<IntegrateAndFire, synapse::Exponential, synapse::Alpha, synapse::DoubleExponential>;
+constinit const std::array<ModelInfo, 4> if_models =
+    models_with<IntegrateAndFire, synapse::Exponential, synapse::Alpha, synapse::DoubleExponential,
+                synapse::Delta>;
 
 }  // namespace saltus

@@ -40,9 +40,9 @@ struct Li : Leaky {
 
 }  // namespace
 
-constinit const std::array<ModelInfo, 2> lif_models =
-    models_with<Lif, synapse::Alpha, synapse::DoubleExponential>;
-constinit const std::array<ModelInfo, 2> li_models =
-    models_with<Li, synapse::Alpha, synapse::DoubleExponential>;
+constinit const std::array<ModelInfo, 3> lif_models =
+    models_with<Lif, synapse::Alpha, synapse::DoubleExponential, synapse::Delta>;
+constinit const std::array<ModelInfo, 3> li_models =
+    models_with<Li, synapse::Alpha, synapse::DoubleExponential, synapse::Delta>;
 
 }  // namespace saltus

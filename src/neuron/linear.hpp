@@ -18,12 +18,14 @@ namespace saltus::linear {
 /// A neuron as its model says it, ready to run.
 template <class T>
 struct Motion {
-  System<T> free, held;  // held: V stays where it is
+  System<T> free, held;  // held: V stays where it is, whatever arrives
   Vector<T> receptor{}, c{};
   T theta{};
   Matrix<T> reset{};
   Vector<T> reset_to{}, initial{};
   T tau_ref{};
+  bool jumps =
+      false;  // an arrival can lift y over 0 at once: it spikes at the very time of the arrival
 
   Motion() = default;
   Motion(const LinearNeuron<T>& n, std::size_t components) : theta(n.theta), tau_ref(n.tau_ref) {
@@ -46,8 +48,16 @@ struct Motion {
     a[0] = {};
     b[0] = T(0);
     held = System<T>(a, b, components);
+    jumps = number(dot(c, receptor)) != 0;
   }
   const System<T>& system(bool is_held) const { return is_held ? held : free; }
+  /// An arrival.
+  void receive(Vector<T>& x, double weight, bool is_held) const {
+    const T v = x[0];
+    add(x, receptor, weight);
+    if (is_held) x[0] = v;
+  }
+  bool is_below(const Vector<T>& x) const { return number(dot(c, x)) <= number(theta); }
   Vector<T> after_spike(const Vector<T>& before) const {
     Vector<T> x = product(reset, before);
     add(x, reset_to, 1.0);
@@ -105,6 +115,12 @@ struct Neuron : Motion<double> {
 
   /// How far y is above 0.
   double above(const Vector<double>& x) const { return chain[0](x); }
+  /// What an arrival of weight 1 does to x.
+  Vector<double> receptor_of(bool is_held) const {
+    Vector<double> e = receptor;
+    if (is_held) e[0] = 0;
+    return e;
+  }
   double slope_above(const Vector<double>& x) const { return dot(c, free.slope(x)); }
   /// When all that decays has, to the last digit; infinite if something does not.
   double settling_time() const {

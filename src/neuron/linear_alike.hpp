@@ -47,7 +47,7 @@ class Alike {
   bool plain_v = true;                             // c_V = 1
 
   /// None if they do not: different motion, or a shape that the vectors do not know (a component that
-  /// depends on one before it, a constant that drives another one than V, an arrival that moves V).
+  /// depends on one before it, a constant that drives another one than V).
   static std::optional<Alike> of(std::span<const Neuron> neurons) {
     const Neuron& first = neurons[0];
     Alike all;
@@ -60,9 +60,8 @@ class Alike {
         if (a[k][l] != 0) return {};
       }
     }
-    if (first.receptor[0] != 0) return {};
     for (const Neuron& n : neurons) {
-      if (n.free.matrix() != a || n.receptor != first.receptor) return {};
+      if (n.free.matrix() != a || n.receptor != first.receptor || n.jumps != first.jumps) return {};
       for (std::size_t k = 0; k < dimension; ++k) {
         if (k > 0 && n.free.constant()[k] != 0) return {};
         if (k < all.components) {

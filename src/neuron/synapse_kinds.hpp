@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a weight does to the current of its neuron (docs/theory.md, section 14): an exponential, as in
-// LIF, or a current that takes time to rise. A kind is its parameters, its components of the state,
-// behind V, and what it adds to a neuron; neuron/driven.hpp makes models of neurons and kinds.
+// What a weight does to its neuron (docs/theory.md, section 14): a current, exponential as in LIF or
+// one that takes time to rise, or a jump of V. A kind is its parameters, its components of the state,
+// behind V and the current first, and what it adds to a neuron; neuron/driven.hpp makes models of
+// neurons and kinds.
 #pragma once
 
 #include <array>
@@ -27,6 +28,20 @@ struct Exponential {
     n.a[i][i] = -1.0 / q["tau_syn"];
     n.receptor[i] = T(1);
     n.initial[i] = q["i_initial"];
+  }
+};
+
+/// An arrival adds w to V: no current.
+struct Delta {
+  static constexpr std::string_view name = "delta",
+                                    says = "delta synapse, whose weight is added to V";
+  static constexpr std::array<ParameterRow, 0> time_constants{};
+  static constexpr std::array<ParameterRow, 0> initial{};
+  static constexpr std::array<std::string_view, 0> components{};
+
+  template <class T>
+  static void add(LinearNeuron<T>& n, const Values<T>&) {
+    n.receptor[0] = T(1);
   }
 };
 

@@ -57,6 +57,7 @@ SALTUS_TERM(linear_c);               // 14: -(x-) S/(c.f-) for parameters of c
 SALTUS_TERM(linear_tau_ref);         // 14: of the release, for tau_ref
 SALTUS_TERM(linear_e);               // 14: -w p.(A e) in E_k, delays and input times
 SALTUS_TERM(linear_receptor);        // 14: w (de/dq) . p at arrivals
+SALTUS_TERM(linear_moves);           // 14: a spike at an arrival moves with it
 SALTUS_TERM(linear_at_spikes);       // 14: p- . dx/dq at the spikes
 SALTUS_TERM(linear_at_the_end);      // 14: p . dx/dq at the end
 SALTUS_TERM(linear_at_samples);      // 14: the error of a sample times dV/dq

@@ -20,6 +20,9 @@ struct LinearVisitor {
   /// A stretch without events: x at t0.
   void piece(double /*t0*/, double /*t1*/, const linear::Vector<T>& /*x*/, bool /*held*/) {}
   void spike(std::size_t /*number in the sample*/, const linear::Vector<T>& /*x before*/) {}
+  /// A spike at the arrivals of a group, which have brought x over the threshold.
+  void jump(std::size_t /*number in the sample*/, const linear::Vector<T>& /*x before*/,
+            std::size_t /*group*/) {}
   void release(std::size_t /*of that spike*/, const linear::Vector<T>& /*x*/) {}
 };
 
@@ -114,22 +117,43 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
     piece(to, false);
   };
 
+  const auto starts_anew = [&](std::size_t k) {
+    for (T& value : x) value = T(linear::number(value));
+    x = n.after_spike(x);
+    release = times[k] + linear::number(n.tau_ref);
+    ++next_own;
+  };
+
   for (std::size_t g = 0; g <= arrivals.group_count(); ++g) {
     const bool last = g == arrivals.group_count();
     const double to = last ? end : arrivals.times[g];
+    const auto due = [&](bool at_arrival) {
+      if (next_own == own.size()) return false;
+      const double time = times[own[next_own]];
+      return time < to || (time == to && at_arrival);
+    };
     group = g;
-    for (; next_own < own.size() && times[own[next_own]] <= to; ++next_own) {
+    while (due(last || !n.jumps)) {
       const std::size_t k = own[next_own];
       walk(times[k]);
       visit.spike(k, x);
-      for (T& value : x) value = T(linear::number(value));
-      x = n.after_spike(x);
-      release = times[k] + linear::number(n.tau_ref);
+      starts_anew(k);
     }
     walk(to);
     if (last) break;
+    const bool below = n.is_below(x);
     for (const auto& arrival : arrivals.group(g)) {
-      linear::add(x, n.receptor, static_cast<double>(arrival.weight(j)));
+      n.receive(x, static_cast<double>(arrival.weight(j)), release > to);
+    }
+    if (!n.jumps || next_own == own.size()) continue;
+    // A spike of this instant; or measured elsewhere, or rounded, a little later.
+    const std::size_t k = own[next_own];
+    const bool made = release <= to && below && !n.is_below(x);
+    const double until = g + 1 < arrivals.group_count() ? arrivals.times[g + 1] : infinity;
+    if (times[k] == to || (made && times[k] < until)) {
+      walk(times[k]);
+      visit.jump(k, x, g);
+      starts_anew(k);
     }
   }
   return x;

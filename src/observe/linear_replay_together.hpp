@@ -17,23 +17,31 @@ namespace saltus {
 template <class Real>
 class ReplayTogether {
  public:
-  /// @param visit  spike(number, x before), release(number of the spike, x)
+  /// @param visit  spike(number, x before), jump(the same, group), release(number of the spike, x)
   template <class Visitor>
   void go(const PopulationPlan<Real>& plan, std::size_t size, const Arrivals<Real>& arrivals,
           SampleSpikes spikes, double end, Visitor&& visit) {
     layer_.begin(plan, size);
     neurons_.assign(size, {});
     const std::size_t groups = arrivals.group_count();
+    const bool jumps = plan.linear_neuron(0).jumps;
     double t = 0;
     std::size_t k = 0;
     for (std::size_t g = 0; g <= groups && (k < spikes.times.size() || !layer_.held.empty()); ++g) {
       const double next = g < groups ? arrivals.times[g] : end;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       alone_.clear();
-      layer_.release_until(next, [&](std::size_t j) { take(j, t, arrived); });
+      layer_.release_until(next,
+                           [&](std::size_t j) { take(plan.linear_neuron(j), j, t, arrived); });
+      // Spikes at the arrivals of t come first, and those at the arrivals of `next` in the next interval.
+      const auto lies_here = [&](std::size_t spike) {
+        const double time = spikes.times[spike];
+        return time < next || (time == next && (g == groups || !jumps));
+      };
       std::size_t last = k;
-      for (; last < spikes.times.size() && spikes.times[last] <= next; ++last) {
-        take(static_cast<std::size_t>(spikes.neurons[last]), t, arrived);
+      for (; last < spikes.times.size() && lies_here(last); ++last) {
+        const auto j = static_cast<std::size_t>(spikes.neurons[last]);
+        take(plan.linear_neuron(j), j, t, arrived);
       }
       if (g < groups) {
         LinearKernels<Real>::best().flow(layer_, plan.alike_linear->step(next - t), arrived);
@@ -42,8 +50,10 @@ class ReplayTogether {
         const auto j = static_cast<std::size_t>(spikes.neurons[k]);
         const linear::Neuron& n = plan.linear_neuron(j);
         Alone& a = neurons_[j];
+        const bool made = g > 0 && (a.made || (jumps && spikes.times[k] == t));
         walk(n, a, spikes.times[k], visit);
-        visit.spike(k, a.x);
+        made ? visit.jump(k, a.x, g - 1) : visit.spike(k, a.x);
+        a.made = false;
         a.x = n.after_spike(a.x);
         a.last = k;
         a.release = spikes.times[k] + n.tau_ref;
@@ -67,18 +77,20 @@ class ReplayTogether {
     double t = 0, release = 0;
     std::size_t last = 0;  // its last spike
     bool taken = false;
+    bool made = false;  // what has arrived makes its next spike, as in replay()
   };
   LinearLayer<Real> layer_;
   std::vector<Alone> neurons_;
   std::vector<std::size_t> alone_;
-
   // With its state at the start of the interval.
-  void take(std::size_t j, double t, std::span<const Arrival<Real>> arrived) {
+  void take(const linear::Neuron& n, std::size_t j, double t,
+            std::span<const Arrival<Real>> arrived) {
     Alone& a = neurons_[j];
     if (a.taken) return;
     const double v = a.x[0];
     a.x = layer_.get(j, arrived);
     if (a.release > t) a.x[0] = v;
+    a.made = n.jumps && a.release <= t && n.is_below(layer_.get(j)) && !n.is_below(a.x);
     a.t = t;
     a.taken = true;
     alone_.push_back(j);

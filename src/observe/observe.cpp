@@ -182,7 +182,7 @@ std::vector<Real> integrals(const Network<Real>& network, const Inputs& inputs,
                             const Record<Real>& record, std::size_t population,
                             const Options& options) {
   const Prepared<Real> prepared(network, inputs, record, options);
-  check_integral(prepared.neurons(population, "integral"), inputs);
+  prepared.neurons(population, "integral");
   return integrals<Real>(prepared.plan, inputs, record, population, options.threads, nullptr);
 }
 
@@ -267,6 +267,7 @@ std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
                             Timelines<Real>* timelines) {
   const std::size_t size = plan.size(population);
   const PopulationPlan<Real>& neurons = plan.populations[population];
+  check_integral(plan.network->populations()[population], inputs);
   std::vector<Real> result(inputs.samples() * size);
   parallel_for(threads, inputs.samples(), [&](std::size_t s) {
     thread_local Timeline<Real> timeline;

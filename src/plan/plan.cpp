@@ -40,6 +40,30 @@ std::vector<linear::Neuron> linear_neurons(const Population& p) {
   return neurons;
 }
 
+// Within a cycle a spike that an arrival makes must reach others later: at one instant there would be no
+// first and no last.
+template <class Real>
+void check_delays(const Network<Real>& network, const Component& component,
+                  const std::vector<PopulationPlan<Real>>& populations) {
+  for (const auto& projection : network.projections()) {
+    const auto inside = [&](std::size_t p) {
+      return std::ranges::find(component.populations, p) != component.populations.end();
+    };
+    if (!inside(projection.source) || !inside(projection.target)) continue;
+    const auto& neurons = populations[projection.source].linear_neurons;
+    const auto jumps = [](const linear::Neuron& n) { return n.jumps; };
+    if (std::ranges::none_of(neurons, jumps)) continue;
+    const auto& delays = projection.delay.values;
+    if (!delays.empty() && *std::ranges::min_element(delays) > 0) continue;
+    const Population& source = network.populations()[projection.source];
+    throw InvalidInput(fmt::format(
+        "'{}' to '{}' has synapses without a delay in a cycle; {} spikes at the very time at which "
+        "spikes arrive, and all of it would happen at one instant: give the projection a delay "
+        "above 0",
+        source.name, network.populations()[projection.target].name, source.model->name));
+  }
+}
+
 }  // namespace
 
 template <class Real>
@@ -97,6 +121,7 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
       component_of[p] = static_cast<int>(components.size());
     }
     cyclic = cyclic || component.cyclic;
+    if (component.cyclic) check_delays(net, component, populations);
     Way way = !component.cyclic              ? Way::sweep
               : component.shortest_delay > 0 ? Way::windows
                                              : Way::event_loop;

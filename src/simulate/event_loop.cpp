@@ -4,7 +4,8 @@
 //     until the end:
 //       find the earliest spike of all neurons before the next arrival
 //       take all neurons to it (or to the arrival)
-//       reset those that spike and send their spikes out; or add the weights that arrive
+//       reset those that spike and send their spikes out; or add the weights that arrive (and send out
+//       the spikes that these make at once)
 //
 // Spikes at one instant come before the arrivals of that instant, those that they cause included
 // (docs/theory.md, section 3).
@@ -47,15 +48,18 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
     }
     t = to;
 
+    const auto send = [&](std::size_t c, const RecordedSpike<Real>& spike) {
+      const std::size_t population = component.populations[c];
+      SampleRecord<Real>& record = run.record[population];
+      const auto number = static_cast<std::int32_t>(record.size());
+      groups[c]->recorded(spike.neuron, number);
+      record.append(spike);
+      send_all(run.plan, component, pending, population, number, spike.neuron, t);
+    };
     if (!together.empty()) {
       for (const auto& [c, spike] : together) {
-        const std::size_t population = component.populations[c];
-        SampleRecord<Real>& record = run.record[population];
-        const auto number = static_cast<std::int32_t>(record.size());
         groups[c]->reset(spike);
-        groups[c]->recorded(spike.neuron, number);
-        record.append(spike);
-        send_all(run.plan, component, pending, population, number, spike.neuron, t);
+        send(c, spike);
       }
       continue;
     }
@@ -66,9 +70,12 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
             run.plan.populations[component.populations[c]].per_column ? q : any_column;
         while (pending[c].next(q) <= t) {
           const Arrival<Real> arrival = pending[c].take(q);
-          groups[c]->arrive(neuron, neuron == any_column ? arrival.row : &arrival.weight(neuron));
+          groups[c]->arrive(neuron, neuron == any_column ? arrival.row : &arrival.weight(neuron),
+                            t);
         }
       }
+      groups[c]->arrived(t, found);
+      for (const auto& spike : found) send(c, spike);
     }
   }
 }

@@ -38,7 +38,13 @@ class Group {
   virtual void reset(const RecordedSpike<Real>& spike) = 0;
   /// @param neuron  any_column: all
   /// @param weight  of that neuron; of all, one after the other
-  virtual void arrive(std::size_t neuron, const Real* weight) = 0;
+  /// @param t  the present time
+  virtual void arrive(std::size_t neuron, const Real* weight, double t) = 0;
+  /// All has arrived: the spikes that this made at the present time, resets done. @param spikes  overwritten
+  virtual void arrived(double t, std::vector<RecordedSpike<Real>>& spikes) {
+    static_cast<void>(t);
+    spikes.clear();
+  }
 
   /// A spike has got its number in the sample's record.
   virtual void recorded(std::int32_t neuron, std::int32_t number) {

@@ -38,7 +38,8 @@ class LinearGroup final : public Group<Real> {
       for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
         advance(j, t, arrivals.times[g], spikes);
         t = arrivals.times[g];
-        for (const auto& arrival : arrivals.group(g)) receive(j, arrival.weight(j));
+        for (const auto& arrival : arrivals.group(g)) receive(j, arrival.weight(j), t);
+        jump(j, t, spikes);
       }
       advance(j, t, to, spikes);
     }
@@ -92,10 +93,19 @@ class LinearGroup final : public Group<Real> {
     if (together_) layer_.set(j, states_[j].x);
   }
 
-  void arrive(std::size_t j, const Real* weight) override {
+  void arrive(std::size_t j, const Real* weight, double t) override {
     if (together_) return LinearKernels<Real>::best().arrive(layer_, weight);
-    if (j != any_column) return receive(j, *weight);
-    for (std::size_t k = 0; k < states_.size(); ++k) receive(k, weight[k]);
+    if (j != any_column) return receive(j, *weight, t);
+    for (std::size_t k = 0; k < states_.size(); ++k) receive(k, weight[k], t);
+  }
+  void arrived(double t, std::vector<RecordedSpike<Real>>& spikes) override {
+    spikes.clear();
+    for (std::size_t j = 0; j < states_.size(); ++j) {
+      if (!plan_.linear_neuron(j).jumps) continue;
+      if (together_) states_[j].x = layer_.get(j);
+      jump(j, t, spikes);
+      if (together_) layer_.set(j, states_[j].x);
+    }
   }
 
  private:
@@ -110,8 +120,8 @@ class LinearGroup final : public Group<Real> {
   std::vector<State> states_;  // together: x counts of those that are held alone, and of it V
   std::vector<std::size_t> freed_;
 
-  // All from arrival to arrival. Those that are released on the way, or may spike, go through the
-  // interval by themselves, and join the others again at its end.
+  // All from arrival to arrival. Those that are released on the way, or may spike (at an arrival too), go
+  // through the interval by themselves, and join the others again at its end.
   void pass_together(const Arrivals<Real>& arrivals, double from, double to,
                      std::vector<RecordedSpike<Real>>& spikes) {
     const linear::Alike& all = *plan_.alike_linear;
@@ -126,7 +136,8 @@ class LinearGroup final : public Group<Real> {
       for (const std::size_t j : layer_.may_spike) {
         states_[j].x = layer_.at_start(j);
         const linear::Vector<double> end = layer_.get(j);
-        if (advance(j, t, next, spikes, &end)) settle(j, next);
+        const bool jumped = g > 0 && jump(j, t, spikes);
+        if (advance(j, t, next, spikes, jumped ? nullptr : &end) || jumped) settle(j, next);
       }
       for (const std::size_t j : freed_) {
         layer_.set_theta(j, plan_.linear_neuron(j).theta);
@@ -154,8 +165,21 @@ class LinearGroup final : public Group<Real> {
     if (s.release > t) layer_.hold(j, s.release);
   }
 
-  void receive(std::size_t j, Real weight) {
-    linear::add(states_[j].x, plan_.linear_neuron(j).receptor, static_cast<double>(weight));
+  void receive(std::size_t j, Real weight, double t) {
+    State& s = states_[j];
+    plan_.linear_neuron(j).receive(s.x, static_cast<double>(weight), s.release > t);
+  }
+  // A spike at t if what has just arrived brought the neuron over its threshold.
+  bool jump(std::size_t j, double t, std::vector<RecordedSpike<Real>>& spikes) {
+    const linear::Neuron& n = plan_.linear_neuron(j);
+    State& s = states_[j];
+    if (!n.jumps || s.release > t) return false;
+    const bool above = n.above(s.x) > 0, spiked = n.spikes && above && !s.above;
+    s.above = above;
+    if (!spiked) return false;
+    spikes.push_back({t, static_cast<std::int32_t>(j), 0});
+    spike_at(j, t);
+    return true;
   }
   void spike_at(std::size_t j, double time) {
     const linear::Neuron& n = plan_.linear_neuron(j);
@@ -205,7 +229,11 @@ class LinearGroup final : public Group<Real> {
       const linear::Crossing spike = linear::Search(n, s.x, !s.above).first(t_end - t, end);
       if (spike.found()) {
         s.x = spike.x;
-        return neuron::within_interval(t + spike.after, t, t_end);
+        const double time = neuron::within_interval(t + spike.after, t, t_end);
+        // What arrives at the end of the interval makes spikes of its own there, and time is all that
+        // tells the two apart: observe/linear_replay.hpp.
+        const double before = std::nextafter(time, t);
+        return n.jumps && time == t_end && before > t ? before : time;
       }
     }
     s.x = end;

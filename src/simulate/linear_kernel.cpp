@@ -49,12 +49,12 @@ class Side {
     if constexpr (n > 2) hn::Store(at.x2, tag, to[2] + s);
     if constexpr (n > 3) hn::Store(at.x3, tag, to[3] + s);
   }
-  // An arrival does not move V.
   static HWY_INLINE void receive(State& at, const linear::Alike& all, V weight) {
     const Tag tag;
     const auto add = [&](V& x, double e) HWY_ATTR {
       if (e != 0) x = hn::Add(x, hn::Mul(hn::Set(tag, e), weight));
     };
+    add(at.x0, all.receptor[0]);
     if constexpr (n > 1) add(at.x1, all.receptor[1]);
     if constexpr (n > 2) add(at.x2, all.receptor[2]);
     if constexpr (n > 3) add(at.x3, all.receptor[3]);

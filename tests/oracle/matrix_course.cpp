@@ -68,7 +68,7 @@ Differentiable generator(const Neuron& n, bool clamped) {
     m.d[bias][v][one] = 1 / Scalar(n.tau_mem);
   }
   entry(i, i, -1, n.tau_syn, tau_syn);
-  if (n.current != Current::exponential) m.value[i][h] = 1;
+  if (n.current == Current::alpha || n.current == Current::double_exponential) m.value[i][h] = 1;
   if (n.current == Current::alpha) entry(h, h, -1, n.tau_syn, tau_syn);
   if (n.current == Current::double_exponential) entry(h, h, -1, n.tau_rise, tau_rise);
   entry(a, a, -1, n.tau_adapt, tau_adapt);
@@ -110,6 +110,9 @@ Kick kick(const Neuron& n) {
   switch (n.current) {
     case Current::exponential:
       e.value[i] = 1;
+      break;
+    case Current::delta:
+      e.value[v] = 1;
       break;
     case Current::alpha:
       e.value[h] = std::exp(Scalar(1)) / s;

@@ -479,7 +479,7 @@ class Simulation {
     if (std::isfinite(dt)) s.next_spike = std::min(start + dt, end_);
   }
 
-  // Takes it to its spike at `time`, which gets its derivatives, and through it.
+  // Takes it to its spike at `time`, which gets its derivatives.
   void fire_general(size_t n, Dual& time) {
     using namespace matrix_course;
     State& s = states_[n];
@@ -494,8 +494,6 @@ class Simulation {
     s.currents.push_back(x[Component::i].value);
     s.adaptations.push_back(x[Component::a].value);
     move(n, time, {});
-    s.x[Component::v] = variable(p.v_reset, parameter(n, v_reset));
-    s.x[Component::a].value += 1;
   }
 
   Course course(size_t n) const {
@@ -683,6 +681,15 @@ class Simulation {
     move(n, time, std::move(v));
   }
 
+  // What arrived at `time` took V over the threshold.
+  void fire_at_arrival(size_t n, const Dual& time) {
+    State& s = states_[n];
+    s.currents.push_back(0);
+    s.adaptations.push_back(s.x[matrix_course::a].value);
+    move(n, time, {});
+    spike(n, time);
+  }
+
   // The neuron reaches its threshold at t. Implicit function theorem on V(t_k) = theta(t_k).
   void fire(size_t n, Scalar t) {
     settle(n, t);
@@ -704,9 +711,17 @@ class Simulation {
       s.currents.push_back(current);
       s.adaptations.push_back(a);
     }
+    spike(n, time);
+  }
+
+  void spike(size_t n, const Dual& time) {
+    State& s = states_[n];
+    const Neuron& p = network_.neurons[n];
     s.spikes.push_back(time);
-    s.log.push_back({Event::Kind::spike, -1, int(s.spikes.size()) - 1, t});
+    s.log.push_back({Event::Kind::spike, -1, int(s.spikes.size()) - 1, time.value});
     s.v = variable(p.v_reset, parameter(n, v_reset));
+    s.x[matrix_course::v] = s.v;
+    s.x[matrix_course::a].value += 1;
     s.clamped = true;  // also for tau_ref = 0: released at once, but with a moving release
     s.release = time;
     s.release.value += p.tau_ref;
@@ -721,6 +736,7 @@ class Simulation {
     if (general(n)) {
       const matrix_course::Kick e = matrix_course::kick(network_.neurons[n]);
       for (size_t c = 0; c < matrix_course::components; ++c) {
+        if (c == matrix_course::v && s.clamped) continue;
         s.x[c].value += weight * e.value[c];
         s.x[c].chain(e.value[c], synapse);
         for (size_t p = 0; p < parameters; ++p)
@@ -758,14 +774,19 @@ class Simulation {
     const bool again = same_instant(s.place.time, when);
     advance(n, mean, Maximum::Place::arrival);
     if (same_instant(s.place.time, when) && (again || group.size() > 1)) s.place.tied = true;
+    const bool jumps = p.spikes && p.current == Neuron::Current::delta && !s.clamped;
+    const Arrival* last = nullptr;  // that took V over the threshold
     for (const Arrival& arrival : group) {
+      const bool below = jumps && matrix_course::distance(p, values(s.x)) <= 0;
       if (group.size() > 1) move(n, arrival.time, voltage_at(n, arrival.time));
       arrive(n, arrival.synapse);
+      if (below && matrix_course::distance(p, values(s.x)) > 0) last = &arrival;
       ++arrivals_;
       if (s.clamped) ++refractory_arrivals_;
       s.log.push_back(
           {Event::Kind::arrival, int(arrival.synapse), arrival.occurrence, arrival.time.value});
     }
+    if (last && matrix_course::distance(p, values(s.x)) > 0) return fire_at_arrival(n, last->time);
     predict(n);
   }
 

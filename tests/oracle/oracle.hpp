@@ -27,8 +27,9 @@ struct Neuron {
   double beta = 0, tau_adapt = 0.1, a_initial = 0;
 
   // What an arrival of weight w adds to the current: w exp(-t/tau_syn), or one whose peak is w,
-  // (t/tau_syn) exp(1 - t/tau_syn), or exp(-t/tau_syn) - exp(-t/tau_rise).
-  enum class Current { exponential, alpha, double_exponential };
+  // (t/tau_syn) exp(1 - t/tau_syn), or exp(-t/tau_syn) - exp(-t/tau_rise). Or none: w is added to V, at
+  // once, unless it is held.
+  enum class Current { exponential, alpha, double_exponential, delta };
   Current current = Current::exponential;
   double tau_rise = 0.001;
   bool leaks = true;  // else tau_mem dV/dt = I + bias
