@@ -4,7 +4,7 @@
 // files, checks and Python follow from it.
 //
 //     dx/dt = a x + b      a spike when c.x - theta crosses 0 from below:  x <- reset x + reset_to
-//     an arrival of weight w:  x <- x + w receptor
+//     an arrival of weight w:  x <- x + w receptor, one of a few if the model has several
 //
 //     struct Adex { // somewhere in a .cpp
 //       static constexpr std::string_view name = "...", says = "...";
@@ -19,6 +19,7 @@
 //       }
 //       static void check(const Population&);      // if parameters must fit each other
 //       static constexpr bool spikes = false;      // a readout
+//       static constexpr std::string_view receptors[] = {"ex", "in"};  // projections name theirs
 //     };
 //     constexpr ModelInfo info = linear_model<Adex>();
 //     const Model adex = Model::add(info);
@@ -88,8 +89,8 @@ struct Dual {
   }
 };
 
-/// The most components that a state may have.
-inline constexpr std::size_t most_components = 4;
+/// The most components that a state may have, and the most receptors.
+inline constexpr std::size_t most_components = 4, most_receptors = 2;
 
 /// One neuron, as its model makes it of the parameters. Component 0 is V, which a loss sees and
 /// which is held at its value after a spike for tau_ref seconds. What is left alone is 0, `reset`
@@ -102,7 +103,7 @@ struct LinearNeuron {
 
   Matrix a{};  ///< per second
   Vector b{};
-  Vector receptor{};
+  std::array<Vector, most_receptors> receptors{};
   Vector c{};
   T theta{};
   Matrix reset = [] {
@@ -131,13 +132,23 @@ class Values {
 /// A model's function, for numbers and for numbers with derivatives.
 struct LinearModel {
   std::span<const std::string_view> components;  ///< their names; the first is V
+  std::span<const std::string_view> receptors;   ///< the same; none: one without a name
   LinearNeuron<double> (*neuron)(const Values<double>&);
   LinearNeuron<Dual> (*with_slopes)(const Values<Dual>&);
 };
 
 template <class M>
+constexpr std::span<const std::string_view> receptors_of() {
+  if constexpr (requires { M::receptors; }) {
+    static_assert(std::size(M::receptors) <= most_receptors);
+    return M::receptors;
+  }
+  return {};
+}
+
+template <class M>
 inline constexpr LinearModel linear_mathematics{
-    M::components, [](const Values<double>& q) { return M::neuron(q); },
+    M::components, receptors_of<M>(), [](const Values<double>& q) { return M::neuron(q); },
     [](const Values<Dual>& q) { return M::neuron(q); }};
 
 /// What Model::add takes. Keep it as long as the process lives.

@@ -53,6 +53,12 @@ struct ModelInfo {
   const LinearModel* linear = nullptr;         ///< its mathematics; none of LIF and LI
 
   bool has(std::string_view parameter) const;
+  /// Their names; empty if there is one, without a name.
+  std::span<const std::string_view> receptors() const;
+  /// Of a number; empty if there is one, without a name.
+  std::string_view receptor_name(std::size_t number) const;
+  /// The number of a receptor. @throws InvalidInput  no such receptor, or none named of several
+  std::size_t receptor(std::string_view receptor) const;
   /// The place of a parameter in the table. @throws InvalidInput  no such parameter: lists them
   std::size_t index(std::string_view parameter) const;
 };

@@ -109,6 +109,7 @@ struct Projection {
   std::vector<Real> weight;  ///< [pre, post], row by row, or as the connection says
   Delay delay;
   Connection connection;
+  std::size_t receptor = 0;  ///< that it drives, of those of the target's model
 
   bool operator==(const Projection&) const = default;
 };
@@ -130,10 +131,12 @@ class Network {
   /// @param weight  [pre, post], row by row, or as the connection says
   /// @param connection  which synapses there are; all to all unless given
   /// @param name  "source->target" unless given; must be new
-  /// @throws InvalidInput  unknown population, wrong length, a value that is not finite, a negative
-  ///         delay, a target that is an input, a source that never spikes (LI)
+  /// @param receptor  that it drives, where the target's model has several
+  /// @throws InvalidInput  unknown population or receptor, wrong length, a value that is not finite, a
+  ///         negative delay, a target that is an input, a source that never spikes (LI)
   std::size_t connect(std::string_view source, std::string_view target, std::vector<Real> weight,
-                      Delay delay = {}, std::string name = "", Connection connection = {});
+                      Delay delay = {}, std::string name = "", Connection connection = {},
+                      std::string_view receptor = "");
 
   /// Checks every parameter again, as after a step of an optimiser: time constants positive,
   /// tau_ref >= 0, delays >= 0, v_reset and v_initial below v_threshold, everything finite.

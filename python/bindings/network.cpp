@@ -73,7 +73,7 @@ bool in_order_of_sources(const SynapseList& list) {
 void connect(Net& network, const std::string& source, const std::string& target,
              const In<double>& weight, const std::optional<In<double>>& delay,
              const std::string& delays, std::string name, const std::string& kind,
-             std::vector<Shape::Row> rows) {
+             std::vector<Shape::Row> rows, const std::string& receptor) {
   Connection connection(kind, Shape(std::move(rows)));
   Delay d;
   if (delay) {
@@ -96,7 +96,7 @@ void connect(Net& network, const std::string& source, const std::string& target,
     }
   }
   network.connect(source, target, vector_of(weight), std::move(d), std::move(name),
-                  std::move(connection));
+                  std::move(connection), receptor);
 }
 
 // Of a projection that lists its synapses: source, target and place of the weight of each, in the
@@ -181,7 +181,7 @@ void bind_network(nb::module_& module) {
       .def("add_input", &Net::add_input)
       .def("add_population", &add_population)
       .def("connect", &connect, nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
-           nb::arg(), nb::arg(), nb::arg())
+           nb::arg(), nb::arg(), nb::arg(), nb::arg())
       .def("values", [](nb::handle_t<Net> self, const std::string& owner,
                         const std::string& parameter) { return values(self, owner, parameter); })
       .def("synapses", &synapses)

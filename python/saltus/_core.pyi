@@ -33,6 +33,7 @@ class Network:
         name: str,
         kind: str,
         rows: list[tuple[str, list[int]]],
+        receptor: str,
         /,
     ) -> None: ...
     def values(self, owner: str, parameter: str, /) -> NDArray[np.float64]: ...

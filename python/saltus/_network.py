@@ -102,7 +102,8 @@ class Network:
             What an arrival of weight w adds to the current, t seconds later: ``"exponential"``:
             w exp(-t/tau_syn); ``"alpha"``: w (t/tau_syn) exp(1 - t/tau_syn);
             ``"double_exponential"``: w N (exp(-t/tau_syn) - exp(-t/tau_rise)), where N makes w its
-            peak. Or ``"delta"``: it adds w to V at once (unless V is held), and may so make a spike
+            peak; ``"ex_in"``: two receptors, each exponential, with time constants `tau_syn_ex` and
+            `tau_syn_in` (`connect` names the one). Or ``"delta"``: it adds w to V at once (unless V is held), and may so make a spike
             at the very time of the arrival; in a cycle such a population needs delays above 0.
         **parameters : float or array_like, shape (size,)
             Those of the model: one number that all neurons share, or one for each; the usual value
@@ -176,6 +177,7 @@ class Network:
         weight: ArrayLike | Synapses,
         delay: ArrayLike | None = None,
         name: str | None = None,
+        receptor: str | None = None,
     ) -> None:
         """Add synapses from one population to another: all to all, or those that `weight` lists.
 
@@ -196,11 +198,14 @@ class Network:
             no gradient of it.
         name : str, optional
             A new name; ``"source->target"`` unless given.
+        receptor : str, optional
+            The one that it drives, where the target has several: ``"ex"`` or ``"in"`` of a
+            population with ``synapse="ex_in"``.
 
         Raises
         ------
         ValueError
-            An unknown population, a used name, a wrong shape, a value that is not finite, a
+            An unknown population or receptor, a used name, a wrong shape, a value that is not finite, a
             negative delay, a `Conv2d` or pooling without `input_shape` or whose kernel is not
             drawn.
         TypeError
@@ -237,6 +242,7 @@ class Network:
             "" if name is None else text(name, "name"),
             "dense" if listed is None else listed.kind,
             [] if listed is None else listed.rows,
+            "" if receptor is None else text(receptor, "receptor"),
         )
         name = self._core.last_projection()
         self._projections[name] = (source, target)

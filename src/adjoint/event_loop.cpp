@@ -202,7 +202,8 @@ class Walk {
         if (terms::recurrent_e) {
           GroupBack<Real>& sender = *groups_[event.sender];
           const Real* weight = weight_of(event, sender.p.neurons[event.number]);
-          sender.errors[event.number] += group.error(weight, event.column, event.time);
+          sender.errors[event.number] += group.error(static_cast<std::int32_t>(event.projection),
+                                                     weight, event.column, event.time);
         }
         break;
       case Kind::made:

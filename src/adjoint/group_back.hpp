@@ -33,7 +33,8 @@ class GroupBack {
   virtual void move_to(double t) = 0;
   /// What an arrival at t adds to E_k. @param column  the neuron that it reaches, whose adjoint is
   /// not moved; or any_column: all, which are at t. @param weight  of that neuron; or of all
-  virtual double error(const Real* weight, std::size_t column, double t) const = 0;
+  virtual double error(std::int32_t projection, const Real* weight, std::size_t column,
+                       double t) const = 0;
   /// Can a spike ask for all that its arrivals add to E_k, once all that happens later is known? Then
   /// error() is not asked, and arrivals are no events.
   virtual bool can_be_asked() const { return false; }

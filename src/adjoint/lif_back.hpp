@@ -30,7 +30,7 @@ class LifBack : public GroupBack<Real> {
     }
   }
 
-  double error(const Real* weight, std::size_t column, double t) const override {
+  double error(std::int32_t, const Real* weight, std::size_t column, double t) const override {
     return error_of(weight, column, t) +
            sum_of_free_pieces(column, t, [&](std::size_t j, const neuron::Adjoint<Real>& l) {
              return error_at(weight[column == any_column ? j : 0], l);

@@ -58,14 +58,16 @@ class LinearBack final : public GroupBack<Real> {
     t_ = t;
   }
 
-  double error(const Real* weight, std::size_t column, double t) const override {
+  double error(std::int32_t projection, const Real* weight, std::size_t column,
+               double t) const override {
     if (in_step_) {
-      return LinearLambdaKernels<Real>::best().error_of_arrival(*p.plan.alike_linear, lambda_,
-                                                                weight);
+      const linear::Alike& all = *p.plan.alike_linear;
+      return LinearLambdaKernels<Real>::best().error_of_arrival(all, lambda_, weight,
+                                                                all.receptor(projection));
     }
-    if (column != any_column) return error_at(column, *weight, t);
+    if (column != any_column) return error_at(column, projection, *weight, t);
     double sum = 0;
-    for (std::size_t j = 0; j < p.size; ++j) sum += error_at(j, weight[j], t);
+    for (std::size_t j = 0; j < p.size; ++j) sum += error_at(j, projection, weight[j], t);
     return sum;
   }
 
@@ -161,10 +163,10 @@ class LinearBack final : public GroupBack<Real> {
                    std::span<const Arrival<Real>> group) const {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
     const linear::Neuron& n = p.plan.linear_neuron(j);
-    const double lift = linear::dot(n.c, n.receptor);
     double above = n.above(x);
     std::size_t at = group.size() - 1;
     for (; at > 0; --at) {
+      const double lift = linear::dot(n.c, n.kick(group[at].projection, false));
       above -= lift * static_cast<double>(group[at].weight(j));
       if (above <= 0) break;
     }
@@ -221,10 +223,10 @@ class LinearBack final : public GroupBack<Real> {
     segments_.add(j, now_[j]);
     if (in_step_) lambda_.set(j, now_[j]);
   }
-  double error_at(std::size_t j, Real weight, double t) const {
+  double error_at(std::size_t j, std::int32_t projection, Real weight, double t) const {
     const linear::Neuron& n = p.plan.linear_neuron(j);
     now_[j].move_to(n, t);
-    return time_error(n, now_[j], static_cast<double>(weight));
+    return time_error(n, now_[j], projection, static_cast<double>(weight));
   }
   // A spike needs a slope to divide by, however slowly it came.
   static double least_slope(const linear::Neuron& n) {

@@ -113,7 +113,8 @@ struct LinearLambdaKernels {
   /// Takes all of them back over an interval.
   void (*flow_back)(LinearLambda& lambda, const linear::Step& step);
   /// dL/dt of an arrival with these weights, which can be read to the end of their last vector.
-  double (*error_of_arrival)(const linear::Alike& all, const LinearLambda& lambda, const Real* row);
+  double (*error_of_arrival)(const linear::Alike& all, const LinearLambda& lambda, const Real* row,
+                             std::size_t receptor);
 
   static const LinearLambdaKernels& best();
 };

@@ -60,7 +60,8 @@ class Back {
   // gradient += e.p and, if `row` is given, the sum of w (A e).p.
   template <bool with_row, class Real>
   static HWY_INLINE double read(const linear::Alike& all, const LinearLambda& lambda,
-                                Real* gradient, const Real* row) {
+                                std::size_t receptor, Real* gradient, const Real* row) {
+    const auto &e = all.receptors[receptor], &slope = all.slopes_of_receptors[receptor];
     const Tag tag;
     const SlotLayout layout = lambda.slots.layout();
     const std::size_t lanes = hn::Lanes(tag), count = layout.count();
@@ -68,10 +69,10 @@ class Back {
     for (std::size_t l = 0; l < partial_sums; l += lanes) {
       V part = hn::Zero(tag);
       for (std::size_t s = l; s < count; s += partial_sums) {
-        if (gradient) add_demoted(tag, weighed(all.receptor, lambda, s), gradient + s);
+        if (gradient) add_demoted(tag, weighed(e, lambda, s), gradient + s);
         if constexpr (with_row) {
           const V w = load_promoted(tag, row + layout.place(s));
-          part = hn::Add(part, hn::Mul(w, weighed(all.slope_of_receptor, lambda, s)));
+          part = hn::Add(part, hn::Mul(w, weighed(slope, lambda, s)));
         }
       }
       hn::Store(part, tag, sum + l);
@@ -122,12 +123,13 @@ void read_by(const linear::Alike& all, const LinearEntries<Real>& found, std::si
     for (const auto& arrival : arrivals.group(g)) {
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
       Real* const gradient = target.weights + static_cast<std::size_t>(arrival.pre) * stride;
+      const std::size_t receptor = all.receptor(arrival.projection);
       if (!target.errors && !target.delays) {
-        Back<n>::template read<false, Real>(all, lambda, gradient, nullptr);
+        Back<n>::template read<false, Real>(all, lambda, receptor, gradient, nullptr);
         continue;
       }
-      target.move(arrival,
-                  Back<n>::template read<true, Real>(all, lambda, gradient, arrival.row + first));
+      target.move(arrival, Back<n>::template read<true, Real>(all, lambda, receptor, gradient,
+                                                              arrival.row + first));
     }
   }
 }
@@ -155,8 +157,9 @@ void flow_back(LinearLambda& lambda, const linear::Step& step) {
 }
 
 template <class Real>
-double error_of_arrival(const linear::Alike& all, const LinearLambda& lambda, const Real* row) {
-  return Back<most_components>::template read<true, Real>(all, lambda, nullptr, row);
+double error_of_arrival(const linear::Alike& all, const LinearLambda& lambda, const Real* row,
+                        std::size_t receptor) {
+  return Back<most_components>::template read<true, Real>(all, lambda, receptor, nullptr, row);
 }
 
 SALTUS_KERNELS(LinearLambdaKernels, read_arrivals<Real>, flow_back<Real>, error_of_arrival<Real>)

@@ -20,15 +20,18 @@ void add(Slopes& to, double factor, const Dual& value) {
 }
 
 // The model's function with derivatives by some of the parameters.
-linear::Motion<Dual> with_slopes(const Population& p, std::size_t j,
+linear::Motion<Dual> with_slopes(const Population& p, const linear::Neuron& ready, std::size_t j,
                                  std::span<const std::size_t> by) {
   std::vector<Dual> values;
   for (const Parameter& parameter : p.parameters) values.emplace_back(parameter[j]);
   for (std::size_t k = 0; k < by.size(); ++k) values[by[k]].slopes[k] = 1;
   linear::Motion<Dual> motion(p.model->linear->with_slopes(Values<Dual>(*p.model, values)),
                               p.model->linear->components.size());
+  motion.receptor_of = ready.receptor_of;
   if (!terms::linear_receptor) {
-    for (Dual& e : motion.receptor) e = e.value;
+    for (auto& receptor : motion.receptors) {
+      for (Dual& e : receptor) e = e.value;
+    }
   }
   return motion;
 }
@@ -133,7 +136,8 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
     const auto by = std::span(wanted).subspan(first, std::min(Dual::width, wanted.size() - first));
     std::vector<linear::Motion<Dual>> motions;
     for (std::size_t j = 0; j < pass.plan.populations[population].linear_neurons.size(); ++j) {
-      motions.push_back(with_slopes(neurons, j, by));
+      motions.push_back(
+          with_slopes(neurons, pass.plan.populations[population].linear_neuron(j), j, by));
     }
     const auto motion = linear::driven_by_one(
         motions[0].free, neurons.model->linear->components.size());  // if they move alike

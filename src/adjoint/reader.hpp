@@ -62,9 +62,11 @@ class Reader {
       now.move_to(n, t);
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
-        add(target, arrival, j, static_cast<Real>(linear::dot(n.receptor_of(now.held), now.p)));
+        const auto kick = n.kick(arrival.projection, now.held);
+        add(target, arrival, j, static_cast<Real>(linear::dot(kick, now.p)));
         if (!target.errors && !target.delays) continue;
-        move(target, arrival, j, time_error(n, now, static_cast<double>(arrival.weight(j))));
+        move(target, arrival, j,
+             time_error(n, now, arrival.projection, static_cast<double>(arrival.weight(j))));
       }
     }
   }

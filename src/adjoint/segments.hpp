@@ -139,9 +139,10 @@ struct LinearSegment {
 };
 
 /// dL/dt of an arrival with p on its right.
-inline double time_error(const linear::Neuron& n, const LinearSegment& s, double weight) {
+inline double time_error(const linear::Neuron& n, const LinearSegment& s, std::int32_t projection,
+                         double weight) {
   return terms::linear_e ? -weight * linear::dot(s.p, linear::product(n.system(s.held).matrix(),
-                                                                      n.receptor_of(s.held)))
+                                                                      n.kick(projection, s.held)))
                          : 0;
 }
 

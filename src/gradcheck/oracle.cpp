@@ -33,7 +33,8 @@ bool translate(std::string_view model, saltus_oracle::Neuron& n) {
       {"", Current::exponential},
       {":alpha", Current::alpha},
       {":double_exponential", Current::double_exponential},
-      {":delta", Current::delta}};
+      {":delta", Current::delta},
+      {":ex_in", Current::two}};
   const std::size_t end = std::min(model.find(':'), model.size());
   const std::string_view neuron = model.substr(0, end);
   n.leaks = neuron != "IF";
@@ -65,6 +66,8 @@ saltus_oracle::Neuron translate(const Population& p, std::size_t j) {
   set("tau_adapt", n.tau_adapt);
   set("a_initial", n.a_initial);
   set("tau_rise", n.tau_rise);
+  set("tau_syn_ex", n.tau_syn);
+  set("tau_syn_in", n.tau_syn_in);
   return n;
 }
 
@@ -88,7 +91,8 @@ Translation translate(const Network<double>& network) {
       result.network.synapses.push_back(
           {input, static_cast<int>(input ? pre : result.neuron[p.source] + pre),
            static_cast<int>(result.neuron[p.target] + post),
-           p.weight[static_cast<std::size_t>(s.weight)], p.delay(pre, number++)});
+           p.weight[static_cast<std::size_t>(s.weight)], p.delay(pre, number++),
+           static_cast<int>(p.receptor)});
     }
   }
   return result;
@@ -185,10 +189,20 @@ const std::vector<saltus_oracle::Scalar>& named(const saltus_oracle::Gradient& g
                                                 std::string_view parameter) {
   using G = saltus_oracle::Gradient;
   static constexpr std::pair<std::string_view, std::vector<saltus_oracle::Scalar> G::*> all[] = {
-      {"tau_mem", &G::tau_mem},     {"tau_syn", &G::tau_syn},     {"v_threshold", &G::v_threshold},
-      {"v_reset", &G::v_reset},     {"bias", &G::bias},           {"tau_ref", &G::tau_ref},
-      {"v_initial", &G::v_initial}, {"i_initial", &G::i_initial}, {"beta", &G::beta},
-      {"tau_adapt", &G::tau_adapt}, {"a_initial", &G::a_initial}, {"tau_rise", &G::tau_rise}};
+      {"tau_mem", &G::tau_mem},
+      {"tau_syn", &G::tau_syn},
+      {"v_threshold", &G::v_threshold},
+      {"v_reset", &G::v_reset},
+      {"bias", &G::bias},
+      {"tau_ref", &G::tau_ref},
+      {"v_initial", &G::v_initial},
+      {"i_initial", &G::i_initial},
+      {"beta", &G::beta},
+      {"tau_adapt", &G::tau_adapt},
+      {"a_initial", &G::a_initial},
+      {"tau_rise", &G::tau_rise},
+      {"tau_syn_ex", &G::tau_syn},
+      {"tau_syn_in", &G::tau_syn_in}};
   for (const auto& [name, member] : all) {
     if (name == parameter) return g.*member;
   }

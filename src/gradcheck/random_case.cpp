@@ -137,7 +137,18 @@ Model model_of_layer(Random& random, Model usual) {
 
 // A weight that is added to V does as much as a current of four times its size.
 constexpr double jumps_are_stronger = 0.25;
-bool jumps(const Population& p) { return p.model->has("tau_mem") && !p.model->has("tau_syn"); }
+bool jumps(const Population& p) { return p.model->name.ends_with(":delta"); }
+
+// Through one of the receptors of the target.
+void connect(Random& random, Network<double>& network, std::string_view source,
+             const std::string& target, std::vector<double> weight, Delay delay) {
+  const ModelInfo& model = *network.populations()[network.index(target)].model;
+  const auto receptors = model.receptors();
+  const std::size_t receptor =
+      receptors.empty() ? 0 : random.below(static_cast<std::uint32_t>(receptors.size()));
+  network.connect(source, target, std::move(weight), std::move(delay), "", {},
+                  model.receptor_name(receptor));
+}
 
 // @param some  more than none
 Delay delay(Random& random, std::size_t pre, std::size_t post, bool some = false) {
@@ -311,7 +322,7 @@ bool add_layer(Random& random, Model model, const Outline& o, std::size_t layer,
   Population p = neurons(random, name, model, size, o.wide ? &ratios : nullptr, tonic);
   // Currents that stay add up.
   const bool made_by_arrivals = jumps(p);
-  const double ratio = made_by_arrivals ? 1 : p["tau_mem"][0] / p["tau_syn"][0];
+  const double ratio = p.model->has("tau_syn") ? p["tau_mem"][0] / p["tau_syn"][0] : 1;
   const double strength = made_by_arrivals         ? jumps_are_stronger
                           : o.wide && ratio < 0.05 ? 0.2
                           : o.wide && ratio < 0.3  ? 0.3
@@ -320,26 +331,25 @@ bool add_layer(Random& random, Model model, const Outline& o, std::size_t layer,
   const bool needs_delay = o.recurrent && made_by_arrivals;
   const bool below_needs_delay = o.recurrent && jumps(network.populations().back());
   network.add_population(std::move(p));
-  network.connect(
-      below, name,
-      weights(random, below_size, size, strength * 3 / std::sqrt(static_cast<double>(below_size)),
-              strength * 1.8),
-      delay(random, below_size, size, below_needs_delay));
+  connect(random, network, below, name,
+          weights(random, below_size, size,
+                  strength * 3 / std::sqrt(static_cast<double>(below_size)), strength * 1.8),
+          delay(random, below_size, size, below_needs_delay));
   const double excitation =  // in a cycle
       o.long_gaps        ? 0
       : made_by_arrivals ? 0.4 * jumps_are_stronger
                          : 0.4;
   if (o.recurrent && random.chance(0.7)) {  // to itself, diagonal included
-    network.connect(name, name, cycle_weights(random, size, size, excitation),
-                    delay(random, size, size, needs_delay));
+    connect(random, network, name, name, cycle_weights(random, size, size, excitation),
+            delay(random, size, size, needs_delay));
   }
   if (o.recurrent && layer > 0 && random.chance(0.5)) {  // back to the layer below
-    network.connect(name, below, cycle_weights(random, size, below_size, excitation),
-                    delay(random, size, below_size, needs_delay));
+    connect(random, network, name, below, cycle_weights(random, size, below_size, excitation),
+            delay(random, size, below_size, needs_delay));
   }
   if (layer > 0 && random.chance(0.25)) {  // past a layer
-    network.connect("in", name, weights(random, o.channels, size, 0.3, 0.8),
-                    delay(random, o.channels, size));
+    connect(random, network, "in", name, weights(random, o.channels, size, 0.3, 0.8),
+            delay(random, o.channels, size));
   }
   return tonic;
 }
@@ -383,7 +393,8 @@ Network<double> thinned(Random random, const Network<double>& network) {
   for (const Projection<double>& p : network.projections()) {
     const Projection<double> q = random.chance(0.6) ? thinned(random, network, p) : p;
     result.connect(network.populations()[p.source].name, network.populations()[p.target].name,
-                   q.weight, q.delay, p.name, q.connection);
+                   q.weight, q.delay, p.name, q.connection,
+                   network.populations()[p.target].model->receptor_name(p.receptor));
   }
   return result;
 }
@@ -394,11 +405,11 @@ void add_readout(Random& random, Model model, const Outline& o, Network<double>&
   const std::size_t size = 1 + random.below(3);
   const Ratios ratios{0.003, o.long_gaps ? 1.0 : 300.0};
   network.add_population(neurons(random, "out", model, size, o.wide ? &ratios : nullptr));
-  network.connect(below, "out", weights(random, below_size, size, 0.1, 0.9),
-                  delay(random, below_size, size));
+  connect(random, network, below, "out", weights(random, below_size, size, 0.1, 0.9),
+          delay(random, below_size, size));
   if (random.chance(0.5)) {
-    network.connect("in", "out", weights(random, o.channels, size, 0.0, 0.7),
-                    delay(random, o.channels, size));
+    connect(random, network, "in", "out", weights(random, o.channels, size, 0.0, 0.7),
+            delay(random, o.channels, size));
   }
 }
 

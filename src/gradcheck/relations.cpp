@@ -147,7 +147,8 @@ Other rebuild(const Case& c, std::vector<Part> parts, std::size_t copies = 1, bo
         for (std::size_t copy = 0; copy < copies; ++copy) {
           other.network.connect(
               std::to_string(a), std::to_string(b), weight, take(projection.delay, source, there),
-              std::to_string(other.origin.size()), dense ? Connection() : listed(there.synapses));
+              std::to_string(other.origin.size()), dense ? Connection() : listed(there.synapses),
+              populations[projection.target].model->receptor_name(projection.receptor));
           other.origin.push_back(k);
         }
       }
@@ -167,9 +168,9 @@ Other silent_arrivals(const Case& c, Random& random) {
   for (std::size_t p = 0; p < c.network.populations().size(); ++p) {
     const Population& population = c.network.populations()[p];
     if (population.model == Model::input) continue;
-    other.network.connect("silent", std::to_string(p),
-                          std::vector<double>(channels * population.size, 0.0), {},
-                          std::to_string(other.origin.size()));
+    other.network.connect(
+        "silent", std::to_string(p), std::vector<double>(channels * population.size, 0.0), {},
+        std::to_string(other.origin.size()), {}, population.model->receptor_name(0));
     other.origin.push_back(added);
   }
   Spikes spikes;

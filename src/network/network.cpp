@@ -171,7 +171,7 @@ std::size_t Network<Real>::add_population(Population population) {
 template <class Real>
 std::size_t Network<Real>::connect(std::string_view source, std::string_view target,
                                    std::vector<Real> weight, Delay delay, std::string name,
-                                   Connection connection) {
+                                   Connection connection, std::string_view receptor) {
   Projection<Real> projection{std::move(name),   index(source),    index(target),
                               std::move(weight), std::move(delay), std::move(connection)};
   if (projection.name.empty()) projection.name = fmt::format("{}->{}", source, target);
@@ -193,6 +193,7 @@ std::size_t Network<Real>::connect(std::string_view source, std::string_view tar
                        projection.name, to.name));
   }
   try {
+    projection.receptor = to.model->receptor(receptor);
     projection.connection.list(from.size, to.size);
   } catch (const InvalidInput& e) {
     refuse(fmt::format("projection '{}': {}", projection.name, e.what()));
@@ -241,8 +242,13 @@ Network<To> convert(const Network<From>& network) {
   Network<To> result;
   result.populations() = network.populations();
   for (const auto& p : network.projections()) {
-    result.projections().push_back(
-        {p.name, p.source, p.target, {p.weight.begin(), p.weight.end()}, p.delay, p.connection});
+    result.projections().push_back({p.name,
+                                    p.source,
+                                    p.target,
+                                    {p.weight.begin(), p.weight.end()},
+                                    p.delay,
+                                    p.connection,
+                                    p.receptor});
   }
   return result;
 }
@@ -267,9 +273,13 @@ std::string describe(const Network<Real>& network) {
     text += '\n';
   }
   for (const auto& p : network.projections()) {
-    text += fmt::format("{:<20} {} {} x {}  delay {}\n", p.name, p.connection.kind().name,
-                        network.populations()[p.source].size, network.populations()[p.target].size,
+    const Population& to = network.populations()[p.target];
+    text += fmt::format("{:<20} {} {} x {}  delay {}", p.name, p.connection.kind().name,
+                        network.populations()[p.source].size, to.size,
                         delays[static_cast<int>(p.delay.kind)]);
+    const auto receptor = to.model->receptor_name(p.receptor);
+    if (!receptor.empty()) text += fmt::format("  receptor {}", receptor);
+    text += '\n';
   }
   return text;
 }

@@ -38,8 +38,8 @@ struct Alif {
 
 }  // namespace
 
-constinit const std::array<ModelInfo, 4> alif_models =
+constinit const std::array<ModelInfo, 5> alif_models =
     models_with<Alif, synapse::Exponential, synapse::Alpha, synapse::DoubleExponential,
-                synapse::Delta>;
+                synapse::Delta, synapse::TwoExponentials>;
 
 }  // namespace saltus

@@ -57,6 +57,13 @@ struct Driven {
       plain ? Neuron::name : Text<Neuron::name, colon, Synapse::name>::value;
   static constexpr std::string_view says = Text<Neuron::says, comma, Synapse::says>::value;
   static constexpr bool spikes = Neuron::spikes;
+  static constexpr auto receptors = [] {
+    if constexpr (requires { Synapse::receptors; }) {
+      return Synapse::receptors;
+    } else {
+      return std::array<std::string_view, 0>{};
+    }
+  }();
   static constexpr auto parameters =
       joined<ParameterRow>(Neuron::membrane, Synapse::time_constants, Neuron::own,
                            std::array{rows::v_initial}, Synapse::initial, Neuron::initial);
@@ -68,7 +75,7 @@ struct Driven {
     LinearNeuron<T> n;
     n.initial[0] = q["v_initial"];
     Synapse::add(n, q);
-    if constexpr (!Synapse::components.empty()) n.a[0][1] = 1.0 / q["tau_mem"];  // its current
+    for (std::size_t k = 1; k <= Synapse::currents; ++k) n.a[0][k] = 1.0 / q["tau_mem"];
     Neuron::add(n, q, 1 + Synapse::components.size());
     return n;
   }

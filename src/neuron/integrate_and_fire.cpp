@@ -29,8 +29,8 @@ struct IntegrateAndFire {
 
 }  // namespace
 
-constinit const std::array<ModelInfo, 4> if_models =
+constinit const std::array<ModelInfo, 5> if_models =
     models_with<IntegrateAndFire, synapse::Exponential, synapse::Alpha, synapse::DoubleExponential,
-                synapse::Delta>;
+                synapse::Delta, synapse::TwoExponentials>;
 
 }  // namespace saltus

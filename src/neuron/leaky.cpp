@@ -40,9 +40,11 @@ struct Li : Leaky {
 
 }  // namespace
 
-constinit const std::array<ModelInfo, 3> lif_models =
-    models_with<Lif, synapse::Alpha, synapse::DoubleExponential, synapse::Delta>;
-constinit const std::array<ModelInfo, 3> li_models =
-    models_with<Li, synapse::Alpha, synapse::DoubleExponential, synapse::Delta>;
+constinit const std::array<ModelInfo, 4> lif_models =
+    models_with<Lif, synapse::Alpha, synapse::DoubleExponential, synapse::Delta,
+                synapse::TwoExponentials>;
+constinit const std::array<ModelInfo, 4> li_models =
+    models_with<Li, synapse::Alpha, synapse::DoubleExponential, synapse::Delta,
+                synapse::TwoExponentials>;
 
 }  // namespace saltus

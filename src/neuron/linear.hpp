@@ -8,18 +8,26 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "neuron/linear_flow.hpp"
 
 namespace saltus::linear {
 
+/// By number of the projection.
+using ReceptorOf = std::vector<std::uint8_t>;
+
 /// A neuron as its model says it, ready to run.
 template <class T>
 struct Motion {
   System<T> free, held;  // held: V stays where it is, whatever arrives
-  Vector<T> receptor{}, c{};
+  std::array<Vector<T>, most_receptors> receptors{};
+  std::shared_ptr<const ReceptorOf> receptor_of;  // null: all through the first
+  Vector<T> c{};
   T theta{};
   Matrix<T> reset{};
   Vector<T> reset_to{}, initial{};
@@ -33,7 +41,7 @@ struct Motion {
     Vector<T> b{};
     for (std::size_t k = 0; k < most_components; ++k) {
       b[k] = n.b[k];
-      receptor[k] = n.receptor[k];
+      for (std::size_t r = 0; r < most_receptors; ++r) receptors[r][k] = n.receptors[r][k];
       c[k] = n.c[k];
       reset_to[k] = n.reset_to[k];
       initial[k] = n.initial[k];
@@ -48,13 +56,17 @@ struct Motion {
     a[0] = {};
     b[0] = T(0);
     held = System<T>(a, b, components);
-    jumps = number(dot(c, receptor)) != 0;
+    for (const Vector<T>& e : receptors) jumps = jumps || number(dot(c, e)) != 0;
   }
   const System<T>& system(bool is_held) const { return is_held ? held : free; }
+  /// Of a projection. @param projection  its number in the network
+  std::size_t receptor(std::int32_t projection) const {
+    return receptor_of ? (*receptor_of)[static_cast<std::size_t>(projection)] : 0;
+  }
   /// An arrival.
-  void receive(Vector<T>& x, double weight, bool is_held) const {
+  void receive(Vector<T>& x, std::int32_t projection, double weight, bool is_held) const {
     const T v = x[0];
-    add(x, receptor, weight);
+    add(x, receptors[receptor(projection)], weight);
     if (is_held) x[0] = v;
   }
   bool is_below(const Vector<T>& x) const { return number(dot(c, x)) <= number(theta); }
@@ -116,8 +128,8 @@ struct Neuron : Motion<double> {
   /// How far y is above 0.
   double above(const Vector<double>& x) const { return chain[0](x); }
   /// What an arrival of weight 1 does to x.
-  Vector<double> receptor_of(bool is_held) const {
-    Vector<double> e = receptor;
+  Vector<double> kick(std::int32_t projection, bool is_held) const {
+    Vector<double> e = receptors[receptor(projection)];
     if (is_held) e[0] = 0;
     return e;
   }

@@ -41,10 +41,11 @@ System<T> driven_by_one(const System<T>& free, std::size_t components) {
 class Alike {
  public:
   std::size_t components = 0;
-  Vector<double> receptor{}, slope_of_receptor{};  // e, A e
-  bool refractory = false;                         // is any?
-  std::array<bool, most_components> in_c{};        // which components the threshold looks at
-  bool plain_v = true;                             // c_V = 1
+  std::array<Vector<double>, most_receptors> receptors{}, slopes_of_receptors{};  // e, A e
+  std::shared_ptr<const ReceptorOf> receptor_of;                                  // as in Motion
+  bool refractory = false;                                                        // is any?
+  std::array<bool, most_components> in_c{};  // which components the threshold looks at
+  bool plain_v = true;                       // c_V = 1
 
   /// None if they do not: different motion, or a shape that the vectors do not know (a component that
   /// depends on one before it, a constant that drives another one than V).
@@ -52,16 +53,20 @@ class Alike {
     const Neuron& first = neurons[0];
     Alike all;
     all.components = first.last;
-    all.receptor = first.receptor;
+    all.receptors = first.receptors;
+    all.receptor_of = first.receptor_of;
     const Matrix<double>& a = first.free.matrix();
-    all.slope_of_receptor = product(a, first.receptor);
+    for (std::size_t r = 0; r < most_receptors; ++r) {
+      all.slopes_of_receptors[r] = product(a, first.receptors[r]);
+    }
     for (std::size_t k = 0; k < all.components; ++k) {
       for (std::size_t l = 0; l < k; ++l) {
         if (a[k][l] != 0) return {};
       }
     }
     for (const Neuron& n : neurons) {
-      if (n.free.matrix() != a || n.receptor != first.receptor || n.jumps != first.jumps) return {};
+      if (n.free.matrix() != a || n.receptors != first.receptors || n.jumps != first.jumps)
+        return {};
       for (std::size_t k = 0; k < dimension; ++k) {
         if (k > 0 && n.free.constant()[k] != 0) return {};
         if (k < all.components) {
@@ -79,6 +84,11 @@ class Alike {
       all.bends_[static_cast<std::size_t>(k - shortest)] = all.bend_of(std::exp2(0.5 * k));
     }
     return all;
+  }
+
+  /// Of a projection, as in Motion.
+  std::size_t receptor(std::int32_t projection) const {
+    return receptor_of ? (*receptor_of)[static_cast<std::size_t>(projection)] : 0;
   }
 
   /// @param integral  is its row asked for?

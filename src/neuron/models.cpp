@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "saltus/error.hpp"
+#include "saltus/linear.hpp"
 #include "saltus/network.hpp"
 
 namespace saltus {
@@ -64,6 +65,27 @@ std::size_t ModelInfo::index(std::string_view parameter) const {
   throw InvalidInput(
       fmt::format("{} has no parameter '{}'; expected one of: {}", name, parameter,
                   listed(parameters, [](const ParameterRow& row) { return row.name; })));
+}
+
+std::span<const std::string_view> ModelInfo::receptors() const {
+  return linear ? linear->receptors : std::span<const std::string_view>();
+}
+
+std::string_view ModelInfo::receptor_name(std::size_t number) const {
+  return receptors().empty() ? std::string_view() : receptors()[number];
+}
+
+std::size_t ModelInfo::receptor(std::string_view receptor) const {
+  const auto all = receptors();
+  if (all.empty() && receptor.empty()) return 0;
+  const auto found = std::ranges::find(all, receptor);
+  if (found != all.end()) return static_cast<std::size_t>(found - all.begin());
+  if (all.empty()) {
+    throw InvalidInput(
+        fmt::format("receptor is '{}', but {} has one only, without a name", receptor, name));
+  }
+  throw InvalidInput(fmt::format("receptor is '{}'; {} has: {}", receptor, name,
+                                 listed(all, [](std::string_view r) { return r; })));
 }
 
 Model Model::named(std::string_view name) {

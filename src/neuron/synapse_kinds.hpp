@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a weight does to its neuron (docs/theory.md, section 14): a current, exponential as in LIF or
 // one that takes time to rise, or a jump of V. A kind is its parameters, its components of the state,
-// behind V and the current first, and what it adds to a neuron; neuron/driven.hpp makes models of
-// neurons and kinds.
+// behind V and those that are currents first, and what it adds to a neuron; neuron/driven.hpp makes
+// models of neurons and kinds.
 #pragma once
 
 #include <array>
@@ -21,13 +21,39 @@ struct Exponential {
   static constexpr std::array time_constants{rows::tau_syn};
   static constexpr std::array initial{rows::i_initial};
   static constexpr std::array<std::string_view, 1> components{"I"};
+  static constexpr std::size_t currents = 1;
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>& q) {
     enum { i = 1 };
     n.a[i][i] = -1.0 / q["tau_syn"];
-    n.receptor[i] = T(1);
+    n.receptors[0][i] = T(1);
     n.initial[i] = q["i_initial"];
+  }
+};
+
+/// Two receptors, "ex" and "in", each as an exponential synapse with a time constant of its own; a
+/// projection names the one that it drives.
+struct TwoExponentials {
+  static constexpr std::string_view
+      name = "ex_in",
+      says = "two receptors, ex and in, with an exponential synapse each";
+  static constexpr std::array time_constants{
+      ParameterRow{"tau_syn_ex", 5e-3, Range::positive, 5e-3, "s",
+                   "time constant of the current through receptor ex"},
+      ParameterRow{"tau_syn_in", 10e-3, Range::positive, 5e-3, "s",
+                   "time constant of the current through receptor in"}};
+  static constexpr std::array<ParameterRow, 0> initial{};
+  static constexpr std::array<std::string_view, 2> components{"I_ex", "I_in"};
+  static constexpr std::size_t currents = 2;
+  static constexpr std::array<std::string_view, 2> receptors{"ex", "in"};
+
+  template <class T>
+  static void add(LinearNeuron<T>& n, const Values<T>& q) {
+    enum { ex = 1, in };
+    n.a[ex][ex] = -1.0 / q["tau_syn_ex"];
+    n.a[in][in] = -1.0 / q["tau_syn_in"];
+    n.receptors[0][ex] = n.receptors[1][in] = T(1);
   }
 };
 
@@ -38,10 +64,11 @@ struct Delta {
   static constexpr std::array<ParameterRow, 0> time_constants{};
   static constexpr std::array<ParameterRow, 0> initial{};
   static constexpr std::array<std::string_view, 0> components{};
+  static constexpr std::size_t currents = 0;
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>&) {
-    n.receptor[0] = T(1);
+    n.receptors[0][0] = T(1);
   }
 };
 
@@ -53,13 +80,14 @@ struct Alpha {
   static constexpr std::array time_constants{rows::tau_syn};
   static constexpr std::array<ParameterRow, 0> initial{};
   static constexpr std::array<std::string_view, 2> components{"I", "h"};
+  static constexpr std::size_t currents = 1;
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>& q) {
     enum { i = 1, h };
     n.a[i][i] = n.a[h][h] = -1.0 / q["tau_syn"];
     n.a[i][h] = T(1);
-    n.receptor[h] = std::exp(1) / q["tau_syn"];
+    n.receptors[0][h] = std::exp(1) / q["tau_syn"];
   }
 };
 
@@ -78,6 +106,7 @@ struct DoubleExponential {
                                   "time constant of the rise of the current"}};
   static constexpr std::array<ParameterRow, 0> initial{};
   static constexpr std::array<std::string_view, 2> components{"I", "h"};
+  static constexpr std::size_t currents = 1;
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>& q) {
@@ -87,7 +116,8 @@ struct DoubleExponential {
     n.a[i][i] = -1.0 / tau_syn;
     n.a[h][h] = -1.0 / tau_rise;
     n.a[i][h] = T(1);
-    n.receptor[h] = exp(tau_syn / tau_rise * log_over((tau_syn - tau_rise) / tau_rise)) / tau_syn;
+    n.receptors[0][h] =
+        exp(tau_syn / tau_rise * log_over((tau_syn - tau_rise) / tau_rise)) / tau_syn;
   }
 
  private:

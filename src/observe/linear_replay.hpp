@@ -143,7 +143,7 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
     if (last) break;
     const bool below = n.is_below(x);
     for (const auto& arrival : arrivals.group(g)) {
-      n.receive(x, static_cast<double>(arrival.weight(j)), release > to);
+      n.receive(x, arrival.projection, static_cast<double>(arrival.weight(j)), release > to);
     }
     if (!n.jumps || next_own == own.size()) continue;
     // A spike of this instant; or measured elsewhere, or rounded, a little later.

@@ -109,6 +109,14 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
   for (std::size_t k = 0; k < net.projections().size(); ++k) {
     populations[net.projections()[k].target].incoming.push_back(k);
   }
+  for (std::size_t i = 0; i < populations.size(); ++i) {
+    if (net.populations()[i].model->receptors().empty()) continue;
+    auto receptors = std::make_shared<linear::ReceptorOf>();
+    for (const auto& projection : net.projections()) {
+      receptors->push_back(static_cast<std::uint8_t>(projection.receptor));
+    }
+    for (linear::Neuron& n : populations[i].linear_neurons) n.receptor_of = receptors;
+  }
   fill_rows();
   for (PopulationPlan<Real>& p : populations) {
     p.per_column = std::ranges::any_of(p.incoming, [&](std::size_t k) { return has_lists(k); });

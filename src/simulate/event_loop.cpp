@@ -70,8 +70,8 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
             run.plan.populations[component.populations[c]].per_column ? q : any_column;
         while (pending[c].next(q) <= t) {
           const Arrival<Real> arrival = pending[c].take(q);
-          groups[c]->arrive(neuron, neuron == any_column ? arrival.row : &arrival.weight(neuron),
-                            t);
+          groups[c]->arrive(neuron, arrival.projection,
+                            neuron == any_column ? arrival.row : &arrival.weight(neuron), t);
         }
       }
       groups[c]->arrived(t, found);

@@ -37,9 +37,11 @@ class Group {
   /// A neuron spikes at the present time.
   virtual void reset(const RecordedSpike<Real>& spike) = 0;
   /// @param neuron  any_column: all
+  /// @param projection  that it comes through
   /// @param weight  of that neuron; of all, one after the other
   /// @param t  the present time
-  virtual void arrive(std::size_t neuron, const Real* weight, double t) = 0;
+  virtual void arrive(std::size_t neuron, std::int32_t projection, const Real* weight,
+                      double t) = 0;
   /// All has arrived: the spikes that this made at the present time, resets done. @param spikes  overwritten
   virtual void arrived(double t, std::vector<RecordedSpike<Real>>& spikes) {
     static_cast<void>(t);

@@ -112,7 +112,7 @@ class LifGroup final : public Group<Real> {
     }
   }
 
-  void arrive(std::size_t j, const Real* weight, double) override {
+  void arrive(std::size_t j, std::int32_t, const Real* weight, double) override {
     if (together_) {
       LayerKernels<Real>::best().arrive(layer_, weight);
     } else if (j != any_column) {

@@ -38,7 +38,8 @@ class LinearGroup final : public Group<Real> {
       for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
         advance(j, t, arrivals.times[g], spikes);
         t = arrivals.times[g];
-        for (const auto& arrival : arrivals.group(g)) receive(j, arrival.weight(j), t);
+        for (const auto& arrival : arrivals.group(g))
+          receive(j, arrival.projection, arrival.weight(j), t);
         jump(j, t, spikes);
       }
       advance(j, t, to, spikes);
@@ -93,10 +94,13 @@ class LinearGroup final : public Group<Real> {
     if (together_) layer_.set(j, states_[j].x);
   }
 
-  void arrive(std::size_t j, const Real* weight, double t) override {
-    if (together_) return LinearKernels<Real>::best().arrive(layer_, weight);
-    if (j != any_column) return receive(j, *weight, t);
-    for (std::size_t k = 0; k < states_.size(); ++k) receive(k, weight[k], t);
+  void arrive(std::size_t j, std::int32_t projection, const Real* weight, double t) override {
+    if (together_) {
+      return LinearKernels<Real>::best().arrive(layer_, weight,
+                                                plan_.alike_linear->receptor(projection));
+    }
+    if (j != any_column) return receive(j, projection, *weight, t);
+    for (std::size_t k = 0; k < states_.size(); ++k) receive(k, projection, weight[k], t);
   }
   void arrived(double t, std::vector<RecordedSpike<Real>>& spikes) override {
     spikes.clear();
@@ -165,9 +169,9 @@ class LinearGroup final : public Group<Real> {
     if (s.release > t) layer_.hold(j, s.release);
   }
 
-  void receive(std::size_t j, Real weight, double t) {
+  void receive(std::size_t j, std::int32_t projection, Real weight, double t) {
     State& s = states_[j];
-    plan_.linear_neuron(j).receive(s.x, static_cast<double>(weight), s.release > t);
+    plan_.linear_neuron(j).receive(s.x, projection, static_cast<double>(weight), s.release > t);
   }
   // A spike at t if what has just arrived brought the neuron over its threshold.
   bool jump(std::size_t j, double t, std::vector<RecordedSpike<Real>>& spikes) {

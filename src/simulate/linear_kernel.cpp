@@ -49,15 +49,15 @@ class Side {
     if constexpr (n > 2) hn::Store(at.x2, tag, to[2] + s);
     if constexpr (n > 3) hn::Store(at.x3, tag, to[3] + s);
   }
-  static HWY_INLINE void receive(State& at, const linear::Alike& all, V weight) {
+  static HWY_INLINE void receive(State& at, const linear::Vector<double>& receptor, V weight) {
     const Tag tag;
     const auto add = [&](V& x, double e) HWY_ATTR {
       if (e != 0) x = hn::Add(x, hn::Mul(hn::Set(tag, e), weight));
     };
-    add(at.x0, all.receptor[0]);
-    if constexpr (n > 1) add(at.x1, all.receptor[1]);
-    if constexpr (n > 2) add(at.x2, all.receptor[2]);
-    if constexpr (n > 3) add(at.x3, all.receptor[3]);
+    add(at.x0, receptor[0]);
+    if constexpr (n > 1) add(at.x1, receptor[1]);
+    if constexpr (n > 2) add(at.x2, receptor[2]);
+    if constexpr (n > 3) add(at.x3, receptor[3]);
   }
   // In the order of linear::System::flow.
   static HWY_INLINE State flow(const State& at, const linear::Step& step, V bias) {
@@ -121,7 +121,8 @@ void over(LinearLayer<Real>& layer, const linear::Step& step, const linear::Bend
   for (std::size_t s = 0; s < end; s += lanes) {
     State at = Side<n>::load(layer, s);
     for (const auto& arrival : arrived) {
-      Side<n>::receive(at, *layer.alike, load_promoted(tag, arrival.row + layout.place(s)));
+      Side<n>::receive(at, layer.alike->receptors[layer.alike->receptor(arrival.projection)],
+                       load_promoted(tag, arrival.row + layout.place(s)));
     }
     const State to = Side<n>::flow(at, step, hn::Load(tag, layer.bias + s));
     if constexpr (move) Side<n>::store(to, layer.x, s);
@@ -171,11 +172,11 @@ void flow(LinearLayer<Real>& layer, const linear::Step& step,
 }
 
 template <class Real>
-void arrive(LinearLayer<Real>& layer, const Real* row) {
+void arrive(LinearLayer<Real>& layer, const Real* row, std::size_t receptor) {
   const Tag tag;
   const SlotLayout layout = layer.slots.layout();
   for (std::size_t k = 0; k < layer.alike->components; ++k) {
-    const double e = layer.alike->receptor[k];
+    const double e = layer.alike->receptors[receptor][k];
     if (e == 0) continue;
     for (std::size_t s = 0; s < layout.count(); s += hn::Lanes(tag)) {
       const V more = hn::Mul(hn::Set(tag, e), load_promoted(tag, row + layout.place(s)));

@@ -81,7 +81,8 @@ class LinearLayer {
   linear::Vector<double> get(std::size_t neuron, std::span<const Arrival<Real>> arrived) const {
     linear::Vector<double> now = get(neuron);
     for (const auto& arrival : arrived) {
-      linear::add(now, alike->receptor, static_cast<double>(arrival.weight(neuron)));
+      linear::add(now, alike->receptors[alike->receptor(arrival.projection)],
+                  static_cast<double>(arrival.weight(neuron)));
     }
     return now;
   }
@@ -122,8 +123,8 @@ struct LinearKernels {
   /// Adds and takes them over the interval, without a spike.
   void (*flow)(LinearLayer<Real>& layer, const linear::Step& step,
                std::span<const Arrival<Real>> arrived);
-  /// Adds the weights of a source.
-  void (*arrive)(LinearLayer<Real>& layer, const Real* row);
+  /// Adds the weights of a source, through a receptor.
+  void (*arrive)(LinearLayer<Real>& layer, const Real* row, std::size_t receptor);
 
   static const LinearKernels& best();
 };

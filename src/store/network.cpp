@@ -2,7 +2,7 @@
 // A network as HDF5:
 //
 //     populations/<k>   attributes name, model ("input", "LIF", "LI"), size; data sets tau_mem, ...
-//     projections/<k>   attributes name, source, target (numbers), delay_kind;
+//     projections/<k>   attributes name, source, target (numbers), delay_kind, receptor (of several);
 //                       data sets weight [pre, post], delay
 #include <fmt/format.h>
 
@@ -177,6 +177,8 @@ void write(const Network<Real>& network, const File& file, hid_t root) {
     file.put(group.id(), "source", p.source);
     file.put(group.id(), "target", p.target);
     file.put(group.id(), "delay_kind", static_cast<std::uint64_t>(p.delay.kind));
+    const auto receptor = network.populations()[p.target].model->receptor_name(p.receptor);
+    if (!receptor.empty()) file.put(group.id(), "receptor", std::string(receptor));
     const bool dense = p.connection.all_to_all();
     file.write(group.id(), "weight", p.weight,
                dense ? network.populations()[p.source].size : p.weight.size());
@@ -256,7 +258,8 @@ Network<Real> read_network(const File& file, hid_t root, const std::filesystem::
     network.connect(network.populations()[source].name, network.populations()[target].name,
                     file.read<Real>(group.id(), "weight"),
                     {static_cast<Delay::Kind>(kind), file.read<double>(group.id(), "delay")},
-                    file.text(group.id(), "name"), read_connection(file, group.id()));
+                    file.text(group.id(), "name"), read_connection(file, group.id()),
+                    H5Aexists(group.id(), "receptor") > 0 ? file.text(group.id(), "receptor") : "");
   }
   return network;
 }

@@ -28,7 +28,7 @@ struct AlphaSoft {
     n.b[v] = q["bias"] / q["tau_mem"];
     n.a[i][i] = n.a[h][h] = -1.0 / q["tau_syn"];
     n.a[i][h] = T(1);
-    n.receptor[h] = q["gain"] * std::exp(1) / q["tau_syn"];
+    n.receptors[0][h] = q["gain"] * std::exp(1) / q["tau_syn"];
     n.c[v] = T(1);
     n.theta = q["v_threshold"];
     n.reset_to[v] = -q["v_threshold"];

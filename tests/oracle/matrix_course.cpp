@@ -71,6 +71,10 @@ Differentiable generator(const Neuron& n, bool clamped) {
   if (n.current == Current::alpha || n.current == Current::double_exponential) m.value[i][h] = 1;
   if (n.current == Current::alpha) entry(h, h, -1, n.tau_syn, tau_syn);
   if (n.current == Current::double_exponential) entry(h, h, -1, n.tau_rise, tau_rise);
+  if (n.current == Current::two) {
+    entry(h, h, -1, n.tau_syn_in, tau_syn_in);
+    if (!clamped) entry(v, h, 1, n.tau_mem, tau_mem);
+  }
   entry(a, a, -1, n.tau_adapt, tau_adapt);
   m.value[integral][v] = 1;
   return m;
@@ -103,13 +107,16 @@ Differentiable exponential(const Differentiable& generator, Scalar t) {
   return sum;
 }
 
-Kick kick(const Neuron& n) {
+Kick kick(const Neuron& n, int receptor) {
   using Current = Neuron::Current;
   Kick e;
   const Scalar s = n.tau_syn, r = n.tau_rise;
   switch (n.current) {
     case Current::exponential:
       e.value[i] = 1;
+      break;
+    case Current::two:
+      e.value[receptor == 0 ? i : h] = 1;
       break;
     case Current::delta:
       e.value[v] = 1;
@@ -139,6 +146,7 @@ Scalar distance(const Neuron& n, const Vector& x) { return x[v] - n.v_threshold 
 Scalar rest(const Neuron& n) {
   return 100 *
          Scalar(std::max({n.tau_mem, n.tau_syn, n.tau_adapt,
+                          n.current == Neuron::Current::two ? n.tau_syn_in : 0,
                           n.current == Neuron::Current::double_exponential ? n.tau_rise : 0}));
 }
 
@@ -153,9 +161,13 @@ Scalar first_crossing(const Neuron& n, const Vector& start, Scalar limit) {
   double fastest = std::min({n.tau_mem, n.tau_syn, n.tau_adapt});
   const bool rises = n.current == Neuron::Current::double_exponential;
   if (rises) fastest = std::min(fastest, n.tau_rise);
+  const bool two = n.current == Neuron::Current::two;
+  if (two) fastest = std::min(fastest, n.tau_syn_in);
   // Nothing lifts V over theta any more.
   const auto hopeless = [&](const Vector& x) {
-    const Scalar current = std::fabs(x[i]) + std::fabs(x[h]) * (rises ? fastest : n.tau_syn);
+    const Scalar current = std::fabs(x[i]) + std::fabs(x[h]) * (two     ? 1
+                                                                : rises ? fastest
+                                                                        : n.tau_syn);
     return n.leaks &&
            n.bias + std::fabs(x[v] - n.bias) + current + std::fabs(n.beta * x[a]) < n.v_threshold;
   };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A neuron between two events as x(t) = exp(M t) x(0), x = (V, I, h, a, integral of V, 1), with
+// A neuron between two events as x(t) = exp(M t) x(0), x = (V, I, h or the second I, a, integral of V, 1), with
 // derivatives by its parameters: a Taylor series of the matrix, scaled and squared, and not a closed
 // form in sight. Crossings are looked for step by step.
 #pragma once
@@ -26,6 +26,7 @@ enum Parameter : std::size_t {
   tau_adapt,
   a_initial,
   tau_rise,
+  tau_syn_in,
   parameters
 };
 
@@ -53,7 +54,7 @@ struct Kick {
   Vector value{};
   std::array<Vector, parameters> d{};
 };
-Kick kick(const Neuron& neuron);
+Kick kick(const Neuron& neuron, int receptor);
 
 // V - theta(t).
 Scalar distance(const Neuron& neuron, const Vector& x);

@@ -317,9 +317,10 @@ class Simulation {
     g.weight = slice(0, synapses);
     g.delay = slice(synapses, synapses);
     g.input_time = slice(2 * synapses, inputs_.size());
-    std::vector<Scalar>* const fields[] = {&g.tau_mem, &g.tau_syn,   &g.v_threshold, &g.v_reset,
-                                           &g.bias,    &g.tau_ref,   &g.v_initial,   &g.i_initial,
-                                           &g.beta,    &g.tau_adapt, &g.a_initial,   &g.tau_rise};
+    std::vector<Scalar>* const fields[] = {&g.tau_mem,   &g.tau_syn,   &g.v_threshold, &g.v_reset,
+                                           &g.bias,      &g.tau_ref,   &g.v_initial,   &g.i_initial,
+                                           &g.beta,      &g.tau_adapt, &g.a_initial,   &g.tau_rise,
+                                           &g.tau_syn_in};
     for (size_t n = 0; n < states_.size(); ++n)
       for (size_t p = 0; p < parameters; ++p) fields[p]->push_back(sum[parameter(n, Parameter(p))]);
     return g;
@@ -343,8 +344,9 @@ class Simulation {
       require(n.tau_mem > 0 && n.tau_syn > 0 && n.tau_ref >= 0, "time constants must be positive");
       require(n.tau_adapt > 0 && std::isfinite(n.beta) && std::isfinite(n.a_initial),
               "the adaptation needs a positive time constant and finite values");
-      require(n.tau_rise > 0 && (!n.general() || n.leaks || std::isfinite(end_)),
-              "a current rises in a positive time, and V without a leak needs an end");
+      require(
+          n.tau_rise > 0 && n.tau_syn_in > 0 && (!n.general() || n.leaks || std::isfinite(end_)),
+          "a current rises in a positive time, and V without a leak needs an end");
       require(!n.spikes ||
                   (n.v_reset < n.v_threshold && n.v_initial < n.v_threshold + n.beta * n.a_initial),
               "the reset and the initial voltage must lie below the threshold");
@@ -734,7 +736,8 @@ class Simulation {
     State& s = states_[n];
     const Scalar weight = network_.synapses[synapse].weight;
     if (general(n)) {
-      const matrix_course::Kick e = matrix_course::kick(network_.neurons[n]);
+      const matrix_course::Kick e =
+          matrix_course::kick(network_.neurons[n], network_.synapses[synapse].receptor);
       for (size_t c = 0; c < matrix_course::components; ++c) {
         if (c == matrix_course::v && s.clamped) continue;
         s.x[c].value += weight * e.value[c];

@@ -29,9 +29,10 @@ struct Neuron {
   // What an arrival of weight w adds to the current: w exp(-t/tau_syn), or one whose peak is w,
   // (t/tau_syn) exp(1 - t/tau_syn), or exp(-t/tau_syn) - exp(-t/tau_rise). Or none: w is added to V, at
   // once, unless it is held.
-  enum class Current { exponential, alpha, double_exponential, delta };
+  // Or one of two exponential ones, of which a synapse drives one: of tau_syn and tau_syn_in.
+  enum class Current { exponential, alpha, double_exponential, delta, two };
   Current current = Current::exponential;
-  double tau_rise = 0.001;
+  double tau_rise = 0.001, tau_syn_in = 0.01;
   bool leaks = true;  // else tau_mem dV/dt = I + bias
 
   // Neither has the formulas of section 1: it moves by the exponential of a matrix.
@@ -43,6 +44,7 @@ struct Synapse {
   int source;  // input channel or neuron
   int target;
   double weight, delay;
+  int receptor = 0;  // of Current::two
 };
 
 struct InputSpike {
@@ -112,7 +114,7 @@ struct Gradient {
   std::vector<Scalar> weight, delay;  // per synapse
   std::vector<Scalar> input_time;     // per input spike, in the order given
   std::vector<Scalar> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial,
-      beta, tau_adapt, a_initial, tau_rise;  // per neuron
+      beta, tau_adapt, a_initial, tau_rise, tau_syn_in;  // per neuron
 };
 
 // Both throw std::invalid_argument for a network, input or functional that has no meaning, and

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Neuron models beyond LIF, as Python has them."""
 
+import pickle
+
 import numpy as np
 import pytest
 import saltus
@@ -138,6 +140,76 @@ def test_a_double_exponential_that_rises_as_it_falls_is_an_alpha_synapse():
     np.testing.assert_array_equal(one.spikes("h").neurons, two.spikes("h").neurons)
     np.testing.assert_allclose(one.spikes("h").times, two.spikes("h").times, rtol=1e-12)
     np.testing.assert_allclose(one.integrals("out"), two.integrals("out"), rtol=1e-10)
+
+
+def two_receptors(neuron="LIF", **parameters):
+    """Input through both receptors, a population in a cycle, readout."""
+    rng = np.random.default_rng(5)
+    net = saltus.Network()
+    net.add_input("in", 4)
+    net.add_population("h", neuron, 5, synapse="ex_in", tau_syn_ex=3e-3, **parameters)
+    net.add_population("out", "LI", 3, synapse="ex_in")
+    net.connect("in", "h", rng.uniform(2.0, 5.0, (4, 5)), receptor="ex")
+    net.connect("in", "h", -rng.uniform(0.0, 1.0, (4, 5)), name="slow", receptor="in")
+    net.connect("h", "h", rng.normal(0.0, 0.3, (5, 5)), delay=1e-3, receptor="in")
+    net.connect("h", "out", rng.normal(0.5, 0.5, (5, 3)), receptor="in")
+    return net
+
+
+@pytest.mark.parametrize("neuron", ["LIF", "ALIF", "IF"])
+def test_gradients_through_two_receptors(neuron):
+    net = two_receptors(neuron, tau_ref=1e-3)
+
+    def loss(record, _):
+        spikes = record.spikes("h")
+        errors = np.cos(37.0 * np.arange(len(spikes.times)))
+        integrals = record.integrals("out")
+        weight = np.sin(np.arange(integrals.size)).reshape(integrals.shape)
+        value = float(np.dot(errors, spikes.times) + np.sum(weight * integrals))
+        errors = {"spike_errors": {"h": errors}, "integral_errors": {"out": weight}}
+        return saltus.LossResult(value, errors)
+
+    report = saltus.gradcheck(net, batch(), 0.06, loss)
+    assert report.passed
+    assert report.spikes > 20
+    assert {"h.tau_syn_ex", "h.tau_syn_in", "slow.weight"} <= set(report.compared)
+
+
+def test_two_receptors_of_one_time_constant_are_one():
+    both, one = saltus.Network(), saltus.Network()
+    rng = np.random.default_rng(2)
+    ex, inhibition = rng.uniform(1.0, 4.0, (4, 5)), -rng.uniform(0.0, 1.0, (4, 5))
+    both.add_input("in", 4)
+    both.add_population("h", "LIF", 5, synapse="ex_in", tau_syn_ex=5e-3, tau_syn_in=5e-3)
+    both.connect("in", "h", ex, receptor="ex")
+    both.connect("in", "h", inhibition, name="slow", receptor="in")
+    one.add_input("in", 4)
+    one.add_population("h", "LIF", 5)
+    one.connect("in", "h", ex + inhibition)
+    a, b = (saltus.simulate(net, batch(), 0.06).spikes("h") for net in (both, one))
+    assert len(a) > 20
+    np.testing.assert_array_equal(a.neurons, b.neurons)
+    np.testing.assert_allclose(a.times, b.times, rtol=1e-12)
+
+
+def test_a_receptor_is_named_kept_and_shown(tmp_path):
+    net = two_receptors()
+    for other in (net.copy(), pickle.loads(pickle.dumps(net))):
+        assert other == net
+    net.save(tmp_path / "net.h5")
+    assert saltus.load(tmp_path / "net.h5") == net
+    assert "receptor in" in str(net)
+    net.add_population("plain", "LIF", 2)
+    for target, receptor, message in (
+        ("h", None, "receptor is ''; LIF:ex_in has: ex, in"),
+        ("h", "gaba", "receptor is 'gaba'; LIF:ex_in has: ex, in"),
+        ("plain", "ex", "receptor is 'ex', but LIF has one only"),
+    ):
+        size = 5 if target == "h" else 2
+        with pytest.raises(ValueError, match=message):
+            net.connect("in", target, np.ones((4, size)), name="x", receptor=receptor)
+    with pytest.raises(TypeError, match="receptor"):
+        net.connect("in", "h", np.ones((4, 5)), name="x", receptor=1)
 
 
 @pytest.mark.parametrize("neuron", ["LIF", "ALIF", "IF"])

@@ -45,8 +45,8 @@ Network<Real> network(Random& random, Model model, std::size_t size, bool cyclic
   p.name = "h";
   p.model = model;
   p.size = size;
-  const bool jumps = !model->has("tau_syn");
-  if (!jumps && random.chance(0.3)) p["tau_syn"] = p["tau_mem"];
+  const bool jumps = name.ends_with(":delta");
+  if (model->has("tau_syn") && random.chance(0.3)) p["tau_syn"] = p["tau_mem"];
   if (model->has("tau_rise")) p["tau_rise"] = random.chance(0.3) ? p["tau_syn"] : Parameter(2e-3);
   p["bias"] = per_neuron(random, size, -0.3, random.chance(0.3) ? 1.6 : 0.4);
   p["v_threshold"] = per_neuron(random, size, 0.8, 1.2);
@@ -59,19 +59,29 @@ Network<Real> network(Random& random, Model model, std::size_t size, bool cyclic
   }
   n.add_population(p);
   const bool strong = name.find(':') == std::string::npos;
-  n.connect("in", "h", weights(6 * size, strong ? 2.5 : jumps ? 0.4 : 1.2, jumps ? 0.3 : 1));
+  const auto receptor = [](Model of, std::size_t k) {
+    return of->receptor_name(k % std::max<std::size_t>(1, of->receptors().size()));
+  };
+  n.connect("in", "h",
+            weights(6 * size,
+                    strong  ? 2.5
+                    : jumps ? 0.4
+                            : 1.2,
+                    jumps ? 0.3 : 1),
+            {}, "", {}, receptor(model, size));
   if (cyclic) {
     n.connect("h", "h", weights(size * size, 0, 0.5 / static_cast<double>(size)),
               delay > 0 ? Delay::common(delay)
               : jumps   ? Delay::common(2e-3)
-                        : Delay::none());
+                        : Delay::none(),
+              "", {}, receptor(model, size + 1));
   }
   Population out;
   out.name = "out";
   out.model = Model::named("LI" + name.substr(synapse));
   out.size = 3;
   n.add_population(out);
-  n.connect("h", "out", weights(3 * size, 0.2, 0.5));
+  n.connect("h", "out", weights(3 * size, 0.2, 0.5), {}, "", {}, receptor(out.model, 1));
   return n;
 }
 
