@@ -84,12 +84,47 @@ void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample)
 
 namespace {
 
+// How the tiles of a population find the spikes of sources that do not connect to all.
+struct Spread {
+  // [sample][incoming projection] those that go through their synapses instead of all spikes; empty: do not
+  std::vector<std::vector<SpikesByNeuron>> by_neuron;
+  // [incoming projection] a tile looks up the synapses of each source once for all samples
+  std::vector<bool> reach;
+};
+
+// A spike that reaches hardly any tile is not looked at by all of them.
+template <class Real>
+Spread spread_of(const Pass<Real>& pass, std::size_t population, const Tiles& tiles) {
+  const auto& incoming = pass.plan.populations[population].incoming;
+  const std::size_t samples = pass.segments.size();
+  Spread spread{std::vector<std::vector<SpikesByNeuron>>(samples),
+                std::vector<bool>(incoming.size(), false)};
+  std::vector<std::size_t> left(incoming.size(), 0);  // spikes that each tile looks at
+  for (std::size_t s = 0; s < samples; ++s) {
+    spread.by_neuron[s].resize(incoming.size());
+    for (std::size_t k = 0; k < incoming.size(); ++k) {
+      if (pass.plan.in_rows(incoming[k])) continue;
+      const Projection<Real>& p = pass.plan.network->projections()[incoming[k]];
+      const auto spikes = sample_of(pass.spikes_of(p.source), s);
+      const std::size_t sources = pass.plan.size(p.source),
+                        synapses = p.connection.synapses().size();
+      if (synapses < std::min(sources, spikes.times.size()) * tiles.count) {
+        spread.by_neuron[s][k].sort(spikes, sources);
+      } else {
+        left[k] += spikes.times.size();
+        spread.reach[k] = left[k] >= sources;
+      }
+    }
+  }
+  return spread;
+}
+
 // Neurons begin .. end - 1 of a population: one task, which goes through the samples in order.
 template <class Real>
 class Tile {
  public:
   Tile(Pass<Real>& pass, std::size_t population, const std::vector<SpikeView>& sources,
-       const Tiles& tiles, std::size_t number, Partial& partial)
+       const Spread& spread, const Tiles& tiles, std::size_t number, Partial& partial)
       : pass_(pass),
         population_(population),
         number_(number),
@@ -98,6 +133,7 @@ class Tile {
         in_lanes_(!pass.plan.scalar && plan_.per_column && !plan_.is_linear()),
         linear_in_vectors_(pass.plan.linear_in_vectors(population)),
         sources_(sources),
+        spread_(spread),
         begin_(tiles.begin(number)),
         end_(tiles.begin(number + 1)),
         partial_(partial) {
@@ -121,14 +157,11 @@ class Tile {
     std::fill_n(gradient_.data(), rows * reader_.layout.count(), Real(0));
     reader_.targets.resize(pass.plan.network->projections().size());
     rows = 0;
-    const auto listed = [&](std::size_t k) { return !pass.plan.in_rows(k); };
-    if (std::any_of(plan_.incoming.begin(), plan_.incoming.end(), listed)) {
-      for (const std::size_t k : plan_.incoming) {
-        reach_.push_back(listed(k) ? Reach(projection(k).connection.synapses(), {begin_, end_})
-                                   : Reach());
-      }
-    }
+    reach_.resize(plan_.incoming.size());
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
+      if (spread.reach[k]) {
+        reach_[k] = Reach(projection(plan_.incoming[k]).connection.synapses(), {begin_, end_});
+      }
       aim(k, gradient_.data() + rows * reader_.layout.count());
       rows += rows_of(plan_.incoming[k]);
     }
@@ -136,7 +169,7 @@ class Tile {
 
   void read(std::size_t s) {
     thread_local Timeline<Real> timeline;
-    pass_.start(timeline, population_, s, {begin_, end_}, reach_);
+    pass_.start(timeline, population_, s, {begin_, end_}, reach_, spread_.by_neuron[s]);
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
       if (partial_.errors[k].empty()) continue;
       reader_.targets[plan_.incoming[k]].errors =
@@ -205,10 +238,11 @@ class Tile {
   bool in_vectors_, in_lanes_, linear_in_vectors_;
   bool alone_ = !in_vectors_ && !in_lanes_;  // one neuron after the other
   const std::vector<SpikeView>& sources_;    // per incoming projection
+  const Spread& spread_;
   std::size_t begin_, end_;
   Partial& partial_;
   Reader<Real> reader_;
-  std::vector<Reach> reach_;  // per incoming projection; empty if all of them connect all to all
+  std::vector<Reach> reach_;  // per incoming projection
   // Of the weights into the tile, [pre, slot] of one projection after the other: in one piece, so that
   // it stays in a cache whatever the length of the rows of the whole.
   inline static thread_local Aligned<Real> gradient_;
@@ -332,8 +366,9 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
   for (const std::size_t k : incoming) {
     sources.push_back(pass.spikes_of(pass.plan.network->projections()[k].source));
   }
+  const Spread spread = spread_of(pass, population, tiles);
   parallel_for(pass.threads, tiles.count, [&](std::size_t number) {
-    Tile<Real> tile(pass, population, sources, tiles, number, partials[number]);
+    Tile<Real> tile(pass, population, sources, spread, tiles, number, partials[number]);
     for (std::size_t s = 0; s < pass.segments.size(); ++s) tile.read(s);
     tile.write();
   });

@@ -40,11 +40,12 @@ struct Pass {
     return record.populations[population].spikes.view();
   }
   void start(Timeline<Real>& timeline, std::size_t population, std::size_t sample,
-             Neurons targets = {}, std::span<const Reach> reach = {}) const {
+             Neurons targets = {}, std::span<const Reach> reach = {},
+             std::span<const SpikesByNeuron> by_neuron = {}) const {
     timeline.start(
         plan, population, inputs.end(sample),
         [&](std::size_t p) { return sample_of(spikes_of(p), sample); },
-        &timelines.at(population, sample), targets, reach);
+        &timelines.at(population, sample), targets, reach, by_neuron);
   }
 };
 

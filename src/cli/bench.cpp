@@ -8,8 +8,10 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/bench_cliffs.hpp"
+#include "cli/bench_large.hpp"
 #include "cli/commands.hpp"
 #include "cli/values.hpp"
 #include "saltus/error.hpp"
@@ -23,12 +25,13 @@ struct Options {
   RunSettings settings;
   double stretch = 1;
   std::vector<std::string> only;
-  std::size_t rounds = 5;
+  std::optional<std::size_t> rounds;
+  bench::LargeSettings large;
   bool json = false;
 };
 
-const std::vector<std::string> tasks = {"mnist",     "yinyang",   "spikes",
-                                        "recurrent", "synthetic", "cliffs"};
+const std::vector<std::string> tasks = {"mnist",     "yinyang", "spikes", "recurrent",
+                                        "synthetic", "cliffs",  "large"};
 
 // What a sample of training consists of, us; together the whole.
 std::vector<std::pair<std::string, double>> phases(const EpochReport& r) {
@@ -61,11 +64,18 @@ void print(const bench::Report& r, const RunSettings& s) {
 // An option that its benchmark does not read is a mistake, as is one that it needs and does not get.
 void check_given(const CLI::App& app, const Options& o) {
   const std::pair<const char*, std::vector<std::string>> readers[] = {
-      {"--data", {"mnist", "cliffs"}}, {"--train", {"spikes"}},
-      {"--test", {"spikes"}},          {"--t-end", {"spikes"}},
-      {"--recurrent", {"spikes"}},     {"--delay", {"recurrent", "spikes"}},
-      {"--stretch", {"synthetic"}},    {"--only", {"cliffs"}},
-      {"--rounds", {"cliffs"}}};
+      {"--data", {"mnist", "cliffs"}},
+      {"--train", {"spikes"}},
+      {"--test", {"spikes"}},
+      {"--t-end", {"spikes", "large"}},
+      {"--recurrent", {"spikes"}},
+      {"--delay", {"recurrent", "spikes"}},
+      {"--stretch", {"synthetic"}},
+      {"--only", {"cliffs"}},
+      {"--rounds", {"cliffs", "large"}},
+      {"--neurons", {"large"}},
+      {"--hidden", {"mnist", "yinyang", "spikes", "recurrent", "synthetic", "cliffs"}},
+      {"--batch", {"mnist", "yinyang", "spikes", "recurrent", "synthetic", "cliffs"}}};
   for (const auto& [name, of] : readers) {
     if (app.count(name) > 0 && std::find(of.begin(), of.end(), o.task) == of.end()) {
       throw InvalidInput(
@@ -88,6 +98,18 @@ std::size_t usual_batch(const std::string& task) {
   return task == "cliffs" ? 64 : 256;
 }
 
+int run_large(const Options& o) {
+  bench::LargeSettings s = o.large;
+  const RunSettings& given = o.settings;
+  if (given.t_end != 0) s.t_end = given.t_end;
+  if (o.rounds) s.rounds = *o.rounds;
+  s.seed = given.train.seed;
+  s.threads = given.train.threads;
+  s.kernel = given.train.kernel;
+  s.precision = given.precision;
+  return bench_large(s, o.json);
+}
+
 }  // namespace
 
 Command add_bench(CLI::App& app) {
@@ -96,7 +118,7 @@ Command add_bench(CLI::App& app) {
   o->settings.train.batch = 0;
   o->settings.t_end = 0;
   app.add_option("task", o->task,
-                 "mnist (default), yinyang, spikes, recurrent, synthetic or cliffs")
+                 "mnist (default), yinyang, spikes, recurrent, synthetic, cliffs or large")
       ->check(CLI::IsMember(tasks));
   add_value<std::string>(app, "--data",
                          "folder with the IDX files of MNIST (cliffs without: spikes at random)",
@@ -105,7 +127,8 @@ Command add_bench(CLI::App& app) {
                          [o](auto v) { o->settings.train_file = v; });
   add_value<std::string>(
       app, "--test", "spikes: accepted, as `saltus train spikes` needs it; not read", [](auto) {});
-  add_value<double>(app, "--t-end", "spikes: end of every sample, s (default 50 ms after the last)",
+  add_value<double>(app, "--t-end",
+                    "end of every sample, s (default: spikes 50 ms after the last, large 1)",
                     [o](auto v) { o->settings.t_end = v; });
   app.add_flag("--recurrent", o->settings.recurrent,
                "spikes: hidden layers project onto themselves");
@@ -131,22 +154,30 @@ Command add_bench(CLI::App& app) {
                          [o](auto v) { o->settings.train.kernel = kernel_of(v); });
   add_value<std::vector<std::string>>(app, "--only", "cliffs: these rows, and the fast path",
                                       [o](auto v) { o->only = v; });
-  add_value<std::size_t>(app, "--rounds", "cliffs: turns of each row (default 5)",
+  add_value<std::size_t>(app, "--rounds", "turns of each row (default: cliffs 5, large 3)",
                          [o](auto v) { o->rounds = v; });
+  add_value<std::vector<std::size_t>>(app, "--neurons",
+                                      "large: sizes of the network (default 1000,10000,100000)",
+                                      [o](auto v) { o->large.neurons = v; });
   app.add_flag("--json", o->json, "last line on standard output: one JSON object");
   app.footer(
       "Forward (with the loss) and backward are the best of five rounds on each of the first\n"
       "minibatches, with the weights that training starts from; training is one whole epoch.\n"
-      "cliffs: neighbours of the fast path (784-350-10), each beside it; the best of all turns.\n\n"
+      "cliffs: neighbours of the fast path (784-350-10), each beside it; the best of all turns.\n"
+      "large: a recurrent network, 100 synapses into each neuron, one sample and its adjoint.\n\n"
       "Examples:\n"
       "  saltus bench mnist --data mnist/\n"
       "  saltus bench recurrent --delay 0 --batch 32 --json\n"
       "  saltus bench spikes --train braille_train.h5 --recurrent --hidden 128\n"
-      "  saltus bench cliffs --data mnist/ --only refractory,tau-mem-per-neuron");
+      "  saltus bench cliffs --data mnist/ --only refractory,tau-mem-per-neuron\n"
+      "  saltus bench large --neurons 1000,10000 --rounds 5");
   return [o, &app] {
     check_given(app, *o);
     if (o->settings.train.batch == 0) o->settings.train.batch = usual_batch(o->task);
-    if (o->task == "cliffs") return bench_cliffs(o->settings, o->only, o->rounds, o->json);
+    if (o->task == "cliffs") {
+      return bench_cliffs(o->settings, o->only, o->rounds.value_or(5), o->json);
+    }
+    if (o->task == "large") return run_large(*o);
     const bench::Task task = bench::make_task(o->task, o->settings, o->stretch);
     const bench::Report r =
         o->settings.precision == "float64" ? bench::run<double>(task) : bench::run<float>(task);

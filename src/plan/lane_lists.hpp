@@ -38,7 +38,7 @@ class LaneLists {
     deliveries_ = deliveries;
     reserve();
     sizes_.fill(0);
-    even_ = true;
+    even_ = in_order_ = true;
     for (std::size_t k = 0; k < sources.size(); ++k) {
       sources[k].projection->connection.all_to_all() ? put_rows(k) : put_synapses(k);
     }
@@ -130,7 +130,8 @@ class LaneLists {
   std::size_t post_ = 0, longest_ = 0;
   double from_ = 0, to_ = 0;
   std::array<std::size_t, lanes> sizes_{};
-  bool even_ = true;  // are all lists equally long?
+  bool even_ = true;      // are all lists equally long?
+  bool in_order_ = true;  // put in the order that those of equal time have
   // [place, lane], in the order in which they were put
   Aligned<double> times_;
   Aligned<Real> weights_;
@@ -233,6 +234,7 @@ class LaneLists {
   }
   void put_synapses(std::size_t k) {
     even_ = false;
+    in_order_ = in_order_ && deliveries_[k].by_spike();
     const std::size_t fresh = sources_[k].fresh;
     for (std::size_t j = neurons_.begin; j < neurons_.end; ++j) {
       std::uint32_t origin = bases_[k] + static_cast<std::uint32_t>(deliveries_[k].first(j));
@@ -243,9 +245,9 @@ class LaneLists {
     }
   }
 
-  // What arrives at one time stays in the order in which it was put: that of saltus::earlier.
+  // What arrives at one time comes in the order of saltus::earlier: nearly always that in which it was put.
   void sort() {
-    bool falls = false;
+    bool falls = !in_order_;
     for (std::size_t k = lanes; k < longest_ * lanes; ++k) falls |= times_[k - lanes] > times_[k];
     if (!falls || longest_ > LaneOrderKernels<double>::longest) {
       for (std::size_t k = 0; k < longest_ * lanes; ++k) order_[k] = static_cast<std::int32_t>(k);
@@ -261,17 +263,22 @@ class LaneLists {
   void insert(std::size_t lane) {
     for (std::size_t k = 1; k < sizes_[lane]; ++k) {
       for (std::size_t p = k * lanes + lane;
-           p >= lanes && time(at_place(p - lanes)) > time(at_place(p)); p -= lanes) {
+           p >= lanes && earlier(at_place(p), at_place(p - lanes)); p -= lanes) {
         std::swap(order_[p - lanes], order_[p]);
       }
     }
+  }
+  bool earlier(std::size_t a, std::size_t b) const {
+    if (times_[a] != times_[b] || in_order_) return times_[a] < times_[b];
+    return saltus::earlier(origin(a), origin(b));
   }
   std::size_t at_place(std::size_t p) const { return static_cast<std::size_t>(order_[p]); }
   void sort_one(std::size_t lane) {
     std::vector<std::int32_t> list(sizes_[lane]);
     for (std::size_t k = 0; k < list.size(); ++k) list[k] = order_[k * lanes + lane];
-    std::ranges::stable_sort(list, {},
-                             [&](std::int32_t at) { return times_[static_cast<std::size_t>(at)]; });
+    std::ranges::stable_sort(list, [&](std::int32_t a, std::int32_t b) {
+      return earlier(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
+    });
     for (std::size_t k = 0; k < list.size(); ++k) order_[k * lanes + lane] = list[k];
   }
 };

@@ -3,6 +3,8 @@
 // all neurons where they are the same, anew for each where they are not.
 #pragma once
 
+#include <optional>
+
 #include "plan/arrivals.hpp"
 #include "plan/lane_lists.hpp"
 #include "plan/plan.hpp"
@@ -41,12 +43,15 @@ class Timeline {
   /// @param kept  where to look first, and to leave what is found out; null: nowhere
   /// @param targets  the neurons that it will be asked of
   /// @param reach    of these, per incoming projection, if it is known
+  /// @param by_neuron  per incoming projection, its spikes if they are to be found by way of the
+  ///                   synapses of the targets; else empty. Keep it
   template <class SpikesOf>
   void start(const Plan<Real>& plan, std::size_t population, double end, SpikesOf&& spikes_of,
              typename Timelines<Real>::Kept* kept = nullptr, Neurons targets = {},
-             std::span<const Reach> reach = {}) {
+             std::span<const Reach> reach = {}, std::span<const SpikesByNeuron> by_neuron = {}) {
     begin(plan, population, 0, end, kept, targets);
     reach_ = reach;
+    by_neuron_ = by_neuron;
     if (fresh_) return;
     for (const std::size_t k : population_->incoming) {
       add(plan, k, spikes_of(plan.network->projections()[k].source));
@@ -65,9 +70,11 @@ class Timeline {
   /// @param first_of  (projection) -> the number of a spike before which all have arrived by `from`
   /// @param fresh_of  (population) -> the number of its first spike that was not known in the window
   ///                  before: rounding may let it arrive at the end of that one
+  /// @param calendars  per projection, of those that list their synapses
   template <class SpikesOf, class FirstOf, class FreshOf>
   void start_window(const Plan<Real>& plan, std::size_t population, double from, double end,
-                    SpikesOf&& spikes_of, FirstOf&& first_of, FreshOf&& fresh_of) {
+                    SpikesOf&& spikes_of, FirstOf&& first_of, FreshOf&& fresh_of,
+                    std::span<std::optional<Calendar<Real>>> calendars) {
     begin(plan, population, from, end, nullptr, {});
     for (const std::size_t k : population_->incoming) {
       const std::size_t source = plan.network->projections()[k].source;
@@ -75,8 +82,9 @@ class Timeline {
       const auto [times, neurons] = spikes_of(source);
       std::size_t last = first;  // few are on their way
       while (last < times.size() && times[last] + plan.delays[k].shortest < end) ++last;
+      if (calendars[k]) calendars[k]->send({times, neurons}, last);
       add(plan, k, {times.subspan(first, last - first), neurons.subspan(first, last - first)},
-          first, fresh - first);
+          first, fresh - first, calendars[k] ? &*calendars[k] : nullptr);
     }
   }
 
@@ -117,6 +125,11 @@ class Timeline {
       if (queued_) {
         lists_.list(taken_, neurons);
       } else {
+        for (std::size_t k = 0; k < by_neuron_.size(); ++k) {
+          if (!by_neuron_[k].empty()) {
+            deliveries_[k].start(*sources_[k].projection, by_neuron_[k], neurons);
+          }
+        }
         lists_.list(sources_, deliveries_, post_, neurons, from_, end_);
       }
       listed_ = neurons;
@@ -152,6 +165,7 @@ class Timeline {
   std::vector<Deliveries<Real>> deliveries_;  // as sources_; of those that are not all to all
   Neurons targets_, listed_;
   std::span<const Reach> reach_;
+  std::span<const SpikesByNeuron> by_neuron_;
   std::size_t post_ = 0;
   double from_ = 0, end_ = 0;
   bool fresh_ = false;
@@ -176,18 +190,24 @@ class Timeline {
     targets_ = {targets.begin, std::min(targets.end, post_)};
     listed_ = {};
     reach_ = {};
+    by_neuron_ = {};
     sources_.clear();
   }
   // @param first  number of the first of these spikes within the sample @param fresh  see Source
   void add(const Plan<Real>& plan, std::size_t k, SampleSpikes spikes, std::size_t first = 0,
-           std::size_t fresh = static_cast<std::size_t>(-1)) {
+           std::size_t fresh = static_cast<std::size_t>(-1), Calendar<Real>* calendar = nullptr) {
     const Projection<Real>& p = plan.network->projections()[k];
     sources_.push_back({&p, plan.rows(k), static_cast<std::int32_t>(k), spikes,
                         static_cast<std::int32_t>(first), fresh});
     if (deliveries_.size() < sources_.size()) deliveries_.resize(sources_.size());
-    if (plan.in_rows(k)) return;
     const std::size_t at = sources_.size() - 1;
-    deliveries_[at].start(p, spikes, targets_, reach_.empty() ? nullptr : &reach_[at]);
+    if (plan.in_rows(k) || (!by_neuron_.empty() && !by_neuron_[at].empty())) return;
+    if (calendar) {
+      deliveries_[at].start(*calendar, from_, end_, post_, first);
+      return;
+    }
+    const bool known = !reach_.empty() && reach_[at].known();
+    deliveries_[at].start(p, spikes, targets_, known ? &reach_[at] : nullptr);
   }
 };
 

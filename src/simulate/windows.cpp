@@ -6,7 +6,8 @@
 // silence costs nothing.
 //
 // What arrives in a window is looked up among the spikes that are on their way. Where that is many
-// windows long, it would be looked at again and again: arrivals then wait in queues.
+// windows long, it would be looked at again and again: arrivals then wait in queues. Of synapses that
+// are listed each arrival waits in a calendar (plan/calendar.hpp).
 #include "machine/sort_by_time.hpp"
 #include "simulate/group.hpp"
 #include "simulate/pending.hpp"
@@ -22,7 +23,8 @@ class Windows {
       : run_(run),
         component_(component),
         known_(run.record.size()),
-        first_(run.plan.network->projections().size()) {
+        first_(run.plan.network->projections().size()),
+        calendars_(first_.size()) {
     double spread = 0;
     for (const std::size_t p : component.populations) {
       groups_.push_back(make_group(run, p, Steps::passes));
@@ -32,7 +34,15 @@ class Windows {
     }
     queued_ = spread > most_windows * component.shortest_delay;
     for (const std::size_t p : component.populations) {
-      if (queued_) pending_.emplace_back(run, component, p);
+      if (queued_) {
+        pending_.emplace_back(run, component, p);
+        continue;
+      }
+      for (const std::size_t k : run.plan.populations[p].incoming) {
+        if (run.plan.in_rows(k)) continue;
+        calendars_[k].emplace(run.plan.network->projections()[k], component.shortest_delay,
+                              run.plan.delays[k].longest);
+      }
     }
   }
 
@@ -67,6 +77,7 @@ class Windows {
   std::vector<Known> known_;            // per population of the network; of those of the component
   // Per projection: all spikes before this one have arrived.
   std::vector<std::size_t> first_;
+  std::vector<std::optional<Calendar<Real>>> calendars_;  // per projection; not if queued
 
   bool inside(std::size_t population) const {
     return std::ranges::find(component_.populations, population) != component_.populations.end();
@@ -92,7 +103,8 @@ class Windows {
     } else {
       ws.timeline.start_window(
           run_.plan, population, from, to, [&](std::size_t p) { return spikes_of(p); },
-          [&](std::size_t k) { return first_[k]; }, [&](std::size_t p) { return fresh(p); });
+          [&](std::size_t k) { return first_[k]; }, [&](std::size_t p) { return fresh(p); },
+          calendars_);
     }
     ws.spikes.clear();
     groups_[c]->pass(ws.timeline, from, to, ws.spikes, record);

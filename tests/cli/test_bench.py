@@ -62,6 +62,12 @@ def test_a_table_for_people(saltus):
         (("spikes",), ["--train"]),
         (("spikes", "--train", "/nowhere"), ["/nowhere"]),
         (("yinyang", "--only", "alif"), ["--only", "cliffs"]),
+        (("yinyang", "--neurons", "100"), ["--neurons", "large"]),
+        (("large", "--neurons", "0"), ["neurons lists 0"]),
+        (("large", "--rounds", "0"), ["rounds is 0"]),
+        (("large", "--hidden", "8"), ["--hidden", "mnist and"]),
+        (("large", "--precision", "float16"), ["precision", "float16"]),
+        (("large", "--t-end", "-1"), ["t_end", "-1"]),
     ],
 )
 def test_wrong_arguments(saltus, arguments, says):
@@ -104,6 +110,32 @@ def test_a_table_of_cliffs_for_people(saltus):
     out = saltus.good("bench", "cliffs", *small, "--only", "float64").out
     assert "fast-path" in out
     assert "--precision float64" in out
+
+
+LARGE = {
+    "neurons", "synapses", "spikes", "rate", "synaptic_events", "build_s", "forward_s",
+    "backward_s", "forward_ns_per_synaptic_event", "backward_ns_per_synaptic_event",
+    "largest_gradient", "peak_mib",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_large_networks(saltus, precision):
+    arguments = ("--neurons", "600,300", "--rounds", 1, "--t-end", 0.1, "--precision", precision)
+    found = saltus.good("bench", "large", *arguments, "--json").json
+    assert [row["neurons"] for row in found["rows"]] == [300, 600]
+    for row in found["rows"]:
+        assert set(row) == LARGE
+        assert row["synapses"] == 100 * row["neurons"]
+        assert row["rate"] == pytest.approx(row["spikes"] / row["neurons"] / 0.1)
+        assert 0 < row["synaptic_events"] < 120 * row["spikes"]
+        assert row["largest_gradient"] > 0
+
+
+def test_a_table_of_large_networks_for_people(saltus):
+    out = saltus.good("bench", "large", "--neurons", 300, "--rounds", 1, "--t-end", 0.1).out
+    assert "100 synapses into each neuron" in out
+    assert "MiB" in out
 
 
 @pytest.mark.parametrize("arguments", [(), ("--recurrent", "--hidden", 8, "--t-end", 0.2)])
