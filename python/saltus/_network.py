@@ -103,8 +103,9 @@ class Network:
             w exp(-t/tau_syn); ``"alpha"``: w (t/tau_syn) exp(1 - t/tau_syn);
             ``"double_exponential"``: w N (exp(-t/tau_syn) - exp(-t/tau_rise)), where N makes w its
             peak; ``"ex_in"``: two receptors, each exponential, with time constants `tau_syn_ex` and
-            `tau_syn_in` (`connect` names the one). Or ``"delta"``: it adds w to V at once (unless V is held), and may so make a spike
-            at the very time of the arrival; in a cycle such a population needs delays above 0.
+            `tau_syn_in` (`connect` names the one). Or ``"delta"``: it adds w to V at once (unless
+            V is held), and may so make a spike at the very time of the arrival; in a cycle such a
+            population needs delays above 0.
         **parameters : float or array_like, shape (size,)
             Those of the model: one number that all neurons share, or one for each; the usual value
             unless given. Of LIF:
@@ -177,6 +178,7 @@ class Network:
         weight: ArrayLike | Synapses,
         delay: ArrayLike | None = None,
         name: str | None = None,
+        *,
         receptor: str | None = None,
     ) -> None:
         """Add synapses from one population to another: all to all, or those that `weight` lists.
@@ -205,9 +207,9 @@ class Network:
         Raises
         ------
         ValueError
-            An unknown population or receptor, a used name, a wrong shape, a value that is not finite, a
-            negative delay, a `Conv2d` or pooling without `input_shape` or whose kernel is not
-            drawn.
+            An unknown population or receptor, a used name, a wrong shape, a value that is not
+            finite, a negative delay, a `Conv2d` or pooling without `input_shape` or whose kernel is
+            not drawn.
         TypeError
             An argument of a wrong type, named in the message.
         """
