@@ -126,7 +126,9 @@ def test_the_bias_of_an_affine_drives_if_and_lif(r):
 
 
 def test_what_a_neuron_of_nir_does_not_say_is_one_number():
-    net = saltus.from_nir(chain(nir.Input(np.array([2])), nir.IF(r=ONE, v_threshold=ONE)))
+    net = saltus.from_nir(
+        chain(nir.Input(np.array([2])), nir.IF(r=ONE, v_threshold=ONE, v_reset=0 * ONE))
+    )
     for key in ("tau_mem", "bias", "v_initial"):
         assert net[f"n1.{key}"].shape == ()
     old = lif(2)
@@ -165,7 +167,7 @@ def test_a_convolution_pooling_and_flatten_lead_to_them(delay):
     # The whole chain; a uniform gain keeps the kernel.
     flatten = nir.Flatten(np.array([3, 3, 3]), 0, -1)
     nodes = [nir.Input(np.array([2, 8, 8])), conv, lif((3, 6, 6)), pool, lif((3, 3, 3))]
-    nodes += [flatten, nir.Linear(np.ones((4, 27))), nir.IF(r=np.ones(4), v_threshold=np.ones(4))]
+    nodes += [flatten, nir.Linear(np.ones((4, 27))), nir.IF(np.ones(4), np.ones(4), np.zeros(4))]
     net = saltus.from_nir(chain(*nodes))
     shapes = [net[f"{name}.weight"].shape for name in net.projections]
     assert shapes == [(3, 2, 3, 3), (1,), (27, 4)]
@@ -307,7 +309,9 @@ def recurrent(neurons, n, delay=None):
     return nir.NIRGraph(nodes, edges, type_check=False)
 
 
-@pytest.mark.parametrize("neurons", [lif(2), nir.IF(r=ONE, v_threshold=ONE)], ids=["LIF", "IF"])
+@pytest.mark.parametrize(
+    "neurons", [lif(2), nir.IF(r=ONE, v_threshold=ONE, v_reset=0 * ONE)], ids=["LIF", "IF"]
+)
 def test_a_cycle_without_a_delay_names_the_fix(neurons):
     def graph(delay):
         inner = recurrent(neurons, 2, delay)
