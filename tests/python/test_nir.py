@@ -28,23 +28,24 @@ def networks(draw):
     spiking = list(sizes)
     for k in range(draw(st.integers(1, 3))):
         name, size = f"p{9 - k}", int(rng.integers(2, 5))  # not in alphabetical order
-        model = draw(st.sampled_from(["LIF", "LI"]))
+        model = draw(st.sampled_from(["LIF", "LI", "LIF:delta", "IF:delta", "LI:delta"]))
+        delta = model.endswith(":delta")
         lif = {"v_threshold": value(0.5, 2, size), "v_reset": value(-1, 0.4, size)}
         net.add_population(
             name,
             model,
             size,
             tau_mem=value(5e-3, 30e-3, size),
-            tau_syn=value(1e-3, 10e-3, size),
             bias=value(-0.3, 0.3, size),
-            **(lif if model == "LIF" else {}),
+            **({} if delta else {"tau_syn": value(1e-3, 10e-3, size)}),
+            **({} if model.startswith("LI:") or model == "LI" else lif),
         )
         sizes[name] = size
-        if model == "LIF":
+        if f"{name}.v_threshold" in net:
             spiking.append(name)
         for source in spiking:
             shape = (sizes[source], size)
-            kind = draw(st.integers(0, 2))
+            kind = draw(st.integers(int(delta and source == name), 2))  # in a cycle it is delayed
             delay = [None, rng.uniform(0, 3e-3), rng.uniform(0, 3e-3, shape[0])][kind]
             net.connect(source, name, rng.normal(0, 3, shape), delay, f"{source} to {name}")
     return net
@@ -160,9 +161,7 @@ CUBA = nir.CubaLIF(ONE * 5e-3, ONE * 2e-2, ONE, 0 * ONE, ONE, w_in=ONE * 5e-3)
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([nir.LIF(ONE, ONE, ONE, ONE)], "node 'n1' is LIF, whose synapses are delta pulses"),
-        ([nir.IF(ONE, ONE)], "node 'n1' is IF, whose synapses are delta"),
-        ([nir.LI(ONE, ONE, ONE)], "node 'n1' is LI, whose synapses are delta"),
+        ([nir.I(ONE)], "node 'n1' is I, a readout that integrates without a leak, which cannot"),
         ([nir.Threshold(ONE)], "node 'n1' is Threshold, which cannot be expressed"),
         (
             [nir.Conv2d((4, 4), np.ones((1, 1, 2, 2)), 1, 0, 1, 1, np.ones(1)), CUBA],
@@ -226,7 +225,7 @@ def test_what_nir_cannot_express_is_named(parameters, delay, message):
 
 
 def test_outputs_that_do_not_exist():
-    with pytest.raises(ValueError, match="outputs: 'b' is no LIF or LI population"):
+    with pytest.raises(ValueError, match="outputs: 'b' is no population of neurons"):
         saltus.to_nir(saltus.from_nir(by_hand(np.eye(2))[0]), outputs=["b"])
 
 
@@ -389,13 +388,3 @@ def test_spikes_of_a_norse_network_converge_to_ours_at_first_order():
             differences[name].append(spike_differences(found, record.spikes(name), size))
     for name, found in differences.items():
         assert_first_order(steps, found, len(record.spikes(name)))
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:nirtorch")
-def test_norses_neurons_without_synaptic_current_are_refused():
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    norse = pytest.importorskip("norse.torch", reason="Norse is not installed")
-    module = norse.SequentialState(torch.nn.Linear(2, 3), norse.LIFBoxCell())
-    graph = norse.to_nir(module, torch.zeros(1, 2))
-    with pytest.raises(ValueError, match="node '1' is LIF, whose synapses are delta pulses"):
-        saltus.from_nir(graph)

@@ -72,24 +72,37 @@ def delay(rng, connection, pre, post, exact):
     return each[sources, targets][None]
 
 
-def parameters(rng, spikes, size, exact):
-    """Those of a population: of volts or millivolts, one for all or one for each."""
+def parameters(rng, model, size, exact):
+    """Those of a population, of volts or millivolts, one for all or one for each; and whether
+    some want a projection that carries a constant current.
+    """
 
     def value(low, high):
         return rng.uniform(low, high, None if rng.random() < 0.5 else size)
 
+    neuron, _, synapse = model.partition(":")
+    spikes = neuron != "LI"
     rest = -65.0 if rng.random() < 0.3 else 0.0
-    found = {"tau_mem": value(5e-3, 30e-3), "tau_syn": value(1e-3, 10e-3)}
-    found["bias"] = rest + value(-0.3, 0.3)
+    found = {"tau_mem": value(5e-3, 30e-3), "bias": rest + value(-0.3, 0.3)}
+    carried = False
+    if synapse != "delta":
+        found["tau_syn"] = value(1e-3, 10e-3)
     if rng.random() < 0.3:
         found["tau_ref" if spikes else "v_initial"] = np.zeros(size)
-    if not exact and rng.random() < 0.5:
-        found["i_initial"] = value(-0.3, 0.3)
+    if synapse != "delta" and not exact and rng.random() < 0.5:
+        found["i_initial"], carried = value(-0.3, 0.3), True
     if spikes:
         found["v_threshold"], found["v_reset"] = rest + value(0.5, 2), rest + value(-1, 0.3)
-        if rest:
-            found["v_initial"] = found["bias"] + found.get("i_initial", 0.0)
-    return found
+    if neuron == "IF":
+        carried = rng.random() < 0.5
+        found["bias"] = value(-0.3, 0.3) if carried else value(0, 0)
+    if spikes and rest:
+        found["v_initial"] = found["bias"] + found.get("i_initial", 0.0)
+        if neuron == "IF":
+            found["v_initial"] = found["v_reset"]
+        elif synapse == "delta" and rng.random() < 0.5:
+            found["v_initial"], carried = rest + value(-1, 0.3), True
+    return found, carried
 
 
 def random_network(seed, exact=True):
@@ -106,7 +119,11 @@ def random_network(seed, exact=True):
         elif connection is None:
             connection = flat(rng, pre, post)
         d = None if carries else delay(rng, connection, pre, post, exact)
-        net.connect(source, name, connection, d, f"{source} to {name}/{len(net)}")
+        label = f"{source} to {name}/{len(net)}"
+        looped = source == name and f"{name}.tau_syn" not in net  # at once would be never
+        net.connect(source, name, connection, 1e-3 if looped and d is None else d, label)
+        if looped:
+            net[f"{label}.weight"] = -np.abs(net[f"{label}.weight"])  # no avalanche
 
     for _ in range(rng.integers(1, 3)):
         name, grid = next(names), GRIDS[rng.integers(len(GRIDS))]
@@ -122,9 +139,10 @@ def random_network(seed, exact=True):
             shape = shapes[source]
         shapes[name], size = shape, int(np.prod(shape))
         spikes = rng.random() < 0.8
-        values = parameters(rng, spikes, size, exact)
-        net.add_population(name, "LIF" if spikes else "LI", size, **values)
-        connect(source, name, connection, "i_initial" in values)
+        model = rng.choice(["LIF", "LIF:delta", "IF:delta"] if spikes else ["LI", "LI:delta"])
+        values, carried = parameters(rng, str(model), size, exact)
+        net.add_population(name, str(model), size, **values)
+        connect(source, name, connection, carried)
         if spikes:
             spiking.append(name)
             for other in spiking[rng.integers(len(spiking)) :]:
@@ -152,7 +170,7 @@ def test_networks_with_every_kind_of_connection_come_back_to_the_bit(tmp_path_fa
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10**9))
-def test_currents_at_0_and_sums_of_delays_come_back_to_rounding(tmp_path_factory, seed):
+def test_sums_of_delays_come_back_to_rounding_and_all_else_to_the_bit(tmp_path_factory, seed):
     net = random_network(seed, exact=False)
     again = saltus.from_nir(through_a_file(saltus.to_nir(net), tmp_path_factory))
     assert again.populations == net.populations
@@ -160,7 +178,8 @@ def test_currents_at_0_and_sums_of_delays_come_back_to_rounding(tmp_path_factory
     assert sorted(again) == sorted(net)
     for name in net:
         assert again[name].shape == net[name].shape, name
-        assert np.allclose(again[name], net[name], rtol=1e-12, atol=1e-15), name
+        rtol, atol = (1e-12, 1e-15) if name.endswith(".delay") else (0, 0)
+        assert np.allclose(again[name], net[name], rtol, atol), name
 
 
 def bare(graph):

@@ -13,10 +13,11 @@ def split(
 ) -> tuple[Array | None, Array | None] | None:
     """Return delays in front and behind whose sums are those of the synapses; None: there are none.
 
-    To the bit where one of the two is enough, else to rounding.
+    To the bit where one of the two is enough, else to rounding. A neuron without synapses gets a
+    delay of others: another tool sees weights of 0, and in a cycle a delay of 0 may mean something.
     """
     for ends, size, in_front in ((pre, sizes[0], True), (post, sizes[1], False)):
-        one = np.zeros(size)
+        one = np.full(size, np.min(delay) if delay.size else 0.0)
         one[ends] = delay
         if np.array_equal(one[ends], delay):
             return (one, None) if in_front else (None, one)
@@ -29,7 +30,7 @@ def split(
         group_front, group_behind = _group(delay, pre, post, sizes, int(pre[open_ends[0]]))
         front = np.where(np.isnan(group_front), front, group_front)
         behind = np.where(np.isnan(group_behind), behind, group_behind)
-    front, behind = np.nan_to_num(front), np.nan_to_num(behind)
+    front, behind = (np.where(np.isnan(ends), np.nanmin(ends), ends) for ends in (front, behind))
     tolerance = 8 * np.finfo(float).eps * np.max(delay)
     if np.max(np.abs(front[pre] + behind[post] - delay)) > tolerance:
         return None

@@ -10,24 +10,31 @@ import numpy as np
 
 from .._models import MODELS
 from .._network import Network
-from .models import BY_MODEL, Row, first_voltage
+from .models import BY_MODEL, Row
 from .writer import Writer
 
 
-def to_nir(network: Network, outputs: Sequence[str] | None = None) -> Any:
-    """Turn a network into a NIR graph, in which spikes have area 1.
+def to_nir(
+    network: Network, outputs: Sequence[str] | None = None, *, spike_area: float = 1.0
+) -> Any:
+    """Turn a network into a NIR graph.
 
-    Populations become CubaLIF and CubaLI; projections become Linear, Scale (one to one), Conv2d,
-    SumPool2d or AvgPool2d, with delays of sources as a Delay before and delays of targets as one
-    behind. Synapses that NIR has no word for are written as a Linear with zeros between. An I(0)
-    makes an Affine of a Linear. `from_nir` gives the same network back, to the bit if I(0) is 0 and
-    no delay is a sum of both.
+    LIF and LI become CubaLIF and CubaLI, and with delta synapses NIR's LIF and LI; IF with them
+    becomes IF. Projections become Linear, Scale (one to one), Conv2d, SumPool2d or AvgPool2d, with
+    delays of sources as a Delay before and delays of targets as one behind. Synapses that NIR has
+    no word for are written as a Linear with zeros between. An I(0), or a bias of IF, makes an
+    Affine of a Linear. `from_nir` gives the same network back, to the bit unless a delay is a sum
+    of both or spikes have another area than 1.
 
     Parameters
     ----------
     network : Network
     outputs : sequence of str, optional
         The populations that lead to an Output; those that project onto no other unless given.
+    spike_area : float
+        The area of a spike S in NIR's equations, in seconds, as in `from_nir`. 1 is NIR's own
+        reading. For a tool that steps by dt and reads that a spike lasts a step: dt (snnTorch's
+        importer: 1e-4).
 
     Returns
     -------
@@ -36,10 +43,10 @@ def to_nir(network: Network, outputs: Sequence[str] | None = None) -> Any:
     Raises
     ------
     ValueError
-        What NIR cannot express: ALIF, a refractory time, a V(0) that does not follow from the
-        other parameters, delays that are no sum of one for each source and one for each target, an
-        I(0) of neurons onto which nothing projects that can carry it, sparse weights that would
-        fill gigabytes as a matrix. The message names it.
+        What NIR cannot express: ALIF, alpha synapses, a refractory time, a V(0) that does not
+        follow from the other parameters, delays that are no sum of one for each source and one for
+        each target, an I(0), or a bias of IF, of neurons onto which nothing projects that can carry
+        it, sparse weights that would fill gigabytes as a matrix. The message names it.
     ImportError
         The package nir is not installed.
     """
@@ -47,6 +54,8 @@ def to_nir(network: Network, outputs: Sequence[str] | None = None) -> Any:
 
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a saltus.Network; got {type(network).__name__}")
+    if not (np.isfinite(spike_area) and spike_area > 0):
+        raise ValueError(f"spike_area is {spike_area}; expected a finite number above 0")
     network._core.check()
     rows = {name: _row(network, name) for name in network._populations}
     writer = Writer(nir, network)
@@ -56,10 +65,15 @@ def to_nir(network: Network, outputs: Sequence[str] | None = None) -> Any:
             node = nir.Input(input_type={"input": np.array(shape)})
             writer.put_population(name, node, order=order)
         else:
-            node, extra = _neurons(nir, network, name, row, shape)
+            node, extra = _neurons(writer, name, row, spike_area)
             writer.put_population(name, node, order=order, **extra)
-    constants = {name: row.constant(_reader(network, name)) for name, row in rows.items() if row}
-    writer.put_projections(constants)
+    writer.put_projections(
+        {
+            name: (row.carried, row.constant(_reader(network, name), spike_area))
+            for name, row in rows.items()
+            if row
+        }
+    )
     # NIR's check starts at Inputs that lead somewhere.
     onward = {source for source, _ in network._projections.values()}
     unused = [name for name, row in rows.items() if row is None and name not in onward]
@@ -81,15 +95,15 @@ def _row(network: Network, name: str) -> Row | None:
         return None
     row = BY_MODEL.get(model)
     if row is None:
-        known = " or ".join(BY_MODEL)
+        *others, last = BY_MODEL
+        known = f"{', '.join(others)} or {last}"
         raise ValueError(f"'{name}' is {model}: NIR has no such neuron; expected {known}")
     if f"{name}.tau_ref" in network and np.any(network[f"{name}.tau_ref"]):
         raise ValueError(f"{name}.tau_ref is not 0: NIR cannot express it; set it to 0")
     of = _reader(network, name)
     start, expected = of("v_initial"), np.zeros(())
-    if row.spikes:
-        written = row.write(of)
-        expected = first_voltage(*(written[key] for key in ("v_threshold", "v_leak", "v_reset")))
+    if row.start is not None:
+        expected = row.start(row.write(of, 1.0).__getitem__)
     wrong = ~np.isclose(start, expected, rtol=1e-12, atol=0)
     if np.any(wrong):
         usual = np.broadcast_to(expected, wrong.shape)[np.argmax(wrong)]
@@ -100,18 +114,21 @@ def _row(network: Network, name: str) -> Row | None:
     return row
 
 
-def _neurons(
-    nir: Any, network: Network, name: str, row: Row, shape: tuple[int, ...]
-) -> tuple[Any, dict[str, Any]]:
-    values = {key: v.reshape(shape).copy() for key, v in row.write(_reader(network, name)).items()}
-    node = getattr(nir, row.node)(**values)
+def _neurons(writer: Writer, name: str, row: Row, area: float) -> tuple[Any, dict[str, Any]]:
+    network, shape = writer.network, writer.shapes[name]
+    of = _reader(network, name)
+    values = row.write(of, area)
+    kind = getattr(writer.nir, row.node)
+    node = kind(**{key: v.reshape(shape).copy() for key, v in values.items()})
     # Which parameters are one number for all, and which are zeros that NIR does not have.
     given = {key: network[f"{name}.{key}"] for key in MODELS[row.model].parameters}
     shared = [key for key, value in given.items() if value.ndim == 0]
-    read = row.read(lambda key: values[key].reshape(-1), 0.0)
+    read = row.ours(values.__getitem__, row.constant(of, area))
     zeros = [key for key in given if key not in read and key not in shared]
+    exact = {key: of(key).tolist() for key, value in read.items() if not np.all(of(key) == value)}
     fed = any(target == name for _, target in network._projections.values())
-    return node, {"shared": shared, "zeros": zeros, **({} if fed else {"alone": True})}
+    more = {"exact": exact} if exact else {}
+    return node, {"shared": shared, "zeros": zeros, **more, **({} if fed else {"alone": True})}
 
 
 def _outputs(network: Network, outputs: Sequence[str] | None) -> list[str]:
@@ -121,5 +138,5 @@ def _outputs(network: Network, outputs: Sequence[str] | None) -> list[str]:
         return [name for name in neurons if name not in onward] or neurons[-1:]
     for name in outputs:
         if name not in neurons:
-            raise ValueError(f"outputs: '{name}' is no LIF or LI population; there are: {neurons}")
+            raise ValueError(f"outputs: '{name}' is no population of neurons; there are: {neurons}")
     return list(outputs)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .compose import compose
 from .maps import Array, Each, Map
-from .models import BY_NODE, DELTA, Row
+from .models import BY_NODE, CALLED, Row
 from .nest import Edges, Place, Through, said, unnest
 from .nodes import MAPS, Shape, constant, each, linear_map
 from .shapes import shapes
@@ -38,11 +38,14 @@ class Population:
 
     def of(self, key: str) -> Array:
         """One parameter for every neuron."""
-        return each(self.place, key, getattr(self.node, key), self.shape)
+        value = getattr(self.node, key, None) if key == "v_reset" else getattr(self.node, key)
+        return each(self.place, key, 0.0 if value is None else value, self.shape)
 
     def holds_one(self, key: str) -> bool:
-        """Whether the node has one number for many neurons."""
-        return self.size > 1 and np.asarray(getattr(self.node, key, ())).size == 1
+        """Whether the node has one number for many neurons; `key` as it is called here."""
+        node, called = self.node, CALLED.get(key, key)
+        value = getattr(node, key if hasattr(node, key) else called, ())
+        return self.size > 1 and np.asarray(value).size == 1
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,10 @@ def flatten(graph: Any) -> Flat:
 
 def _check(place: Place, node: Any) -> None:
     kind = type(node).__name__
-    if kind in DELTA:
+    if kind == "I":
         raise ValueError(
-            f"node '{said(place)}' is {kind}, whose synapses are delta pulses; expected CubaLIF "
-            "or CubaLI, with exponential synapses"
+            f"node '{said(place)}' is I, a readout that integrates without a leak, which cannot be "
+            "expressed; expected LI, or IF with a threshold that it does not reach"
         )
     known = ("Input", "Output", *BY_NODE, *MAPS, "Delay", "Flatten")
     if kind not in known and not isinstance(node, Through):

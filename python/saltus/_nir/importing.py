@@ -22,9 +22,9 @@ _SUSPICIOUS = 10.0  # a spike of area 1 that adds more than this times its weigh
 def from_nir(graph: Any, *, spike_area: float | None = None) -> Network:
     """Make a network of a NIR graph.
 
-    Input, Linear, Affine, Scale, Conv2d, SumPool2d, AvgPool2d, CubaLIF, CubaLI, Delay, Flatten and
-    Output, recurrent and nested. What lies on a grid becomes flat: neuron ``(c * height + y) *
-    width + x`` is pixel (y, x) of channel c.
+    Input, Linear, Affine, Scale, Conv2d, SumPool2d, AvgPool2d, CubaLIF, CubaLI, LIF, LI, IF, Delay,
+    Flatten and Output, recurrent and nested. LIF, LI and IF have delta synapses here. What lies on
+    a grid becomes flat: neuron ``(c * height + y) * width + x`` is pixel (y, x) of channel c.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def from_nir(graph: Any, *, spike_area: float | None = None) -> Network:
     spike_area : float, optional
         The area of a spike S in NIR's equations, in seconds. 1 is NIR's own reading. A tool that
         steps by dt and adds W at a spike means dt (snnTorch's exporter: 1e-4, whatever the user's
-        step). Unless given it is 1, and a graph whose numbers speak against that is refused.
+        step); one whose neurons have no current, and r = 1, means dt too (Norse's LIFBoxCell).
+        Unless given it is 1, and a graph whose numbers speak against that is refused.
 
     Returns
     -------
@@ -42,8 +43,8 @@ def from_nir(graph: Any, *, spike_area: float | None = None) -> Network:
     ------
     ValueError
         A node that cannot be expressed or would have no part in the network, named with the
-        reason; a graph that looks as if spikes did not have area 1, when no `spike_area` is given:
-        the message names the value to pass.
+        reason; LIF or IF in a cycle without a delay; a graph that looks as if spikes did not have
+        area 1, when no `spike_area` is given: the message names the value to pass.
     TypeError
         `graph` is no NIR graph.
     """
@@ -64,9 +65,13 @@ def from_nir(graph: Any, *, spike_area: float | None = None) -> Network:
         if population.row is None:
             network.add_input(called[place], population.size)
         else:
-            _add_population(network, called[place], population, flat.constants.get(place, 0.0))
-    for path in sorted(flat.paths, key=lambda path: extra(path.node).get("order", 0)):
+            constant = flat.constants.get(place, 0.0)
+            _add_population(network, called[place], population, constant, spike_area)
+    paths = sorted(flat.paths, key=lambda path: extra(path.node).get("order", 0))
+    for path in paths:
         _connect(network, called, path, flat.populations[path.target], spike_area)
+    for path, name in zip(paths, network.projections, strict=True):
+        _expect_later(network, name, path, flat)
     return network
 
 
@@ -96,24 +101,50 @@ def _names(flat: Flat) -> dict[Place, str]:
 
 
 def _add_population(
-    network: Network, name: str, neurons: Population, constant: Array | float
+    network: Network, name: str, neurons: Population, constant: Array | float, area: float
 ) -> None:
     row = neurons.row
     assert row is not None
-    parameters: dict[str, Any] = dict(row.read(neurons.of, constant))
+    parameters: dict[str, Any] = dict(row.ours(neurons.of, constant))
     ours = extra(neurons.node)
     for key in ours.get("zeros", ()):
         parameters[key] = np.zeros(neurons.size)
+    parameters |= _exact(neurons, parameters, ours.get("exact", {}), constant, area)
     for key, values in parameters.items():
         every = np.broadcast_to(values, (neurons.size,))
         one = key in ours.get("shared", ()) or neurons.holds_one(key)
-        # What NIR has no word for is one number where it is 0.
-        implied = not ours and key in ("i_initial", "v_initial") and not np.any(every)
+        # What NIR has no word for is one number where it is the same for all.
+        implied = not ours and key in row.untold and (np.ndim(values) == 0 or not np.any(every))
         parameters[key] = every[0] if one or implied else every
     try:
         network.add_population(name, row.model, neurons.size, **parameters)
     except ValueError as error:
         raise ValueError(f"node '{said(neurons.place)}': {error}") from None
+
+
+def _exact(
+    neurons: Population,
+    parameters: dict[str, Any],
+    saved: dict[str, list[float]],
+    constant: Array | float,
+    area: float,
+) -> dict[str, Any]:
+    """Return what NIR's numbers give but to rounding, as it was; nothing if they have changed."""
+    row = neurons.row
+    if row is None or not saved:
+        return {}
+    found = {key: np.asarray(values, np.float64) for key, values in saved.items()}
+    if any(values.shape != (neurons.size,) for values in found.values()):
+        return {}
+    every = parameters | found
+
+    def of(key: str) -> Array:
+        return np.broadcast_to(every[key], (neurons.size,))
+
+    written = row.write(of, area)
+    same = all(np.array_equal(value, neurons.of(key)) for key, value in written.items())
+    carried = np.broadcast_to(constant, (neurons.size,))
+    return found if same and np.array_equal(row.constant(of, area), carried) else {}
 
 
 def _connect(
@@ -140,6 +171,34 @@ def _connect(
     except ValueError as error:
         way = " and ".join(f"'{said(place)}'" for place in path.passed) or "no node"
         raise ValueError(f"by way of {way}: {error}") from None
+
+
+def _expect_later(network: Network, name: str, path: Path, flat: Flat) -> None:
+    """Refuse spikes of delta synapses that come back at the very time at which they happen."""
+    source = flat.populations[path.source]
+    if source.row is None or not (source.row.delta and source.row.spikes):
+        return
+    delay = f"{name}.delay"
+    if (delay in network and np.min(network[delay]) > 0) or path.source not in _behind(path, flat):
+        return
+    first = path.passed[0] if path.passed else path.target
+    raise ValueError(
+        f"node '{said(path.source)}' is {source.row.node} and in a cycle in which "
+        f"'{said(first)}' has no delay in front: a spike at an arrival would arrive again at the "
+        "very same time. A tool that steps means one step by it; put a Delay of that, above 0, "
+        f"between '{said(path.source)}' and '{said(first)}'"
+    )
+
+
+def _behind(path: Path, flat: Flat) -> set[Place]:
+    """Return the populations that a path leads to, directly or through others."""
+    found, ready = {path.target}, [path.target]
+    while ready:
+        place = ready.pop()
+        new = {other.target for other in flat.paths if other.source == place} - found
+        found |= new
+        ready += new
+    return found
 
 
 def _delay(path: Path, connection: Any, ours: str | None) -> Array | None:
@@ -173,12 +232,25 @@ def _check_area(flat: Flat) -> None:
         if np.all(np.abs(jumps) <= _SUSPICIOUS):
             continue
         k = int(np.argmax(np.abs(jumps)))
-        looks_like = f"steps by dt = {1 / jumps[k]:.6g}"
-        if hasattr(neurons.node, "w_in") and neurons.of("w_in")[k] == 1:
-            looks_like = "leaves w_in at 1 (Norse)"
+        what, adds_to = neurons.row.jump
         raise ValueError(
-            f"node '{said(place)}': {neurons.row.jump} is {jumps[k]:.6g}, so a spike of area 1 "
-            f"would add that times its weight to I. This looks like a tool that {looks_like}; pass "
-            f"spike_area={1 / jumps[k]:.6g} if a spike adds its weight, or spike_area=1 if the "
-            "numbers are meant as they are"
+            f"node '{said(place)}': {what} is {jumps[k]:.6g}, so a spike of area 1 would add that "
+            f"times its weight to {adds_to}. {_advice(neurons, k, float(jumps[k]))}, or "
+            "spike_area=1 if the numbers are meant as they are"
         )
+
+
+def _advice(neurons: Population, k: int, jump: float) -> str:
+    row = neurons.row
+    if row is not None and row.delta and neurons.of("r")[k] == 1:
+        return (
+            "r is 1, as of a tool in which a spike is a current that lasts one step (Norse); pass "
+            "that step, in the unit of tau, as spike_area"
+        )
+    looks_like = f"steps by dt = {1 / jump:.6g}"
+    if hasattr(neurons.node, "w_in") and neurons.of("w_in")[k] == 1:
+        looks_like = "leaves w_in at 1 (Norse)"
+    return (
+        f"This looks like a tool that {looks_like}; pass spike_area={1 / jump:.6g} if a spike adds "
+        "its weight"
+    )

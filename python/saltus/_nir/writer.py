@@ -41,13 +41,16 @@ class Writer:
         """Add an Output that reads a population."""
         self.edges.append((self.labels[name], self._put(f"{name} output", node)))
 
-    def put_projections(self, constants: dict[str, Array]) -> None:
-        """Add all projections; one of each target brings its constant current, if it has one."""
+    def put_projections(self, constants: dict[str, tuple[str, Array]]) -> None:
+        """Add all projections; one of each target brings its constant current, if it has one.
+
+        `constants`: of each population the parameter that wants the current, and the current.
+        """
         delays = {name: self._delays(name) for name in self.network.projections}
         carriers = {}
-        for target, current in constants.items():
+        for target, (wants, current) in constants.items():
             if np.any(current):
-                carriers[self._carrier(target, current, delays)] = current
+                carriers[self._carrier(target, wants, current, delays)] = current
         for order, name in enumerate(self.network.projections):
             self._put_projection(order, name, delays[name], carriers.get(name))
 
@@ -165,7 +168,11 @@ class Writer:
         return found
 
     def _carrier(
-        self, target: str, current: Array, delays: dict[str, tuple[Array | None, Array | None]]
+        self,
+        target: str,
+        wants: str,
+        current: Array,
+        delays: dict[str, tuple[Array | None, Array | None]],
     ) -> str:
         """Return the projection whose node has a bias for this current."""
         every = list(self.network._projections.items())
@@ -179,8 +186,9 @@ class Writer:
             if windows.kernel is not None and np.all(rows == rows[:, :1]):
                 return name
         raise ValueError(
-            f"{target}.i_initial: NIR has no I(0), and no projection to carry it; expected 0, or "
-            "one from all to all, whose Affine has a bias"
+            f"{target}.{wants}: NIR's neurons have none, and no projection carries what stands for "
+            "it; expected one from all to all, whose Affine has a bias, or "
+            f"{'the bias' if wants == 'v_initial' else '0'}"
         )
 
     def _put(self, name: str, node: Any, **extra: Any) -> str:
