@@ -151,7 +151,7 @@ def two_receptors(neuron="LIF", **parameters):
     net.add_population("out", "LI", 3, synapse="ex_in")
     net.connect("in", "h", rng.uniform(2.0, 5.0, (4, 5)), receptor="ex")
     net.connect("in", "h", -rng.uniform(0.0, 1.0, (4, 5)), name="slow", receptor="in")
-    net.connect("h", "h", rng.normal(0.0, 0.3, (5, 5)), delay=1e-3, receptor="in")
+    net.connect("h", "h", rng.normal(0.0, 0.3, (5, 5)), delay=1.2e-3, receptor="in")
     net.connect("h", "out", rng.normal(0.5, 0.5, (5, 3)), receptor="in")
     return net
 
