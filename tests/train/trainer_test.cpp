@@ -500,7 +500,7 @@ TEST(Trainer, RefusesSettingsOutOfRangeAndNamesFieldAndValue) {
         s.trainable = {"weights", "taus"};
       }),
       "trainable names 'taus'; expected weights, delays, tau_mem, tau_syn, v_threshold, "
-      "v_reset, bias, tau_ref, v_initial, i_initial, tau_adapt, beta, a_initial, tau_rise, or one "
+      "v_reset, bias, tau_ref, v_initial, i_initial, tau_adapt, beta, a_initial, tau_rise, tau_syn_ex, tau_syn_in, or one "
       "parameter such as "
       "'hidden.tau_mem'");
 }
