@@ -37,6 +37,22 @@ def test_python_torch(tmp_path):
     assert float(re.search(r"test accuracy ([\d.]+) %", out)[1]) > 50
 
 
+def test_python_delays(tmp_path):
+    out = run("python_delays.py", "--epochs", 5, "--nets", "none", "trained", cwd=tmp_path)
+    for kind in ("none", "trained"):
+        assert float(re.search(rf"{kind} +mean test accuracy ([\d.]+) %", out)[1]) > 60
+    assert re.search(r"longest [\d.]+ ms, \d+ of 150 at 0", out)
+
+
+def test_python_memory_is_that_of_adaptation_and_of_trained_delays(tmp_path):
+    out = run("python_memory.py", "--samples", 1000, "--epochs", 6, cwd=tmp_path)
+    found = dict(re.findall(r"^(\w+) +mean test accuracy +([\d.]+) %", out, re.M))
+    assert float(found["lif"]) < 35  # by chance: 25
+    assert float(found["fixed"]) < 35
+    assert float(found["alif"]) > 60
+    assert float(found["delays"]) > 60
+
+
 def test_python_nir(tmp_path):
     pytest.importorskip("nir", reason="the package nir is not installed")
     out = run("python_nir.py", cwd=tmp_path)
