@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "neuron/linear_flow.hpp"
+#include "neuron/release.hpp"
 
 namespace saltus::linear {
 
