@@ -23,7 +23,8 @@ class GroupBack {
   }
   virtual ~GroupBack() = default;
 
-  virtual double tau_ref(std::size_t j) const = 0;
+  /// When V of neuron j moves again after a spike.
+  virtual double release_after(std::size_t j, double time) const = 0;
   /// At the end of the sample neuron j is still held.
   virtual void begin_held(std::size_t j) = 0;
   /// Once those are known.

@@ -22,7 +22,9 @@ class LifBack : public GroupBack<Real> {
     after_.assign(p.size, 0);
   }
 
-  double tau_ref(std::size_t j) const override { return p.plan.neuron(j).tau_ref; }
+  double release_after(std::size_t j, double time) const override {
+    return time + p.plan.neuron(j).tau_ref;
+  }
   void begin_held(std::size_t j) override { held_[j] = true; }
   void begin() override {
     for (std::size_t j = 0; j < p.size; ++j) {

@@ -42,7 +42,9 @@ class LinearBack final : public GroupBack<Real> {
                     });
   }
 
-  double tau_ref(std::size_t j) const override { return p.plan.linear_neuron(j).tau_ref; }
+  double release_after(std::size_t j, double time) const override {
+    return p.plan.linear_neuron(j).release_after(time);
+  }
   void begin_held(std::size_t j) override { now_[j].held = true; }
   void begin() override {
     if (in_step_) lambda_.start(p.size);
@@ -76,8 +78,7 @@ class LinearBack final : public GroupBack<Real> {
     const linear::Neuron& n = p.plan.linear_neuron(j);
     move(j);
     const linear::Vector<double>& x = before_[k];
-    const bool is_held =
-        neuron::release_after(p.times[k], n.tau_ref) > p.times[k];  // for as long as time can tell
+    const bool is_held = n.release_after(p.times[k]) > p.times[k];  // for as long as time can tell
     linear::Vector<double>& adjoint = now_[j].p;
     const linear::Vector<double> slope = n.free.slope(x);
     linear::Vector<double> jump = linear::product(n.reset, slope);  // R f- - f+

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "neuron/linear_flow.hpp"
-#include "neuron/release.hpp"
 
 namespace saltus::linear {
 
@@ -60,6 +59,13 @@ struct Motion {
     for (const Vector<T>& e : receptors) jumps = jumps || number(dot(c, e)) != 0;
   }
   const System<T>& system(bool is_held) const { return is_held ? held : free; }
+  /// When V moves again after a spike. Where an arrival moves V, one that is held loses it: an arrival
+  /// meant for that very time, as on a grid, must not lie before it by rounding.
+  double release_after(double time) const {
+    constexpr double earlier = 1 - 4 * std::numeric_limits<double>::epsilon();
+    const double release = time + number(tau_ref);
+    return jumps ? std::max(time, release * earlier) : release;
+  }
   /// Of a projection. @param projection  its number in the network
   std::size_t receptor(std::int32_t projection) const {
     return receptor_of ? (*receptor_of)[static_cast<std::size_t>(projection)] : 0;
