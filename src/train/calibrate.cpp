@@ -20,18 +20,30 @@ void calibrate(const RunSettings& s, const data::LabelledSpikes& train, Network<
   std::iota(samples.begin(), samples.end(), 0u);
   batch.gather(train, samples);
   const double ends[] = {s.t_end};
-  const Inputs inputs{{batch.spikes.view()}, ends};
+  Spikes below = batch.spikes;  // of the layer below
   for (auto& projection : network.projections()) {
     const Population& target = network.populations()[projection.target];
     if (target.name == "out" || projection.source == projection.target) continue;
-    const std::vector<Real> drawn = projection.weight;
+    // The layer alone: those below spike as they did, and those above do not matter.
+    Network<Real> alone;
+    alone.add_input("below", network.populations()[projection.source].size);
+    alone.add_population(target);
+    alone.connect("below", target.name, projection.weight, projection.delay, "",
+                  projection.connection);
+    for (const auto& p : network.projections()) {  // and onto itself
+      if (p.source != projection.target || p.target != p.source) continue;
+      alone.connect(target.name, target.name, p.weight, p.delay, "", p.connection);
+    }
+    const Inputs inputs{{below.view()}, ends};
+    std::vector<Real>& weights = alone.projections()[0].weight;
+    Spikes found;
     const auto mean_spikes = [&](double logarithm) {
       const Real factor = static_cast<Real>(std::exp(logarithm));
-      for (std::size_t i = 0; i < drawn.size(); ++i) projection.weight[i] = factor * drawn[i];
-      const Plan<Real> plan(network);
+      for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = factor * projection.weight[i];
+      const Plan<Real> plan(alone);
       check(plan, inputs);
-      const auto record = simulate<Real>(plan, inputs, s.train.threads);
-      return static_cast<double>(record.populations[projection.target].spikes.times.size()) /
+      found = simulate<Real>(plan, inputs, s.train.threads).populations[1].spikes;
+      return static_cast<double>(found.times.size()) /
              static_cast<double>(target.size * samples.size());
     };
     const double step = std::log(2.0), most = 10 * step;
@@ -54,6 +66,8 @@ void calibrate(const RunSettings& s, const data::LabelledSpikes& train, Network<
       (mean_spikes(middle) < s.initial_spikes ? low : high) = middle;
     }
     mean_spikes(high);
+    projection.weight = weights;
+    below = std::move(found);
   }
 }
 
