@@ -3,6 +3,7 @@
 // layout of the Heidelberg data sets (SHD).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -13,12 +14,16 @@
 
 namespace saltus::data {
 
+/// Channels, height, width: neuron (c * height + y) * width + x is (y, x) of channel c. All 0: none.
+using Grid = std::array<std::int64_t, 3>;
+
 /// Samples as spikes, each with its class.
 struct LabelledSpikes {
   Spikes spikes;
   std::vector<std::int32_t> labels;  ///< [samples]
   std::int32_t channels = 0;         ///< input neurons
   std::int32_t classes = 0;
+  Grid grid{};  ///< of the input neurons, if they lie on one
 
   std::size_t size() const { return labels.size(); }
 };
@@ -62,8 +67,9 @@ Images read_idx(const std::filesystem::path& folder, const std::string& prefix);
 LabelledSpikes encode(const Images& images, double t_max = 20e-3);
 
 /// Reads a spike file in SHD's HDF5 layout: `spikes/times` (ragged floats, seconds), `spikes/units`
-/// (ragged integers), `labels`. Times are sorted within a sample where the file's are not.
-/// @param channels  units of the source; 0: largest unit + 1
+/// (ragged integers), `labels`. Times are sorted within a sample where the file's are not. The file
+/// may have an attribute `grid` (channels, height, width), which says how many units there are too.
+/// @param channels  units of the source; 0: those of the grid, or the largest unit + 1
 /// @throws FileError  missing, truncated, not HDF5, data sets missing or of a wrong kind or length
 /// @throws InvalidInput  NaN or negative times, a unit outside [0, channels)
 LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t channels = 0);

@@ -20,6 +20,7 @@ struct RunSettings {
   std::string train_file, test_file;  ///< task spikes
   std::string precision = "float32";
   std::vector<std::size_t> hidden = {200};  ///< neurons of each hidden layer
+  std::vector<std::string> layers;          ///< in its place: 128, conv:16x5, conv:16x5s2, pool:2
   bool recurrent = false;                   ///< hidden layers project onto themselves
   double recurrent_delay = 1e-3;            ///< s
   std::size_t validation = 0;               ///< training samples held out (mnist: the first)
@@ -27,6 +28,7 @@ struct RunSettings {
 
   double tau_mem = 20e-3, tau_syn = 5e-3;  ///< s
   double v_threshold = 1, v_reset = 0, tau_ref = 0;
+  double conv_threshold = 0.15;                 ///< in its place, of convolutions
   double t_max = 30e-3;                         ///< s, latest input of a latency code
   double t_end = infinity;                      ///< s
   double hidden_mean = 1.5, hidden_std = 0.78;  ///< first layer's weights
@@ -42,9 +44,10 @@ struct RunSettings {
   static constexpr auto fields();  ///< a row for each setting of its own: see below
 };
 
-/// Checks of rows: float32 or float64; at least one layer, none without neurons.
+/// Checks of rows: float32 or float64; no layer without neurons; layers as they are written.
 void check_precision(std::string_view name, const std::string& precision);
 void check_layers(std::string_view name, const std::vector<std::size_t>& sizes);
+void check_layer_list(std::string_view name, const std::vector<std::string>& layers);
 
 constexpr auto RunSettings::fields() {
   using S = RunSettings;
@@ -66,13 +69,20 @@ constexpr auto RunSettings::fields() {
             "end of every sample, s; inf allowed without recurrence"},
       Field{"hidden", &S::hidden, &check_layers, heading::network,
             "neurons of each hidden layer, first to last"},
+      Field{"layers", &S::layers, &check_layer_list, heading::network,
+            "in place of --hidden, first to last: a number of neurons, conv:CHANNELSxKERNEL, the "
+            "same "
+            "with a stride (conv:16x5s2), pool:SIZE (averages)"},
       Field{"recurrent", &S::recurrent, anything, heading::network,
-            "hidden layers project onto themselves"},
+            "hidden layers (of --layers those of neurons) project onto themselves"},
       Field{"recurrent_delay", &S::recurrent_delay, at_least_0, heading::network,
             "delay of those synapses, s"},
       Field{"tau_mem", &S::tau_mem, time, heading::network, "membrane time constant, s"},
       Field{"tau_syn", &S::tau_syn, time, heading::network, "synaptic time constant, s"},
       Field{"v_threshold", &S::v_threshold, finite, heading::network, "threshold"},
+      Field{"conv_threshold", &S::conv_threshold, finite, heading::network,
+            "threshold of convolutions: a lower one makes their weights smaller, and steps of Adam "
+            "count for more"},
       Field{"v_reset", &S::v_reset, finite, heading::network, "V after a spike"},
       Field{"tau_ref", &S::tau_ref, at_least_0, heading::network, "absolute refractory time, s"},
       Field{"hidden_mean", &S::hidden_mean, finite, heading::network,
@@ -97,8 +107,9 @@ constexpr auto RunSettings::fields() {
 }
 
 /// The settings of a task as published for it (docs/results.md).
+/// @param layers  for a network of RunSettings::layers, in place of `hidden`, which is empty then
 /// @throws InvalidInput  no such task
-RunSettings default_settings(const std::string& task);
+RunSettings default_settings(const std::string& task, bool layers = false);
 
 /// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
 void check(const RunSettings& settings);
@@ -117,7 +128,7 @@ double usual_t_end(const TaskData& data);
 data::LabelledSpikes load_test_data(const RunSettings& settings);
 
 /// The network of a task with its first weights: population "in", "hidden" (or "hidden1", ...),
-/// "out".
+/// "out". Convolutions and pooling are connections, each with a layer of neurons of its own.
 template <class Real>
 Network<Real> build_network(const RunSettings& settings, const data::LabelledSpikes& train);
 

@@ -58,6 +58,7 @@ void add_options(CLI::App& app, Options& o) {
       "  saltus train yinyang --seed 1 --out runs/yinyang\n"
       "  saltus train mnist --data mnist/ --threads 0\n"
       "  saltus train mnist --data fashion_mnist/ --hidden 350 --epochs 20 --batch 32\n"
+      "  saltus train mnist --data mnist/ --layers conv:16x5s2,pool:2,128\n"
       "  saltus train spikes --train braille_train.h5 --test braille_test.h5 --recurrent");
 }
 
@@ -230,7 +231,9 @@ Command add_train(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_options(app, *options);
   return [options] {
-    RunSettings settings = default_settings(options->task);
+    const auto& names = options->given.names;
+    const bool layers = std::find(names.begin(), names.end(), "--layers") != names.end();
+    RunSettings settings = default_settings(options->task, layers);
     for (const auto& change : options->given.changes) change(settings);
     check_given(*options);
     check(settings);

@@ -102,6 +102,8 @@ LabelledSpikes encode(const Images& images, double t_max) {
 
   LabelledSpikes encoded;
   encoded.channels = static_cast<std::int32_t>(pixels);
+  encoded.grid = {1, static_cast<std::int64_t>(images.rows),
+                  static_cast<std::int64_t>(images.columns)};
   encoded.labels.assign(images.labels.begin(), images.labels.end());
   for (const std::int32_t label : encoded.labels) {
     encoded.classes = std::max(encoded.classes, label + 1);

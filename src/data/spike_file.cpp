@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spike files in the HDF5 layout of the Heidelberg data sets.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -144,6 +145,27 @@ class RaggedRows {
   std::vector<hvl_t> rows_;
 };
 
+// The attribute `grid`, if there is one.
+Grid read_grid(const std::filesystem::path& file, hid_t root) {
+  Grid grid{};
+  if (H5Aexists(root, "grid") <= 0) return grid;
+  const Handle attribute(H5Aopen(root, "grid", H5P_DEFAULT), H5Aclose);
+  const Handle space(attribute.valid() ? H5Aget_space(attribute.id()) : -1, H5Sclose);
+  const bool three = space.valid() && H5Sget_simple_extent_npoints(space.id()) == 3;
+  const bool read = three && H5Aread(attribute.id(), H5T_NATIVE_INT64, grid.data()) >= 0;
+  double neurons = 1;
+  bool good = read;
+  for (const std::int64_t n : grid) {
+    good = good && n >= 1;
+    neurons *= static_cast<double>(n);
+  }
+  if (good && neurons <= std::numeric_limits<std::int32_t>::max()) return grid;
+  fail(file, fmt::format("attribute grid {}; expected three whole numbers of at least 1: channels, "
+                         "height, width",
+                         read ? fmt::format("is {}", fmt::join(grid, " x "))
+                              : std::string("cannot be read as such")));
+}
+
 // Checks one sample and appends it, sorted by time.
 void append(const std::filesystem::path& file, hsize_t sample, std::span<const double> times,
             std::span<const std::int64_t> units, std::int64_t unit_limit, Spikes& spikes) {
@@ -195,6 +217,8 @@ LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t c
   }
   const hdf5::Session session;
   const Handle handle = open_file(file);
+  const Grid grid = read_grid(file, handle.id());
+  if (channels == 0) channels = static_cast<std::int32_t>(grid[0] * grid[1] * grid[2]);
   const Column times(file, handle.id(), "spikes/times", true, H5T_FLOAT);
   const Column units(file, handle.id(), "spikes/units", true, H5T_INTEGER);
   const Column labels(file, handle.id(), "labels", false, H5T_INTEGER);
@@ -210,6 +234,7 @@ LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t c
   // Numbers of units and classes are int32, and one more than the largest.
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
   LabelledSpikes data;
+  data.grid = grid;
   std::vector<std::int64_t> chunk_labels;
   for (hsize_t first = 0; first < n; first += rows_at_once) {
     const hsize_t count = std::min(rows_at_once, n - first);
@@ -255,6 +280,7 @@ LabelledSpikes slice(const LabelledSpikes& data, std::size_t first, std::size_t 
   LabelledSpikes part;
   part.channels = data.channels;
   part.classes = data.classes;
+  part.grid = data.grid;
   part.labels.assign(data.labels.begin() + static_cast<std::ptrdiff_t>(first),
                      data.labels.begin() + static_cast<std::ptrdiff_t>(first + count));
   part.spikes.times.assign(from.times.begin() + begin, from.times.begin() + end);

@@ -32,7 +32,7 @@ RunSettings settings_from_json(const std::string& text) {
   }
   std::string task;
   read("task", in["task"], task);
-  RunSettings settings = default_settings(task);
+  RunSettings settings = default_settings(task, in.contains("layers") && !in["layers"].empty());
   read_fields(in, settings);
   read_fields(in, settings.loss);
   read_fields(in, settings.train);

@@ -13,6 +13,7 @@
 #include "random/random.hpp"
 #include "saltus/error.hpp"
 #include "train/calibrate.hpp"
+#include "train/layers.hpp"
 
 namespace saltus {
 namespace {
@@ -34,6 +35,12 @@ data::LabelledSpikes images(const RunSettings& s, const std::string& prefix) {
 void match(data::LabelledSpikes& a, data::LabelledSpikes& b) {
   a.channels = b.channels = std::max(a.channels, b.channels);
   a.classes = b.classes = std::max(a.classes, b.classes);
+  if (a.grid != b.grid) {
+    throw FileError(
+        fmt::format("training spikes lie on a grid of {} and test spikes on {}; expected the same "
+                    "attribute grid in both files",
+                    fmt::join(a.grid, " x "), fmt::join(b.grid, " x ")));
+  }
 }
 
 template <class Real>
@@ -49,30 +56,55 @@ void require(bool good, std::string_view field, double value, std::string_view e
   if (!good) throw InvalidInput(fmt::format("{} is {}; expected {}", field, value, expected));
 }
 
+bool is_recurrent(const RunSettings& s, const HiddenLayer& layer) {
+  return s.recurrent && layer.kind == HiddenLayer::Kind::dense;
+}
+
 // Before the memory is asked for: weights, their gradients and Adam's two moments.
-void check_size(const RunSettings& s, std::size_t channels, std::size_t classes) {
-  double weights = 0, below = static_cast<double>(channels);
-  for (const std::size_t layer : s.hidden) {
-    const auto size = static_cast<double>(layer);
-    weights += below * size + (s.recurrent ? size * size : 0);
-    below = size;
+void check_size(const RunSettings& s, const std::vector<HiddenLayer>& layers, std::size_t classes) {
+  double weights = static_cast<double>(layers.back().size) * static_cast<double>(classes);
+  double listed = 0;  // synapses, each with its entries of a list
+  for (const HiddenLayer& layer : layers) {
+    const auto size = static_cast<double>(layer.size);
+    weights += static_cast<double>(layer.weights);
+    if (is_recurrent(s, layer)) weights += size * size;
+    if (layer.kind != HiddenLayer::Kind::dense) listed += layer.synapses;
   }
-  weights += below * static_cast<double>(classes);
-  const double bytes = 4 * weights * (s.precision == "float64" ? 8 : 4);
+  const double bytes =
+      4 * weights * (s.precision == "float64" ? 8 : 4) +
+      listed * static_cast<double>(sizeof(SynapseList::Entry) + sizeof(SynapseList::Reached));
   const double memory =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   if (bytes > memory) {
     throw InvalidInput(
-        fmt::format("hidden is {}: {:.0f} weights need {:.0f} GB, and this machine has {:.0f}; "
-                    "expected smaller "
-                    "layers",
-                    fmt::join(s.hidden, ","), weights, bytes / 1e9, memory / 1e9));
+        fmt::format("{}: {:.0f} weights need {:.0f} GB, and this machine has {:.0f}; expected "
+                    "smaller layers",
+                    s.layers.empty() ? fmt::format("hidden is {}", fmt::join(s.hidden, ","))
+                                     : fmt::format("layers is {}", fmt::join(s.layers, ",")),
+                    weights, bytes / 1e9, memory / 1e9));
   }
 }
 
 }  // namespace
 
-RunSettings default_settings(const std::string& task) {
+RunSettings default_settings(const std::string& task, bool layers) {
+  if (layers) {
+    RunSettings s = default_settings(task);
+    s.hidden.clear();
+    if (task != "mnist") return s;
+    // Every layer starts with spikes, whatever its weights would do (docs/results.md).
+    s.initial_spikes = 0.5;
+    s.hidden_mean = s.deep_mean = s.output_mean = 0;
+    s.hidden_std = s.deep_std = 0.1;
+    s.output_std = 0.3;
+    s.train.epochs = 12;
+    s.train.batch = 16;
+    s.train.input_dropout = 0;
+    s.train.lr = 1.5e-3;
+    s.train.lr_final = 2e-5;
+    s.train.schedule = ScheduleKind::cosine;
+    return s;
+  }
   RunSettings s;
   s.task = task;
   if (task == "yinyang") return s;
@@ -118,9 +150,6 @@ void check_precision(std::string_view name, const std::string& precision) {
 }
 
 void check_layers(std::string_view name, const std::vector<std::size_t>& sizes) {
-  if (sizes.empty()) {
-    throw InvalidInput(fmt::format("{} lists no layer; expected at least one size", name));
-  }
   for (const std::size_t size : sizes) {
     require(size > 0 && size <= INT32_MAX, name, static_cast<double>(size),
             fmt::format("1 to {} neurons", INT32_MAX));
@@ -132,9 +161,20 @@ void check(const RunSettings& s) {
   check_fields(s);
   check_fields(s.loss);
   check(s.train);
+  if (s.hidden.empty() && s.layers.empty()) {
+    throw InvalidInput("hidden lists no layer; expected at least one size, or layers");
+  }
+  if (!s.hidden.empty() && !s.layers.empty()) {
+    throw InvalidInput(fmt::format("hidden is {} and layers is {}; expected one of them",
+                                   fmt::join(s.hidden, ","), fmt::join(s.layers, ",")));
+  }
   require(0 < s.v_threshold, "v_threshold", s.v_threshold, "more than 0, where V starts");
   require(s.v_reset < s.v_threshold, "v_reset", s.v_reset,
           fmt::format("less than v_threshold = {}", s.v_threshold));
+  if (!s.layers.empty()) {
+    require(0 < s.conv_threshold && s.v_reset < s.conv_threshold, "conv_threshold",
+            s.conv_threshold, fmt::format("more than 0 and v_reset = {}", s.v_reset));
+  }
   const bool from_data = s.task == "spikes" && s.t_end == 0;
   require(s.t_end > 0 || from_data, "t_end", s.t_end, "a time above 0, in seconds");
   if (s.recurrent) {
@@ -201,7 +241,14 @@ Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& tr
   check(s);
   const auto channels = static_cast<std::size_t>(train.channels);
   const auto classes = static_cast<std::size_t>(train.classes);
-  check_size(s, channels, classes);
+  const std::vector<HiddenLayer> layers = hidden_layers(s, train);
+  check_size(s, layers, classes);
+  const auto recurrent = [&s](const HiddenLayer& layer) { return is_recurrent(s, layer); };
+  if (s.recurrent && std::ranges::none_of(layers, recurrent)) {
+    throw InvalidInput(fmt::format(
+        "recurrent: only dense layers project onto themselves, and layers is {}; expected one",
+        fmt::join(s.layers, ",")));
+  }
   Network<Real> network;
   network.add_input("in", channels);
   const auto population = [&s](std::string name, Model model, std::size_t size) {
@@ -217,15 +264,25 @@ Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& tr
   std::string below = "in";
   std::size_t below_size = channels;
   std::uint32_t stream = 0;
-  for (std::size_t l = 0; l < s.hidden.size(); ++l) {
-    const std::string name = s.hidden.size() == 1 ? "hidden" : fmt::format("hidden{}", l + 1);
-    const std::size_t size = s.hidden[l];
-    network.add_population(population(name, Model::lif, size));
-    network.connect(
-        below, name,
-        normal_weights<Real>(s, stream++, below_size * size, l == 0 ? s.hidden_mean : s.deep_mean,
-                             l == 0 ? s.hidden_std : s.deep_std));
-    if (s.recurrent) {
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const HiddenLayer& layer = layers[l];
+    const std::string name = layers.size() == 1 ? "hidden" : fmt::format("hidden{}", l + 1);
+    const std::size_t size = layer.size;
+    Population p = population(name, Model::lif, size);
+    if (layer.kind == HiddenLayer::Kind::convolution) p["v_threshold"] = s.conv_threshold;
+    network.add_population(std::move(p));
+    std::vector<Real> weights{1};  // of pooling: one for all, found by calibrate()
+    if (layer.kind != HiddenLayer::Kind::pooling) {
+      weights =
+          normal_weights<Real>(s, stream++, layer.weights, l == 0 ? s.hidden_mean : s.deep_mean,
+                               l == 0 ? s.hidden_std : s.deep_std);
+    } else if (s.initial_spikes == 0) {
+      throw InvalidInput(fmt::format(
+          "{}: the weight of its averages is found by initial_spikes, which is 0; expected more",
+          layer.called));
+    }
+    network.connect(below, name, std::move(weights), Delay::none(), "", layer.connection);
+    if (recurrent(layer)) {
       network.connect(name, name,
                       normal_weights<Real>(s, 1000 + stream++, size * size, 0, s.recurrent_std),
                       Delay::common(s.recurrent_delay));

@@ -171,7 +171,8 @@ def read_spike_file(file: str | PathLike[str], channels: int = 0) -> LabelledSpi
     ----------
     file : path-like
     channels : int
-        Units of the source; 0: the largest unit + 1.
+        Units of the source; 0: those of the file's attribute ``grid`` (channels, height, width), or
+        the largest unit + 1.
 
     Returns
     -------
