@@ -21,7 +21,6 @@ import time
 
 import numpy as np
 import saltus
-from python_delays import TwoRates
 
 CHANNELS, LINES = 4, 5  # a channel is a bundle of lines
 READ = np.arange(10e-3, 46e-3, 5e-3)  # after the question, when the readout is read
@@ -114,10 +113,11 @@ def main():
                 loss,
                 t_end,
                 epochs=a.epochs,
-                optimizer=TwoRates(3e-3, delay_lr=3e-3),
+                optimizer=saltus.Adam(3e-3),
                 schedule=saltus.Exponential(0.9),
                 clip_norm=1.0,
                 trainable=["weights", "delays"] if kind == "delays" else ["weights"],
+                lr={"delays": 3e-3} if kind == "delays" else None,
                 seed=seed,
                 progress=False,
             )

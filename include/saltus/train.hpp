@@ -85,12 +85,20 @@ struct TrainSettings {
   /// names of single parameters ("in->hidden.weight", "in->hidden.delay", "hidden.tau_mem").
   std::vector<std::string> trainable = {"weights"};
 
+  /// Learning rates of their own, "name=rate", names as in `trainable`; that of a single parameter
+  /// counts before that of its kind. In the parameter's unit: seconds for delays. They follow the
+  /// schedule. What is named nowhere takes `lr`, and where it is in seconds, in a unit of its own (0.2 ms
+  /// for delays, 2 ms for tau_mem, 1 ms for tau_syn and tau_ref, 10 ms for tau_adapt).
+  std::vector<std::string> lr_of;
+
   static constexpr auto fields();  ///< a row for each setting: see below (but the kernel, which is
                                    ///< neither stored nor given by Python)
 };
 
 /// A row's check: names of what can be trained, each once.
 void check_trainable(std::string_view name, const std::vector<std::string>& trainable);
+/// The same of rates.
+void check_rates(std::string_view name, const std::vector<std::string>& lr_of);
 
 constexpr auto TrainSettings::fields() {
   using S = TrainSettings;
@@ -137,6 +145,9 @@ constexpr auto TrainSettings::fields() {
             "appears or vanishes; 0: no limit"},
       Field{"trainable", &S::trainable, &check_trainable, heading::optimiser,
             "what to train: weights, delays, tau_mem, ..., or single parameters (hidden.tau_mem)"},
+      Field{
+          "lr_of", &S::lr_of, &check_rates, heading::optimiser,
+          "learning rates of their own, in the parameter's unit: delays=1e-4 hidden.tau_mem=2e-5"},
       Field{"seed", &S::seed, anything, heading::run,
             "of weights, shuffling and dropout (default 0)"},
       Field{"threads", &S::threads,
@@ -180,6 +191,7 @@ struct EpochReport {
   // Of the first gradient, on 1 in 1000 of the samples and at most 8; NaN if that is none:
   double near_peaks_per_sample = nan;  ///< within 0.1 of the threshold
   double believable_step = nan;        ///< Margin::step
+  std::size_t clamped = 0;             ///< values that a step would have taken out of their range
   std::size_t limited_steps = 0;  ///< minibatches whose step TrainSettings::step_limit cut short
   bool complete = true;           ///< false: stopped in between
 
@@ -215,6 +227,7 @@ constexpr auto EpochReport::fields() {
                     Figure{"near_peaks_per_sample", &R::near_peaks_per_sample},
                     Figure{"saturated_neurons", &R::saturated_neurons},
                     Figure{"limited_steps", &R::limited_steps},
+                    Figure{"clamped", &R::clamped},
                     Figure{"believable_step", &R::believable_step},
                     Figure{"complete", &R::complete}};
 }
@@ -276,9 +289,8 @@ class Trainer {
   /// One pass over the data, shuffled. Told after each minibatch how many samples are done, and
   /// asked before each whether to stop. After an exception the network is as the last step made it,
   /// and the epoch can be begun anew.
-  /// @throws InvalidInput  a step that takes a parameter out of its range (V_reset above threshold,
-  ///         a negative time constant), a loss or weight that is not finite, errors that do not fit
-  ///         the record
+  /// @throws InvalidInput  a loss or weight that is not finite, errors that do not fit the record, a
+  ///         step of an optimiser of one's own that takes a parameter out of its range
   EpochReport train_epoch(const data::LabelledSpikes& data,
                           const std::function<void(const EpochReport&)>& progress = {},
                           const std::atomic<bool>* stop = nullptr);

@@ -21,6 +21,7 @@
 #include "loss.hpp"
 #include "settings.hpp"
 #include "train/optimizer.hpp"
+#include "train/ranges.hpp"
 #include "train/trainable.hpp"
 #include "values.hpp"
 
@@ -157,9 +158,10 @@ struct TensorOptimizer {
 
   void step(const nb::dict& settings, double lr, std::int64_t count, double scale,
             nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu> values,
-            const In<double>& gradient) {
+            const In<double>& gradient, bool decays) {
     optimizer_step(settings_of<TrainSettings>(settings), lr, count, scale,
-                   std::span(values.data(), values.size()), span_of(gradient), first, second);
+                   std::span(values.data(), values.size()), span_of(gradient), first, second,
+                   decays);
   }
 };
 
@@ -199,6 +201,22 @@ void bind_train(nb::module_& module) {
   nb::class_<TensorOptimizer>(module, "Optimizer")
       .def(nb::init<>())
       .def("step", &TensorOptimizer::step);
+  nb::class_<Ranged>(module, "Ranged")
+      .def("__init__", [](Ranged* self, const Net& network) { new (self) Ranged(network); })
+      .def("clamp", [](const Ranged& before, Net& network) { return clamp(network, before); });
+  // Of parameters by their names: the unit in which an optimiser sees each, and its learning rate as
+  // a factor of lr.
+  module.def("units_and_rates", [](const Net& network, const nb::dict& given) {
+    const auto settings = settings_of<TrainSettings>(given);
+    const auto trained = trained_of(network, settings.trainable);
+    const auto rates = rates_of(network, trained, settings);
+    nb::dict result;
+    for (std::size_t k = 0; k < trained.size(); ++k) {
+      result[key(name_of(network, trained[k]))] =
+          nb::make_tuple(unit_of(network, trained[k]), rates[k]);
+    }
+    return result;
+  });
   module.def("evaluate32", &evaluate_network<float>);
   module.def("evaluate64", &evaluate_network<double>);
   module.def("check_settings",

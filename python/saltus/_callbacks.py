@@ -66,11 +66,13 @@ def own_rate(schedule: Schedule, first: float, epochs: int) -> Callable[[int], f
 
 
 def own_step(
-    optimizer: Optimizer, network: Network
+    optimizer: Optimizer, network: Network, rates: list[str]
 ) -> Callable[[dict[str, NDArray[Any]], float, float], None] | None:
     """Return the step of an optimiser of one's own, its state new; None: one of the core's."""
     if type(optimizer).step is Optimizer.step:
         return None
+    if rates:
+        raise ValueError("lr gives rates by name, but optimizer takes steps of its own; give one")
     anew = type(optimizer)(**asdict(optimizer))  # type: ignore[call-overload]
 
     def step(flat: dict[str, NDArray[Any]], lr: float, scale: float) -> None:

@@ -212,9 +212,17 @@ class Optimizer:
         scale: float,
         values: NDArray[np.float64],
         gradient: NDArray[np.float64],
+        decays: bool,
         /,
     ) -> None: ...
 
+class Ranged:
+    def __init__(self, network: Network, /) -> None: ...
+    def clamp(self, network: Network, /) -> int: ...
+
+def units_and_rates(
+    network: Network, settings: dict[str, Any], /
+) -> dict[str, tuple[float, float]]: ...
 def evaluate32(
     network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
 ) -> dict[str, Any]: ...

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -16,7 +16,7 @@ from ._arrays import whole
 from ._callbacks import loss_for_core, own_rate, own_step
 from ._loss import LossFunction
 from ._network import Network
-from ._optim import Adam, Exponential, Optimizer, Schedule
+from ._optim import Adam, Exponential, Optimizer, Schedule, rates_for_core
 from ._progress import Progress
 from ._record import _core_type
 from ._setup import check_setup
@@ -71,6 +71,9 @@ class Epoch:
         LIF neurons that spiked in every sample.
     limited_steps : int
         Minibatches whose step `step_limit` cut short.
+    clamped : int
+        Values that a step would have taken out of their range: time constants that would more than
+        halve, delays below 0, resets at the threshold.
     believable_step : float
         The largest step along the first gradient before, to first order, a spike appears or
         vanishes; NaN in an epoch of fewer than 1000 samples.
@@ -99,6 +102,7 @@ class Epoch:
     near_peaks_per_sample: float
     saturated_neurons: int
     limited_steps: int
+    clamped: int
     believable_step: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
@@ -217,6 +221,7 @@ def fit(
     schedule: Schedule | None = None,
     validation: LabelledSpikes | None = None,
     trainable: Iterable[str] = ("weights",),
+    lr: Mapping[str, float] | None = None,
     seed: int = 0,
     threads: int | None = None,
     dtype: DTypeLike = np.float32,
@@ -262,6 +267,12 @@ def fit(
     trainable : iterable of str
         ``"weights"``, ``"delays"``, names of neuron parameters (``"tau_mem"``) of all populations,
         or single parameters (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
+    lr : dict of str to float, optional
+        Learning rates of their own, by the same names: ``{"delays": 1e-4, "hidden.tau_mem":
+        2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
+        its kind. They follow the schedule. All else takes the optimiser's; a parameter in seconds
+        is then seen in a unit of its own (0.2 ms for delays, 2 ms for `tau_mem`, 1 ms for
+        `tau_syn` and `tau_ref`).
     seed : int
         Of the order of samples and of dropout.
     threads : int, optional
@@ -305,9 +316,9 @@ def fit(
     Raises
     ------
     ValueError
-        Something that does not fit together, before the first minibatch; a step that takes a
-        parameter out of its range, a loss that is not finite, errors that do not fit the record, or
-        a callback that changes the optimiser.
+        Something that does not fit together, before the first minibatch; a step of an optimiser of
+        your own that takes a parameter out of its range, a loss that is not finite, errors that do
+        not fit the record, or a callback that changes the optimiser.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
@@ -339,6 +350,7 @@ def fit(
     if not (names := list(trainable)):
         raise ValueError("trainable is empty; expected 'weights', 'delays' or names of parameters")
     settings["trainable"] = names
+    settings["lr_of"] = rates_for_core({} if lr is None else lr)
     _core.check_settings(settings)
     _, real = _core_type(dtype)
     setup = check_setup(network, loss, t_end, dtype=real)
@@ -352,7 +364,7 @@ def fit(
         setup.t_end,
         settings,
         own_rate(schedule, optimizer.lr, settings["epochs"]),
-        own_step(optimizer, network),
+        own_step(optimizer, network, settings["lr_of"]),
     )
     history = History()
     bar = Progress(settings["epochs"], len(data), quiet=not progress)
@@ -396,6 +408,8 @@ def _line(epoch: Epoch) -> str:
     if epoch.smoothing_sigma > 0:
         share = 100 * epoch.ghost_share
         text += f"  {epoch.ghosts_per_sample:.1f} ghosts ({share:.0f} % of the gradient)"
+    if epoch.clamped > 0:
+        text += f"  {epoch.clamped} values held in range"
     us = 1e6 * epoch.seconds / max(1, epoch.samples)
     return f"{text}  {us:6.1f} us/sample  {epoch.hidden_spikes_per_sample:.1f} spikes/sample"
 

@@ -26,10 +26,15 @@ class Optimizer:
         network: Network,
         gradients: Mapping[str, NDArray[Any]],
         *,
-        lr: float | None = None,
+        lr: float | Mapping[str, float] | None = None,
         scale: float = 1.0,
     ) -> None:
-        """Take one step, in place. A delay that it makes negative is set to 0.
+        """Take one step, in place, which takes no parameter out of its range.
+
+        A parameter in seconds is seen in a unit of its own (0.2 ms for delays, 2 ms for `tau_mem`,
+        1 ms for `tau_syn` and `tau_ref`), so that one learning rate serves all. A time constant at
+        most halves; a delay or refractory time ends at 0; what would bring V_reset or V(0) to the
+        threshold is undone for that neuron.
 
         The moments of earlier steps are those of one network: each has an optimiser of its own.
 
@@ -39,15 +44,18 @@ class Optimizer:
         gradients : dict of str to ndarray
             From `backward`; only the parameters that it names change. Gradients of input times
             are left out.
-        lr : float, optional
-            The optimiser's own unless given.
+        lr : float or dict of str to float, optional
+            The optimiser's own unless given. Of a dict: rates of kinds (``"weights"``,
+            ``"delays"``, ``"tau_mem"``) or single parameters (``"in->hidden.weight"``), in their
+            own units; the rest take the optimiser's.
         scale : float
             A factor of all gradients.
 
         Raises
         ------
         ValueError
-            A gradient of a wrong shape, another network than that of the first step.
+            A gradient of a wrong shape, another network than that of the first step, a rate of a
+            parameter without a gradient.
         KeyError
             A gradient of no parameter.
         """
@@ -58,21 +66,28 @@ class Optimizer:
                 "network is another one than in earlier steps, whose moments the optimizer keeps; "
                 f"expected the same, or a new {type(self).__name__}"
             )
+        names = [name for name in gradients if not name.endswith(".times")]
+        for name in names:
+            expected = network._parameter(name).shape
+            if gradients[name].shape != expected:
+                got = gradients[name].shape
+                raise ValueError(f"gradients['{name}'] has shape {got}; expected {expected}")
+        rate = self.lr if lr is None or isinstance(lr, Mapping) else float(lr)
+        settings = {**self._settings(), "lr": rate, "trainable": names}
+        settings["lr_of"] = rates_for_core(lr if isinstance(lr, Mapping) else {})
+        known = _core.units_and_rates(network._core, settings)
+        before = _core.Ranged(network._core)
         self._steps += 1
-        for name, gradient in gradients.items():
-            if name.endswith(".times"):
-                continue
+        for name in names:
+            gradient = gradients[name]
             values = network._parameter(name)
-            if gradient.shape != values.shape:
-                raise ValueError(
-                    f"gradients['{name}'] has shape {gradient.shape}; expected {values.shape}"
-                )
             state = self._states.setdefault(name, _core.Optimizer())
             flat = np.ascontiguousarray(gradient, np.float64).reshape(-1)
-            rate = self.lr if lr is None else lr
-            state.step(self._settings(), rate, self._steps, scale, values.reshape(-1), flat)
-            if name.endswith(".delay"):
-                np.maximum(values, 0.0, out=values)
+            unit, own = known[name]
+            decays = name.endswith(".weight")
+            whole = values.reshape(-1)
+            state.step(settings, rate * own, self._steps, scale * unit, whole, flat, decays)
+        before.clamp(network._core)
 
     def _settings(self) -> dict[str, Any]:
         return {"optimizer": self.name, **asdict(self)}  # type: ignore[call-overload]
@@ -82,6 +97,21 @@ class Optimizer:
         self._steps = 0
         self._states: dict[str, _core.Optimizer] = {}
         self._network = None
+
+
+def rates_for_core(rates: Mapping[str, float]) -> list[str]:
+    """Return rates of their own as the core's settings say them."""
+    if not isinstance(rates, Mapping):
+        raise TypeError(
+            f"lr: expected rates by name, such as {{'delays': 1e-4}}; got {type(rates).__name__}. "
+            "The one of all is the optimizer's"
+        )
+    for name, rate in rates.items():
+        if not isinstance(name, str):
+            raise TypeError(f"lr: expected names; got {type(name).__name__}")
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
+            raise TypeError(f"lr['{name}']: expected a number; got {type(rate).__name__}")
+    return [f"{name}={float(rate)!r}" for name, rate in rates.items()]
 
 
 @dataclass

@@ -297,7 +297,8 @@ def record(
     Raises
     ------
     ValueError
-        As `simulate`; spikes after the end, or of one neuron closer than `tau_ref`.
+        As `simulate`; spikes after the end, or of one neuron closer than `tau_ref` (but for
+        rounding: of times on a grid that is their distance).
     TypeError
         An argument of a wrong type, named in the message.
     """

@@ -83,7 +83,7 @@ struct PopulationAdjoint {
   /// which others of the population may have.
   Real release_current(std::size_t k) const {
     const double tau_ref = plan.neuron(static_cast<std::size_t>(neurons[k])).tau_ref;
-    return times[k] + tau_ref > times[k] ? release_currents[k] : currents[k];
+    return neuron::release_after(times[k], tau_ref) > times[k] ? release_currents[k] : currents[k];
   }
   /// Where spike k was fired.
   Real threshold(std::size_t k) const {

@@ -90,7 +90,7 @@ class Events {
     for (std::size_t k = p.times.size(); k-- > 0;) {
       const auto j = static_cast<std::size_t>(p.neurons[k]);
       list.push_back({p.times[k], group.moved(k) ? Kind::made : Kind::spike, c, k});
-      const double release = p.times[k] + group.tau_ref(j);
+      const double release = neuron::release_after(p.times[k], group.tau_ref(j));
       if (release == p.times[k]) continue;  // not held, or for less than time can tell
       if (release < p.end) {
         list.push_back({release, Kind::release, c, k});

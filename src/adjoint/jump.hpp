@@ -22,7 +22,7 @@ Real jump_over_spike(const PopulationAdjoint<Real>& p, std::size_t k, Real after
   if (!terms::release_lambda && n.tau_ref > 0) after = 0;
   const Real before = neuron::jump_back(n, after, static_cast<Real>(error), p.currents[k],
                                         p.release_current(k), p.threshold(k));
-  const double held = std::min(p.times[k] + n.tau_ref, p.end) - p.times[k];
+  const double held = std::min(neuron::release_after(p.times[k], n.tau_ref), p.end) - p.times[k];
   if (terms::threshold_sum) sums.v_threshold += n.tc.tau_mem * static_cast<double>(before);
   if (terms::reset_sum) sums.v_reset -= n.tc.tau_mem * static_cast<double>(after);
   if (terms::clamp_reset && g != 0) sums.v_reset += static_cast<double>(g) * held;

@@ -76,7 +76,8 @@ class LinearBack final : public GroupBack<Real> {
     const linear::Neuron& n = p.plan.linear_neuron(j);
     move(j);
     const linear::Vector<double>& x = before_[k];
-    const bool is_held = p.times[k] + n.tau_ref > p.times[k];  // for as long as time can tell
+    const bool is_held =
+        neuron::release_after(p.times[k], n.tau_ref) > p.times[k];  // for as long as time can tell
     linear::Vector<double>& adjoint = now_[j].p;
     const linear::Vector<double> slope = n.free.slope(x);
     linear::Vector<double> jump = linear::product(n.reset, slope);  // R f- - f+

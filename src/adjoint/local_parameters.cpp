@@ -56,7 +56,7 @@ class Events {
         at_spikes_[spikes[k]] = {time, Kind::spike, static_cast<std::uint32_t>(j),
                                  -n.tc.tau_mem * static_cast<double>(lambda.v),
                                  -n.tc.tau_syn * static_cast<double>(lambda.i)};
-        const double release = time + n.tau_ref;
+        const double release = neuron::release_after(time, n.tau_ref);
         if (n.tau_ref > 0 && release < p.end) add(release, Kind::release, j, 0);
       }
       add_looks(p, j);
@@ -283,7 +283,9 @@ class Walk {
     x.v = n.v_reset;
     x.v_mem = x.v_syn = 0;
     course.forget_arrived(j);
-    begin_piece(j, x, event.kind == Kind::spike ? event.time + n.tau_ref : event.time);
+    begin_piece(
+        j, x,
+        event.kind == Kind::spike ? neuron::release_after(event.time, n.tau_ref) : event.time);
   }
   void begin_piece(std::size_t j, const neuron::Tangent<double>& x, double from) {
     pieces_[j] = {from, x.v, x.i, x.i_syn};

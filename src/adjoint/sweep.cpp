@@ -113,7 +113,8 @@ class SweepBack {
     for (std::size_t k = count; k-- > 0;) {
       const auto j = static_cast<std::size_t>(p_.neurons[k]);
       double& later = courses_[j].t;
-      const double release = std::min(p_.times[k] + p_.plan.neuron(j).tau_ref, later);
+      const double release =
+          std::min(neuron::release_after(p_.times[k], p_.plan.neuron(j).tau_ref), later);
       gaps_[k] = later - release;
       if (p_.plan.refractory) gaps_[count + k] = release - p_.times[k];
       later = p_.times[k];
@@ -128,7 +129,7 @@ class SweepBack {
     const auto j = static_cast<std::size_t>(p_.neurons[k]);
     const auto& n = p_.plan.neuron(j);
     Course<Real>& course = courses_[j];
-    const double time = p_.times[k], release = time + n.tau_ref;
+    const double time = p_.times[k], release = neuron::release_after(time, n.tau_ref);
     neuron::Adjoint<Real> lambda = course.lambda;
     Real after = 0;
     if (release < p_.end || n.tau_ref == 0) {
@@ -165,7 +166,7 @@ class SweepBack {
     const auto& n = p_.plan.neuron(j);
     Course<Real>& course = courses_[j];
     JumpSums& jumps = segments_.jumps[j];
-    const double time = p_.times[k], release = time + n.tau_ref;
+    const double time = p_.times[k], release = neuron::release_after(time, n.tau_ref);
     Real after = 0;
     if (release < p_.end || n.tau_ref == 0) {
       pass_points(j, release);

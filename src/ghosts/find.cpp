@@ -143,12 +143,12 @@ class Finder : public ReplayVisitor {
   // With the spike at the peak V starts from V_reset at its release; what is left of the
   // difference decays like V. Without it V is free until `last`, if it spikes then.
   void felt_after_spike(Ghost<Real>& g, double last, Real threshold) const {
-    const double until = last + n_.tau_ref;
+    const double until = neuron::release_after(last, n_.tau_ref);
     if (until >= end_) return;
     Real at_release = g.height, at_last = threshold;
     if (n_.tau_ref > 0) {
       FreeCourse<Real> free = course(g.time, g.height, g.current);
-      free.go(g.time + n_.tau_ref);
+      free.go(neuron::release_after(g.time, n_.tau_ref));
       at_release = free.v();
       free.go(until);
       at_last = free.v();
@@ -159,7 +159,7 @@ class Finder : public ReplayVisitor {
   }
 
   void felt_without_spike(Ghost<Real>& g) const {
-    const double release = g.time + n_.tau_ref;
+    const double release = neuron::release_after(g.time, n_.tau_ref);
     if (g.later < infinity || release >= end_) return;
     Real at_release = g.height;
     if (n_.tau_ref > 0) {

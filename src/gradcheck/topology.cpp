@@ -106,7 +106,7 @@ class Events {
     for (std::size_t k = 0; k < own.times.size(); ++k) {
       if (static_cast<std::size_t>(own.neurons[k]) != j_) continue;
       const std::size_t count = clamps_.size();
-      const double time = own.times[k], held_until = time + tau_ref;
+      const double time = own.times[k], held_until = neuron::release_after(time, tau_ref);
       events_.push_back({time, Event::spike, 0, 0, count});
       if (!simulation_.slopes.empty()) {
         seen_.flattest_spike =

@@ -8,6 +8,7 @@
 
 #include "neuron/decay.hpp"
 #include "neuron/own_decay.hpp"
+#include "neuron/release.hpp"
 #include "neuron/slow_course.hpp"
 #include "neuron/spike_search.hpp"
 
@@ -127,7 +128,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     const Crossing<Real> spike = first_crossing(n, s.v, s.i, t, t_end, d, v_end);
     if (!spike.found()) break;
     sink.spike(spike.time, rising_current(n, spike.current));
-    s = {n.v_reset, spike.current, spike.time + n.tau_ref};
+    s = {n.v_reset, spike.current, release_after(spike.time, n.tau_ref)};
     t = spike.time;
     d = rest_of_interval<Real>(n.tc, d.mem, spike.x, t_end - t);
     spiked = true;

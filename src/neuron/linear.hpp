@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "neuron/linear_flow.hpp"
+#include "neuron/release.hpp"
 
 namespace saltus::linear {
 

@@ -35,7 +35,7 @@ double rest_of(const linear::Neuron& n, const Arrivals<Real>& arrivals,
                std::span<const double> asked, double end) {
   if (!std::isinf(end)) return end;
   double last = arrivals.times.empty() ? 0 : arrivals.times.back();
-  if (!own.empty()) last = std::max(last, times[own.back()] + n.tau_ref);
+  if (!own.empty()) last = std::max(last, neuron::release_after(times[own.back()], n.tau_ref));
   if (!asked.empty()) last = std::max(last, asked.back());
   return last + n.settling_time();
 }
@@ -120,7 +120,7 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
   const auto starts_anew = [&](std::size_t k) {
     for (T& value : x) value = T(linear::number(value));
     x = n.after_spike(x);
-    release = times[k] + linear::number(n.tau_ref);
+    release = neuron::release_after(times[k], linear::number(n.tau_ref));
     ++next_own;
   };
 

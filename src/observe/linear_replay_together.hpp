@@ -56,7 +56,7 @@ class ReplayTogether {
         a.made = false;
         a.x = n.after_spike(a.x);
         a.last = k;
-        a.release = spikes.times[k] + n.tau_ref;
+        a.release = neuron::release_after(spikes.times[k], n.tau_ref);
       }
       for (const std::size_t j : alone_) {
         Alone& a = neurons_[j];

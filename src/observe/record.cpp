@@ -33,9 +33,9 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
     throw InvalidInput(fmt::format("spikes of '{}' have {} samples; the inputs have {}", p.name,
                                    spikes.samples(), inputs.samples()));
   }
-  std::vector<double> free_again;
+  std::vector<double> last;
   for (std::size_t s = 0; s < spikes.samples(); ++s) {
-    free_again.assign(p.size, -1);
+    last.assign(p.size, -infinity);
     const SampleSpikes sample = sample_of(spikes, s);
     for (std::size_t k = 0; k < sample.times.size(); ++k) {
       const auto n = static_cast<std::size_t>(sample.neurons[k]);
@@ -45,13 +45,14 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
                                        s, p.name, k, time, inputs.end(s)));
       }
       const double tau_ref = p.model->has("tau_ref") ? p["tau_ref"][n] : 0;
-      if (time < free_again[n] || (free_again[n] == time && tau_ref == 0)) {
-        throw InvalidInput(fmt::format(
-            "sample {} of '{}': neuron {} spikes at {} s; expected more than tau_ref = {} s after "
-            "its last spike",
-            s, p.name, n, time, tau_ref));
+      if (time <= last[n] || time < neuron::release_after(last[n], tau_ref)) {
+        throw InvalidInput(
+            fmt::format("sample {} of '{}': neuron {} spikes at {} s; expected {} tau_ref = {} s "
+                        "after its last "
+                        "spike",
+                        s, p.name, n, time, tau_ref > 0 ? "at least" : "more than", tau_ref));
       }
-      free_again[n] = time + tau_ref;
+      last[n] = time;
     }
   }
 }

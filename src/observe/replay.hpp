@@ -77,7 +77,7 @@ void replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::siz
       visit.spike(k, i);
       ++next_own;
       v = n.v_reset;
-      release = times[k] + n.tau_ref;
+      release = neuron::release_after(times[k], n.tau_ref);
       whole = nullptr;
     }
     walk(to, whole);

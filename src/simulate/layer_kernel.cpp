@@ -291,10 +291,9 @@ class Kernel : Search<Real> {
               neuron::spike_time(tc, static_cast<double>(x_of[l]), s.may_t[at + l], next);
           emit(where, time, current_of[l]);
           Real left = left_of[l], start = current_of[l];
-          double begin = time;
-          if (refractory && time + neuron.tau_ref > time) {
+          const double begin = refractory ? neuron::release_after(time, neuron.tau_ref) : time;
+          if (refractory && begin > time) {
             const std::size_t number = spikes_.size() - 1;
-            begin = time + neuron.tau_ref;
             if (begin > next) {
               s.v[where] = neuron.v_reset;
               s.i[where] = start * left_syn_of[l];

@@ -107,7 +107,8 @@ class LifGroup final : public Group<Real> {
     if (together_) {
       layer_.set(j, n.v_reset, own ? layer_.current(j) : spike.current);
     } else {
-      states_[j] = {n.v_reset, own ? states_[j].i : spike.current, spike.time + n.tau_ref};
+      states_[j] = {n.v_reset, own ? states_[j].i : spike.current,
+                    neuron::release_after(spike.time, n.tau_ref)};
       if (at_thresholds_) at_thresholds_->next(j);
     }
   }

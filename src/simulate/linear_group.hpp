@@ -189,7 +189,7 @@ class LinearGroup final : public Group<Real> {
     const linear::Neuron& n = plan_.linear_neuron(j);
     State& s = states_[j];
     s.x = n.after_spike(s.x);
-    s.release = time + n.tau_ref;
+    s.release = neuron::release_after(time, n.tau_ref);
     s.above = n.above(s.x) > 0;
   }
   // An endless sample ends where the neuron has come to rest.

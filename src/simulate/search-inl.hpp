@@ -242,7 +242,8 @@ class Search {
         const double time =
             neuron::spike_time(neuron.tc, static_cast<double>(x_of[l]), s.may_t[at + l], end);
         emit(slot, time, current_of[l]);
-        go_alone(slot, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, end,
+        go_alone(slot, {neuron.v_reset, current_of[l], neuron::release_after(time, neuron.tau_ref)},
+                 time, end,
                  neuron::rest_of_interval<Real>(neuron.tc, s.may_mem[at + l], x_of[l], end - time),
                  spikes_.size() - 1, true);
       }

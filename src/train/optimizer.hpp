@@ -36,18 +36,21 @@ double sum_of_squares(std::span<T> values, int threads) {
 }
 
 /// One step of one tensor.
+/// @param lr      in the tensor's own unit
 /// @param count   of steps so far, this one included
 /// @param scale   of the gradient
+/// @param decays  is it one that weight_decay is about?
 /// @param first, second  what the optimiser remembers of this tensor: SGD its velocity and nothing,
 ///                       Adam two moments. Empty before the first step
 template <class T>
 void optimizer_step(const TrainSettings& s, double lr, std::int64_t count, double scale,
                     std::span<T> values, std::span<const T> gradient, std::vector<T>& first,
-                    std::vector<T>& second) {
+                    std::vector<T>& second, bool decays = true) {
+  const double weight_decay = decays ? s.weight_decay : 0;
   first.resize(values.size(), 0);
   if (s.optimizer == OptimizerKind::sgd) {
     const T rate = static_cast<T>(lr), momentum = static_cast<T>(s.momentum);
-    const T l2 = static_cast<T>(s.weight_decay), factor = static_cast<T>(scale);
+    const T l2 = static_cast<T>(weight_decay), factor = static_cast<T>(scale);
     for (std::size_t k = 0; k < values.size(); ++k) {
       first[k] = momentum * first[k] + factor * gradient[k] + l2 * values[k];
       values[k] -= rate * first[k];
@@ -57,7 +60,7 @@ void optimizer_step(const TrainSettings& s, double lr, std::int64_t count, doubl
   second.resize(values.size(), 0);
   const double c1 = 1 - std::pow(s.beta_1, static_cast<double>(count));
   const double c2 = std::sqrt(1 - std::pow(s.beta_2, static_cast<double>(count)));
-  const double keep = s.optimizer == OptimizerKind::adamw ? 1 - lr * s.weight_decay : 1.0;
+  const double keep = s.optimizer == OptimizerKind::adamw ? 1 - lr * weight_decay : 1.0;
   const AdamStep<T> adam{static_cast<T>(scale),          static_cast<T>(s.beta_1),
                          static_cast<T>(s.beta_2),       static_cast<T>(lr * c2 / c1),
                          static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};

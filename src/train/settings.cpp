@@ -8,11 +8,14 @@
 
 #include "saltus/error.hpp"
 #include "saltus/train.hpp"
+#include "train/trainable.hpp"
 
 namespace saltus {
 
+namespace {
+
 // Names with a dot are of single parameters: only a network can say whether it has them.
-void check_trainable(std::string_view field, const std::vector<std::string>& trainable) {
+void check_names(std::string_view field, const std::vector<std::string>& names) {
   std::vector<std::string_view> kinds{"weights", "delays"};
   for (const Model model : Model::all()) {
     for (const ParameterRow& parameter : model->parameters) {
@@ -21,17 +24,38 @@ void check_trainable(std::string_view field, const std::vector<std::string>& tra
       }
     }
   }
-  for (const auto& name : trainable) {
+  for (const auto& name : names) {
     const bool known = std::find(kinds.begin(), kinds.end(), name) != kinds.end();
     if (!known && name.find('.') == std::string::npos) {
       throw InvalidInput(
           fmt::format("{} names '{}'; expected {}, or one parameter such as 'hidden.tau_mem'",
                       field, name, fmt::join(kinds, ", ")));
     }
-    if (std::count(trainable.begin(), trainable.end(), name) > 1) {
+    if (std::count(names.begin(), names.end(), name) > 1) {
       throw InvalidInput(fmt::format("{} names '{}' twice; expected once", field, name));
     }
   }
+}
+
+}  // namespace
+
+void check_trainable(std::string_view field, const std::vector<std::string>& trainable) {
+  check_names(field, trainable);
+}
+
+void check_rates(std::string_view field, const std::vector<std::string>& lr_of) {
+  std::vector<std::string> names;
+  for (const std::string& text : lr_of) {
+    const Rate rate = rate_of(text);
+    if (!rate.name.empty() && std::isfinite(rate.value) && rate.value >= 0) {
+      names.push_back(rate.name);
+      continue;
+    }
+    throw InvalidInput(fmt::format(
+        "{} holds '{}'; expected a name and a finite number of at least 0, such as 'delays=1e-4'",
+        field, text));
+  }
+  check_names(field, names);
 }
 
 void check(const TrainSettings& settings) { check_fields(settings); }

@@ -11,6 +11,7 @@
 #include "saltus/error.hpp"
 #include "saltus/margin.hpp"
 #include "train/optimizer.hpp"
+#include "train/ranges.hpp"
 
 namespace saltus {
 
@@ -18,33 +19,37 @@ template <class Real>
 double norm_of(const std::vector<Trained>& trained, const Network<Real>& network,
                const Gradients<Real>& gradients, int threads) {
   double sum = 0;
-  for_each_trained(trained, network, gradients,
-                   [&](auto, auto gradient) { sum += sum_of_squares(gradient, threads); });
+  std::size_t tensor = 0;
+  for_each_trained(trained, network, gradients, [&](auto, auto gradient) {
+    const double unit = unit_of(network, trained[tensor++]);
+    sum += unit * unit * sum_of_squares(gradient, threads);
+  });
   return std::sqrt(sum);
 }
 
 template <class Real>
-bool Step<Real>::take(TrainState<Real>& state, Gradients<Real>& gradients, double norm, double lr,
-                      const Inputs& inputs) const {
+auto Step<Real>::take(TrainState<Real>& state, Gradients<Real>& gradients, double norm, double lr,
+                      const Inputs& inputs) const -> Taken {
   std::optional<Network<Real>> before;
   if (settings.step_limit > 0) before = state.network;
-  move(state, gradients, norm, lr);
-  for (auto& projection : state.network.projections()) {
-    for (double& d : projection.delay.values) d = std::max(d, 0.0);
-  }
-  const bool limited = before && hold_back(*before, state.network, gradients, inputs);
-  // Weights alone are checked at the end of an epoch.
-  const bool weights_alone = std::none_of(trained.begin(), trained.end(), [](const Trained& t) {
-    return t.kind == Trained::Kind::neuron;
+  // Weights have no range, and are checked at the end of an epoch.
+  const bool weights_alone = std::all_of(trained.begin(), trained.end(), [](const Trained& t) {
+    return t.kind == Trained::Kind::weight;
   });
-  if (weights_alone && !hooks.step) return limited;
+  std::optional<Ranged> ranged;
+  if (!weights_alone || hooks.step) ranged.emplace(state.network);
+  move(state, gradients, norm, lr);
+  Taken taken{false, ranged ? clamp(state.network, *ranged) : 0};
+  taken.limited = before && hold_back(*before, state.network, gradients, inputs);
+  if (!ranged) return taken;
   try {
     state.network.check();
   } catch (const InvalidInput& e) {
+    ranged->put_back(state.network);
     throw InvalidInput(
         fmt::format("{}, but a step of training led there; try a smaller lr", e.what()));
   }
-  return limited;
+  return taken;
 }
 
 template <class Real>
@@ -61,12 +66,14 @@ void Step<Real>::move(TrainState<Real>& state, const Gradients<Real>& gradients,
   for (Gradients<Real>* moments : {&state.first, &state.second}) {
     shape_after(network, Wanted(), *moments);
   }
-  for (const Trained& what : trained) {
+  for (std::size_t k = 0; k < trained.size(); ++k) {
+    const double unit = unit_of(network, trained[k]);
     visit_trained(
-        what, network,
+        trained[k], network,
         [&](auto& values, auto& gradient, auto& first, auto& second) {
-          optimizer_step(settings, lr, state.steps, scale, std::span(values), std::span(gradient),
-                         first, second);
+          optimizer_step(settings, lr * rates[k], state.steps, scale * unit, std::span(values),
+                         std::span(gradient), first, second,
+                         trained[k].kind == Trained::Kind::weight);
         },
         gradients, state.first, state.second);
   }

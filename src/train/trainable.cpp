@@ -2,6 +2,10 @@
 #include "train/trainable.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
 
 #include "saltus/error.hpp"
 
@@ -82,6 +86,64 @@ std::vector<Trained> trained_of(const Network<Real>& network,
   return trained;
 }
 
+Rate rate_of(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) return {text, std::nan("")};
+  const std::string number = text.substr(equals + 1);
+  Rate rate{text.substr(0, equals), std::nan("")};
+  const auto [end, error] =
+      std::from_chars(number.data(), number.data() + number.size(), rate.value);
+  if (error != std::errc() || end != number.data() + number.size()) rate.value = std::nan("");
+  return rate;
+}
+
+template <class Real>
+double unit_of(const Network<Real>& network, const Trained& what) {
+  constexpr double of_delays = 0.2e-3;
+  switch (what.kind) {
+    case Trained::Kind::weight:
+      return 1;
+    case Trained::Kind::delay:
+      return of_delays;
+    case Trained::Kind::neuron:
+      break;
+  }
+  const ParameterRow& row = network.populations()[what.owner].model->parameters[what.parameter];
+  return row.unit == "s" ? row.typical / 5 : 1;
+}
+
+template <class Real>
+std::vector<double> rates_of(const Network<Real>& network, const std::vector<Trained>& trained,
+                             const TrainSettings& settings) {
+  std::vector<double> rates;
+  for (const Trained& what : trained) rates.push_back(unit_of(network, what));
+  if (!settings.lr_of.empty() && !(settings.lr > 0)) {
+    throw InvalidInput(fmt::format(
+        "lr is {}; expected a number above 0: rates of their own (lr_of) follow its schedule",
+        settings.lr));
+  }
+  std::vector<bool> single(trained.size(), false);
+  for (const std::string& text : settings.lr_of) {
+    const Rate rate = rate_of(text);
+    bool fits = false;
+    for (std::size_t k = 0; k < trained.size(); ++k) {
+      const bool by_name = rate.name == name_of(network, trained[k]);
+      if (!by_name && rate.name != kind_of(network, trained[k])) continue;
+      fits = true;
+      if (single[k]) continue;
+      single[k] = by_name;
+      // SGD multiplies by the gradient, which it sees in the parameter's unit.
+      const bool sgd = settings.optimizer == OptimizerKind::sgd;
+      rates[k] = rate.value / settings.lr / (sgd ? unit_of(network, trained[k]) : 1);
+    }
+    if (fits) continue;
+    throw InvalidInput(
+        fmt::format("lr_of names '{}', which is not trained; expected what trainable names: {}",
+                    rate.name, fmt::join(settings.trainable, ", ")));
+  }
+  return rates;
+}
+
 template <class Real>
 Wanted wanted_for(const Network<Real>& network, const std::vector<Trained>& trained) {
   Wanted wanted = Wanted::weights_only();
@@ -102,6 +164,12 @@ void check_count(std::string_view what, std::size_t count, std::size_t expected)
   throw InvalidInput(fmt::format("{}: {} given; expected {}", what, count, expected));
 }
 
+template double unit_of(const Network<float>&, const Trained&);
+template double unit_of(const Network<double>&, const Trained&);
+template std::vector<double> rates_of(const Network<float>&, const std::vector<Trained>&,
+                                      const TrainSettings&);
+template std::vector<double> rates_of(const Network<double>&, const std::vector<Trained>&,
+                                      const TrainSettings&);
 template Wanted wanted_for(const Network<float>&, const std::vector<Trained>&);
 template Wanted wanted_for(const Network<double>&, const std::vector<Trained>&);
 template std::string name_of(const Network<float>&, const Trained&);

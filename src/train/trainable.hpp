@@ -11,6 +11,7 @@
 
 #include "saltus/adjoint.hpp"
 #include "saltus/network.hpp"
+#include "saltus/train.hpp"
 
 namespace saltus {
 
@@ -31,6 +32,25 @@ std::string name_of(const Network<Real>& network, const Trained& what);
 template <class Real>
 std::vector<Trained> trained_of(const Network<Real>& network,
                                 const std::vector<std::string>& trainable);
+
+/// "delays=1e-4" (TrainSettings::lr_of). Without a meaning: a NaN.
+struct Rate {
+  std::string name;
+  double value;
+};
+Rate rate_of(const std::string& text);
+
+/// In which unit an optimiser sees a parameter: 1, or where it is in seconds a part of a sensible change of
+/// it. One learning rate then serves weights and times (Yin-Yang with all of them trained: a fifth of the
+/// typical change ends where weights alone do, or better; all of it a percent lower).
+template <class Real>
+double unit_of(const Network<Real>& network, const Trained& what);
+
+/// The learning rates of parameters in their own units, each a factor of `lr`.
+/// @throws InvalidInput  TrainSettings::lr_of names something that is not trained
+template <class Real>
+std::vector<double> rates_of(const Network<Real>& network, const std::vector<Trained>& trained,
+                             const TrainSettings& settings);
 
 /// Which gradients training needs.
 template <class Real>

@@ -28,8 +28,9 @@ namespace {
 template <class Real>
 struct Epoch {
   std::vector<Trained> trained;
-  std::uint32_t number;  // from 0
-  std::size_t samples;   // in all
+  std::vector<double> rates;  // of each, in units of lr
+  std::uint32_t number;       // from 0
+  std::size_t samples;        // in all
   double lr;
   Smoother<Real> smoother;
   Activity<Real> activity;
@@ -112,7 +113,9 @@ struct Trainer<Real>::Impl {
     check_data(data, only_input(network));
     loss->check(network, data.labels);
     network.check();  // an epoch that threw may have left it out of range
-    Epoch<Real> e{trained_of(network, settings.trainable),
+    const std::vector<Trained> trained = trained_of(network, settings.trainable);
+    Epoch<Real> e{trained,
+                  rates_of(network, trained, settings),
                   static_cast<std::uint32_t>(state.epochs),
                   data.size(),
                   rate_of(state.epochs),
@@ -156,8 +159,10 @@ struct Trainer<Real>::Impl {
     laps.end(diagnostics);
     const double norm = norm_of(e.trained, state.network, gradients, settings.threads);
     check_finite(norm, "the gradient is {} long", e.sums);
-    e.sums.limited_steps +=
-        Step<Real>{settings, hooks, e.trained}.take(state, gradients, norm, e.lr, inputs);
+    const auto taken =
+        Step<Real>{settings, hooks, e.trained, e.rates}.take(state, gradients, norm, e.lr, inputs);
+    e.sums.limited_steps += taken.limited;
+    e.sums.clamped += taken.clamped;
     laps.end(e.sums.step_seconds);
     add(result, norm, samples.size(), e);
   }
@@ -180,7 +185,7 @@ Trainer<Real>::Trainer(Network<Real> network, std::unique_ptr<Loss<Real>> loss, 
   check(settings);
   network.check();
   only_input(network);
-  trained_of(network, settings.trainable);
+  rates_of(network, trained_of(network, settings.trainable), settings);
   TrainState<Real> state;
   state.network = std::move(network);
   impl_ = std::make_unique<Impl>(

@@ -178,6 +178,7 @@ def test_every_setting_of_a_training_can_be_given():
         saltus.SGD, saltus.Adam, saltus.AdamW, saltus.Constant, saltus.Exponential, saltus.Cosine
     ):  # fmt: skip
         given |= {f.name for f in dataclasses.fields(part)}
+    given.add("lr_of")  # of fit: lr
     assert set(saltus._core.train_settings()) <= given
 
 
@@ -261,7 +262,7 @@ def test_an_optimizer_keeps_moments_of_one_network():
 
 def test_delays_stay_at_least_0_and_input_times_are_left_out():
     net = recurrent_net()
-    saltus.SGD(lr=1.0).step(net, {"in->hidden.delay": np.array(5.0), "in.times": np.ones(3)})
+    saltus.SGD(lr=1.0).step(net, {"in->hidden.delay": np.array(1e6), "in.times": np.ones(3)})
     assert net["in->hidden.delay"] == 0
     with pytest.raises(ValueError, match="has shape"):
         saltus.SGD().step(net, {"in->hidden.weight": np.ones(3)})
@@ -907,3 +908,91 @@ def test_weights_are_scaled_until_neurons_spike():
     assert np.all(silent["in->a.weight"] == -1)
     with pytest.raises(ValueError, match="spikes is 0"):
         saltus.scale_weights(net, inputs, 0.1, 0.0)
+
+
+def test_one_learning_rate_serves_weights_delays_and_time_constants():
+    data = saltus.data.yin_yang(n=1200, seed=1)
+    finals = []
+    for trainable in (["weights"], ["weights", "delays", "tau_mem", "tau_syn"]):
+        net = saltus.Sequential(
+            saltus.Input(5),
+            saltus.LIF(40, saltus.Normal(1.5, 0.78), delay=np.full((5, 40), 2e-3)),
+            saltus.LIF(3, saltus.Normal(0.93, 0.1)),
+        )
+        loss = saltus.FirstSpike(tau_0=0.5e-3, tau_1=6.4e-3, alpha=3e-3)
+        history = saltus.fit(
+            net, data, loss, np.inf, epochs=8, trainable=trainable, progress=False, seed=3
+        )
+        finals.append(history[-1].accuracy)
+        assert history["clamped"] == [0] * 8
+        if "delays" in trainable:
+            delays = net["in->hidden.delay"]
+            assert delays.min() > 0
+            assert not np.allclose(delays, 2e-3, atol=1e-5)
+            assert 5e-3 < net["hidden.tau_mem"] < 60e-3
+    assert finals[1] > finals[0] - 0.03
+
+
+def test_rates_by_name_are_in_the_units_of_the_parameter():
+    rng = np.random.default_rng(0)
+    net = saltus.Network()
+    net.add_input("in", 3)
+    net.add_population("h", "LIF", 4, tau_mem=np.full(4, 20e-3))
+    net.connect("in", "h", rng.uniform(3, 5, (3, 4)), delay=np.full((3, 4), 2e-3))
+    gradients = {
+        "in->h.weight": np.ones((3, 4)),
+        "in->h.delay": np.full((3, 4), 7.0),
+        "h.tau_mem": np.array([1.0, -1.0, 1.0, -1.0]),
+    }
+    before = {name: net[name].copy() for name in gradients}
+    saltus.Adam(lr=1e-2).step(net, gradients, lr={"delays": 1e-4, "h.tau_mem": 3e-4})
+    steps = {name: net[name] - before[name] for name in gradients}
+    np.testing.assert_allclose(steps["in->h.weight"], -1e-2, rtol=1e-5)
+    np.testing.assert_allclose(steps["in->h.delay"], -1e-4, rtol=1e-5)
+    np.testing.assert_allclose(steps["h.tau_mem"], [-3e-4, 3e-4, -3e-4, 3e-4], rtol=1e-5)
+    # Unless told: in units of 0.2 ms and 2 ms. SGD follows gradients by these.
+    saltus.Adam(lr=1e-2).step(net, gradients)
+    np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 1e-4 - 2e-6, rtol=1e-5)
+    net["in->h.delay"][...] = 2e-3
+    saltus.SGD(lr=1e-2, momentum=0.0).step(net, gradients)
+    np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 1e-2 * 7.0 * 0.2e-3**2, rtol=1e-9)
+    net["in->h.delay"][...] = 2e-3
+    saltus.SGD(lr=1e-2, momentum=0.0).step(net, gradients, lr={"delays": 1e-5})
+    np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 7e-5, rtol=1e-9)
+
+
+def test_no_step_leaves_the_range_of_a_parameter():
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "LIF", 2, tau_mem=np.full(2, 20e-3), tau_ref=np.full(2, 1e-3))
+    net.connect("in", "h", np.ones((1, 2)), delay=1e-3)
+    gradients = {
+        "h.tau_mem": np.array([1.0, 0.0]),
+        "h.tau_ref": np.array([1.0, 0.0]),
+        "in->h.delay": np.array(1.0),
+        "h.v_threshold": np.array(1.0),
+    }
+    saltus.Adam(lr=50.0).step(net, gradients)
+    np.testing.assert_allclose(net["h.tau_mem"], [10e-3, 20e-3])
+    np.testing.assert_allclose(net["h.tau_ref"], [0.0, 1e-3])
+    assert net["in->h.delay"] == 0
+    assert net["h.v_threshold"] == 1
+    saltus.simulate(net, {"in": ([1e-3], [0], [0, 1])}, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("lr", "error", "message"),
+    [
+        ({"delays": 1e-4}, ValueError, "lr_of names 'delays', which is not trained"),
+        ({"taus": 1e-4}, ValueError, "lr_of names 'taus'"),
+        ({"weights": -1.0}, ValueError, "finite number of at least 0"),
+        ({"weights": np.nan}, ValueError, "finite number of at least 0"),
+        ({"weights": "fast"}, TypeError, "lr\\['weights'\\]: expected a number; got str"),
+        (1e-3, TypeError, "lr: expected rates by name"),
+    ],
+)
+def test_rates_that_mean_nothing_are_refused(lr, error, message):
+    data = saltus.data.yin_yang(n=20, seed=1)
+    net = saltus.Sequential(saltus.Input(5), saltus.LIF(3, saltus.Normal(2.0, 0.5)))
+    with pytest.raises(error, match=message):
+        saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=1, lr=lr, progress=False)
