@@ -12,31 +12,11 @@ Run: python examples/python_delays.py [--seeds 1] [--epochs 300] [--nets none fi
 
 import argparse
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import saltus
 
 HIDDEN = 30
-
-
-@dataclass
-class TwoRates(saltus.Adam):
-    """Adam with a learning rate of its own for delays, which are seconds."""
-
-    delay_lr: float = 2e-4
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._of_delays = saltus.Adam(self.delay_lr)
-
-    def step(self, network, gradients, *, lr=None, scale=1.0):
-        """Take one step; a delay that it makes negative is set to 0."""
-        share = 1.0 if lr is None else lr / self.lr  # what the schedule leaves
-        delays = {name: g for name, g in gradients.items() if name.endswith(".delay")}
-        others = {name: g for name, g in gradients.items() if name not in delays}
-        super().step(network, others, lr=lr, scale=scale)
-        self._of_delays.step(network, delays, lr=share * self.delay_lr, scale=scale)
 
 
 def build(kind, seed):
@@ -73,9 +53,10 @@ def main():
                 saltus.FirstSpike(),
                 np.inf,
                 epochs=a.epochs,
-                optimizer=TwoRates(1e-2),
+                optimizer=saltus.Adam(1e-2),
                 schedule=saltus.Cosine(),
                 trainable=["weights", "delays"] if kind == "trained" else ["weights"],
+                lr={"delays": 2e-4} if kind == "trained" else None,
                 revive=0.3,
                 seed=seed,
                 progress=False,

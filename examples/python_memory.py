@@ -11,7 +11,9 @@ fixed   LIF neurons behind delays of 0 to 20 ms, one for each synapse
 delays  the same, delays trained
 looped  LIF neurons with synapses among each other, trained (not run unless asked for)
 
-Run: python examples/python_memory.py [--seeds 1] [--nets lif alif fixed delays]
+Asked at 20 ms (--asked 20), LIF neurons know the answer too.
+
+Run: python examples/python_memory.py [--seeds 1] [--nets lif alif fixed delays] [--asked 150]
 """
 
 import argparse
@@ -19,16 +21,15 @@ import time
 
 import numpy as np
 import saltus
-from python_delays import TwoRates
 
 CHANNELS, LINES = 4, 5  # a channel is a bundle of lines
-ASKED, T_END = 150e-3, 200e-3
-READ = ASKED + np.arange(10e-3, 46e-3, 5e-3)  # when the readout is read
+READ = np.arange(10e-3, 46e-3, 5e-3)  # after the question, when the readout is read
+REST = 50e-3  # from the question to the end
 SHARPNESS = 10.0  # of the softmax
 NETS = ("lif", "alif", "fixed", "delays", "looped")
 
 
-def samples(count, rng):
+def samples(count, asked, rng):
     """Draw cues, the bursts that ask for them, and noise."""
     lines = (CHANNELS + 1) * LINES
     labels = rng.integers(0, CHANNELS, count)
@@ -39,8 +40,8 @@ def samples(count, rng):
     times = np.hstack(
         [
             rng.uniform(5e-3, 15e-3, cue.shape),
-            rng.uniform(ASKED, ASKED + 20e-3, ask.shape),
-            rng.uniform(0, T_END, noise.shape),
+            rng.uniform(asked, asked + 20e-3, ask.shape),
+            rng.uniform(0, asked + REST, noise.shape),
         ]
     )
     order = times.argsort(axis=1)
@@ -50,17 +51,22 @@ def samples(count, rng):
     return saltus.data.labelled_spikes(spikes, labels, channels=lines, classes=CHANNELS)
 
 
-def recall(record, labels):
-    """Cross-entropy of the softmax of the readout's mean V after the question."""
-    scores = SHARPNESS * record.voltages("out", READ).astype(float).mean(axis=1)
-    p = np.exp(scores - scores.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    own = np.arange(len(labels)), labels
-    value = -np.log(p[own] + 1e-300).mean()
-    p[own] -= 1
-    each = SHARPNESS * p[:, None, :] / (len(labels) * len(READ))
-    errors = np.repeat(each, len(READ), axis=1)
-    return saltus.LossResult(value, {"sample_errors": {"out": (READ, errors)}}, scores.argmax(1))
+def recall(asked):
+    """Return the loss: cross-entropy of the softmax of the readout's mean V after the question."""
+    at = asked + READ
+
+    def loss(record, labels):
+        scores = SHARPNESS * record.voltages("out", at).astype(float).mean(axis=1)
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        own = np.arange(len(labels)), labels
+        value = -np.log(p[own] + 1e-300).mean()
+        p[own] -= 1
+        each = SHARPNESS * p[:, None, :] / (len(labels) * len(at))
+        errors = {"out": (at, np.repeat(each, len(at), axis=1))}
+        return saltus.LossResult(value, {"sample_errors": errors}, scores.argmax(axis=1))
+
+    return loss
 
 
 def build(kind, size, seed):
@@ -86,32 +92,36 @@ def main():
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--nets", nargs="+", choices=NETS, default=NETS[:4])
+    parser.add_argument("--asked", type=float, default=150.0, help="when, in ms")
     parser.add_argument("--hidden", type=int, default=50)
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=20)
     a = parser.parse_args()
 
+    asked = 1e-3 * a.asked
+    t_end, loss = asked + REST, recall(asked)
     found = {kind: [] for kind in a.nets}
     for seed in range(a.first_seed, a.first_seed + a.seeds):
         rng = np.random.default_rng([seed, 0])
-        train, test = samples(a.samples, rng), samples(1000, rng)
+        train, test = samples(a.samples, asked, rng), samples(1000, asked, rng)
         for kind in a.nets:
             net = build(kind, a.hidden, seed)
             start = time.perf_counter()
             history = saltus.fit(
                 net,
                 train,
-                recall,
-                T_END,
+                loss,
+                t_end,
                 epochs=a.epochs,
-                optimizer=TwoRates(3e-3, delay_lr=3e-3),
+                optimizer=saltus.Adam(3e-3),
                 schedule=saltus.Exponential(0.9),
                 clip_norm=1.0,
                 trainable=["weights", "delays"] if kind == "delays" else ["weights"],
+                lr={"delays": 3e-3} if kind == "delays" else None,
                 seed=seed,
                 progress=False,
             )
-            accuracy = 100 * saltus.evaluate(net, test, recall, T_END).accuracy
+            accuracy = 100 * saltus.evaluate(net, test, loss, t_end).accuracy
             found[kind].append(accuracy)
             line = f"seed {seed}  {kind:6}  test {accuracy:5.1f} %"
             line += f"  training {100 * history[-1].accuracy:5.1f} %"
