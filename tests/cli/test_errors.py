@@ -94,7 +94,6 @@ def test_wrong_settings(saltus, tmp_path, option, values):
         (["--hidden", "2000000,2000000"], ["2000000,2000000", "GB"]),
         (["--initial-spikes", "900", "--hidden-mean", "-1", "--hidden-std", "0"],
          ["initial_spikes is 900", "raise"]),
-        (["--trainable", "weights,tau_mem", "--lr", "1"], ["tau_mem", "smaller lr"]),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_go_together(saltus, options, says):
