@@ -297,7 +297,8 @@ def record(
     Raises
     ------
     ValueError
-        As `simulate`; spikes after the end, or of one neuron closer than `tau_ref`.
+        As `simulate`; spikes after the end, or of one neuron closer than `tau_ref` (but for
+        rounding, as on a grid: the record has the earlier one that little earlier).
     TypeError
         An argument of a wrong type, named in the message.
     """

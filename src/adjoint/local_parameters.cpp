@@ -14,7 +14,7 @@ namespace {
 
 // What happens to a neuron between arrivals. At one time they come in this order: V at a spike or
 // a release is V just before it.
-enum class Kind : std::uint8_t { look, spike, release };
+enum class Kind : std::uint8_t { look, release, spike };
 struct Event {
   double time;
   Kind kind;
@@ -57,7 +57,7 @@ class Events {
                                  -n.tc.tau_mem * static_cast<double>(lambda.v),
                                  -n.tc.tau_syn * static_cast<double>(lambda.i)};
         const double release = time + n.tau_ref;
-        if (n.tau_ref > 0 && release < p.end) add(release, Kind::release, j, 0);
+        if (release > time && release < p.end) add(release, Kind::release, j, 0);
       }
       add_looks(p, j);
       if (ghosts && ghosts->any(j)) add_ghosts(*ghosts, j);

@@ -491,6 +491,31 @@ def test_a_foreign_record_of_our_own_spikes_gives_our_own_gradients(net, inputs)
         np.testing.assert_allclose(gradient, expected[name], rtol=0, atol=1e-11 * scale)
 
 
+@pytest.mark.parametrize("neuron", ["LIF", "ALIF"])
+def test_a_foreign_record_may_have_spikes_tau_ref_apart_on_a_grid(neuron):
+    first = np.arange(1000)  # in ms, one a sample; 60 such sums of times are rounded up
+    assert np.sum(first * 1e-3 + 3e-3 > (first + 3) * 1e-3) == 60
+
+    def batch(steps):
+        times = (first[:, None] + steps).ravel() * 1e-3
+        return times, np.zeros(len(times), int), len(steps) * np.arange(len(first) + 1)
+
+    found = []
+    for tau_ref in (3e-3, 3e-3 - 1e-12):
+        net = saltus.Network()
+        net.add_input("in", 1)
+        net.add_population("h", neuron, 1, tau_ref=tau_ref, bias=1.5, i_initial=1.0)
+        net.connect("in", "h", [[12.0]])
+        measured = {"h": batch([0, 3, 8])}
+        record = saltus.record(net, {"in": batch([0, 2, 6])}, measured, t_end=1.1)
+        np.testing.assert_array_equal(record.spikes("h").times, measured["h"][0])
+        errors = {"h": np.cos(np.arange(len(measured["h"][0])))}
+        found.append(saltus.backward(net, record, spike_errors=errors))
+    for name, gradient in found[0].items():
+        scale = np.abs(gradient).max()
+        np.testing.assert_allclose(gradient, found[1][name], rtol=0, atol=1e-6 * scale)
+
+
 def test_float32_is_close_to_float64(net, inputs):
     double = saltus.simulate(net, inputs, T_END)
     single = saltus.simulate(net, inputs, T_END, dtype=np.float32)

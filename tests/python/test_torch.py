@@ -2,6 +2,7 @@
 """saltus.torch: gradients against differences and against the core, and how it lives in PyTorch."""
 
 import functools
+import gc
 import socket
 
 import numpy as np
@@ -234,6 +235,10 @@ def _worker(rank, port, batches, results):
         optimizer.step()
     if rank == 0:
         results.update({n: p.detach().numpy().copy() for n, p in net.module.named_parameters()})
+    # Neither leaves before the other: else threads of the group may be left, and abort the process.
+    torch.distributed.barrier()
+    del net, optimizer
+    gc.collect()
     torch.distributed.destroy_process_group()
 
 
