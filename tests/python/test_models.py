@@ -93,18 +93,20 @@ def net_of(neuron, synapse, readout="LI", **parameters):
     return net
 
 
+def loss(record, _):
+    """Return a sum of spike times of h and integrals of out, each weighed."""
+    spikes = record.spikes("h")
+    errors = np.cos(37.0 * np.arange(len(spikes.times)))
+    integrals = record.integrals("out")
+    weight = np.sin(np.arange(integrals.size)).reshape(integrals.shape)
+    value = float(np.dot(errors, spikes.times) + np.sum(weight * integrals))
+    errors = {"spike_errors": {"h": errors}, "integral_errors": {"out": weight}}
+    return saltus.LossResult(value, errors)
+
+
 @pytest.mark.parametrize(("neuron", "synapse", "more"), SPIKING)
 def test_gradients_of_every_neuron_with_every_synapse(neuron, synapse, more):
     net = net_of(neuron, synapse, tau_ref=1e-3, **more)
-
-    def loss(record, _):
-        spikes = record.spikes("h")
-        errors = np.cos(37.0 * np.arange(len(spikes.times)))
-        integrals = record.integrals("out")
-        weight = np.sin(np.arange(integrals.size)).reshape(integrals.shape)
-        value = float(np.dot(errors, spikes.times) + np.sum(weight * integrals))
-        errors = {"spike_errors": {"h": errors}, "integral_errors": {"out": weight}}
-        return saltus.LossResult(value, errors)
 
     report = saltus.gradcheck(net, batch(), 0.06, loss)
     assert report.passed
@@ -159,15 +161,6 @@ def two_receptors(neuron="LIF", **parameters):
 @pytest.mark.parametrize("neuron", ["LIF", "ALIF", "IF"])
 def test_gradients_through_two_receptors(neuron):
     net = two_receptors(neuron, tau_ref=1e-3)
-
-    def loss(record, _):
-        spikes = record.spikes("h")
-        errors = np.cos(37.0 * np.arange(len(spikes.times)))
-        integrals = record.integrals("out")
-        weight = np.sin(np.arange(integrals.size)).reshape(integrals.shape)
-        value = float(np.dot(errors, spikes.times) + np.sum(weight * integrals))
-        errors = {"spike_errors": {"h": errors}, "integral_errors": {"out": weight}}
-        return saltus.LossResult(value, errors)
 
     report = saltus.gradcheck(net, batch(), 0.06, loss)
     assert report.passed
