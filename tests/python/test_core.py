@@ -508,7 +508,9 @@ def test_a_foreign_record_may_have_spikes_tau_ref_apart_on_a_grid(neuron):
         net.connect("in", "h", [[12.0]])
         measured = {"h": batch([0, 3, 8])}
         record = saltus.record(net, {"in": batch([0, 2, 6])}, measured, t_end=1.1)
-        np.testing.assert_array_equal(record.spikes("h").times, measured["h"][0])
+        moved = measured["h"][0] - record.spikes("h").times  # by as little as there is
+        assert np.all((moved >= 0) & (moved <= 1.2e-16))
+        assert np.sum(moved > 0) == (60 if tau_ref == 3e-3 else 0)
         errors = {"h": np.cos(np.arange(len(measured["h"][0])))}
         found.append(saltus.backward(net, record, spike_errors=errors))
     for name, gradient in found[0].items():
