@@ -191,8 +191,8 @@ struct EpochReport {
   // Of the first gradient, on 1 in 1000 of the samples and at most 8; NaN if that is none:
   double near_peaks_per_sample = nan;  ///< within 0.1 of the threshold
   double believable_step = nan;        ///< Margin::step
-  std::size_t clamped = 0;             ///< values that a step would have taken out of their range
   std::size_t limited_steps = 0;  ///< minibatches whose step TrainSettings::step_limit cut short
+  std::size_t clamped = 0;        ///< values that a step would have taken out of their range
   bool complete = true;           ///< false: stopped in between
 
   static constexpr double nan = std::numeric_limits<double>::quiet_NaN();

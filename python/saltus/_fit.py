@@ -71,12 +71,12 @@ class Epoch:
         LIF neurons that spiked in every sample.
     limited_steps : int
         Minibatches whose step `step_limit` cut short.
-    clamped : int
-        Values that a step would have taken out of their range: time constants that would more than
-        halve, delays below 0, resets at the threshold.
     believable_step : float
         The largest step along the first gradient before, to first order, a spike appears or
         vanishes; NaN in an epoch of fewer than 1000 samples.
+    clamped : int
+        Values that a step would have taken out of their range: time constants that would more than
+        halve, delays below 0, resets at the threshold.
     """
 
     epoch: int
@@ -102,8 +102,8 @@ class Epoch:
     near_peaks_per_sample: float
     saturated_neurons: int
     limited_steps: int
-    clamped: int
     believable_step: float
+    clamped: int
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 

@@ -9,9 +9,9 @@
 // all of that sum when its turn comes.
 //
 // A probe, the would-be spike of a ghost (docs/ghosts.md), arrives like a spike, and hands what it
-// finds to its ghost. At one instant the spikes that arrivals made come first, then arrivals, then ghosts and maxima, which may move
-// with them, then spikes, releases, samples. (A sample at the very time of a release sees V still
-// held.)
+// finds to its ghost. At one instant the spikes that arrivals made come first, then arrivals, then
+// ghosts and maxima, which may move with them, then spikes, releases, samples. (A sample at the very
+// time of a release sees V still held.)
 #include <algorithm>
 
 #include "adjoint/dynamics.hpp"
@@ -106,11 +106,9 @@ class Events {
 
   // From inside the component.
   void add_arrivals(std::uint32_t c, std::size_t projection) {
-    const auto& populations = component_.populations;
-    const std::size_t source = plan_.network->projections()[projection].source;
-    const auto from = std::find(populations.begin(), populations.end(), source);
-    if (from == populations.end()) return;
-    const auto sender = static_cast<std::uint32_t>(from - populations.begin());
+    const auto from = component_.place_of(plan_.network->projections()[projection].source);
+    if (!from) return;
+    const auto sender = static_cast<std::uint32_t>(*from);
     if (groups_[c]->can_be_asked() && !groups_[sender]->p.ghosts) {
       const auto number = static_cast<std::int32_t>(projection);
       asked[sender].push_back(
@@ -262,12 +260,8 @@ class Walk {
   // A spike that an arrival made moves with it, and so with the spike that was sent.
   void move_source(const MovedSpike& moved) {
     const auto projection = static_cast<std::size_t>(moved.projection);
-    const std::size_t source = plan_.network->projections()[projection].source;
-    const auto& populations = component_.populations;
-    const auto sender = std::find(populations.begin(), populations.end(), source);
-    if (sender == populations.end()) return;
-    groups_[static_cast<std::size_t>(sender - populations.begin())]
-        ->errors[static_cast<std::size_t>(moved.spike)] += moved.error;
+    const auto sender = component_.place_of(plan_.network->projections()[projection].source);
+    if (sender) groups_[*sender]->errors[static_cast<std::size_t>(moved.spike)] += moved.error;
   }
   // What happens at `event` to neuron j moves with the arrivals inside the component that sit
   // there: just gone through.

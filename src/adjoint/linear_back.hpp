@@ -65,7 +65,7 @@ class LinearBack final : public GroupBack<Real> {
     if (in_step_) {
       const linear::Alike& all = *p.plan.alike_linear;
       return LinearLambdaKernels<Real>::best().error_of_arrival(all, lambda_, weight,
-                                                                all.receptor(projection));
+                                                                all.receptor_of(projection));
     }
     if (column != any_column) return error_at(column, projection, *weight, t);
     double sum = 0;

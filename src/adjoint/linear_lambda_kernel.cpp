@@ -123,7 +123,7 @@ void read_by(const linear::Alike& all, const LinearEntries<Real>& found, std::si
     for (const auto& arrival : arrivals.group(g)) {
       const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
       Real* const gradient = target.weights + static_cast<std::size_t>(arrival.pre) * stride;
-      const std::size_t receptor = all.receptor(arrival.projection);
+      const std::size_t receptor = all.receptor_of(arrival.projection);
       if (!target.errors && !target.delays) {
         Back<n>::template read<false, Real>(all, lambda, receptor, gradient, nullptr);
         continue;

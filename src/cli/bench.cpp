@@ -63,6 +63,8 @@ void print(const bench::Report& r, const RunSettings& s) {
 
 // An option that its benchmark does not read is a mistake, as is one that it needs and does not get.
 void check_given(const CLI::App& app, const Options& o) {
+  std::vector<std::string> with_layers = tasks;
+  std::erase(with_layers, "large");
   const std::pair<const char*, std::vector<std::string>> readers[] = {
       {"--data", {"mnist", "cliffs"}},
       {"--train", {"spikes"}},
@@ -74,8 +76,8 @@ void check_given(const CLI::App& app, const Options& o) {
       {"--only", {"cliffs"}},
       {"--rounds", {"cliffs", "large"}},
       {"--neurons", {"large"}},
-      {"--hidden", {"mnist", "yinyang", "spikes", "recurrent", "synthetic", "cliffs"}},
-      {"--batch", {"mnist", "yinyang", "spikes", "recurrent", "synthetic", "cliffs"}}};
+      {"--hidden", with_layers},
+      {"--batch", with_layers}};
   for (const auto& [name, of] : readers) {
     if (app.count(name) > 0 && std::find(of.begin(), of.end(), o.task) == of.end()) {
       throw InvalidInput(

@@ -2,7 +2,9 @@
 // The graph of a network: which populations must be run together, and in what order.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "saltus/network.hpp"
@@ -14,6 +16,13 @@ struct Component {
   std::vector<std::size_t> populations;
   bool cyclic = false;        ///< holds a cycle (also a self-connection)
   double shortest_delay = 0;  ///< of the projections inside it; infinity if there are none
+
+  /// The place in `populations`; none of one that is outside.
+  std::optional<std::size_t> place_of(std::size_t population) const {
+    const auto found = std::ranges::find(populations, population);
+    if (found == populations.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - populations.begin());
+  }
 };
 
 /// The strongly connected components, sources before targets.

@@ -57,13 +57,7 @@ struct Driven {
       plain ? Neuron::name : Text<Neuron::name, colon, Synapse::name>::value;
   static constexpr std::string_view says = Text<Neuron::says, comma, Synapse::says>::value;
   static constexpr bool spikes = Neuron::spikes;
-  static constexpr auto receptors = [] {
-    if constexpr (requires { Synapse::receptors; }) {
-      return Synapse::receptors;
-    } else {
-      return std::array<std::string_view, 0>{};
-    }
-  }();
+  static constexpr auto receptors = Synapse::receptors;
   static constexpr auto parameters =
       joined<ParameterRow>(Neuron::membrane, Synapse::time_constants, Neuron::own,
                            std::array{rows::v_initial}, Synapse::initial, Neuron::initial);

@@ -18,15 +18,25 @@
 
 namespace saltus::linear {
 
-/// By number of the projection.
-using ReceptorOf = std::vector<std::uint8_t>;
+/// Which receptor a projection drives.
+struct ReceptorOf {
+  std::shared_ptr<const std::vector<std::uint8_t>>
+      by_projection;  // its number; null: all the first
+
+  std::size_t operator()(std::int32_t projection) const {
+    return by_projection ? (*by_projection)[static_cast<std::size_t>(projection)] : 0;
+  }
+};
+
+/// Less than what rounding may do to a sum of times, as on a grid.
+inline constexpr double less_rounding = 1 - 4 * std::numeric_limits<double>::epsilon();
 
 /// A neuron as its model says it, ready to run.
 template <class T>
 struct Motion {
   System<T> free, held;  // held: V stays where it is, whatever arrives
   std::array<Vector<T>, most_receptors> receptors{};
-  std::shared_ptr<const ReceptorOf> receptor_of;  // null: all through the first
+  ReceptorOf receptor_of;
   Vector<T> c{};
   T theta{};
   Matrix<T> reset{};
@@ -62,18 +72,13 @@ struct Motion {
   /// When V moves again after a spike. Where an arrival moves V, one that is held loses it: an arrival
   /// meant for that very time, as on a grid, must not lie before it by rounding.
   double release_after(double time) const {
-    constexpr double earlier = 1 - 4 * std::numeric_limits<double>::epsilon();
     const double release = time + number(tau_ref);
-    return jumps ? std::max(time, release * earlier) : release;
-  }
-  /// Of a projection. @param projection  its number in the network
-  std::size_t receptor(std::int32_t projection) const {
-    return receptor_of ? (*receptor_of)[static_cast<std::size_t>(projection)] : 0;
+    return jumps ? std::max(time, release * less_rounding) : release;
   }
   /// An arrival.
   void receive(Vector<T>& x, std::int32_t projection, double weight, bool is_held) const {
     const T v = x[0];
-    add(x, receptors[receptor(projection)], weight);
+    add(x, receptors[receptor_of(projection)], weight);
     if (is_held) x[0] = v;
   }
   bool is_below(const Vector<T>& x) const { return number(dot(c, x)) <= number(theta); }
@@ -136,7 +141,7 @@ struct Neuron : Motion<double> {
   double above(const Vector<double>& x) const { return chain[0](x); }
   /// What an arrival of weight 1 does to x.
   Vector<double> kick(std::int32_t projection, bool is_held) const {
-    Vector<double> e = receptors[receptor(projection)];
+    Vector<double> e = receptors[receptor_of(projection)];
     if (is_held) e[0] = 0;
     return e;
   }

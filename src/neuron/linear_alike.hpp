@@ -42,8 +42,8 @@ class Alike {
  public:
   std::size_t components = 0;
   std::array<Vector<double>, most_receptors> receptors{}, slopes_of_receptors{};  // e, A e
-  std::shared_ptr<const ReceptorOf> receptor_of;                                  // as in Motion
-  bool refractory = false;                                                        // is any?
+  ReceptorOf receptor_of;
+  bool refractory = false;                   // is any?
   std::array<bool, most_components> in_c{};  // which components the threshold looks at
   bool plain_v = true;                       // c_V = 1
 
@@ -84,11 +84,6 @@ class Alike {
       all.bends_[static_cast<std::size_t>(k - shortest)] = all.bend_of(std::exp2(0.5 * k));
     }
     return all;
-  }
-
-  /// Of a projection, as in Motion.
-  std::size_t receptor(std::int32_t projection) const {
-    return receptor_of ? (*receptor_of)[static_cast<std::size_t>(projection)] : 0;
   }
 
   /// @param integral  is its row asked for?

@@ -22,6 +22,7 @@ struct Exponential {
   static constexpr std::array initial{rows::i_initial};
   static constexpr std::array<std::string_view, 1> components{"I"};
   static constexpr std::size_t currents = 1;
+  static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>& q) {
@@ -65,6 +66,7 @@ struct Delta {
   static constexpr std::array<ParameterRow, 0> initial{};
   static constexpr std::array<std::string_view, 0> components{};
   static constexpr std::size_t currents = 0;
+  static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>&) {
@@ -81,6 +83,7 @@ struct Alpha {
   static constexpr std::array<ParameterRow, 0> initial{};
   static constexpr std::array<std::string_view, 2> components{"I", "h"};
   static constexpr std::size_t currents = 1;
+  static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>& q) {
@@ -107,6 +110,7 @@ struct DoubleExponential {
   static constexpr std::array<ParameterRow, 0> initial{};
   static constexpr std::array<std::string_view, 2> components{"I", "h"};
   static constexpr std::size_t currents = 1;
+  static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
   static void add(LinearNeuron<T>& n, const Values<T>& q) {

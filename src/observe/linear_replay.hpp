@@ -141,7 +141,7 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
     }
     walk(to);
     if (last) break;
-    const bool below = n.is_below(x);
+    const bool below = n.jumps && n.is_below(x);
     for (const auto& arrival : arrivals.group(g)) {
       n.receive(x, arrival.projection, static_cast<double>(arrival.weight(j)), release > to);
     }

@@ -250,7 +250,7 @@ void integrals_of_linear(const PopulationPlan<Real>& plan, const Arrivals<Real>&
   }
   for (const auto& arrival : arrivals.list) {
     const linear::Step step = all.step(end - arrival.time, true);
-    const auto& receptor = all.receptors[all.receptor(arrival.projection)];
+    const auto& receptor = all.receptors[all.receptor_of(arrival.projection)];
     double part = 0;
     for (std::size_t k = 0; k < all.components; ++k) part += step.of_integral[k] * receptor[k];
     for (std::size_t j = 0; j < sums.size(); ++j) {

@@ -31,9 +31,6 @@ struct Currents : ReplayVisitor {
   }
 };
 
-// What rounding may have done to the times of spikes that are tau_ref apart, as on a grid.
-constexpr double less_rounding = 1 - 4 * std::numeric_limits<double>::epsilon();
-
 template <class Real>
 void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t population,
                   const SpikeView& spikes) {
@@ -55,7 +52,7 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
                                        s, p.name, k, time, inputs.end(s)));
       }
       const double tau_ref = p.model->has("tau_ref") ? p["tau_ref"][n] : 0;
-      if (time <= last[n] || time < (last[n] + tau_ref) * less_rounding) {
+      if (time <= last[n] || time < (last[n] + tau_ref) * linear::less_rounding) {
         throw InvalidInput(
             fmt::format("sample {} of '{}': neuron {} spikes at {} s; expected {} tau_ref = {} s "
                         "after its last spike",

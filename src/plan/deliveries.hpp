@@ -55,7 +55,6 @@ class SpikesByNeuron {
     std::int32_t spike;  // number within the sample
   };
 
-  void clear() { first_.clear(); }
   bool empty() const { return first_.empty(); }
   /// @param size  neurons of the source
   void sort(SampleSpikes spikes, std::size_t size) {

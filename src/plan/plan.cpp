@@ -46,10 +46,7 @@ template <class Real>
 void check_delays(const Network<Real>& network, const Component& component,
                   const std::vector<PopulationPlan<Real>>& populations) {
   for (const auto& projection : network.projections()) {
-    const auto inside = [&](std::size_t p) {
-      return std::ranges::find(component.populations, p) != component.populations.end();
-    };
-    if (!inside(projection.source) || !inside(projection.target)) continue;
+    if (!component.place_of(projection.source) || !component.place_of(projection.target)) continue;
     const auto& neurons = populations[projection.source].linear_neurons;
     const auto jumps = [](const linear::Neuron& n) { return n.jumps; };
     if (std::ranges::none_of(neurons, jumps)) continue;
@@ -111,11 +108,11 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
   }
   for (std::size_t i = 0; i < populations.size(); ++i) {
     if (net.populations()[i].model->receptors().empty()) continue;
-    auto receptors = std::make_shared<linear::ReceptorOf>();
+    auto receptors = std::make_shared<std::vector<std::uint8_t>>();
     for (const auto& projection : net.projections()) {
       receptors->push_back(static_cast<std::uint8_t>(projection.receptor));
     }
-    for (linear::Neuron& n : populations[i].linear_neurons) n.receptor_of = receptors;
+    for (linear::Neuron& n : populations[i].linear_neurons) n.receptor_of = {receptors};
   }
   fill_rows();
   for (PopulationPlan<Real>& p : populations) {

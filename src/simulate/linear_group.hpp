@@ -26,6 +26,7 @@ class LinearGroup final : public Group<Real> {
     for (std::size_t j = 0; j < run.plan.size(population); ++j) {
       const linear::Neuron& n = plan_.linear_neuron(j);
       states_.push_back({n.initial, 0, n.above(n.initial) > 0});
+      jumps_ = jumps_ || n.jumps;
     }
   }
 
@@ -97,18 +98,16 @@ class LinearGroup final : public Group<Real> {
   void arrive(std::size_t j, std::int32_t projection, const Real* weight, double t) override {
     if (together_) {
       return LinearKernels<Real>::best().arrive(layer_, weight,
-                                                plan_.alike_linear->receptor(projection));
+                                                plan_.alike_linear->receptor_of(projection));
     }
     if (j != any_column) return receive(j, projection, *weight, t);
     for (std::size_t k = 0; k < states_.size(); ++k) receive(k, projection, weight[k], t);
   }
   void arrived(double t, std::vector<RecordedSpike<Real>>& spikes) override {
     spikes.clear();
-    for (std::size_t j = 0; j < states_.size(); ++j) {
-      if (!plan_.linear_neuron(j).jumps) continue;
+    for (std::size_t j = 0; jumps_ && j < states_.size(); ++j) {
       if (together_) states_[j].x = layer_.get(j);
-      jump(j, t, spikes);
-      if (together_) layer_.set(j, states_[j].x);
+      if (jump(j, t, spikes) && together_) layer_.set(j, states_[j].x);
     }
   }
 
@@ -120,6 +119,7 @@ class LinearGroup final : public Group<Real> {
   };
   const PopulationPlan<Real>& plan_;
   bool together_;
+  bool jumps_ = false;         // can arrivals make spikes?
   LinearLayer<Real>& layer_;   // together
   std::vector<State> states_;  // together: x counts of those that are held alone, and of it V
   std::vector<std::size_t> freed_;

@@ -121,7 +121,7 @@ void over(LinearLayer<Real>& layer, const linear::Step& step, const linear::Bend
   for (std::size_t s = 0; s < end; s += lanes) {
     State at = Side<n>::load(layer, s);
     for (const auto& arrival : arrived) {
-      Side<n>::receive(at, layer.alike->receptors[layer.alike->receptor(arrival.projection)],
+      Side<n>::receive(at, layer.alike->receptors[layer.alike->receptor_of(arrival.projection)],
                        load_promoted(tag, arrival.row + layout.place(s)));
     }
     const State to = Side<n>::flow(at, step, hn::Load(tag, layer.bias + s));

@@ -81,7 +81,7 @@ class LinearLayer {
   linear::Vector<double> get(std::size_t neuron, std::span<const Arrival<Real>> arrived) const {
     linear::Vector<double> now = get(neuron);
     for (const auto& arrival : arrived) {
-      linear::add(now, alike->receptors[alike->receptor(arrival.projection)],
+      linear::add(now, alike->receptors[alike->receptor_of(arrival.projection)],
                   static_cast<double>(arrival.weight(neuron)));
     }
     return now;

@@ -23,8 +23,7 @@ class Pending {
         run.plan, population, run.end(), [&](std::size_t p) { return run.spikes_of(p); },
         [&](std::size_t k) {
           const std::size_t source = run.plan.network->projections()[k].source;
-          return std::find(component.populations.begin(), component.populations.end(), source) ==
-                 component.populations.end();
+          return !component.place_of(source);
         });
     for (std::size_t q = 0; q < queues_.size(); ++q) queues_[q].known = timeline.of(q).list;
   }

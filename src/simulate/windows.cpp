@@ -79,9 +79,7 @@ class Windows {
   std::vector<std::size_t> first_;
   std::vector<std::optional<Calendar<Real>>> calendars_;  // per projection; not if queued
 
-  bool inside(std::size_t population) const {
-    return std::ranges::find(component_.populations, population) != component_.populations.end();
-  }
+  bool inside(std::size_t population) const { return component_.place_of(population).has_value(); }
   // The first spike of a population that the window before did not know.
   std::size_t fresh(std::size_t population) const {
     return inside(population) ? known_[population].before : static_cast<std::size_t>(-1);
