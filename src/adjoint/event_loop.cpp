@@ -24,7 +24,17 @@ namespace saltus {
 namespace {
 
 // The spikes of before the sample come last: they are met at its start.
-enum class Kind : std::uint8_t { made, arrival, probe, ghost, maximum, spike, release, sample, past };
+enum class Kind : std::uint8_t {
+  made,
+  arrival,
+  probe,
+  ghost,
+  maximum,
+  spike,
+  release,
+  sample,
+  past
+};
 
 struct Event {
   double time;

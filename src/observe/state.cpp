@@ -46,23 +46,21 @@ void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& reco
     leaving[p] = Leaving<Real>(plan, p).of(sample_of(spikes, sample), end);
     if (input >= 0) continue;
     const PopulationPlan<Real>& neurons = plan.populations[p];
-    const std::size_t components =
-        state.populations[p].x.size() / (state.samples * plan.size(p));
+    const std::size_t components = state.populations[p].x.size() / (state.samples * plan.size(p));
     double* const x = state.populations[p].x.data() + at * plan.size(p) * components;
-    for_each_neuron(plan, inputs, record, p, sample, timeline, own_spikes,
-                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      double* const to = x + j * components;
-                      if (neurons.is_linear()) {
-                        const linear::Neuron& n = neurons.linear_neuron(j);
-                        put(n,
-                            replay<double>(n, arrivals, j, own, times, end,
-                                           LinearVisitor<double>()),
-                            components, to);
-                        return;
-                      }
-                      const auto& n = neurons.neuron(j);
-                      put(n, replay(n, arrivals, j, own, times, end, ReplayVisitor()), to);
-                    });
+    for_each_neuron(
+        plan, inputs, record, p, sample, timeline, own_spikes,
+        [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+          double* const to = x + j * components;
+          if (neurons.is_linear()) {
+            const linear::Neuron& n = neurons.linear_neuron(j);
+            put(n, replay<double>(n, arrivals, j, own, times, end, LinearVisitor<double>()),
+                components, to);
+            return;
+          }
+          const auto& n = neurons.neuron(j);
+          put(n, replay(n, arrivals, j, own, times, end, ReplayVisitor()), to);
+        });
   }
 }
 
@@ -88,10 +86,10 @@ State final_state(const Network<Real>& network, const Inputs& inputs, const Reco
   }
   std::vector<std::vector<std::vector<OnTheWay>>> leaving(samples);
   if (inputs.state) {
-    for_each_continued(plan, inputs, record, options.threads,
-                       [&](const Continued<Real>& one, std::size_t s) {
-                         find(one.plan, one.inputs, one.record, 0, s, state, leaving[s]);
-                       });
+    parallel_for(options.threads, samples, [&](std::size_t s) {
+      const Continued<Real> one(plan, inputs, &record, s, 1);
+      find(one.plans[0], one.inputs, one.record, 0, s, state, leaving[s]);
+    });
   } else {
     parallel_for(options.threads, samples,
                  [&](std::size_t s) { find(plan, inputs, record, s, s, state, leaving[s]); });
