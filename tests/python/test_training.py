@@ -701,6 +701,22 @@ def test_ctrl_c_ends_long_work_soon(work):
     saltus.simulate(net, {"in": DATA.spikes}, np.inf)
 
 
+@pytest.mark.parametrize("synapse", ["exponential", "alpha"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("delay", [None, 1e-3])
+def test_ctrl_c_ends_a_sample_that_runs_away(delay, threads, synapse):
+    """Neurons that drive each other spike without end: within one sample too."""
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "LIF", 50, synapse=synapse)
+    net.connect("in", "h", np.full((1, 50), 50.0))
+    net.connect("h", "h", np.full((50, 50), 5.0), delay=delay)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), ctrl_c_after(0.3):
+        saltus.simulate(net, {"in": [([1e-3], [0])] * 2}, 1e4, threads=threads)
+    assert time.monotonic() - start < 3
+
+
 def test_other_threads_run_while_the_core_works():
     net, done = yin_yang_net(), []
     data = saltus.data.yin_yang(n=20_000, seed=1)
