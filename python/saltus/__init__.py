@@ -45,6 +45,7 @@ from ._optim import (
 from ._record import Maxima, Place, Record, record, simulate
 from ._smoothing import Smoothing
 from ._spikes import Spikes
+from ._state import PopulationState, State
 from ._stopping import EarlyStopping
 from ._threads import get_threads, set_threads
 from ._windows import AvgPool2d, Conv2d, SumPool2d
@@ -97,6 +98,7 @@ __all__ = [
     "Parameter",
     "Place",
     "Plateau",
+    "PopulationState",
     "Record",
     "Recurrent",
     "Schedule",
@@ -104,6 +106,7 @@ __all__ = [
     "Smoothing",
     "Sparse",
     "Spikes",
+    "State",
     "Step",
     "SumPool2d",
     "Synapses",
