@@ -12,6 +12,7 @@
 #include <compare>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <vector>
@@ -201,23 +202,34 @@ class System {
   /// Calls visit(entry, its value after `t`) for those of the first rows that are wanted.
   template <class Wanted, class Visit>
   void for_each_entry(double t, std::size_t rows, Wanted&& wanted, Visit&& visit) const {
-    thread_local Known known;
-    known.set = {};
+    if (pair_) {
+      thread_local KnownOfPair known;
+      known.set = {};
+      known.oscillates = {};
+      sum_paths(rows, wanted, visit, [&](std::size_t m) { return part_at(m, t, known); });
+    } else {
+      thread_local Known known;
+      known.set = {};
+      sum_paths(rows, wanted, visit, [&](std::size_t m) { return difference_at(m, t, known); });
+    }
+  }
+
+ private:
+  template <class Wanted, class Visit, class Value>
+  void sum_paths(std::size_t rows, Wanted&& wanted, Visit&& visit, Value&& value_of) const {
     for (std::size_t k = 0; k < paths_.size();) {
       const Entry& entry = paths_[k].entry;
       if (entry.to >= rows) break;
       const bool skip = !wanted(entry);
       T value{};
       for (; k < paths_.size() && paths_[k].entry == entry; ++k) {
-        if (!skip) value += of_path(paths_[k], t, known);
+        if (!skip) value += paths_[k].factor * value_of(paths_[k].difference);
       }
       if (!skip) visit(entry, value);
     }
   }
-
- private:
   static constexpr std::size_t of_constant = dimension;
-  // What a path has: its entries of `a`, times the difference, or its real and imaginary part.
+  // Through the pair: of the real and of the imaginary part of the difference.
   struct Factor {
     T real, imaginary;
     Factor times(const T& entry) const { return {real * entry, imaginary * entry}; }
@@ -225,7 +237,7 @@ class System {
   struct Path {
     Entry entry;
     std::size_t difference;
-    Factor factor;
+    T factor;
   };
   struct Difference {
     unsigned set;                                  // of nodes, a bit each
@@ -234,7 +246,7 @@ class System {
     // The differences that this one is made of: without its last node, and without its first. With the
     // pair: without that, and without the one that lies furthest from it.
     std::size_t without_first, without_last;
-    bool oscillates;
+    enum class Part { whole, real, imaginary } part;  // real and imaginary: with the pair
     std::size_t furthest;
   };
   Matrix<T> a_{};
@@ -248,9 +260,9 @@ class System {
   std::vector<Difference> differences_;  // each behind those that it is made of
 
   bool is_paired(std::size_t component) const { return pair_ && pair_->has(component); }
-  std::vector<std::size_t> components_of(std::size_t node) const {
-    if (is_paired(order_[node])) return {pair_->components[0], pair_->components[1]};
-    return {order_[node]};
+  std::span<const std::size_t> components_of(std::size_t node) const {
+    if (is_paired(order_[node])) return pair_->components;
+    return {&order_[node], 1};
   }
 
   // Adds the path that ends at node `at`, at the component entry.to, and all that go on from there.
@@ -265,7 +277,15 @@ class System {
     }
   }
   void leave(Entry entry, std::size_t at, unsigned set, const Factor& factor) {
-    paths_.push_back({entry, difference(set), factor});
+    const std::size_t of_set = difference(set);
+    if (differences_[of_set].part == Difference::Part::whole) {
+      paths_.push_back({entry, of_set, factor.real});
+    } else {
+      if (!is_zero(factor.real)) paths_.push_back({entry, of_set, factor.real});
+      if (!is_zero(factor.imaginary)) {
+        paths_.push_back({entry, imaginary_part(of_set), factor.imaginary});
+      }
+    }
     const std::size_t from = entry.to;
     for (std::size_t m = 0; m < count_; ++m) {
       if (m == at || order_[m] == of_constant) continue;
@@ -289,22 +309,24 @@ class System {
   // Of e^(z t): those that were found out.
   struct Known {
     std::array<T, 1U << (dimension + 1)> values;
-    std::array<Complex<T>, 1U << (dimension + 1)> oscillating;
     std::array<bool, 1U << (dimension + 1)> set;
   };
-  T of_path(const Path& path, double t, Known& known) const {
-    if (!differences_[path.difference].oscillates) {
-      return path.factor.real * difference_at(path.difference, t, known);
-    }
-    const Complex<T>& value = oscillating_at(path.difference, t, known);
-    return path.factor.real * value.re + path.factor.imaginary * value.im;
+  struct KnownOfPair : Known {
+    std::array<Complex<T>, 1U << (dimension + 1)> oscillating;
+    std::array<bool, 1U << (dimension + 1)> oscillates;
+  };
+  T part_at(std::size_t m, double t, KnownOfPair& known) const {
+    const Difference& d = differences_[m];
+    if (d.part == Difference::Part::real) return oscillating_at(m, t, known).re;
+    if (d.part == Difference::Part::imaginary) return oscillating_at(d.without_last, t, known).im;
+    return difference_at(m, t, known);
   }
   // Where the pair is among the nodes: by its distance from the one furthest from it, which no two of
   // the others lie further apart than twice.
-  const Complex<T>& oscillating_at(std::size_t m, double t, Known& known) const {
+  const Complex<T>& oscillating_at(std::size_t m, double t, KnownOfPair& known) const {
     Complex<T>& value = known.oscillating[m];
-    if (known.set[m]) return value;
-    known.set[m] = true;
+    if (known.oscillates[m]) return value;
+    known.oscillates[m] = true;
     const Difference& d = differences_[m];
     if (d.order == 0) return value = exp(pair_->rate() * t);
     const Complex<T> spread = node(d.furthest) - pair_->rate();
@@ -338,17 +360,17 @@ class System {
     for (std::size_t m = 0; m < differences_.size(); ++m) {
       if (differences_[m].set == set) return m;
     }
-    Difference d{set, 0, {}, 0, 0, false, 0};
+    Difference d{set, 0, {}, 0, 0, Difference::Part::whole, 0};
     std::size_t first = 0;
     for (std::size_t m = 0; m < count_; ++m) {
       if (!(set & 1U << m)) continue;
       d.nodes[d.order++] = m;
       if (!is_paired(order_[m])) continue;
-      d.oscillates = true;
+      d.part = Difference::Part::real;
       first = m;
     }
     --d.order;
-    if (d.oscillates) {
+    if (d.part == Difference::Part::real) {
       double distance = -1;
       for (std::size_t k = 0; k <= d.order; ++k) {
         const double there = (node(d.nodes[k]) - pair_->rate()).size();
@@ -365,6 +387,15 @@ class System {
       d.without_last = difference(set & ~(1U << d.furthest));
     }
     differences_.push_back(d);
+    return differences_.size() - 1;
+  }
+  // Of one with the pair.
+  std::size_t imaginary_part(std::size_t of) {
+    for (std::size_t m = 0; m < differences_.size(); ++m) {
+      const Difference& d = differences_[m];
+      if (d.part == Difference::Part::imaginary && d.without_last == of) return m;
+    }
+    differences_.push_back({0, 0, {}, 0, of, Difference::Part::imaginary, 0});
     return differences_.size() - 1;
   }
   T close(const Difference& d, double t) const {

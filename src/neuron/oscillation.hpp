@@ -18,7 +18,7 @@ inline double number(const Dual& v) { return v.value; }
 /// Of parts that may carry derivatives.
 template <class T>
 struct Complex {
-  T re{}, im{};
+  T re, im;
 
   friend Complex operator+(const Complex& a, const Complex& b) {
     return {a.re + b.re, a.im + b.im};
