@@ -33,6 +33,7 @@ from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, 
 from ._record import Maxima, Place, Record, record, simulate
 from ._smoothing import Smoothing
 from ._spikes import Spikes
+from ._state import PopulationState, State
 from ._threads import get_threads, set_threads
 from ._windows import AvgPool2d, Conv2d, SumPool2d
 
@@ -84,6 +85,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Place",
+    "PopulationState",
     "Record",
     "Recurrent",
     "Schedule",
@@ -91,6 +93,7 @@ __all__ = [
     "Smoothing",
     "Sparse",
     "Spikes",
+    "State",
     "SumPool2d",
     "Synapses",
     "__version__",
