@@ -325,10 +325,11 @@ bool add_layer(Random& random, Model model, const Outline& o, std::size_t layer,
   // Currents that stay add up.
   const bool made_by_arrivals = jumps(p);
   const double ratio = p.model->has("tau_syn") ? p["tau_mem"][0] / p["tau_syn"][0] : 1;
-  const double strength = made_by_arrivals         ? jumps_are_stronger
-                          : o.wide && ratio < 0.05 ? 0.2
-                          : o.wide && ratio < 0.3  ? 0.3
-                                                   : 1;
+  const bool oscillates = p.model->has("frequency");  // and so comes less high
+  const double strength = (oscillates ? 2 : 1) * (made_by_arrivals         ? jumps_are_stronger
+                                                  : o.wide && ratio < 0.05 ? 0.2
+                                                  : o.wide && ratio < 0.3  ? 0.3
+                                                                           : 1);
   // Of its spikes, and those of the layer below, within a cycle.
   const bool needs_delay = o.recurrent && made_by_arrivals;
   const bool below_needs_delay = o.recurrent && jumps(network.populations().back());
