@@ -243,7 +243,7 @@ class System {
     unsigned set;                                  // of nodes, a bit each
     std::size_t order;                             // nodes less one
     std::array<std::size_t, dimension + 1> nodes;  // ascending
-    // The differences that this one is made of: without its last node, and without its first. With the
+    // The differences that this one is made of: without its first node, and without its last. With the
     // pair: without that, and without the one that lies furthest from it.
     std::size_t without_first, without_last;
     enum class Part { whole, real, imaginary } part;  // real and imaginary: with the pair
