@@ -24,7 +24,7 @@ from ._epochs import Epoch, History
 from ._fit import Evaluation, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
-from ._layers import ALIF, IF, LI, LIF, Input, Recurrent, Sequential
+from ._layers import ALIF, IF, LI, LIF, RF, Input, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
 from ._models import Model, Parameter, models
 from ._network import Network, load
@@ -68,6 +68,7 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "RF",
     "SGD",
     "Adam",
     "AdamW",
