@@ -165,11 +165,17 @@ std::tuple<Populations, Projections> structure(const Net& network) {
 
 void save(const Net& network, const std::string& file, bool single) {
   network.check();
-  if (single) {
-    store::save_network(convert<float>(network), file);
-  } else {
+  if (!single) {
     store::save_network(network, file);
+    return;
   }
+  const Network<float> shorter = convert<float>(network);
+  try {
+    shorter.check();
+  } catch (const InvalidInput& e) {
+    throw InvalidInput(fmt::format("{}, once it is a float32; save it as float64", e.what()));
+  }
+  store::save_network(shorter, file);
 }
 
 }  // namespace

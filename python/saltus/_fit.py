@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from . import _core
-from ._arrays import whole
+from ._advice import Adviser
+from ._arrays import number, whole
 from ._callbacks import loss_for_core, own_rate, own_step
 from ._loss import LossFunction
 from ._network import Network
@@ -53,7 +54,12 @@ class Epoch:
     silent_neurons : int
         LIF neurons that never spiked.
     silent_labels : int
-        Samples whose label's output was silent.
+        Samples whose label's output said nothing: never spiked (losses of spikes), never rose
+        (`MaximumVoltage`), was never reached (`IntegratedVoltage`).
+    silent_samples : int
+        Samples in which no output said anything.
+    silent_populations : list of str
+        Populations of which no neuron spiked.
     revived : int
         Neurons that `revive` raised.
     smoothing_sigma : float
@@ -65,15 +71,15 @@ class Epoch:
     grazing_spikes_per_sample : float
         Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next four say how far the
         network is from another set of spikes.
-    near_peaks_per_sample : float
-        Peaks of V within 0.1 of the threshold; NaN in an epoch of fewer than 1000 samples.
+    near_peaks_per_sample : float or None
+        Peaks of V within 0.1 of the threshold; None in an epoch of fewer than 1000 samples.
     saturated_neurons : int
         LIF neurons that spiked in every sample.
     limited_steps : int
         Minibatches whose step `step_limit` cut short.
-    believable_step : float
+    believable_step : float or None
         The largest step along the first gradient before, to first order, a spike appears or
-        vanishes; NaN in an epoch of fewer than 1000 samples.
+        vanishes; None in an epoch of fewer than 1000 samples.
     clamped : int
         Values that a step would have taken out of their range: time constants that would more than
         halve, delays below 0, resets at the threshold.
@@ -94,15 +100,17 @@ class Epoch:
     gradient_norm: float
     silent_neurons: int
     silent_labels: int
+    silent_samples: int
+    silent_populations: list[str]
     revived: int
     smoothing_sigma: float
     ghosts_per_sample: float
     ghost_share: float
     grazing_spikes_per_sample: float
-    near_peaks_per_sample: float
+    near_peaks_per_sample: float | None
     saturated_neurons: int
     limited_steps: int
-    believable_step: float
+    believable_step: float | None
     clamped: int
     validation_loss: float | None = None
     validation_accuracy: float | None = None
@@ -199,7 +207,12 @@ class Evaluation:
     hidden_spikes_per_sample : float
     samples : int
     silent_labels : int
-        Samples whose label's output was silent.
+        Samples whose label's output said nothing, as in `Epoch`.
+    silent_samples : int
+        Samples in which no output said anything.
+    predictions : ndarray of int, shape (samples,), or None
+        The class that wins in each sample; -1 where no output says anything. None for a loss that
+        makes no predictions.
     """
 
     loss: float
@@ -207,21 +220,25 @@ class Evaluation:
     hidden_spikes_per_sample: float
     samples: int
     silent_labels: int
+    silent_samples: int
+    predictions: NDArray[np.int32] | None = field(default=None, compare=False, repr=False)
 
 
 def fit(
     network: Network,
     data: LabelledSpikes,
     loss: LossFunction,
-    t_end: float,
+    t_end: float | None = None,
     *,
     epochs: int,
     batch: int = 32,
     optimizer: Optimizer | None = None,
     schedule: Schedule | None = None,
     validation: LabelledSpikes | None = None,
-    trainable: Iterable[str] = ("weights",),
+    trainable: str | Iterable[str] = ("weights",),
     lr: Mapping[str, float] | None = None,
+    l1: float = 0.0,
+    l2: float = 0.0,
     seed: int = 0,
     threads: int | None = None,
     dtype: DTypeLike = np.float32,
@@ -246,14 +263,15 @@ def fit(
     Parameters
     ----------
     network : Network
-        With one input.
+        Of several inputs each takes the channels of the data after those of the one before.
     data : saltus.data.LabelledSpikes
     loss : Loss or callable
         `FirstSpike`, `MaximumVoltage`, `IntegratedVoltage`, or a function of a `Record` (in the
         given dtype) and labels [samples] that returns a `LossResult`: the mean over the samples of
         the minibatch, and its errors. A subclass of a built-in one may override ``__call__``.
-    t_end : float
-        When every sample ends, in seconds. May be infinite in a network without cycles.
+    t_end : float, optional
+        When every sample ends, in seconds. May be infinite in a network without cycles. Unless
+        given, what the data say of each sample (their `t_end`).
     epochs : int
     batch : int
         Samples of a minibatch.
@@ -264,7 +282,7 @@ def fit(
         ``Exponential(0.95)`` unless given. A subclass may override ``lr``.
     validation : saltus.data.LabelledSpikes, optional
         Evaluated after each epoch.
-    trainable : iterable of str
+    trainable : str or iterable of str
         ``"weights"``, ``"delays"``, names of neuron parameters (``"tau_mem"``) of all populations,
         or single parameters (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
     lr : dict of str to float, optional
@@ -273,6 +291,9 @@ def fit(
         its kind. They follow the schedule. All else takes the optimiser's; a parameter in seconds
         is then seen in a unit of its own (0.2 ms for delays, 2 ms for `tau_mem`, 1 ms for
         `tau_syn` and `tau_ref`).
+    l1, l2 : float
+        Penalties of weights that are trained, ``l1 sum |w| + l2 / 2 sum w**2``: in the gradient,
+        before clipping and the optimiser; not in the loss that is reported.
     seed : int
         Of the order of samples and of dropout.
     threads : int, optional
@@ -323,6 +344,12 @@ def fit(
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
         Ctrl-C.
+
+    Warns
+    -----
+    SaltusWarning
+        Once of each: input that comes after the end, times or time constants that look like another
+        unit than seconds, a layer that stays silent for an epoch, a readout that nothing reaches.
     """
     optimizer = Adam() if optimizer is None else optimizer
     schedule = Exponential() if schedule is None else schedule
@@ -338,16 +365,18 @@ def fit(
         "batch": whole(batch, "batch"),
         "seed": whole(seed, "seed"),
         "threads": thread_count(threads),
-        "clip_norm": float(clip_norm),
-        "input_dropout": float(input_dropout),
-        "revive": float(revive),
-        "smooth_threshold": float(smooth_threshold),
-        "smooth_decay": float(smooth_decay),
-        "smooth_end": float(smooth_end),
+        "l1": number(l1, "l1"),
+        "l2": number(l2, "l2"),
+        "clip_norm": number(clip_norm, "clip_norm"),
+        "input_dropout": number(input_dropout, "input_dropout"),
+        "revive": number(revive, "revive"),
+        "smooth_threshold": number(smooth_threshold, "smooth_threshold"),
+        "smooth_decay": number(smooth_decay, "smooth_decay"),
+        "smooth_end": number(smooth_end, "smooth_end"),
         "smooth_reading": smooth_reading,
-        "step_limit": float(step_limit),
+        "step_limit": number(step_limit, "step_limit"),
     }
-    if not (names := list(trainable)):
+    if not (names := [trainable] if isinstance(trainable, str) else list(trainable)):
         raise ValueError("trainable is empty; expected 'weights', 'delays' or names of parameters")
     settings["trainable"] = names
     settings["lr_of"] = rates_for_core({} if lr is None else lr)
@@ -357,6 +386,8 @@ def fit(
     setup.check_data(data, "data")
     if validation is not None:
         setup.check_data(validation, "validation")
+    adviser = Adviser()
+    adviser.say(_core.advice(network._core, setup.core_data(data), setup.t_end))
     make = _core.Trainer32 if real == np.float32 else _core.Trainer64
     trainer = make(
         network._core,
@@ -374,14 +405,16 @@ def fit(
         stopping._start()
     try:
         for _ in range(settings["epochs"]):
-            report = trainer.train_epoch(data._core_data(), bar.batch if progress else None)
+            report = trainer.train_epoch(setup.core_data(data), bar.batch if progress else None)
             if validation is not None:
-                tested = trainer.evaluate(validation._core_data())
+                tested = trainer.evaluate(setup.core_data(validation))
                 report["validation_loss"] = tested["loss"]
                 report["validation_accuracy"] = tested["accuracy"]
+            advice = report.pop("advice")
             epoch = Epoch(**report)
             history._epochs.append(epoch)
             bar.epoch(_line(epoch))
+            adviser.say(advice)
             stops = [bool(callback(epoch, network)) for callback in hooks]
             if optimizer._settings() != chosen:
                 raise ValueError(
@@ -410,6 +443,8 @@ def _line(epoch: Epoch) -> str:
         text += f"  {epoch.ghosts_per_sample:.1f} ghosts ({share:.0f} % of the gradient)"
     if epoch.clamped > 0:
         text += f"  {epoch.clamped} values held in range"
+    if epoch.silent_neurons > 0:
+        text += f"  {epoch.silent_neurons} silent neurons"
     us = 1e6 * epoch.seconds / max(1, epoch.samples)
     return f"{text}  {us:6.1f} us/sample  {epoch.hidden_spikes_per_sample:.1f} spikes/sample"
 
@@ -418,7 +453,7 @@ def evaluate(
     network: Network,
     data: LabelledSpikes,
     loss: LossFunction,
-    t_end: float,
+    t_end: float | None = None,
     *,
     threads: int | None = None,
     dtype: DTypeLike = np.float32,
@@ -440,6 +475,11 @@ def evaluate(
         Something that does not fit together.
     TypeError
         An argument of a wrong type, named in the message.
+
+    Warns
+    -----
+    SaltusWarning
+        Input that comes after the end, times or time constants that look like another unit.
     """
     _, real = _core_type(dtype)
     count = thread_count(threads)
@@ -447,5 +487,9 @@ def evaluate(
     # A copy, so that the values that a loss of one's own may look at stay the network's.
     setup = check_setup(network.copy(), loss, t_end, dtype=real)
     core = _core.evaluate32 if real == np.float32 else _core.evaluate64
-    found = core(setup.network._core, loss_for_core(setup), setup.t_end, data._core_data(), count)
+    given = setup.core_data(data)
+    Adviser().say(_core.advice(network._core, given, setup.t_end))
+    found = core(setup.network._core, loss_for_core(setup), setup.t_end, given, count)
+    if found["accuracy"] is None:
+        found["predictions"] = None
     return Evaluation(**found)

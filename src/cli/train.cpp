@@ -13,6 +13,8 @@
 #include "cli/progress.hpp"
 #include "cli/result.hpp"
 #include "cli/values.hpp"
+#include "cli/warnings.hpp"
+#include "saltus/advice.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "saltus/task.hpp"
@@ -62,6 +64,24 @@ void add_options(CLI::App& app, Options& o) {
       "  saltus train spikes --train braille_train.h5 --test braille_test.h5 --recurrent");
 }
 
+// What is about to be trained on: "data: 5000 training, 1000 validation and 1000 test samples; 5.0
+// spikes a sample, the last at 0.03 s; t_end inf s".
+std::string describe(const TaskData& data, double t_end) {
+  double longest = 0;
+  std::size_t spikes = 0, samples = 0;
+  for (const auto* part : {&data.train, &data.validation, &data.test}) {
+    for (const double t : part->spikes.times) longest = std::max(longest, t);
+    spikes += part->spikes.times.size();
+    samples += part->size();
+  }
+  return fmt::format(
+      "data: {} training, {} validation and {} test samples; {:.1f} spikes a sample, the last at "
+      "{:.4g} s; t_end {:.4g} s\n",
+      data.train.size(), data.validation.size(), data.test.size(),
+      static_cast<double>(spikes) / static_cast<double>(std::max<std::size_t>(1, samples)), longest,
+      t_end);
+}
+
 // Everything that a run leaves in its folder: from before the first epoch a model that `saltus
 // eval` can read, so that a killed run leaves that of its last epoch.
 class Output {
@@ -76,7 +96,8 @@ class Output {
     }
   }
   template <class Real>
-  void begin(const RunSettings& s, const Network<Real>& network) const {
+  void begin(const RunSettings& s, const Network<Real>& network) {
+    settings_ = store::settings_of_model(s);
     model(network);
     if (folder_.empty()) return;
     store::write_file(folder_ / "metrics.jsonl", "");
@@ -89,26 +110,27 @@ class Output {
   }
   template <class Real>
   void model(const Network<Real>& network) const {
-    if (!folder_.empty()) store::save_network(network, folder_ / "model.h5");
+    if (!folder_.empty()) store::save_network(network, folder_ / "model.h5", settings_);
   }
   explicit operator bool() const { return !folder_.empty(); }
   std::string name() const { return folder_.string(); }
 
  private:
   std::filesystem::path folder_;
-  std::string metrics_;
+  std::string metrics_, settings_;
 };
 
 void say_epoch(const EpochReport& r, const std::optional<Evaluation>& validation, int epochs,
                double left) {
   say("epoch {:3}/{}  loss {:.4f}  accuracy {:5.2f} %{}  {:6.1f} us/sample  {:.1f} spikes/sample  "
-      "{}{} left\n",
+      "{}{}{} left\n",
       r.epoch, epochs, r.loss, 100 * r.accuracy,
       validation ? fmt::format("  validation {:5.2f} %", 100 * validation->accuracy) : "",
       r.us_per_sample, r.hidden_spikes_per_sample,
       r.smoothing_sigma > 0 ? fmt::format("{:.1f} ghosts ({:.0f} % of the gradient)  ",
                                           r.ghosts_per_sample, 100 * r.ghost_share)
                             : "",
+      r.silent_neurons > 0 ? fmt::format("{} silent neurons  ", r.silent_neurons) : "",
       clock_time(left));
 }
 
@@ -120,7 +142,7 @@ struct Trained : store::TrainedEpochs {
 // All epochs, with what they show and leave.
 template <class Real>
 Trained train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, bool quiet,
-                     Output& output) {
+                     Output& output, Warnings& warnings) {
   Trained t;
   const std::size_t total = data.train.size() * static_cast<std::size_t>(epochs);
   Progress progress(std::max<std::size_t>(total, 1), "samples", quiet);
@@ -145,6 +167,7 @@ Trained train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, b
     if (!quiet) {
       say_epoch(t.last, validation, epochs, t.seconds / (epoch + 1) * (epochs - epoch - 1));
     }
+    warnings.say_once(advice(t.last));
   }
   progress.clear();
   if (t.stopped()) {
@@ -163,13 +186,18 @@ int train(RunSettings settings, const Options& options) {
   if (settings.task == "spikes" && settings.t_end == 0) settings.t_end = usual_t_end(data);
   Network<Real> network = build_network<Real>(settings, data.train);
   const std::size_t readout = network.index("out");
-  if (!options.json && !options.quiet) fmt::print("{}", describe(network));
+  if (!options.json && !options.quiet) {
+    fmt::print("{}{}", describe(network), describe(data, settings.t_end));
+  }
   std::fflush(stdout);
+  Warnings warnings;
+  warnings.say_once(advice(network, data.train, settings.t_end));
   Trainer<Real> trainer(std::move(network), readout, settings.loss, settings.t_end, settings.train);
   output.begin(settings, trainer.network());
 
   catch_interrupts();
-  const Trained trained = train_epochs(trainer, data, settings.train.epochs, options.quiet, output);
+  const Trained trained =
+      train_epochs(trainer, data, settings.train.epochs, options.quiet, output, warnings);
   const Evaluation test = trainer.evaluate(data.test);
   json result = result_of(settings, settings.train.threads, trained, test);
   result["interrupted"] = trained.stopped();

@@ -194,7 +194,9 @@ void write(const Network<Real>& network, const File& file, hid_t root) {
 }  // namespace
 
 template <class Real>
-void save_network(const Network<Real>& network, const std::filesystem::path& name) {
+void save_network(const Network<Real>& network, const std::filesystem::path& name,
+                  const std::string& settings) {
+  network.check();
   const hdf5::Session session;
   const File file(name);
   // Into memory first: HDF5 does not survive a full disk.
@@ -203,6 +205,7 @@ void save_network(const Network<Real>& network, const std::filesystem::path& nam
   const Handle root = file.good(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, memory.id()),
                                 H5Fclose, "cannot create");
   write(network, file, root.id());
+  if (!settings.empty()) file.put(root.id(), "settings", settings);
   if (H5Fflush(root.id(), H5F_SCOPE_GLOBAL) < 0) file.fail("cannot write");
   const ssize_t size = H5Fget_file_image(root.id(), nullptr, 0);
   if (size < 0) file.fail("has no image");
@@ -266,15 +269,30 @@ Network<Real> read_network(const File& file, hid_t root, const std::filesystem::
 
 }  // namespace
 
+namespace {
+
+Handle open(const File& file, const std::filesystem::path& name) {
+  if (!std::filesystem::is_regular_file(name)) {
+    throw FileError(fmt::format("{}: no such file", name.string()));
+  }
+  return file.good(H5Fopen(name.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
+                   "cannot be opened as HDF5");
+}
+
+}  // namespace
+
+std::string load_settings_of_model(const std::filesystem::path& name) {
+  const hdf5::Session session;
+  const File file(name);
+  const Handle root = open(file, name);
+  return H5Aexists(root.id(), "settings") > 0 ? file.text(root.id(), "settings") : "";
+}
+
 template <class Real>
 Network<Real> load_network(const std::filesystem::path& name) {
   const hdf5::Session session;
   const File file(name);
-  if (!std::filesystem::is_regular_file(name)) {
-    throw FileError(fmt::format("{}: no such file", name.string()));
-  }
-  const Handle root = file.good(H5Fopen(name.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
-                                "cannot be opened as HDF5");
+  const Handle root = open(file, name);
   if (file.number(root.id(), "saltus_format") != format_version) {
     throw FileError(fmt::format("{}: a model of another format; expected version {}", name.string(),
                                 format_version));
@@ -290,8 +308,9 @@ Network<Real> load_network(const std::filesystem::path& name) {
   }
 }
 
-template void save_network(const Network<float>&, const std::filesystem::path&);
-template void save_network(const Network<double>&, const std::filesystem::path&);
+template void save_network(const Network<float>&, const std::filesystem::path&, const std::string&);
+template void save_network(const Network<double>&, const std::filesystem::path&,
+                           const std::string&);
 template Network<float> load_network(const std::filesystem::path&);
 template Network<double> load_network(const std::filesystem::path&);
 

@@ -16,6 +16,7 @@
 #include "train/checks.hpp"
 #include "train/look_ahead.hpp"
 #include "train/minibatch.hpp"
+#include "train/penalties.hpp"
 #include "train/revive.hpp"
 #include "train/smoothing.hpp"
 #include "train/step.hpp"
@@ -28,9 +29,10 @@ namespace {
 template <class Real>
 struct Epoch {
   std::vector<Trained> trained;
-  std::vector<double> rates;  // of each, in units of lr
-  std::uint32_t number;       // from 0
-  std::size_t samples;        // in all
+  std::vector<double> rates;        // of each, in units of lr
+  std::uint32_t number;             // from 0
+  std::size_t samples;              // in all
+  std::vector<std::size_t> inputs;  // their sizes
   double lr;
   Smoother<Real> smoother;
   Activity<Real> activity;
@@ -50,6 +52,7 @@ struct Epoch {
     EpochReport r = so_far();
     const double count = std::max<double>(1, static_cast<double>(sums.samples));
     r.silent_neurons = activity.neurons_of(0);
+    r.silent_populations = activity.silent_populations();
     r.saturated_neurons = sums.samples > 0 ? activity.neurons_of(sums.samples) : 0;
     r.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
     r.grazing_spikes_per_sample = static_cast<double>(activity.grazing_spikes) / count;
@@ -110,7 +113,7 @@ struct Trainer<Real>::Impl {
 
   Epoch<Real> begin(const data::LabelledSpikes& data) {
     Network<Real>& network = state.network;
-    check_data(data, only_input(network));
+    check_data(data, network);
     loss->check(network, data.labels);
     network.check();  // an epoch that threw may have left it out of range
     const std::vector<Trained> trained = trained_of(network, settings.trainable);
@@ -118,6 +121,7 @@ struct Trainer<Real>::Impl {
                   rates_of(network, trained, settings),
                   static_cast<std::uint32_t>(state.epochs),
                   data.size(),
+                  input_sizes(network),
                   rate_of(state.epochs),
                   Smoother<Real>(settings, state.epochs),
                   Activity<Real>(network, *loss),
@@ -135,9 +139,9 @@ struct Trainer<Real>::Impl {
     double diagnostics = 0;  // what is left of the whole
     scratch.minibatch.gather(data, samples, settings.input_dropout, settings.seed, e.number);
     laps.end(e.sums.gather_seconds);
-    const Inputs inputs{{scratch.minibatch.spikes.view()}, ends};
+    const Inputs inputs = scratch.minibatch.inputs(e.inputs, ends);
     const Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
-    if (first) check(plan, inputs);
+    if (first || !data.t_end.empty()) check(plan, inputs);  // ends may differ
     e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record);
     laps.end(e.sums.forward_seconds);
     const Batch<Real> batch{
@@ -150,6 +154,7 @@ struct Trainer<Real>::Impl {
     Gradients<Real>& gradients = scratch.gradients;
     e.smoother.backward(batch, *loss, result.errors, wanted_for(state.network, e.trained),
                         scratch.backward, gradients);
+    add_penalties(settings, e.trained, state.network, gradients);
     laps.end(e.sums.backward_seconds);
     if (first && e.smoother.on()) {
       e.sums.ghost_share =
@@ -171,6 +176,7 @@ struct Trainer<Real>::Impl {
     e.sums.loss += result.value * static_cast<double>(samples);
     e.sums.gradient_norm += norm;
     e.sums.silent_labels += result.silent;
+    e.sums.silent_samples += silent_samples(result);
     e.correct += result.correct;
     e.predicts = e.predicts && !result.predictions.empty();
     e.activity.add(state.network, scratch.record);
@@ -184,7 +190,7 @@ Trainer<Real>::Trainer(Network<Real> network, std::unique_ptr<Loss<Real>> loss, 
                        const TrainSettings& settings, TrainHooks<Real> hooks) {
   check(settings);
   network.check();
-  only_input(network);
+  input_sizes(network);
   rates_of(network, trained_of(network, settings.trainable), settings);
   TrainState<Real> state;
   state.network = std::move(network);
