@@ -36,6 +36,7 @@ from ._record import Maxima, Place, Record, record, simulate
 from ._smoothing import Smoothing
 from ._spike_losses import SpikeBounds, SpikeTimes, SumOfLosses, VanRossum, weight_penalty
 from ._spikes import Spikes
+from ._state import PopulationState, State
 from ._threads import get_threads, set_threads
 from ._windows import AvgPool2d, Conv2d, SumPool2d
 
@@ -86,6 +87,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Place",
+    "PopulationState",
     "Record",
     "Recurrent",
     "SaltusWarning",
@@ -97,6 +99,7 @@ __all__ = [
     "SpikeCount",
     "SpikeTimes",
     "Spikes",
+    "State",
     "SumOfLosses",
     "SumPool2d",
     "Synapses",

@@ -9,6 +9,7 @@
 
 #include "adjoint/accumulate.hpp"
 #include "adjoint/backward.hpp"
+#include "adjoint/continued.hpp"
 #include "adjoint/dynamics.hpp"
 #include "adjoint/shape.hpp"
 #include "machine/parallel.hpp"
@@ -16,6 +17,7 @@
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
 #include "saltus/ghosts.hpp"
+#include "simulate/continued.hpp"
 #include "simulate/prepared.hpp"
 
 namespace saltus {
@@ -87,6 +89,7 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
     }
     if (!e.integrals.empty()) check_integral(populations[p], inputs);
   }
+  check_errors_at_end(network, inputs, record, errors);
 }
 
 namespace {
@@ -116,24 +119,6 @@ void check_ghosts(const Network<Real>& network, const Record<Real>& record,
   }
 }
 
-// Keeps the memory that `g` has.
-template <class Real>
-void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<Real>& g) {
-  shape_after(network, wanted, g);
-  for (std::size_t k = 0; k < network.projections().size(); ++k) {
-    const auto& projection = network.projections()[k];
-    g.weights[k].resize(projection.weight.size());  // written in whole, adjoint/accumulate.cpp
-    g.delays[k].assign(wanted.delays ? projection.delay.values.size() : 0, 0.0);
-  }
-  for (std::size_t p = 0; wanted.neurons && p < network.populations().size(); ++p) {
-    const Population& population = network.populations()[p];
-    for (std::size_t k = 0; k < population.parameters.size(); ++k) {
-      const bool asked = wanted.parameter(p, k);
-      g.neurons[p].parameters[k].assign(asked ? population.parameters[k].values().size() : 0, 0.0);
-    }
-  }
-}
-
 }  // namespace
 
 template <class Real>
@@ -141,6 +126,14 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
               const Errors<Real>& errors, const Wanted& wanted, int threads,
               Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients,
               Ghosts<Real>* ghosts) {
+  if (inputs.state) {
+    if (ghosts) refuse_state(inputs, "ghosts");
+    return backward_to_state(plan, inputs, record, errors, wanted, threads, gradients);
+  }
+  if (says_of_spikes_at_end(errors)) {
+    return backward(plan, inputs, record, with_spikes_at_end(plan, inputs, record, errors), wanted,
+                    threads, timelines, memory, gradients, ghosts);
+  }
   const Network<Real>& network = *plan.network;
   const std::size_t count = network.populations().size();
   set_to_zero(network, wanted, gradients);

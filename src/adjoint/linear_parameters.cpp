@@ -20,14 +20,18 @@ void add(Slopes& to, double factor, const Dual& value) {
 }
 
 // The model's function with derivatives by some of the parameters.
+// @param continued  it starts from a state, which knows no parameter
 linear::Motion<Dual> with_slopes(const Population& p, const linear::Neuron& ready, std::size_t j,
-                                 std::span<const std::size_t> by) {
+                                 std::span<const std::size_t> by, bool continued) {
   std::vector<Dual> values;
   for (const Parameter& parameter : p.parameters) values.emplace_back(parameter[j]);
   for (std::size_t k = 0; k < by.size(); ++k) values[by[k]].slopes[k] = 1;
   linear::Motion<Dual> motion(p.model->linear->with_slopes(Values<Dual>(*p.model, values)),
                               p.model->linear->components.size());
   motion.receptor_of = ready.receptor_of;
+  if (continued) {
+    for (std::size_t k = 0; k < linear::dimension; ++k) motion.initial[k] = ready.initial[k];
+  }
   if (!terms::linear_receptor) {
     for (auto& receptor : motion.receptors) {
       for (Dual& e : receptor) e = e.value;
@@ -115,6 +119,12 @@ Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, 
     add(products.sum, error, x[linear::integral_of_v]);
     if (std::isinf(end)) products.without_end(error, x[0]);
   }
+  if (!errors.at_end.x.empty() && terms::state_local) {
+    const std::size_t components = errors.at_end.x.size() / (pass.record.samples * size);
+    for (std::size_t k = 0; k < components; ++k) {
+      add(products.sum, errors.at_end.x[(s * size + j) * components + k], x[k]);
+    }
+  }
   const SpikeSums& spikes = segments.sums[j];
   add(products.sum, spikes.threshold, motion.theta);
   add(products.sum, spikes.release, motion.tau_ref);
@@ -137,7 +147,8 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
     std::vector<linear::Motion<Dual>> motions;
     for (std::size_t j = 0; j < pass.plan.populations[population].linear_neurons.size(); ++j) {
       motions.push_back(
-          with_slopes(neurons, pass.plan.populations[population].linear_neuron(j), j, by));
+          with_slopes(neurons, pass.plan.populations[population].linear_neuron(j), j, by,
+                      pass.plan.continued));
     }
     const auto motion = linear::driven_by_one(
         motions[0].free, neurons.model->linear->components.size());  // if they move alike

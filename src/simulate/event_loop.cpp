@@ -25,6 +25,8 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
     groups.push_back(make_group(run, p, Steps::events));
   }
 
+  send_past(run, component, pending);
+
   std::vector<RecordedSpike<Real>>& found = run.workspace.spikes;
   std::vector<std::pair<std::size_t, RecordedSpike<Real>>> together;  // group, spike: all earliest
   double t = 0;

@@ -28,6 +28,12 @@ class LinearGroup final : public Group<Real> {
       states_.push_back({n.initial, 0, n.above(n.initial) > 0});
       jumps_ = jumps_ || n.jumps;
     }
+    const auto [times, neurons] = run.record[population].spikes();
+    for (std::size_t k = 0; k < times.size(); ++k) {  // of before the sample
+      const auto j = static_cast<std::size_t>(neurons[k]);
+      states_[j].release = plan_.linear_neuron(j).release_after(times[k]);
+      if (together_ && states_[j].release > 0) layer_.hold(j, states_[j].release);
+    }
   }
 
   void pass(Timeline<Real>& timeline, double from, double to,

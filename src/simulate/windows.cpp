@@ -44,6 +44,10 @@ class Windows {
                               run.plan.delays[k].longest);
       }
     }
+    if (queued_) send_past(run, component, pending_);
+    for (const std::size_t p : component.populations) {
+      known_[p] = {run.record[p].size(), run.record[p].size()};
+    }
   }
 
   void go() {
