@@ -18,9 +18,7 @@ _Errors = tuple[
     NDArray[np.float64] | None,
     NDArray[np.float64] | None,
 ]
-_State = list[
-    tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
-]
+_State = list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]]
 
 class Network:
     def __init__(self, other: Network = ..., /) -> None: ...

@@ -47,7 +47,9 @@ Handle open_gzipped(const std::filesystem::path& file, Unzipped& packed) {
       H5Pset_file_image(memory.id(), image.data(), image.size()) < 0) {
     fail(file, fmt::format("cannot be unpacked into memory: {}", last_error()));
   }
-  Handle handle(H5Fopen(file.c_str(), H5F_ACC_RDONLY, memory.id()), H5Fclose);
+  // HDF5 wants a name that no file has.
+  const auto name = file / "unpacked";
+  Handle handle(H5Fopen(name.c_str(), H5F_ACC_RDONLY, memory.id()), H5Fclose);
   if (!handle.valid()) fail(file, fmt::format("is no gzipped HDF5 file: {}", last_error()));
   return handle;
 }

@@ -110,7 +110,7 @@ def test_counts_are_learnt_by_spikes_that_nearly_exist():
     assert history["loss"][-1] < 0.9 * history["loss"][0]
     still = net()
     before = still.copy()
-    saltus.fit(still, data, saltus.SpikeCount(), T_END, epochs=1, progress=False)
+    saltus.fit(still, data, saltus.SpikeCount(), T_END, epochs=1, dtype=np.float64, progress=False)
     assert still == before
 
 

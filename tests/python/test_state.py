@@ -92,7 +92,9 @@ def test_chunks_are_the_whole(model, extra, dtype, threads):
         assert np.abs(np.sort(times) - h.times[here]).max() < bar
     at = [0.0999]
     last = records[-1].voltages("out", [at[0] - ends[-2]])
-    assert last == pytest.approx(whole.voltages("out", at), abs=1e-10 if dtype == np.float64 else 2e-2)
+    assert last == pytest.approx(
+        whole.voltages("out", at), abs=1e-10 if dtype == np.float64 else 2e-2
+    )
 
 
 def test_on_a_grid_nothing_is_lost_or_comes_twice():
