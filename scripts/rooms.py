@@ -39,6 +39,7 @@ DOORS = {
     "losses": "loss",
     "advice": "train",
     "margin": "train",
+    "state": "simulate",
     "task": "train",
 }
 RANK = {room: k for k, line in enumerate(ORDER.split("\n")) for room in line.split()}

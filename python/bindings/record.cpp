@@ -36,7 +36,7 @@ template <class Real>
 std::unique_ptr<Run<Real>> run_simulate(std::shared_ptr<Net> network,
                                         std::vector<SpikeArrays> spikes, const In<double>& t_end,
                                         int threads, const std::optional<nb::dict>& smoothing,
-                                       const std::optional<std::vector<StateArrays>>& state) {
+                                        const std::optional<std::vector<StateArrays>>& state) {
   auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
   run->inputs.state = state_of(state);
   const Smoothing thresholds = smoothing ? settings_of<Smoothing>(*smoothing) : Smoothing{};

@@ -25,7 +25,8 @@ using StateArrays = std::tuple<In<double>, In<double>, In<std::int32_t>, In<std:
 inline std::shared_ptr<const State> state_of(const std::optional<std::vector<StateArrays>>& given) {
   if (!given) return nullptr;
   auto state = std::make_shared<State>();
-  if (!given->empty()) state->samples = std::max<std::size_t>(std::get<3>(given->at(0)).size(), 1) - 1;
+  if (!given->empty())
+    state->samples = std::max<std::size_t>(std::get<3>(given->at(0)).size(), 1) - 1;
   for (const auto& [x, times, neurons, offsets] : *given) {
     state->populations.push_back(
         {vector_of(x), {vector_of(offsets), vector_of(times), vector_of(neurons)}});

@@ -21,7 +21,8 @@ from ._advice import SaltusWarning
 from ._backward import adjoint, backward
 from ._connections import Masked, OneToOne, Sparse, Synapses
 from ._core import __version__
-from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
+from ._epochs import Epoch, History
+from ._fit import Evaluation, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
 from ._layers import ALIF, IF, LI, LIF, Input, Recurrent, Sequential
@@ -30,13 +31,25 @@ from ._models import Model, Parameter, models
 from ._network import Network, load
 from ._nir import from_nir, to_nir
 from ._normal import Normal
-from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
+from ._optim import (
+    SGD,
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    Exponential,
+    Optimizer,
+    Plateau,
+    Schedule,
+    Step,
+)
 from ._predict import confusion_matrix, predict
 from ._record import Maxima, Place, Record, record, simulate
 from ._smoothing import Smoothing
 from ._spike_losses import SpikeBounds, SpikeTimes, SumOfLosses, VanRossum, weight_penalty
 from ._spikes import Spikes
 from ._state import PopulationState, State
+from ._stopping import EarlyStopping
 from ._threads import get_threads, set_threads
 from ._windows import AvgPool2d, Conv2d, SumPool2d
 
@@ -87,6 +100,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Place",
+    "Plateau",
     "PopulationState",
     "Record",
     "Recurrent",
@@ -100,6 +114,7 @@ __all__ = [
     "SpikeTimes",
     "Spikes",
     "State",
+    "Step",
     "SumOfLosses",
     "SumPool2d",
     "Synapses",

@@ -104,7 +104,12 @@ def backward(
     if ghosts is not None and ghosts._record is not record:
         raise ValueError("ghosts belong to another record; expected those of find_ghosts for it")
     errors = error_arrays(
-        record, spike_errors, maximum_errors, integral_errors, sample_errors, state_errors
+        record,
+        spike_errors,
+        maximum_errors,
+        integral_errors,
+        sample_errors,
+        state_errors=state_errors,
     )
     other = network.copy()._core if changed else None
     kinds = _wanted(wanted)
@@ -204,6 +209,7 @@ def error_arrays(
     maximum_errors: Mapping[str, ArrayLike] | None = None,
     integral_errors: Mapping[str, ArrayLike] | None = None,
     sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    *,
     state_errors: Mapping[str, ArrayLike] | None = None,
 ) -> dict[int, Any]:
     """Return the errors of each population as the core wants them, checked."""

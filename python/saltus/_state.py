@@ -146,11 +146,12 @@ def components(network: Network, population: str) -> tuple[str, ...]:
 def from_core(network: Network, found: _CoreState, samples: int) -> State:
     """Make a state of what the core gives."""
     populations = {}
-    for (name, (_, size)), (x, *past) in zip(network._populations.items(), found, strict=True):
+    every = zip(network._populations.items(), found, strict=True)
+    for (name, (_, size)), (x, times, neurons, offsets) in every:
         names = components(network, name)
         shaped = x.reshape(samples, size, len(names)) if names else x
         values = {key: np.ascontiguousarray(shaped[:, :, k]) for k, key in enumerate(names)}
-        populations[name] = PopulationState(values, *past)
+        populations[name] = PopulationState(values, times, neurons, offsets)
     return State(populations, samples)
 
 

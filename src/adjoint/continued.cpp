@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
-#include "adjoint/shape.hpp"
 #include "machine/parallel.hpp"
 #include "observe/on_the_way.hpp"
 #include "observe/replay.hpp"
@@ -44,8 +42,8 @@ Offsets offsets_at_end(const Plan<Real>& plan, const Inputs& inputs, const Recor
       count(plan, inputs, record, s, inputs.end(s));
       continue;
     }
-    const Continued<Real> one(plan, inputs, &record, s);
-    count(one.plan, one.inputs, one.record, 0, inputs.end(s));
+    const Continued<Real> one(plan, inputs, &record, s, 1);
+    count(one.plans[0], one.inputs, one.record, 0, inputs.end(s));
   }
   return offsets;
 }
@@ -86,43 +84,29 @@ Errors<Real> with_spikes_at_end(const Plan<Real>& plan, const Inputs& inputs,
 
 namespace {
 
-template <class T>
-std::vector<T> part(const std::vector<T>& from, std::size_t sample, std::size_t samples) {
-  const std::size_t count = from.size() / samples;
-  const auto begin = from.begin() + static_cast<std::ptrdiff_t>(sample * count);
-  return {begin, begin + static_cast<std::ptrdiff_t>(count)};
-}
-
-// The errors of one sample; nothing is said of its spikes of before but by what comes after the end.
+// The same errors of the same spikes, behind those of before, of which only what comes after the end says something.
 template <class Real>
-Errors<Real> errors_of(const Continued<Real>& one, const Record<Real>& record,
-                       const Errors<Real>& errors, const Offsets& at_end, std::size_t s) {
-  Errors<Real> result(errors.populations.size());
-  const std::size_t samples = record.samples;
+Errors<Real> errors_behind(const Continued<Real>& all, const Record<Real>& record,
+                           const Errors<Real>& errors, const Offsets& at_end) {
+  Errors<Real> result = errors;
   for (std::size_t p = 0; p < result.populations.size(); ++p) {
     const PopulationErrors<Real>& from = errors.populations[p];
     PopulationErrors<Real>& to = result.populations[p];
-    to.maxima = part(from.maxima, s, samples);
-    to.integrals = part(from.integrals, s, samples);
-    to.sample_times = from.sample_times;
-    to.samples = part(from.samples, s, samples);
-    to.at_end.x = part(from.at_end.x, s, samples);
-    const Maxima<Real>& m = errors.maxima[p];
-    if (!from.maxima.empty()) {
-      result.maxima[p] = {part(m.values, s, samples), part(m.times, s, samples),
-                          part(m.places, s, samples), part(m.currents, s, samples)};
-    }
+    to.at_end.past.clear();
     if (from.spikes.empty() && from.at_end.past.empty()) continue;
-    const SampleSpikes spikes = spikes_of(one.plan, one.inputs, one.record, p, 0);
-    to.spikes.assign(spikes.times.size(), Real(0));
-    if (!from.spikes.empty()) {
-      const auto first = record.populations[p].spikes.offsets[s];
-      std::copy_n(from.spikes.begin() + first, spikes.times.size() - one.past[p],
-                  to.spikes.begin() + static_cast<std::ptrdiff_t>(one.past[p]));
-    }
-    if (!from.at_end.past.empty()) {
-      add_at_end(one.plan, p, spikes, one.inputs.end(0),
-                 std::span<const double>(from.at_end.past).subspan(at_end[p][s]), 0, to.spikes);
+    to.spikes.clear();
+    for (std::size_t s = 0; s < all.plans.size(); ++s) {
+      const SampleSpikes spikes = spikes_of(all.plans[s], all.inputs, all.record, p, s);
+      const std::size_t first = to.spikes.size();
+      to.spikes.resize(first + spikes.times.size(), Real(0));
+      if (!from.spikes.empty()) {
+        std::copy_n(from.spikes.begin() + record.populations[p].spikes.offsets[s],
+                    spikes.times.size() - all.past[p][s],
+                    to.spikes.begin() + static_cast<std::ptrdiff_t>(first + all.past[p][s]));
+      }
+      if (from.at_end.past.empty()) continue;
+      add_at_end(all.plans[s], p, spikes, all.inputs.end(s),
+                 std::span<const double>(from.at_end.past).subspan(at_end[p][s]), first, to.spikes);
     }
   }
   return result;
@@ -131,102 +115,73 @@ Errors<Real> errors_of(const Continued<Real>& one, const Record<Real>& record,
 // The adjoint needs I at the release of a spike of before too.
 template <class Real>
 struct Releases : ReplayVisitor {
-  std::vector<Real>& currents;
-  explicit Releases(std::vector<Real>& c) : currents(c) {}
-  void release(std::size_t k, Real current) { currents[k] = current; }
+  Real* currents;  // [spike of the sample]
+  std::size_t past;
+  Releases(Real* c, std::size_t count) : currents(c), past(count) {}
+  void release(std::size_t k, Real current) {
+    if (k < past) currents[k] = current;
+  }
 };
 template <class Real>
-void find_releases(Continued<Real>& one) {
-  thread_local Timeline<Real> timeline;
-  thread_local OwnSpikes own_spikes;
-  for (std::size_t p = 0; p < one.past.size(); ++p) {
-    SpikeRecord<Real>& r = one.record.populations[p];
-    const PopulationPlan<Real>& neurons = one.plan.populations[p];
-    if (!neurons.refractory || one.past[p] == 0) continue;
-    std::vector<Real> found = r.release_currents;
-    for_each_neuron(one.plan, one.inputs, one.record, p, 0, timeline, own_spikes,
-                    [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      if (own.empty() || !is_past(times[own[0]])) return;
-                      replay(neurons.neuron(j), arrivals, j, own, times, one.inputs.end(0),
-                             Releases<Real>(found));
-                    });
-    std::copy_n(found.begin(), one.past[p], r.release_currents.begin());
-  }
+void find_releases(Continued<Real>& all, int threads) {
+  parallel_for(threads, all.plans.size(), [&](std::size_t s) {
+    thread_local Timeline<Real> timeline;
+    thread_local OwnSpikes own_spikes;
+    for (std::size_t p = 0; p < all.past.size(); ++p) {
+      const PopulationPlan<Real>& neurons = all.plans[s].populations[p];
+      if (!neurons.refractory || all.past[p][s] == 0) continue;
+      SpikeRecord<Real>& r = all.record.populations[p];
+      Releases<Real> found(r.release_currents.data() + r.spikes.offsets[s], all.past[p][s]);
+      for_each_neuron(all.plans[s], all.inputs, all.record, p, s, timeline, own_spikes,
+                      [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                        if (own.empty() || !is_past(times[own[0]])) return;
+                        replay(neurons.neuron(j), arrivals, j, own, times, all.inputs.end(s),
+                               found);
+                      });
+    }
+  });
 }
 
-// What one sample gives.
-template <class Real>
-struct Part {
-  std::vector<std::size_t> past;
-  Gradients<Real> gradients;
-};
-
-// dL/dx of the state from which a sample goes on, and of its spikes.
-template <class Real>
-StateErrors state_errors(const Continued<Real>& one, BackwardMemory<Real>& memory,
-                         const std::vector<std::vector<double>>& input_times) {
-  StateErrors result;
-  result.populations.resize(one.past.size());
-  for (std::size_t p = 0; p < one.past.size(); ++p) {
-    StateErrors::Neurons& to = result.populations[p];
-    const PopulationPlan<Real>& neurons = one.plan.populations[p];
-    if (one.plan.input_number[p] >= 0) {
-      to.past.assign(input_times[p].begin(),
-                     input_times[p].begin() + static_cast<std::ptrdiff_t>(one.past[p]));
-      continue;
-    }
-    const std::size_t size = one.plan.size(p);
-    const std::size_t count = components(one.plan.network->populations()[p].model).size();
-    to.x.assign(size * count, 0);
-    if (neurons.is_linear()) {
-      LinearSegments& segments = memory.linear[0][p];
-      segments.finish();
-      to.past = segments.past;
-      for (std::size_t j = segments.next(0); j < size; j = segments.next(j + 1)) {
-        LinearSegment last = segments.of(j).back();
-        last.move_to(neurons.linear_neuron(j), 0);
-        std::copy_n(last.p.begin(), count, to.x.begin() + static_cast<std::ptrdiff_t>(j * count));
-      }
-      continue;
-    }
-    Segments<Real>& segments = memory.segments[0][p];
-    segments.finish();
-    to.past = segments.past;
-    for (std::size_t j = segments.next(0); j < size; j = segments.next(j + 1)) {
-      const auto& tc = neurons.neuron(j).tc;
-      const auto lambda = segments.of(j).back().read(tc, 0);
-      to.x[j * count] = -tc.tau_mem * static_cast<double>(lambda.v);
-      to.x[j * count + 1] = -tc.tau_syn * static_cast<double>(lambda.i);
-    }
-  }
-  return result;
-}
-
-template <class T>
-void add(std::vector<T>& sum, const std::vector<T>& more) {
-  for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += more[k];
-}
 template <class T>
 void append(std::vector<T>& all, const std::vector<T>& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
+// p of one sample at 0, [neuron, component].
 template <class Real>
-void add(Gradients<Real>& sum, Part<Real>& part, const Wanted& wanted) {
-  Gradients<Real>& more = part.gradients;
-  for (std::size_t k = 0; k < sum.weights.size(); ++k) {
-    add(sum.weights[k], more.weights[k]);
-    add(sum.delays[k], more.delays[k]);
-  }
-  for (std::size_t p = 0; p < sum.neurons.size(); ++p) {
-    for (std::size_t k = 0; k < sum.neurons[p].parameters.size(); ++k) {
-      add(sum.neurons[p].parameters[k], more.neurons[p].parameters[k]);
+std::vector<double> at_start(const PopulationPlan<Real>& neurons, std::size_t size,
+                             std::size_t components, Segments<Real>& segments,
+                             LinearSegments& linear) {
+  std::vector<double> x(size * components, 0);
+  if (neurons.is_linear()) {
+    linear.finish();
+    for (std::size_t j = linear.next(0); j < size; j = linear.next(j + 1)) {
+      LinearSegment last = linear.of(j).back();
+      last.move_to(neurons.linear_neuron(j), 0);
+      std::copy_n(last.p.begin(), components,
+                  x.begin() + static_cast<std::ptrdiff_t>(j * components));
     }
-    append(sum.state.populations[p].x, more.state.populations[p].x);
-    append(sum.state.populations[p].past, more.state.populations[p].past);
-    if (!wanted.input_times) continue;
-    const auto first = static_cast<std::ptrdiff_t>(std::min(part.past[p], more.times[p].size()));
-    sum.times[p].insert(sum.times[p].end(), more.times[p].begin() + first, more.times[p].end());
+    return x;
+  }
+  segments.finish();
+  for (std::size_t j = segments.next(0); j < size; j = segments.next(j + 1)) {
+    const auto& tc = neurons.neuron(j).tc;
+    const auto lambda = segments.of(j).back().read(tc, 0);
+    x[j * components] = -tc.tau_mem * static_cast<double>(lambda.v);
+    x[j * components + 1] = -tc.tau_syn * static_cast<double>(lambda.i);
+  }
+  return x;
+}
+
+// Of dL/dt of all input spikes: those of before, and the others.
+void split(const std::vector<double>& times, const SpikeView& spikes,
+           const std::vector<std::size_t>& past, std::vector<double>& before,
+           std::vector<double>& others) {
+  for (std::size_t s = 0; s < past.size(); ++s) {
+    const auto at = times.begin() + spikes.offsets[s],
+               middle = at + static_cast<std::ptrdiff_t>(past[s]);
+    before.insert(before.end(), at, middle);
+    others.insert(others.end(), middle, times.begin() + spikes.offsets[s + 1]);
   }
 }
 
@@ -237,28 +192,33 @@ void backward_to_state(const Plan<Real>& plan, const Inputs& inputs, const Recor
                        const Errors<Real>& errors, const Wanted& wanted, int threads,
                        Gradients<Real>& gradients) {
   const std::size_t samples = inputs.samples();
-  const Offsets at_end = offsets_at_end(plan, inputs, record);
-  set_to_zero(*plan.network, wanted, gradients);
-  for (auto& weights : gradients.weights) std::ranges::fill(weights, Real(0));
-  gradients.state.populations.assign(plan.populations.size(), {});
+  Continued<Real> all(plan, inputs, &record, 0, samples);
+  find_releases(all, threads);
   Wanted with_times = wanted;
   with_times.input_times = true;
-  // So many at a time, each by itself, then added in order: the same bits for any number of threads.
-  constexpr std::size_t block = 16;
-  for (std::size_t begin = 0; begin < samples; begin += block) {
-    std::vector<Part<Real>> parts(std::min(block, samples - begin));
-    parallel_for(threads, parts.size(), [&](std::size_t k) {
-      const std::size_t s = begin + k;
-      Continued<Real> one(plan, inputs, &record, s);
-      find_releases(one);
-      BackwardMemory<Real> memory;
-      Gradients<Real>& found = parts[k].gradients;
-      backward<Real>(one.plan, one.inputs, one.record, errors_of(one, record, errors, at_end, s),
-                     with_times, 1, nullptr, memory, found);
-      found.state = state_errors(one, memory, found.times);
-      parts[k].past = one.past;
-    });
-    for (Part<Real>& part : parts) add(gradients, part, wanted);
+  BackwardMemory<Real> memory;
+  backward<Real>(plan, all.inputs, all.record,
+                 errors_behind(all, record, errors, offsets_at_end(plan, inputs, record)),
+                 with_times, threads, nullptr, memory, gradients, nullptr, all.plans);
+
+  auto& state = gradients.state.populations;
+  state.assign(plan.populations.size(), {});
+  for (std::size_t p = 0; p < state.size(); ++p) {
+    if (plan.input_number[p] >= 0) {
+      std::vector<double> others;
+      split(gradients.times[p], all.inputs.spikes[static_cast<std::size_t>(plan.input_number[p])],
+            all.past[p], state[p].past, others);
+      gradients.times[p] = wanted.input_times ? std::move(others) : std::vector<double>();
+      continue;
+    }
+    const std::size_t size = plan.size(p);
+    const std::size_t count = components(plan.network->populations()[p].model).size();
+    for (std::size_t s = 0; s < samples; ++s) {
+      Segments<Real>& segments = memory.segments[s][p];
+      LinearSegments& linear = memory.linear[s][p];
+      append(state[p].x, at_start(plan.populations[p], size, count, segments, linear));
+      append(state[p].past, plan.populations[p].is_linear() ? linear.past : segments.past);
+    }
   }
 }
 
@@ -286,9 +246,9 @@ void check_errors_at_end(const Network<Real>& network, const Inputs& inputs,
       }
       for (const double value : values_given) {
         if (std::isfinite(value)) continue;
-        throw InvalidInput(fmt::format(
-            "errors of the state of '{}': one of the {} is {}; expected finite numbers",
-            population.name, what, value));
+        throw InvalidInput(
+            fmt::format("errors of the state of '{}': one of the {} is {}; expected finite numbers",
+                        population.name, what, value));
       }
     };
     check(x, values, "values");

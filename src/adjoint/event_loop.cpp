@@ -18,13 +18,24 @@
 #include "adjoint/lif_in_step.hpp"
 #include "adjoint/lif_lazy.hpp"
 #include "adjoint/linear_back.hpp"
+#include "machine/parallel.hpp"
 #include "plan/arrivals.hpp"
 
 namespace saltus {
 namespace {
 
 // The spikes of before the sample come last: they are met at its start.
-enum class Kind : std::uint8_t { made, arrival, probe, ghost, maximum, spike, release, sample, past };
+enum class Kind : std::uint8_t {
+  made,
+  arrival,
+  probe,
+  ghost,
+  maximum,
+  spike,
+  release,
+  sample,
+  past
+};
 
 struct Event {
   double time;
@@ -316,7 +327,10 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
   const Events<Real> events(sample.plan, component, groups);
   for (auto& group : groups) group->begin();
   Walk<Real> walk(sample.plan, component, groups, events);
-  for (const Event& event : events.list) walk.meet(event);
+  for (std::size_t k = 0; k < events.list.size(); ++k) {
+    heed(k);
+    walk.meet(events.list[k]);
+  }
   for (auto& group : groups) group->finish();
 }
 

@@ -20,18 +20,14 @@ void add(Slopes& to, double factor, const Dual& value) {
 }
 
 // The model's function with derivatives by some of the parameters.
-// @param continued  it starts from a state, which knows no parameter
 linear::Motion<Dual> with_slopes(const Population& p, const linear::Neuron& ready, std::size_t j,
-                                 std::span<const std::size_t> by, bool continued) {
+                                 std::span<const std::size_t> by) {
   std::vector<Dual> values;
   for (const Parameter& parameter : p.parameters) values.emplace_back(parameter[j]);
   for (std::size_t k = 0; k < by.size(); ++k) values[by[k]].slopes[k] = 1;
   linear::Motion<Dual> motion(p.model->linear->with_slopes(Values<Dual>(*p.model, values)),
                               p.model->linear->components.size());
   motion.receptor_of = ready.receptor_of;
-  if (continued) {
-    for (std::size_t k = 0; k < linear::dimension; ++k) motion.initial[k] = ready.initial[k];
-  }
   if (!terms::linear_receptor) {
     for (auto& receptor : motion.receptors) {
       for (Dual& e : receptor) e = e.value;
@@ -147,8 +143,7 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
     std::vector<linear::Motion<Dual>> motions;
     for (std::size_t j = 0; j < pass.plan.populations[population].linear_neurons.size(); ++j) {
       motions.push_back(
-          with_slopes(neurons, pass.plan.populations[population].linear_neuron(j), j, by,
-                      pass.plan.continued));
+          with_slopes(neurons, pass.plan.populations[population].linear_neuron(j), j, by));
     }
     const auto motion = linear::driven_by_one(
         motions[0].free, neurons.model->linear->components.size());  // if they move alike
@@ -167,9 +162,18 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
       for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         if (pass.linear[s][population].of(j).empty()) return;
-                        sums[s * size + j] =
-                            slopes_of(pass, population, s, j, motions[motions.size() == 1 ? 0 : j],
-                                      arrivals, own, times, shared);
+                        const auto& own_motion = motions[motions.size() == 1 ? 0 : j];
+                        const auto find = [&](const linear::Motion<Dual>& m) {
+                          return slopes_of(pass, population, s, j, m, arrivals, own, times, shared);
+                        };
+                        if (pass.starts.empty()) {
+                          sums[s * size + j] = find(own_motion);
+                          return;
+                        }
+                        linear::Motion<Dual> started = own_motion;  // a state knows no parameter
+                        const auto& n = pass.starts[s].populations[population].linear_neuron(j);
+                        std::copy_n(n.initial.begin(), n.initial.size(), started.initial.begin());
+                        sums[s * size + j] = find(started);
                       });
     });
     for (std::size_t k = 0; k < by.size(); ++k) {

@@ -35,8 +35,8 @@ class Events {
   /// Of neurons begin .. end - 1.
   void find(const Pass<Real>& pass, std::size_t population, std::size_t sample,
             const OwnSpikes& own_spikes, std::size_t begin, std::size_t end) {
-    const SampleAdjoint<Real> of_sample{pass.plan,   pass.inputs, pass.record,
-                                        pass.errors, sample,      nullptr};
+    const SampleAdjoint<Real> of_sample{pass.plan_of(sample), pass.inputs, pass.record,
+                                        pass.errors,          sample,      nullptr};
     const PopulationAdjoint<Real> p(of_sample, population, {});
     const Segments<Real>& segments = pass.segments[sample][population];
     const SampleGhosts<Real>* ghosts = pass.ghosts ? &(*pass.ghosts)[sample][population] : nullptr;
@@ -192,7 +192,7 @@ class Walk {
   /// @param sums  [neuron] added to
   Walk(const Pass<Real>& pass, std::size_t population, std::size_t sample,
        const LocalWanted& wanted, LocalSums* sums)
-      : plan_(pass.plan.populations[population]),
+      : plan_(pass.plan_of(sample).populations[population]),
         integral_errors_(pass.errors.populations[population].integrals),
         first_(sample * pass.plan.size(population)),
         end_(pass.inputs.end(sample)),
@@ -342,7 +342,7 @@ void sum_up(const Pass<Real>& pass, std::size_t population, std::size_t s,
   thread_local Timeline<Real> timeline;
   thread_local OwnSpikes own_spikes;
   thread_local Events<Real> events;
-  const PopulationPlan<Real>& plan = pass.plan.populations[population];
+  const PopulationPlan<Real>& plan = pass.plan_of(s).populations[population];
   const std::size_t size = pass.plan.size(population);
   const Segments<Real>& segments = pass.segments[s][population];
   const SampleSpikes spikes = sample_of(pass.spikes_of(population), s);

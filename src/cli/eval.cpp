@@ -5,13 +5,13 @@
 
 #include "cli/commands.hpp"
 #include "cli/result.hpp"
-#include "cli/run_folder.hpp"
+#include "cli/saved_run.hpp"
 
 namespace saltus::cli {
 namespace {
 
 template <class Real>
-int evaluate(const RunSettings& settings, const RunFolder& run, bool json) {
+int evaluate(const RunSettings& settings, const SavedRun& run, bool json) {
   const Network<Real> network = run.network<Real>(settings);
   // Training figures are those of the run.
   const store::TrainedEpochs trained = store::read_metrics(run.path() / "metrics.jsonl");
@@ -33,9 +33,9 @@ int evaluate(const RunSettings& settings, const RunFolder& run, bool json) {
 }  // namespace
 
 Command add_eval(CLI::App& app) {
-  auto run = std::make_shared<RunFolder>();
+  auto run = std::make_shared<SavedRun>();
   auto json = std::make_shared<bool>(false);
-  RunFolder::add_options(app, run);
+  SavedRun::add_options(app, run);
   app.add_flag("--json", *json, "last line on standard output: one JSON object");
   app.footer("Example:\n  saltus eval runs/mnist --data mnist/");
   return [run, json] {

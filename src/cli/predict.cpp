@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "cli/commands.hpp"
-#include "cli/run_folder.hpp"
+#include "cli/saved_run.hpp"
 
 namespace saltus::cli {
 namespace {
 
 template <class Real>
-int predict(const RunSettings& settings, const RunFolder& run, bool json) {
+int predict(const RunSettings& settings, const SavedRun& run, bool json) {
   const Network<Real> network = run.network<Real>(settings);
   const data::LabelledSpikes test = run.test(settings, network);
   const Evaluation e = saltus::evaluate(network, network.populations().size() - 1, settings.loss,
@@ -46,9 +46,9 @@ int predict(const RunSettings& settings, const RunFolder& run, bool json) {
 }  // namespace
 
 Command add_predict(CLI::App& app) {
-  auto run = std::make_shared<RunFolder>();
+  auto run = std::make_shared<SavedRun>();
   auto json = std::make_shared<bool>(false);
-  RunFolder::add_options(app, run);
+  SavedRun::add_options(app, run);
   app.add_flag("--json", *json, "one JSON object with labels, predictions and confusion matrix");
   app.footer(
       "Writes a line for each test sample: its number, its label and the class that wins (-1: no\n"

@@ -1,82 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `saltus train --out` left in its folder, with its test data: for eval and predict.
+// Everything that a run leaves in its folder: from before the first epoch a model that `saltus eval`
+// can read and a checkpoint that `saltus train --resume` goes on from, so that a killed run leaves those
+// of its last epoch.
 #pragma once
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
-#include <algorithm>
+#include <chrono>
 #include <filesystem>
-#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <utility>
 
-#include "cli/values.hpp"
-#include "cli/warnings.hpp"
-#include "saltus/advice.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "saltus/task.hpp"
 
 namespace saltus::cli {
 
-struct RunFolder {
-  std::string folder, data, test_file;
-  int threads = 1;
-
-  /// Options that say where the run, and its data, are. `run` must live as long as the parser.
-  static void add_options(CLI::App& app, const std::shared_ptr<RunFolder>& run) {
-    app.add_option("folder", run->folder, "what `saltus train --out` left")->required();
-    add_value<std::string>(app, "--data", "folder where the data are now, if they moved",
-                           [run](auto v) { run->data = v; });
-    add_value<std::string>(app, "--test", "test spikes, if they moved (task spikes)",
-                           [run](auto v) { run->test_file = v; });
-    add_value<int>(app, "--threads", "0: all cores (default 1)",
-                   [run](auto v) { run->threads = v; });
-  }
-
-  std::filesystem::path path() const { return folder; }
-  std::filesystem::path model() const { return path() / "model.h5"; }
-
-  RunSettings settings() const {
-    RunSettings s = store::load_settings(path() / "settings.json");
-    if (s.task == "mnist" && !data.empty()) s.data = data;
-    if (s.task != "spikes") return s;
-    if (!data.empty()) {
-      s.test_file = (data / std::filesystem::path(s.test_file).filename()).string();
+class RunFolder {
+ public:
+  /// @param folder  made if it is not there; empty: nothing is written
+  explicit RunFolder(const std::string& folder) : folder_(folder) {
+    if (folder.empty()) return;
+    std::error_code error;
+    std::filesystem::create_directories(folder_, error);
+    if (error || !std::filesystem::is_directory(folder_, error)) {
+      throw FileError(fmt::format("cannot create the folder {}: {}", folder,
+                                  error ? error.message() : "a file of that name exists"));
     }
-    if (!test_file.empty()) s.test_file = test_file;
-    return s;
   }
 
+  /// @param checkpoint_settings  JSON: what a checkpoint says of how the training was begun
+  /// @param resumed              from this checkpoint; empty: a new training
   template <class Real>
-  Network<Real> network(const RunSettings& settings) const {
-    Network<Real> network = store::load_network<Real>(model());
-    const auto inputs = network.inputs();
-    const auto& populations = network.populations();
-    if (inputs.size() != 1 || populations.back().name != "out") {
-      throw FileError(fmt::format(
-          "{}: not a network of `saltus train`: it has {} inputs and ends in "
-          "'{}'; expected one input and 'out'",
-          model().string(), inputs.size(), populations.empty() ? "" : populations.back().name));
-    }
-    try {
-      store::check_settings_of_model(settings, store::load_settings_of_model(model()));
-    } catch (const InvalidInput& e) {
-      throw FileError(fmt::format("{}: {}", (path() / "settings.json").string(), e.what()));
-    }
-    return network;
+  void begin(const RunSettings& s, std::string checkpoint_settings, const TrainState<Real>& state,
+             const std::filesystem::path& resumed) {
+    if (folder_.empty()) return;
+    checkpoint_settings_ = std::move(checkpoint_settings);
+    model_settings_ = store::settings_of_model(s);
+    minutes_ = s.checkpoint_minutes;
+    model(state.network);
+    metrics(state);
+    store::write_file(folder_ / "settings.json", store::to_json(s));
+    best(state, resumed);
+    checkpoint(state);
   }
 
+  /// After an epoch, or the part of one until the run was stopped.
   template <class Real>
-  data::LabelledSpikes test(const RunSettings& settings, const Network<Real>& network) const {
-    data::LabelledSpikes test = load_test_data(settings);
-    // The last units may be silent in this file.
-    const auto channels =
-        static_cast<std::int32_t>(network.populations()[network.inputs()[0]].size);
-    if (settings.task == "spikes") test.channels = std::max(test.channels, channels);
-    Warnings().say_once(advice(network, test, settings.t_end));
-    return test;
+  void epoch(const TrainState<Real>& state, const EpochReport& report) {
+    if (folder_.empty()) return;
+    model(state.network);
+    metrics(state, report.complete ? "" : store::metrics_line(report));
+    // The best before the last: what a run that is killed in between does again is the same.
+    if (report.complete && best_epoch(state.history) == state.epochs) {
+      store::save_checkpoint(state, checkpoint_settings_, folder_ / "best.h5");
+    }
+    if (minutes_ == 0 || !report.complete || due()) checkpoint(state);
+  }
+
+  /// Within an epoch.
+  bool due() const {
+    const std::chrono::duration<double> passed = Clock::now() - written_;
+    return !folder_.empty() && minutes_ > 0 && passed.count() >= 60 * minutes_;
+  }
+  template <class Real>
+  void checkpoint(const TrainState<Real>& state) {
+    if (folder_.empty()) return;
+    store::save_checkpoint(state, checkpoint_settings_, folder_ / "checkpoint.h5");
+    written_ = Clock::now();
+  }
+
+  explicit operator bool() const { return !folder_.empty(); }
+  std::string name() const { return folder_.string(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::filesystem::path folder_;
+  std::string checkpoint_settings_, model_settings_;
+  double minutes_ = 0;
+  Clock::time_point written_ = Clock::now();
+
+  // What was the best so far: the state itself, or what lies beside its checkpoint.
+  template <class Real>
+  void best(const TrainState<Real>& state, const std::filesystem::path& resumed) const {
+    const auto file = folder_ / "best.h5";
+    const int number = best_epoch(state.history);
+    if (number > 0 && number == state.epochs && state.epoch.minibatches == 0) {
+      store::save_checkpoint(state, checkpoint_settings_, file);
+      return;
+    }
+    std::error_code none;  // there need not be one
+    const auto before = resumed.parent_path() / "best.h5";
+    if (number > 0 && std::filesystem::equivalent(before, file, none)) return;
+    std::filesystem::remove(file, none);
+    if (number > 0) std::filesystem::copy_file(before, file, none);
+  }
+  template <class Real>
+  void model(const Network<Real>& network) const {
+    store::save_network(network, folder_ / "model.h5", model_settings_);
+  }
+  template <class Real>
+  void metrics(const TrainState<Real>& state, const std::string& stopped = "") const {
+    std::string lines;
+    for (const EpochReport& report : state.history) lines += store::metrics_line(report);
+    store::write_file(folder_ / "metrics.jsonl", lines + stopped);
   }
 };
 

@@ -110,8 +110,8 @@ void hand_out_voltages(const Case& c, const Errors<double>& errors, std::size_t 
     }
     for (std::size_t s = 0; s < samples; ++s) {
       for (const std::size_t t : here) {
-        const auto row = given.samples.begin() + static_cast<std::ptrdiff_t>(
-                                                     (s * given.sample_times.size() + t) * size);
+        const auto row = given.samples.begin() +
+                         static_cast<std::ptrdiff_t>((s * given.sample_times.size() + t) * size);
         to.samples.insert(to.samples.end(), row, row + static_cast<std::ptrdiff_t>(size));
       }
     }
@@ -120,7 +120,8 @@ void hand_out_voltages(const Case& c, const Errors<double>& errors, std::size_t 
     to.maxima = given.maxima;
     for (std::size_t at = 0; at < to.maxima.size(); ++at) {
       const double time = errors.maxima[p].times[at];
-      const bool here_or_later = time >= chunk.from, before_next = last || time < chunks[k + 1]->from;
+      const bool here_or_later = time >= chunk.from,
+                 before_next = last || time < chunks[k + 1]->from;
       if (!here_or_later || !before_next) to.maxima[at] = 0;
     }
   }
@@ -135,7 +136,8 @@ bool same_maxima(const Case& c, const Errors<double>& errors, const Chunk& chunk
       const Population& population = c.network.populations()[p];
       const double whole = errors.maxima[p].times[at],
                    here = chunk.errors.maxima[p].times[at] + chunk.from;
-      if (whole != here && !(std::fabs(whole - here) < 1e-6 * population["tau_mem"][at % population.size]))
+      if (whole != here &&
+          !(std::fabs(whole - here) < 1e-6 * population["tau_mem"][at % population.size]))
         return false;
     }
   }
@@ -206,16 +208,16 @@ void check_chunks(const Case& c, const Evaluation& base, std::uint64_t seed,
   cuts.insert(cuts.begin(), 0);
   cuts.push_back(infinity);
 
-  for (const Options& options : {Options{}, Options{1, Kernel::scalar, {}},
-                                 Options{1, Kernel::vector, Way::event_loop}}) {
+  for (const Options& options :
+       {Options{}, Options{1, Kernel::scalar, {}}, Options{1, Kernel::vector, Way::event_loop}}) {
     std::vector<std::unique_ptr<Chunk>> chunks;
     for (std::size_t k = 0; k + 1 < cuts.size(); ++k) {
       auto chunk = std::make_unique<Chunk>();
       take_inputs(c, cuts[k], cuts[k + 1], *chunk);
       if (k > 0) {
         const Chunk& before = *chunks.back();
-        chunk->inputs.state = std::make_shared<State>(
-            final_state(c.network, before.inputs, before.record, options));
+        chunk->inputs.state =
+            std::make_shared<State>(final_state(c.network, before.inputs, before.record, options));
         for (const auto& neurons : chunk->inputs.state->populations) {
           report.on_their_way += neurons.past.times.size();
         }
@@ -240,9 +242,8 @@ void check_chunks(const Case& c, const Evaluation& base, std::uint64_t seed,
       continue;
     }
     std::string where;
-    const double error =
-        largest_difference(c.network, sum_of(c, chunks, whole, options), whole, relation_bar,
-                           base.magnitude, &where, rounding(c));
+    const double error = largest_difference(c.network, sum_of(c, chunks, whole, options), whole,
+                                            relation_bar, base.magnitude, &where, rounding(c));
     report.relation_gradients.meet(error, name + " " + where);
   }
 }

@@ -127,10 +127,11 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
   const std::size_t samples = inputs.samples();
   Maxima<Real> result = nothing_found<Real>(samples * size);
   if (inputs.state) {
-    for_each_continued(plan, inputs, record, threads, [&](const auto& one, std::size_t s) {
-      put(result, s * size,
-          maxima<Real>(one.plan, one.inputs, one.record, population, 1, nullptr));
-    });
+    const auto find = [&](const auto& one, const auto& in, const auto& of) {
+      return maxima<Real>(one, in, of, population, 1, nullptr);
+    };
+    const auto parts = joined(plan, inputs, record, threads, find);
+    for (std::size_t s = 0; s < samples; ++s) put(result, s * size, parts[s]);
     return result;
   }
   const PopulationPlan<Real>& neurons = plan.populations[population];
@@ -289,9 +290,10 @@ std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
   const PopulationPlan<Real>& neurons = plan.populations[population];
   check_integral(plan.network->populations()[population], inputs);
   if (inputs.state) {
-    return joined(plan, inputs, record, threads, [&](const auto& one) {
-      return integrals<Real>(one.plan, one.inputs, one.record, population, 1, nullptr);
-    });
+    const auto find = [&](const auto& one, const auto& in, const auto& of) {
+      return integrals<Real>(one, in, of, population, 1, nullptr);
+    };
+    return joined_lists(plan, inputs, record, threads, find);
   }
   std::vector<Real> result(inputs.samples() * size);
   parallel_for(threads, inputs.samples(), [&](std::size_t s) {

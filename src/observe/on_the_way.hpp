@@ -16,9 +16,9 @@
 namespace saltus {
 
 struct OnTheWay {
-  std::size_t number;   // within the sample
+  std::size_t number;  // within the sample
   std::int32_t neuron;
-  double time;          // seconds from the end
+  double time;  // seconds from the end
 };
 
 /// The spikes of one population, in order of time.

@@ -38,9 +38,9 @@ struct ReplayVisitor {
 /// @param own    numbers of the neuron's spikes within the sample; `times`: of all spikes there
 /// @returns  V and I at `end`
 template <class Real, class Visitor>
-std::pair<Real, Real> replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::size_t j,
-            std::span<const std::size_t> own, std::span<const double> times, double end,
-            Visitor&& visit) {
+std::pair<Real, Real> replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals,
+                             std::size_t j, std::span<const std::size_t> own,
+                             std::span<const double> times, double end, Visitor&& visit) {
   Real v = n.v_initial, i = n.i_initial;
   double t = 0, release = 0;
   std::size_t next_own = 0;

@@ -71,9 +71,10 @@ std::vector<Real> read_trace(const Plan<Real>& plan, const Inputs& inputs,
                              const Record<Real>& record, std::size_t population,
                              std::span<const double> at, std::size_t component, int threads) {
   if (inputs.state) {
-    return joined(plan, inputs, record, threads, [&](const auto& one) {
-      return read_trace<Visitor>(one.plan, one.inputs, one.record, population, at, component, 1);
-    });
+    const auto find = [&](const auto& one, const auto& in, const auto& of) {
+      return read_trace<Visitor>(one, in, of, population, at, component, 1);
+    };
+    return joined_lists(plan, inputs, record, threads, find);
   }
   const std::size_t size = plan.size(population);
   std::vector<Real> result(inputs.samples() * at.size() * size);

@@ -78,8 +78,6 @@ struct Plan {
   std::vector<DelayRange> delays;  // per projection into a component that runs in windows
   bool cyclic = false;
   bool scalar = false;  // no vectors
-  // The neurons start where a state left them (simulate/continued.hpp), whatever the parameters say.
-  bool continued = false;
 
   /// @param force   a way for every component that can be run so
   /// @param scalar  one neuron after the other, without vectors

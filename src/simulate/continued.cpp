@@ -19,79 +19,73 @@ std::span<const std::string_view> components(const Model& model) {
 namespace {
 
 // Those of before, with a sign that tells them from others at time 0, and those of the sample.
-Spikes joined_spikes(SampleSpikes past, SampleSpikes own) {
-  Spikes all;
+void join(SampleSpikes past, SampleSpikes own, Spikes& all) {
   for (const double t : past.times) all.times.push_back(t == 0 ? -0.0 : t);
-  all.neurons.assign(past.neurons.begin(), past.neurons.end());
+  all.neurons.insert(all.neurons.end(), past.neurons.begin(), past.neurons.end());
   for (const double t : own.times) all.times.push_back(t + 0.0);
   all.neurons.insert(all.neurons.end(), own.neurons.begin(), own.neurons.end());
   all.offsets.push_back(static_cast<std::int64_t>(all.times.size()));
-  return all;
 }
 
 template <class T>
-void append(std::vector<T>& all, const std::vector<T>& more, std::size_t from) {
-  all.insert(all.end(), more.begin() + static_cast<std::ptrdiff_t>(std::min(from, more.size())),
-             more.end());
-}
-
-// Part of `from`, behind so many zeros.
-template <class T>
-std::vector<T> part(const std::vector<T>& from, std::size_t first, std::size_t count,
-                    std::size_t zeros) {
-  if (from.empty()) return {};
-  std::vector<T> result(zeros, T(0));
-  const auto begin = from.begin() + static_cast<std::ptrdiff_t>(first);
-  result.insert(result.end(), begin, begin + static_cast<std::ptrdiff_t>(count));
-  return result;
+void append(std::vector<T>& all, const std::vector<T>& more, std::size_t from, std::size_t to) {
+  if (more.empty()) return;
+  const auto at = [&](std::size_t k) { return more.begin() + static_cast<std::ptrdiff_t>(k); };
+  all.insert(all.end(), at(from), at(to));
 }
 
 }  // namespace
 
 template <class Real>
-Continued<Real>::Continued(const Plan<Real>& all, const Inputs& given, const Record<Real>* of,
-                           std::size_t sample)
-    : plan(all), end_(given.end(sample)) {
+Continued<Real>::Continued(const Plan<Real>& plan, const Inputs& given, const Record<Real>* of,
+                           std::size_t first, std::size_t count)
+    : plans(count, plan) {
   const State& state = *given.state;
-  const std::size_t count = plan.populations.size();
-  plan.continued = true;
-  inputs.t_end = {&end_, 1};
-  record.samples = 1;
-  record.populations.resize(count);
+  const std::size_t populations = plan.populations.size();
+  for (std::size_t s = 0; s < count; ++s) end_.push_back(given.end(first + s));
+  inputs.t_end = end_;
+  record.samples = count;
+  record.populations.resize(populations);
+  past.resize(populations);
   spikes_.reserve(given.spikes.size());
-  for (std::size_t p = 0; p < count; ++p) {
-    const SampleSpikes before = sample_of(state.populations[p].past, sample);
-    past.push_back(before.times.size());
-    if (plan.input_number[p] >= 0) {
-      const auto number = static_cast<std::size_t>(plan.input_number[p]);
-      spikes_.push_back(joined_spikes(before, sample_of(given.spikes[number], sample)));
-      inputs.spikes.push_back(spikes_.back());
-      record.populations[p].spikes.offsets = {0, 0};
-      continue;
-    }
-    start_at(state, p, sample);
+  for (std::size_t p = 0; p < populations; ++p) {
+    const bool input = plan.input_number[p] >= 0;
     SpikeRecord<Real>& r = record.populations[p];
-    const std::size_t zeros = before.times.size();
-    const PopulationPlan<Real>& neurons = plan.populations[p];
-    if (!of) {
-      r.spikes = joined_spikes(before, {});
-      if (!neurons.is_linear()) r.currents.resize(zeros);
-      if (neurons.refractory) r.release_currents.resize(zeros);
-      continue;
+    if (input) spikes_.emplace_back();
+    Spikes& all = input ? spikes_.back() : r.spikes;
+    for (std::size_t s = 0; s < count; ++s) {
+      const std::size_t sample = first + s;
+      const SampleSpikes before = sample_of(state.populations[p].past, sample);
+      past[p].push_back(before.times.size());
+      if (input) {
+        const auto number = static_cast<std::size_t>(plan.input_number[p]);
+        join(before, sample_of(given.spikes[number], sample), all);
+        continue;
+      }
+      start(plans[s], state, p, sample);
+      const SampleSpikes own = of ? sample_of(of->populations[p].spikes, sample) : SampleSpikes{};
+      join(before, own, all);
+      const PopulationPlan<Real>& neurons = plan.populations[p];
+      const auto fill = [&](std::vector<Real>& to, const std::vector<Real>& from) {
+        to.resize(all.times.size() - own.times.size());
+        if (!of) return;
+        const auto begin = static_cast<std::size_t>(of->populations[p].spikes.offsets[sample]);
+        append(to, from, begin, begin + own.times.size());
+      };
+      static const SpikeRecord<Real> none;
+      const SpikeRecord<Real>& from = of ? of->populations[p] : none;
+      if (neurons.refractory) fill(r.release_currents, from.release_currents);
+      // (Of LI nothing is recorded.)
+      if (!neurons.is_linear()) fill(r.currents, from.currents);
     }
-    const SpikeRecord<Real>& from = of->populations[p];
-    const auto first = static_cast<std::size_t>(from.spikes.offsets[sample]);
-    const SampleSpikes own = sample_of(from.spikes, sample);
-    r.spikes = joined_spikes(before, own);
-    r.currents = part(from.currents, first, own.times.size(), zeros);
-    r.release_currents = part(from.release_currents, first, own.times.size(), zeros);
-    if (!neurons.is_linear()) r.currents.resize(r.spikes.times.size());
-    if (neurons.refractory) r.release_currents.resize(r.spikes.times.size());
+    if (input) inputs.spikes.push_back(all);
+    if (input) r.spikes.offsets.assign(count + 1, 0);
   }
 }
 
 template <class Real>
-void Continued<Real>::start_at(const State& state, std::size_t population, std::size_t sample) {
+void Continued<Real>::start(Plan<Real>& plan, const State& state, std::size_t population,
+                            std::size_t sample) {
   PopulationPlan<Real>& neurons = plan.populations[population];
   const std::size_t size = plan.size(population);
   const std::vector<double>& x = state.populations[population].x;
@@ -120,17 +114,18 @@ void Continued<Real>::start_at(const State& state, std::size_t population, std::
 }
 
 template <class Real>
-void append(Record<Real>& all, const Record<Real>& sample, std::span<const std::size_t> past) {
+void append(Record<Real>& all, const Record<Real>& sample,
+            const std::vector<std::vector<std::size_t>>& past) {
   all.populations.resize(sample.populations.size());
   ++all.samples;
   for (std::size_t p = 0; p < past.size(); ++p) {
     SpikeRecord<Real>& to = all.populations[p];
     const SpikeRecord<Real>& from = sample.populations[p];
-    const std::size_t first = std::min(past[p], from.spikes.times.size());
-    append(to.spikes.times, from.spikes.times, first);
-    append(to.spikes.neurons, from.spikes.neurons, first);
-    append(to.currents, from.currents, first);
-    append(to.release_currents, from.release_currents, first);
+    const std::size_t last = from.spikes.times.size(), first = std::min(past[p][0], last);
+    append(to.spikes.times, from.spikes.times, first, last);
+    append(to.spikes.neurons, from.spikes.neurons, first, last);
+    append(to.currents, from.currents, first, last);
+    append(to.release_currents, from.release_currents, first, last);
     to.spikes.offsets.push_back(static_cast<std::int64_t>(to.spikes.times.size()));
   }
 }
@@ -179,10 +174,10 @@ void check_state(const Plan<Real>& plan, const Inputs& inputs) {
     }
     for (std::size_t k = 0; k < x.size(); ++k) {
       if (std::isfinite(x[k])) continue;
-      throw InvalidInput(fmt::format(
-          "state: {} of neuron {} of '{}' is {} in sample {}; expected a finite number",
-          names[k % names.size()], k / names.size() % population.size, population.name, x[k],
-          k / names.size() / population.size));
+      throw InvalidInput(
+          fmt::format("state: {} of neuron {} of '{}' is {} in sample {}; expected a finite number",
+                      names[k % names.size()], k / names.size() % population.size, population.name,
+                      x[k], k / names.size() / population.size));
     }
     if (state.populations[p].past.samples() != state.samples) {
       throw InvalidInput(fmt::format("the state's spikes of '{}' have {} samples; expected {}",
@@ -210,8 +205,10 @@ void refuse_state(const Inputs& inputs, std::string_view what) {
 
 template class Continued<float>;
 template class Continued<double>;
-template void append(Record<float>&, const Record<float>&, std::span<const std::size_t>);
-template void append(Record<double>&, const Record<double>&, std::span<const std::size_t>);
+template void append(Record<float>&, const Record<float>&,
+                     const std::vector<std::vector<std::size_t>>&);
+template void append(Record<double>&, const Record<double>&,
+                     const std::vector<std::vector<std::size_t>>&);
 template void check_state(const Plan<float>&, const Inputs&);
 template void check_state(const Plan<double>&, const Inputs&);
 

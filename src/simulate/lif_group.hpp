@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "machine/parallel.hpp"
 #include "neuron/lif.hpp"
 #include "simulate/group.hpp"
 #include "simulate/lane_course.hpp"
@@ -198,6 +199,7 @@ class LifGroup final : public Group<Real> {
     std::size_t neuron, first;  // in spikes, of this pass
 
     void spike(double time, Real current) {
+      heed(spikes.size());
       spikes.push_back({time, static_cast<std::int32_t>(neuron), current});
       // `advance` goes on with the neuron that this changes.
       if (group.at_thresholds_) group.at_thresholds_->next(neuron);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "machine/parallel.hpp"
 #include "neuron/lif.hpp"
 #include "neuron/linear_crossing.hpp"
 #include "simulate/group.hpp"
@@ -138,6 +139,7 @@ class LinearGroup final : public Group<Real> {
     const std::size_t groups = arrivals.group_count();
     double t = from;
     for (std::size_t g = 0; g <= groups; ++g) {
+      heed(g);
       const double next = g < groups ? arrivals.times[g] : to;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       free_until(next, arrived);
@@ -255,6 +257,7 @@ class LinearGroup final : public Group<Real> {
                const linear::Vector<double>* known = nullptr) {
     bool spiked = false;
     for (double time; (time = next_spike(j, states_[j], t, t_end, known)) != infinity; t = time) {
+      heed(spikes.size());
       spikes.push_back({time, static_cast<std::int32_t>(j), 0});
       spike_at(j, time);
       known = nullptr;

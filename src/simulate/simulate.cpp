@@ -51,17 +51,17 @@ void run_samples(const Plan<Real>& plan, const Inputs& inputs, const Thresholds*
 template <class Real>
 Record<Real> go_on(const Plan<Real>& plan, const Inputs& inputs, int threads) {
   std::vector<Record<Real>> records(inputs.samples());
-  std::vector<std::vector<std::size_t>> past(inputs.samples());
+  std::vector<std::vector<std::vector<std::size_t>>> past(inputs.samples());
   parallel_for(threads, inputs.samples(), [&](std::size_t s) {
-    const Continued<Real> sample(plan, inputs, nullptr, s);
-    SampleRecords<Real> one;
-    run_samples<Real>(sample.plan, sample.inputs, nullptr, 1, one, nullptr, &sample.record);
-    pack(sample.plan, one, 1, records[s]);
-    past[s] = sample.past;
+    const Continued<Real> one(plan, inputs, nullptr, s, 1);
+    SampleRecords<Real> found;
+    run_samples<Real>(one.plans[0], one.inputs, nullptr, 1, found, nullptr, &one.record);
+    pack(one.plans[0], found, 1, records[s]);
+    past[s] = one.past;
   });
   Record<Real> all;
   all.populations.resize(plan.populations.size());
-  for (std::size_t s = 0; s < records.size(); ++s) append<Real>(all, records[s], past[s]);
+  for (std::size_t s = 0; s < records.size(); ++s) append(all, records[s], past[s]);
   return all;
 }
 

@@ -76,7 +76,8 @@ RunSettings settings_from_json(const std::string& text) {
 
 std::string settings_of_model(const RunSettings& settings) {
   json all = json::parse(to_json(settings));
-  for (const char* may_change : {"data", "train_file", "test_file", "threads"}) {
+  for (const char* may_change :
+       {"data", "train_file", "test_file", "threads", "epochs", "checkpoint_minutes"}) {
     all.erase(may_change);
   }
   return all.dump();

@@ -27,7 +27,8 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
   const double ends[] = {t_end};
   const std::vector<std::size_t> sizes = input_sizes(network);
   const Smoothing exact;
-  Activity<Real> activity(network, loss);
+  EpochState counts;
+  Activity<Real> activity(network, loss, counts);
   Minibatch minibatch;
   ForwardMemory<Real> memory;
   Record<Real> record;
@@ -61,7 +62,7 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
   } else {
     result.predictions.clear();
   }
-  result.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
+  result.hidden_spikes_per_sample = static_cast<double>(counts.hidden_spikes) / count;
   return result;
 }
 

@@ -6,7 +6,6 @@ import pickle
 
 import numpy as np
 import pytest
-
 import saltus
 
 
@@ -66,7 +65,7 @@ def joined(records, ends):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
-    "model, extra",
+    ("model", "extra"),
     [
         ("LIF", {}),
         ("ALIF", {"beta": 0.3}),
@@ -92,9 +91,8 @@ def test_chunks_are_the_whole(model, extra, dtype, threads):
         assert np.abs(np.sort(times) - h.times[here]).max() < bar
     at = [0.0999]
     last = records[-1].voltages("out", [at[0] - ends[-2]])
-    assert last == pytest.approx(
-        whole.voltages("out", at), abs=1e-10 if dtype == np.float64 else 2e-2
-    )
+    close = 1e-10 if dtype == np.float64 else 2e-2
+    assert last == pytest.approx(whole.voltages("out", at), abs=close)
 
 
 def test_on_a_grid_nothing_is_lost_or_comes_twice():
@@ -119,7 +117,7 @@ def losses(record, targets):
     return float((value**2).sum()), 2 * value
 
 
-@pytest.mark.parametrize("model, extra", [("LIF", {}), ("ALIF", {"beta": 0.3})])
+@pytest.mark.parametrize(("model", "extra"), [("LIF", {}), ("ALIF", {"beta": 0.3})])
 def test_gradient_across_chunks(model, extra):
     """The whole's, and that of differences over a run in chunks with a loss in each."""
     net = recurrent(model, **extra)
@@ -168,7 +166,8 @@ def test_gradient_by_the_state_itself():
     samples = spikes_of(np.random.default_rng(5), 2, 6, 0.06)
     first = saltus.simulate(net, {"in": cut(samples, 0, 0.03)}, 0.03)
     state = first.state()
-    assert len(state["h"].times) > 0 and len(state["in"].times) > 0
+    assert len(state["h"].times) > 0
+    assert len(state["in"].times) > 0
     rest = {"in": cut(samples, 0.03, 0.06)}
 
     def value(of):
@@ -231,7 +230,7 @@ def test_what_does_not_fit_is_named():
     def go(of, **options):
         return saltus.simulate(net, {"in": samples}, 0.02, state=of, **options)
 
-    with pytest.raises(TypeError, match="state: expected a saltus.State; got dict"):
+    with pytest.raises(TypeError, match=r"state: expected a saltus\.State; got dict"):
         go({})
     with pytest.raises(ValueError, match="2 samples; network and inputs have 3 and 3"):
         go(state.take([0, 1]))
@@ -243,7 +242,7 @@ def test_what_does_not_fit_is_named():
         state["x"]
     high = copy.deepcopy(state)
     high["h"]["V"][1, 2] = 1.5
-    with pytest.raises(ValueError, match="V of neuron 2 of 'h' is 1.5 in sample 1, not below"):
+    with pytest.raises(ValueError, match=r"V of neuron 2 of 'h' is 1\.5 in sample 1, not below"):
         go(high)
     odd = copy.deepcopy(state)
     odd["h"]["I"][0, 0] = np.nan
@@ -262,7 +261,7 @@ def test_what_does_not_fit_is_named():
         go(state, smoothing=saltus.Smoothing(sigma=0.01, thresholds="sampled", seed=1))
     with pytest.raises(ValueError, match="ghosts are not known of a run that goes on"):
         saltus.find_ghosts(net, go(state), saltus.Smoothing(sigma=0.1))
-    with pytest.raises(ValueError, match="expected 'h.state.V'"):
+    with pytest.raises(ValueError, match=r"expected 'h\.state\.V'"):
         saltus.backward(net, record, state_errors={"h.state.W": np.zeros((3, 12))})
     with pytest.raises(ValueError, match="shape"):
         saltus.backward(net, record, state_errors={"h.state.V": np.zeros((3, 11))})
