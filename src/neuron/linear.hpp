@@ -105,9 +105,6 @@ struct Neuron : Motion<double> {
   // d chain[k]/dt + rates[k] chain[k], which has an exponential less; chain[last] has but one.
   std::array<Functional, dimension + 1> chain;
   std::array<double, dimension + 1> rates{};
-  // y as a power series of time: c a^k/k! of x and of f.
-  static constexpr std::size_t most_powers = 20;
-  std::array<Functional, most_powers + 1> series;
 
   Neuron(const LinearNeuron<double>& n, std::size_t components, bool may_spike)
       : Motion<double>(n, components),
@@ -119,14 +116,8 @@ struct Neuron : Motion<double> {
     std::sort(rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(components),
               std::greater<>());
     rates[components] = 0;  // of the constant
-    chain[0] = series[0] = {c, -theta};
+    chain[0] = {c, -theta};
     const Matrix<double> back = transposed(free.matrix());
-    for (std::size_t k = 1; k <= most_powers; ++k) {
-      const Vector<double>& before = series[k - 1].v;
-      series[k] = {product(back, before), dot(before, free.constant())};
-      for (double& v : series[k].v) v /= static_cast<double>(k);
-      series[k].constant /= static_cast<double>(k);
-    }
     for (std::size_t k = 0; k < components; ++k) {
       chain[k + 1] = {product(back, chain[k].v),
                       dot(chain[k].v, free.constant()) + rates[k] * chain[k].constant};

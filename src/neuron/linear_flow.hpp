@@ -2,7 +2,8 @@
 // The flow of dx/dt = a x + b in closed form, where no component acts on itself through others
 // (docs/theory.md, section 14). For every path from a component to another the exponential of the
 // matrix has a product of entries of `a` and a divided difference of the exponential, which is
-// positive: nothing cancels, however far the time constants lie apart.
+// positive: nothing cancels, however far the time constants lie apart. In double these are found
+// with the same bits one by one and in vectors (neuron/linear_flow-inl.hpp).
 #pragma once
 
 #include <algorithm>
@@ -10,10 +11,12 @@
 #include <cmath>
 #include <compare>
 #include <cstddef>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <vector>
 
+#include "machine/exponential.hpp"
 #include "saltus/linear.hpp"
 
 namespace saltus::linear {
@@ -101,6 +104,57 @@ T close_exponential(const Nodes<T>& z, std::size_t order) {
   return sum * exp(middle);
 }
 
+/// A divided difference of e^(z t) at some eigenvalues z, ascending.
+struct Difference {
+  unsigned set;                                  // of nodes, a bit each
+  std::size_t order;                             // nodes less one
+  std::array<std::size_t, dimension + 1> nodes;  // ascending
+  std::size_t without_first, without_last;       // the differences that this one is made of
+
+  // What its value in double is found from.
+  static constexpr std::size_t terms = 19;
+  std::size_t last = 0;                   // e^(z t) of the last node: that of any of the same z
+  double rate = 0;                        // z of the last node
+  double spread = 0, per_spread = 0;      // from the first node to the last
+  std::array<double, terms> series = {};  // of order 2 and more: powers of spread t
+};
+inline constexpr std::size_t most_differences = 1U << (dimension + 1);
+
+/// The values of all of them after `t`, each behind those that it is made of. With z of the last node
+/// and the spread s of all
+///
+///     e^(z t),   e^(z t) (1 - e^(-s t))/s,   and of more nodes where s t <= 1
+///     e^(z t) t^k sum over p of h_p((z_0 - z)/s, ..., 0)/(p + k)! (s t)^p     h_p: as in close_exponential
+///
+/// so that nothing cancels; else the recursion.
+inline void differences_at(std::span<const Difference> list, double t, double* values) {
+  for (std::size_t m = 0; m < list.size(); ++m) {
+    const Difference& d = list[m];
+    if (d.order == 0) {
+      values[m] = d.last == m ? exponential(d.rate * t) : values[d.last];
+      continue;
+    }
+    const double whole = values[d.last], length = d.spread * t;
+    if (d.order == 1) {
+      values[m] = d.spread == 0 ? whole * t : -exponential_less_one(-length) * d.per_spread * whole;
+      continue;
+    }
+    if (!(length <= 1)) {
+      values[m] = (values[d.without_first] - values[d.without_last]) * d.per_spread;
+      continue;
+    }
+    double even = d.series[Difference::terms - 1], odd = d.series[Difference::terms - 2];
+    const double square = length * length;
+    for (std::size_t p = Difference::terms - 2; p > 1; p -= 2) {
+      even = even * square + d.series[p - 1];
+      odd = odd * square + d.series[p - 2];
+    }
+    double value = whole * (even * square + d.series[0] + odd * length);
+    for (std::size_t k = 0; k < d.order; ++k) value *= t;
+    values[m] = value;
+  }
+}
+
 /// dx/dt = a x + b.
 template <class T>
 class System {
@@ -125,6 +179,10 @@ class System {
     }
     std::stable_sort(paths_.begin(), paths_.end(),
                      [](const Path& p, const Path& q) { return p.entry < q.entry; });
+    for (Path& path : paths_) {
+      path.difference = difference(path.nodes);
+      if (path.entry.to != integral_of_v) of_state_ = {differences_.size(), 1 + index_of(path)};
+    }
   }
   /// That of p = dL/dx backwards, which has no constant.
   System back(std::size_t components) const { return {transposed(a_), {}, components}; }
@@ -165,32 +223,37 @@ class System {
   /// Calls visit(entry, its value after `t`) for those of the first rows that are wanted.
   template <class Wanted, class Visit>
   void for_each_entry(double t, std::size_t rows, Wanted&& wanted, Visit&& visit) const {
-    thread_local Known known;
-    known.set = {};
-    for (std::size_t k = 0; k < paths_.size();) {
-      const Entry& entry = paths_[k].entry;
-      if (entry.to >= rows) break;
-      const bool skip = !wanted(entry);
-      T value{};
-      for (; k < paths_.size() && paths_[k].entry == entry; ++k) {
-        if (!skip) value += paths_[k].factor * difference_at(paths_[k].difference, t, known);
-      }
-      if (!skip) visit(entry, value);
+    const Needed needed = needed_for(rows);
+    if constexpr (std::is_same_v<T, double>) {
+      std::array<double, most_differences> values;
+      differences_at(std::span(differences_).first(needed.differences), t, values.data());
+      for_each_entry(needed, wanted, visit, [&](std::size_t m) { return values[m]; });
+    } else {
+      thread_local Known known;
+      known.set = {};
+      for_each_entry(needed, wanted, visit,
+                     [&](std::size_t m) -> const T& { return difference_at(m, t, known); });
     }
+  }
+
+  /// What an entry is the sum of: each path's factor times the value of its difference.
+  struct Path {
+    Entry entry;
+    unsigned nodes;  // a bit each
+    std::size_t difference;
+    T factor;
+  };
+  std::span<const Path> paths(std::size_t rows) const {
+    return std::span(paths_).first(needed_for(rows).paths);
+  }
+  std::span<const Difference> differences(std::size_t rows) const {
+    return std::span(differences_).first(needed_for(rows).differences);
   }
 
  private:
   static constexpr std::size_t of_constant = dimension;
-  struct Path {
-    Entry entry;
-    std::size_t difference;
-    T factor;
-  };
-  struct Difference {
-    unsigned set;                                  // of nodes, a bit each
-    std::size_t order;                             // nodes less one
-    std::array<std::size_t, dimension + 1> nodes;  // ascending
-    std::size_t without_first, without_last;       // the differences that this one is made of
+  struct Needed {
+    std::size_t differences = 0, paths = 0;  // the first so many
   };
   Matrix<T> a_{};
   Vector<T> b_{};
@@ -200,11 +263,31 @@ class System {
   std::size_t count_ = 0;
   std::vector<Path> paths_;
   std::vector<Difference> differences_;  // each behind those that it is made of
+  Needed of_state_;                      // without the integral's row, which is the last one
+
+  Needed needed_for(std::size_t rows) const {
+    return rows < dimension ? of_state_ : Needed{differences_.size(), paths_.size()};
+  }
+  std::size_t index_of(const Path& path) const {
+    return static_cast<std::size_t>(&path - paths_.data());
+  }
+  template <class Wanted, class Visit, class ValueOf>
+  void for_each_entry(Needed needed, Wanted& wanted, Visit& visit, ValueOf&& value_of) const {
+    for (std::size_t k = 0; k < needed.paths;) {
+      const Entry& entry = paths_[k].entry;
+      const bool skip = !wanted(entry);
+      T value{};
+      for (; k < needed.paths && paths_[k].entry == entry; ++k) {
+        if (!skip) value += paths_[k].factor * value_of(paths_[k].difference);
+      }
+      if (!skip) visit(entry, value);
+    }
+  }
 
   // Adds the path that ends at node `at`, and all that go on from there.
   void follow(Entry entry, std::size_t at, unsigned set, const T& factor) {
     entry.to = order_[at];
-    paths_.push_back({entry, difference(set), factor});
+    paths_.push_back({entry, set, 0, factor});
     for (std::size_t m = 0; m < count_; ++m) {
       const std::size_t next = order_[m];
       if (m == at || next == of_constant || is_zero(a_[next][entry.to])) continue;
@@ -244,6 +327,7 @@ class System {
       if (set & 1U << m) d.nodes[d.order++] = m;
     }
     --d.order;
+    if constexpr (std::is_same_v<T, double>) prepare(d);
     if (d.order > 0) {
       d.without_first = difference(set & ~(1U << d.nodes[0]));
       d.without_last = difference(set & ~(1U << d.nodes[d.order]));
@@ -251,15 +335,37 @@ class System {
     differences_.push_back(d);
     return differences_.size() - 1;
   }
+  // For differences_at().
+  void prepare(Difference& d) {
+    d.rate = nodes_[d.nodes[d.order]];
+    if (d.order == 0) {
+      d.last = 0;
+      while (d.last < differences_.size() &&
+             !(differences_[d.last].order == 0 && differences_[d.last].rate == d.rate)) {
+        ++d.last;
+      }
+      return;
+    }
+    d.last = difference(1U << d.nodes[d.order]);
+    d.spread = d.rate - nodes_[d.nodes[0]];
+    d.per_spread = 1 / d.spread;
+    Nodes<double> y{}, h{};
+    double inverse = 1;  // of (p + k)!
+    for (std::size_t k = 0; k <= d.order; ++k) {
+      y[k] = d.spread == 0 ? 0 : (nodes_[d.nodes[k]] - d.rate) / d.spread;
+      h[k] = 1;
+      if (k > 0) inverse /= static_cast<double>(k);
+    }
+    for (std::size_t p = 0; p < Difference::terms; ++p) {
+      d.series[p] = h[d.order] * inverse;
+      inverse /= static_cast<double>(p + 1 + d.order);
+      h[0] *= y[0];
+      for (std::size_t k = 1; k <= d.order; ++k) h[k] = h[k - 1] + y[k] * h[k];
+    }
+  }
   T close(const Difference& d, double t) const {
     using std::exp;
     if (d.order == 0) return exp(nodes_[d.nodes[0]] * t);
-    if constexpr (std::is_same_v<T, double>) {
-      if (d.order == 1) {
-        const double low = nodes_[d.nodes[0]] * t, width = nodes_[d.nodes[1]] * t - low;
-        return std::exp(low) * (width == 0 ? 1 : std::expm1(width) / width) * t;
-      }
-    }
     Nodes<T> z;
     double power = 1;
     for (std::size_t k = 0; k <= d.order; ++k) z[k] = nodes_[d.nodes[k]] * t;
