@@ -38,6 +38,7 @@ DOORS = {
     "inputs": "plan",
     "losses": "loss",
     "margin": "train",
+    "state": "simulate",
     "task": "train",
 }
 RANK = {room: k for k, line in enumerate(ORDER.split("\n")) for room in line.split()}

@@ -10,6 +10,7 @@
 #include "saltus/network.hpp"
 #include "saltus/observe.hpp"
 #include "saltus/simulate.hpp"
+#include "saltus/state.hpp"
 
 namespace saltus {
 
@@ -34,6 +35,7 @@ struct Gradients {
   std::vector<std::vector<double>> delays;  ///< per projection, as Delay::values
   std::vector<NeuronGradients> neurons;     ///< per population
   std::vector<std::vector<double>> times;   ///< per population: dL/dt of each input spike
+  StateErrors state;                        ///< of Inputs::state, if there is one
 };
 
 /// Which gradients to compute besides those of the weights.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -11,11 +12,16 @@
 
 namespace saltus {
 
+struct State;
+
 /// What goes into a network: the spikes of each input population, in the order of
-/// Network::inputs(), and when each sample ends.
+/// Network::inputs(), when each sample ends, and where it starts.
 struct Inputs {
   std::vector<SpikeView> spikes;  ///< one per input population, all with the same number of samples
   std::span<const double> t_end;  ///< [1] or [samples], seconds; may be infinite
+  /// saltus/state.hpp, of an earlier run with as many samples, whose end is the time 0 of this one. None:
+  /// v_initial, i_initial and so on, and nothing on its way.
+  std::shared_ptr<const State> state{};
 
   std::size_t samples() const { return spikes.empty() ? t_end.size() : spikes[0].samples(); }
   double end(std::size_t sample) const { return t_end[t_end.size() == 1 ? 0 : sample]; }

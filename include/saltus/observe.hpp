@@ -9,6 +9,7 @@
 
 #include "saltus/network.hpp"
 #include "saltus/simulate.hpp"
+#include "saltus/state.hpp"
 
 namespace saltus {
 
@@ -70,6 +71,7 @@ struct PopulationErrors {
   std::vector<Real> integrals;  ///< [sample, neuron] dL/d(integral of V)
   std::vector<double> sample_times;  ///< [time] seconds, ascending
   std::vector<Real> samples;         ///< [sample, time, neuron] dL/dV(time)
+  StateErrors::Neurons at_end;       ///< of the state at the end (final_state)
 };
 
 /// What a loss returns and the adjoint eats.

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "saltus/network.hpp"
 #include "saltus/task.hpp"
@@ -21,6 +21,40 @@ void save_network(const Network<Real>& network, const std::filesystem::path& fil
 template <class Real>
 Network<Real> load_network(const std::filesystem::path& file);
 
+/// A training as it was saved, and what it was begun with.
+template <class Real>
+struct Checkpoint {
+  TrainState<Real> state;
+  std::string settings;  ///< JSON text: one object
+};
+
+/// Writes a training whole: a model that load_network() reads, and all else of its state.
+/// @throws FileError  cannot be written
+template <class Real>
+void save_checkpoint(const TrainState<Real>& state, const std::string& settings,
+                     const std::filesystem::path& file);
+
+/// Reads it back, to the last bit. @param file  or its folder: then `checkpoint.h5` there
+/// @throws FileError  missing, damaged, no checkpoint, or one in the other precision
+template <class Real>
+Checkpoint<Real> load_checkpoint(const std::filesystem::path& file);
+/// Its settings alone.
+std::string load_checkpoint_settings(const std::filesystem::path& file);
+
+/// Where a checkpoint is: a file, or `checkpoint.h5` of a folder.
+std::filesystem::path checkpoint_in(const std::filesystem::path& place);
+
+/// Settings with which a training goes on, against those of its checkpoint. How many epochs and threads
+/// may differ in silence, and where the data are; what steps and losses are made of is told, a line each.
+/// @param was, now      JSON text: one object each; what is in both is compared
+/// @param within_epoch  is one under way?
+/// @throws InvalidInput  another seed, optimiser, network, ...: names it, and both values
+std::vector<std::string> resumed_with(const std::string& was, const std::string& now,
+                                      bool within_epoch);
+
+/// A number of data by which resumed_with() knows them again.
+std::string fingerprint(const data::LabelledSpikes& data);
+
 /// Settings as JSON text, and back. @throws InvalidInput  a field of a wrong kind
 std::string to_json(const RunSettings& settings);
 RunSettings settings_from_json(const std::string& text);
@@ -28,7 +62,7 @@ RunSettings settings_from_json(const std::string& text);
 RunSettings load_settings(const std::filesystem::path& file);
 
 /// An epoch as a line of metrics.jsonl.
-std::string metrics_line(const EpochReport& report, const std::optional<Evaluation>& validation);
+std::string metrics_line(const EpochReport& report);
 
 /// What the epochs of a run add up to.
 struct TrainedEpochs {

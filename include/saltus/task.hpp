@@ -37,6 +37,8 @@ struct RunSettings {
   double recurrent_std = 0.1;
   /// Scale the first weights until a hidden neuron spikes so often a sample on average; 0: leave.
   double initial_spikes = 0;
+  /// So often a checkpoint is written; 0: after each epoch; infinite: at the end alone.
+  double checkpoint_minutes = 0;
 
   LossSettings loss;
   TrainSettings train;
@@ -103,7 +105,12 @@ constexpr auto RunSettings::fields() {
             heading::network,
             "scale the first weights until a hidden neuron spikes so often a sample; 0: leave"},
       Field{"precision", &S::precision, &check_precision, heading::run,
-            "float32 (default) or float64"}};
+            "float32 (default) or float64"},
+      Field{
+          "checkpoint_minutes", &S::checkpoint_minutes,
+          Bound{[](double v) { return v >= 0; }, "at least 0 (0: after each epoch)"}, heading::run,
+          "with --out: write checkpoint.h5 when so many minutes have passed, within an epoch too; "
+          "0 (default): after each epoch"}};
 }
 
 /// The settings of a task as published for it (docs/results.md).

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -24,7 +26,7 @@
 namespace saltus {
 
 enum class OptimizerKind { sgd, adam, adamw };
-enum class ScheduleKind { constant, exponential, cosine };
+enum class ScheduleKind { constant, exponential, cosine, step, plateau };
 
 template <>
 struct Names<OptimizerKind> {
@@ -38,7 +40,9 @@ struct Names<ScheduleKind> {
   static constexpr std::pair<ScheduleKind, std::string_view> all[] = {
       {ScheduleKind::constant, "constant"},
       {ScheduleKind::exponential, "exponential"},
-      {ScheduleKind::cosine, "cosine"}};
+      {ScheduleKind::cosine, "cosine"},
+      {ScheduleKind::step, "step"},
+      {ScheduleKind::plateau, "plateau"}};
 };
 
 struct TrainSettings {
@@ -55,8 +59,11 @@ struct TrainSettings {
   double weight_decay = 0;  ///< of AdamW (Loshchilov & Hutter 2019); SGD: L2
 
   ScheduleKind schedule = ScheduleKind::exponential;
-  double decay = 0.95;  ///< exponential: factor an epoch
-  double lr_final = 0;  ///< cosine: where it ends
+  double decay = 0.95;   ///< exponential: factor an epoch; step and plateau: factor each time
+  double lr_final = 0;   ///< cosine: where it ends
+  int decay_every = 10;  ///< step: epochs from one time to the next
+  int patience = 5;  ///< plateau: epochs without a lower validation loss (without validation: loss)
+  int warmup = 0;    ///< epochs in which the rate rises, linearly, before the schedule begins
 
   double clip_norm = 0;      ///< longest gradient, over all that is trained; 0: no limit
   double input_dropout = 0;  ///< probability that an input spike is left out
@@ -103,18 +110,28 @@ void check_rates(std::string_view name, const std::vector<std::string>& lr_of);
 constexpr auto TrainSettings::fields() {
   using S = TrainSettings;
   using namespace bounds;
+  constexpr Bound at_least_1{[](double v) { return v >= 1; }, "1 or more"};
   return std::tuple{
       Field{"epochs", &S::epochs, Bound{[](double v) { return v >= 0; }, "0 or more"},
             heading::optimiser, "passes over the training data"},
-      Field{"batch", &S::batch, Bound{[](double v) { return v > 0; }, "1 or more"},
-            heading::optimiser, "samples of a minibatch"},
+      Field{"batch", &S::batch, at_least_1, heading::optimiser, "samples of a minibatch"},
       Field{"optimizer", &S::optimizer, anything, heading::optimiser, "sgd, adam or adamw"},
       Field{"lr", &S::lr, at_least_0, heading::optimiser, "learning rate"},
-      Field{"schedule", &S::schedule, anything, heading::optimiser,
-            "constant, exponential or cosine"},
+      Field{
+          "schedule", &S::schedule, anything, heading::optimiser,
+          "constant, exponential, cosine, step (down every --decay-every epochs) or plateau (down "
+          "after --patience epochs without a lower validation loss)"},
       Field{"decay", &S::decay, factor, heading::optimiser,
-            "exponential schedule: factor an epoch"},
-      Field{"lr_final", &S::lr_final, at_least_0},
+            "exponential schedule: factor an epoch; step, plateau: factor each time"},
+      Field{"decay_every", &S::decay_every, at_least_1, heading::optimiser,
+            "step schedule: epochs from one time to the next (default 10)"},
+      Field{"patience", &S::patience, at_least_1, heading::optimiser,
+            "plateau schedule: epochs without an improvement (default 5)"},
+      Field{"warmup", &S::warmup, Bound{[](double v) { return v >= 0; }, "0 or more"},
+            heading::optimiser,
+            "epochs in which the learning rate rises, linearly, before the schedule begins"},
+      Field{"lr_final", &S::lr_final, at_least_0, heading::optimiser,
+            "cosine schedule: where it ends (default 0)"},
       Field{"momentum", &S::momentum, fraction, heading::optimiser, "of SGD"},
       Field{"beta_1", &S::beta_1, fraction},
       Field{"beta_2", &S::beta_2, fraction},
@@ -161,9 +178,6 @@ void check(const TrainSettings& settings);
 /// The standard deviation of the thresholds of an epoch, counted from 0.
 double smoothing_sigma(const TrainSettings& settings, int epoch);
 
-/// The learning rate of an epoch, counted from 0.
-double learning_rate(const TrainSettings& settings, int epoch);
-
 /// What happened in one pass over the training data.
 struct EpochReport {
   int epoch = 0;          ///< counted from 1
@@ -193,7 +207,8 @@ struct EpochReport {
   double believable_step = nan;        ///< Margin::step
   std::size_t limited_steps = 0;  ///< minibatches whose step TrainSettings::step_limit cut short
   std::size_t clamped = 0;        ///< values that a step would have taken out of their range
-  bool complete = true;           ///< false: stopped in between
+  double validation_loss = nan, validation_accuracy = nan;  ///< after it; NaN: not evaluated
+  bool complete = true;                                     ///< false: stopped in between
 
   static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
@@ -229,6 +244,8 @@ constexpr auto EpochReport::fields() {
                     Figure{"limited_steps", &R::limited_steps},
                     Figure{"clamped", &R::clamped},
                     Figure{"believable_step", &R::believable_step},
+                    Figure{"validation_loss", &R::validation_loss},
+                    Figure{"validation_accuracy", &R::validation_accuracy},
                     Figure{"complete", &R::complete}};
 }
 
@@ -249,26 +266,82 @@ constexpr auto Evaluation::fields() {
                     Figure{"samples", &E::samples}, Figure{"silent_labels", &E::silent_labels}};
 }
 
+/// What the epoch under way has come to. Its random numbers are streams of the seed, the epoch and
+/// the sample or minibatch: these say where they stand.
+struct EpochState {
+  std::size_t minibatches = 0;   ///< that are done; 0: none is under way
+  std::size_t data_samples = 0;  ///< of the data that it goes through
+  EpochReport sums;              ///< of what its report gives the means of
+  std::size_t correct = 0, ghosts = 0;
+  bool predicts = true;
+  std::size_t hidden_spikes = 0, grazing_spikes = 0;
+  std::vector<std::vector<std::size_t>> spiked;  ///< [population][neuron] in so many samples
+};
+
+/// Arrays by name, to be kept with a training: what an optimiser of one's own remembers, say.
+struct Array {
+  std::vector<std::size_t> shape;
+  std::vector<double> values;
+
+  bool operator==(const Array&) const = default;
+};
+using Memory = std::map<std::string, Array>;
+
 /// All that a training has come to. From it and the settings a training goes on as if it had never
-/// stopped: its random numbers are streams of the seed and the epoch, and say by `epochs` where
-/// they stand.
+/// stopped, to the bit: store::save_checkpoint() keeps it.
 template <class Real>
 struct TrainState {
   Network<Real> network;
   /// What the optimiser remembers of each parameter, in its shape: SGD its velocity and nothing,
   /// Adam two moments. Empty where it never took a step.
   Gradients<Real> first, second;
-  std::int64_t steps = 0;  ///< of the optimiser
-  int epochs = 0;          ///< that are done
+  std::int64_t steps = 0;            ///< of the optimiser
+  int epochs = 0;                    ///< that are done
+  EpochState epoch;                  ///< the one under way
+  std::vector<EpochReport> history;  ///< of those that are done
+  /// The learning rate that the schedule starts from, once it was changed between epochs; NaN: that
+  /// of the settings.
+  double lr = EpochReport::nan;
+  Memory memory;  ///< of an optimiser of one's own, and of whoever else wants to be resumed
 };
 
-/// What takes the place of what the settings name.
+/// The learning rate of an epoch, counted from 0. @param history  of the epochs before
+double learning_rate(const TrainSettings& settings, int epoch,
+                     std::span<const EpochReport> history = {});
+
+/// Which epoch was the best, counted from 1: of the highest validation accuracy, or, where that is
+/// the same or there is none, of the lowest validation loss. 0: none was evaluated.
+int best_epoch(std::span<const EpochReport> history);
+
+/// How the learning rate changes with the epochs. Derive for one of your own.
+class Schedule {
+ public:
+  virtual ~Schedule() = default;
+  /// @param first    that it starts from
+  /// @param epoch    counted from 0
+  /// @param history  of the epochs before
+  virtual double learning_rate(double first, int epoch,
+                               std::span<const EpochReport> history) const = 0;
+};
+
+/// Changes a network by its gradients. Derive for one of your own.
+template <class Real>
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  /// One step. @param scale  of the gradients
+  virtual void step(Network<Real>& network, const Gradients<Real>& gradients, double lr,
+                    double scale) = 0;
+  /// What it remembers of earlier steps, for a checkpoint; and back.
+  virtual Memory memory() const { return {}; }
+  virtual void recall(const Memory& /*memory*/) {}
+};
+
+/// What takes the place of what the settings name, unless null.
 template <class Real>
 struct TrainHooks {
-  /// The learning rate of an epoch, counted from 0.
-  std::function<double(int epoch)> learning_rate;
-  /// A step of an optimiser of one's own. @param scale  of the gradients
-  std::function<void(Network<Real>&, const Gradients<Real>&, double lr, double scale)> step;
+  std::shared_ptr<Schedule> schedule;
+  std::shared_ptr<Optimizer<Real>> optimizer;
 };
 
 /// The loop over minibatches. Same seed, same bits, for any number of threads.
@@ -286,9 +359,9 @@ class Trainer {
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 
-  /// One pass over the data, shuffled. Told after each minibatch how many samples are done, and
-  /// asked before each whether to stop. After an exception the network is as the last step made it,
-  /// and the epoch can be begun anew.
+  /// One pass over the data, shuffled; or the rest of one that was stopped. Told after each minibatch
+  /// how many samples are done, and asked before each whether to stop. After an exception the state
+  /// is that of the last minibatch that was done, and the epoch can go on.
   /// @throws InvalidInput  a loss or weight that is not finite, errors that do not fit the record, a
   ///         step of an optimiser of one's own that takes a parameter out of its range
   EpochReport train_epoch(const data::LabelledSpikes& data,
@@ -297,12 +370,17 @@ class Trainer {
 
   Evaluation evaluate(const data::LabelledSpikes& data);
 
-  const Network<Real>& network() const { return state().network; }
-  int epochs_done() const { return state().epochs; }
+  const Network<Real>& network() const;
+  int epochs_done() const;
 
-  /// To be saved, or changed between epochs: put back, its network's values set.
+  /// To be saved (also while an epoch tells of its progress), or changed between epochs: put back,
+  /// its network's values or its learning rate set. `validation_loss` and `validation_accuracy` of
+  /// its last epoch are set by whoever evaluates.
   const TrainState<Real>& state() const;
   TrainState<Real>& state();
+  /// Goes on from a state that was saved.
+  /// @throws InvalidInput  a state of another network: says what differs
+  void resume(TrainState<Real> state);
 
  private:
   struct Impl;

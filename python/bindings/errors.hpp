@@ -17,11 +17,13 @@
 
 namespace saltus::python {
 
-// spikes, maxima, integrals, sample times, samples; none where the loss says nothing
+// spikes, maxima, integrals, sample times, samples; of the state at the end: x, spikes on their way. None
+// where the loss says nothing
 template <class Real>
 using ErrorArrays =
     std::tuple<std::optional<In<Real>>, std::optional<In<Real>>, std::optional<In<Real>>,
-               std::optional<In<double>>, std::optional<In<Real>>>;
+               std::optional<In<double>>, std::optional<In<Real>>, std::optional<In<double>>,
+               std::optional<In<double>>>;
 
 template <class Real>
 std::shared_ptr<const Maxima<Real>> find_maxima(Run<Real>& run, std::size_t population) {
@@ -53,6 +55,8 @@ Errors<Real> errors_of(const std::map<std::size_t, ErrorArrays<Real>>& given, st
     fill(e.integrals, std::get<2>(arrays));
     fill(e.sample_times, std::get<3>(arrays));
     fill(e.samples, std::get<4>(arrays));
+    fill(e.at_end.x, std::get<5>(arrays));
+    fill(e.at_end.past, std::get<6>(arrays));
   }
   return errors;
 }

@@ -20,6 +20,7 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "saltus/error.hpp"
+#include "saltus/state.hpp"
 #include "saltus/store.hpp"
 #include "settings.hpp"
 
@@ -55,7 +56,9 @@ nb::dict models() {
     for (const ParameterRow& row : model->parameters) {
       parameters[key(row.name)] = nb::make_tuple(row.usual, key(row.unit), key(row.says));
     }
-    result[key(model->name)] = nb::make_tuple(key(model->says), model->spikes, parameters);
+    nb::list names;
+    for (const std::string_view name : components(model)) names.append(key(name));
+    result[key(model->name)] = nb::make_tuple(key(model->says), model->spikes, parameters, names);
   }
   return result;
 }

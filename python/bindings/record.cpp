@@ -27,6 +27,7 @@
 #include "saltus/ghosts.hpp"
 #include "settings.hpp"
 #include "simulate/forward.hpp"
+#include "state.hpp"
 
 namespace saltus::python {
 namespace {
@@ -34,8 +35,10 @@ namespace {
 template <class Real>
 std::unique_ptr<Run<Real>> run_simulate(std::shared_ptr<Net> network,
                                         std::vector<SpikeArrays> spikes, const In<double>& t_end,
-                                        int threads, const std::optional<nb::dict>& smoothing) {
+                                        int threads, const std::optional<nb::dict>& smoothing,
+                                        const std::optional<std::vector<StateArrays>>& state) {
   auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
+  run->inputs.state = state_of(state);
   const Smoothing thresholds = smoothing ? settings_of<Smoothing>(*smoothing) : Smoothing{};
   const Released released;
   run->record = simulate(*run->network, run->inputs, thresholds, {}, run->options);
@@ -112,6 +115,17 @@ auto get_currents(const Run<Real>& run, std::size_t population, const In<double>
 }
 
 template <class Real>
+nb::list get_state(const Run<Real>& run) {
+  State state;
+  {
+    const Released released;
+    run.check_unchanged();
+    state = final_state(*run.network, run.inputs, run.record, run.options);
+  }
+  return give(std::move(state));
+}
+
+template <class Real>
 nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
   nb::dict result;
   const auto put = [&](const std::string& owner, std::string_view parameter, auto& values) {
@@ -126,6 +140,9 @@ nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
       put(name, populations[p].model->parameters[k].name, parameters[k]);
     }
     put(name, "times", gradients.times[p]);
+    if (gradients.state.populations.empty()) continue;  // it does not go on from one
+    put(name, "state", gradients.state.populations[p].x);
+    put(name, "state.times", gradients.state.populations[p].past);
   }
   for (std::size_t k = 0; k < network.projections().size(); ++k) {
     put(network.projections()[k].name, "weight", gradients.weights[k]);
@@ -210,14 +227,16 @@ void bind(nb::module_& module, const char* name) {
   using R = Run<Real>;
   nb::class_<R>(module, name)
       .def_static("simulate", &run_simulate<Real>, nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-                  nb::arg().none())
+                  nb::arg().none(), nb::arg().none())
       .def_static("record", &run_record<Real>)
+      .def_prop_ro("goes_on", [](const R& run) { return run.inputs.state != nullptr; })
       .def_prop_ro("samples", [](const R& run) { return run.record.samples; })
       .def("spikes", [](nb::handle_t<R> self, std::size_t p) { return spikes<Real>(self, p); })
       .def("maxima", &get_maxima<Real>)
       .def("integrals", &get_integrals<Real>)
       .def("voltages", &get_voltages<Real>)
       .def("currents", &get_currents<Real>)
+      .def("state", &get_state<Real>)
       .def("adjoint", &get_adjoint<Real>)
       .def("loss", &run_loss<Real>)
       .def("backward", &run_backward<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),

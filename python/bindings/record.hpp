@@ -98,7 +98,7 @@ struct Run {
         arrays(other.arrays),
         kept(other.kept),
         t_end(other.t_end),
-        inputs{other.inputs.spikes, t_end},
+        inputs{other.inputs.spikes, t_end, other.inputs.state},
         seen(other.seen),
         options(other.options),
         record(std::move(found)) {}

@@ -20,7 +20,8 @@ from ._activity import scale_weights
 from ._backward import adjoint, backward
 from ._connections import Masked, OneToOne, Sparse, Synapses
 from ._core import __version__
-from ._fit import EarlyStopping, Epoch, Evaluation, History, evaluate, fit
+from ._epochs import Epoch, History
+from ._fit import Evaluation, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
 from ._layers import ALIF, IF, LI, LIF, Input, Recurrent, Sequential
@@ -29,10 +30,23 @@ from ._models import Model, Parameter, models
 from ._network import Network, load
 from ._nir import from_nir, to_nir
 from ._normal import Normal
-from ._optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Optimizer, Schedule
+from ._optim import (
+    SGD,
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    Exponential,
+    Optimizer,
+    Plateau,
+    Schedule,
+    Step,
+)
 from ._record import Maxima, Place, Record, record, simulate
 from ._smoothing import Smoothing
 from ._spikes import Spikes
+from ._state import PopulationState, State
+from ._stopping import EarlyStopping
 from ._threads import get_threads, set_threads
 from ._windows import AvgPool2d, Conv2d, SumPool2d
 
@@ -83,6 +97,8 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Place",
+    "Plateau",
+    "PopulationState",
     "Record",
     "Recurrent",
     "Schedule",
@@ -90,6 +106,8 @@ __all__ = [
     "Smoothing",
     "Sparse",
     "Spikes",
+    "State",
+    "Step",
     "SumPool2d",
     "Synapses",
     "__version__",

@@ -13,6 +13,7 @@ from ._ghosts import Ghosts
 from ._models import NEURONS, SPIKING
 from ._network import Network
 from ._record import Record, network_of
+from ._state import errors_of, named
 from ._threads import thread_count
 
 KINDS = ("weights", "delays", "neurons", "times")
@@ -27,6 +28,7 @@ def backward(
     maximum_errors: Mapping[str, ArrayLike] | None = None,
     integral_errors: Mapping[str, ArrayLike] | None = None,
     sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    state_errors: Mapping[str, ArrayLike] | None = None,
     ghosts: Ghosts | None = None,
     wanted: Collection[str] = KINDS,
     threads: int | None = None,
@@ -53,6 +55,11 @@ def backward(
     sample_errors : dict of str to (at, errors), optional
         dL/dV at the times ``at``, shape (times,), in seconds and ascending; the errors have shape
         (samples, times, neurons).
+    state_errors : dict of str to array_like, optional
+        dL/d(`Record.state`): ``"h.state.V"``, ``"h.state.I"`` and so on of shape (samples,
+        neurons), ``"h.state.times"`` of the shape of ``record.state()["h"].times``. What
+        `backward` returns of the run that went on from this one's end: its other entries are not
+        looked at.
     ghosts : Ghosts, optional
         From `find_ghosts`, for this record: the result is then the gradient of the loss averaged
         over noisy thresholds. Their differences are filled in, unless they were measured.
@@ -72,6 +79,10 @@ def backward(
         of their gradients. Gradients of weights have the record's dtype, others float64.
         The integral of V of a sample that never ends has no limit if the bias is not 0: with such
         errors the gradient of a bias is infinite (nan, if infinite ones of both signs add up).
+        Of a record that goes on from a state also those by that state: ``"h.state.V"``,
+        ``"h.state.times"`` and so on. Its parameters have no part in how that state came about:
+        hand these entries to `backward` of the run before (`state_errors`), and the sum of both
+        results is the gradient of the whole.
 
     Raises
     ------
@@ -92,7 +103,14 @@ def backward(
         raise TypeError(f"ghosts: expected a saltus.Ghosts; got {type(ghosts).__name__}")
     if ghosts is not None and ghosts._record is not record:
         raise ValueError("ghosts belong to another record; expected those of find_ghosts for it")
-    errors = error_arrays(record, spike_errors, maximum_errors, integral_errors, sample_errors)
+    errors = error_arrays(
+        record,
+        spike_errors,
+        maximum_errors,
+        integral_errors,
+        sample_errors,
+        state_errors=state_errors,
+    )
     other = network.copy()._core if changed else None
     kinds = _wanted(wanted)
     flat = record._core.backward(
@@ -109,6 +127,8 @@ def backward(
         for name, (model, _) in network._populations.items():
             if model == "input":
                 gradients[f"{name}.times"] = flat[f"{name}.times"]
+    if record._goes_on:
+        gradients.update(named(network, flat, record.samples))
     return gradients
 
 
@@ -189,6 +209,8 @@ def error_arrays(
     maximum_errors: Mapping[str, ArrayLike] | None = None,
     integral_errors: Mapping[str, ArrayLike] | None = None,
     sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    *,
+    state_errors: Mapping[str, ArrayLike] | None = None,
 ) -> dict[int, Any]:
     """Return the errors of each population as the core wants them, checked."""
     collect = _Errors(record)
@@ -196,6 +218,7 @@ def error_arrays(
     collect.matrices(maximum_errors, "maximum_errors", 1, "LIF", "LI")
     collect.matrices(integral_errors, "integral_errors", 2, *NEURONS)
     collect.samples(sample_errors)
+    collect.state(state_errors)
     return collect.tuples()
 
 
@@ -235,6 +258,16 @@ class _Errors:
                 self._put(name, 3, at)
                 self._put(name, 4, errors)
 
+    def state(self, given: Mapping[str, ArrayLike] | None) -> None:
+        if given is None:
+            return
+        found = errors_of(self._record._network, given, self._record.samples)
+        for name, (x, past) in found.items():
+            if x is not None:
+                self._put(name, 5, x)
+            if past is not None:
+                self._put(name, 6, past)
+
     def tuples(self) -> dict[int, Any]:
         return {index: tuple(arrays) for index, arrays in self._found.items()}
 
@@ -258,5 +291,5 @@ class _Errors:
         return array
 
     def _put(self, name: str, place: int, array: NDArray[Any]) -> None:
-        arrays = self._found.setdefault(self._record._index(name), [None] * 5)
+        arrays = self._found.setdefault(self._record._index(name), [None] * 7)
         arrays[place] = array.reshape(-1)

@@ -58,25 +58,31 @@ def loss_for_core(setup: Setup) -> _core._Loss:
     return built_in, on_minibatch
 
 
-def own_rate(schedule: Schedule, first: float, epochs: int) -> Callable[[int], float] | None:
+def own_rate(schedule: Schedule, epochs: int) -> Callable[[float, int], float] | None:
     """Return the learning rates of a schedule of one's own; None: one of the core's."""
     if type(schedule).lr is Schedule.lr:
         return None
-    return lambda epoch: float(schedule.lr(first, epoch, epochs))
+    return lambda first, epoch: float(schedule.lr(first, epoch, epochs))
 
 
-def own_step(
-    optimizer: Optimizer, network: Network, rates: list[str]
-) -> Callable[[dict[str, NDArray[Any]], float, float], None] | None:
-    """Return the step of an optimiser of one's own, its state new; None: one of the core's."""
+class OwnStep:
+    """The step of an optimiser of one's own, its state new."""
+
+    def __init__(self, optimizer: Optimizer, network: Network) -> None:
+        self.optimizer = type(optimizer)(**asdict(optimizer))  # type: ignore[call-overload]
+        self._network = network
+
+    def __call__(self, flat: dict[str, NDArray[Any]], lr: float, scale: float) -> None:
+        """Change the network."""
+        network = self._network
+        gradients = {name: g.reshape(network[name].shape) for name, g in flat.items()}
+        self.optimizer.step(network, gradients, lr=lr, scale=scale)
+
+
+def own_step(optimizer: Optimizer, network: Network, rates: list[str]) -> OwnStep | None:
+    """Return the step of an optimiser of one's own; None: one of the core's."""
     if type(optimizer).step is Optimizer.step:
         return None
     if rates:
         raise ValueError("lr gives rates by name, but optimizer takes steps of its own; give one")
-    anew = type(optimizer)(**asdict(optimizer))  # type: ignore[call-overload]
-
-    def step(flat: dict[str, NDArray[Any]], lr: float, scale: float) -> None:
-        gradients = {name: g.reshape(network[name].shape) for name, g in flat.items()}
-        anew.step(network, gradients, lr=lr, scale=scale)
-
-    return step
+    return OwnStep(optimizer, network)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training: epochs of minibatches, with a progress bar, callbacks and early stopping."""
+"""Training: epochs of minibatches, with a progress bar, callbacks and checkpoints."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,177 +13,19 @@ from numpy.typing import DTypeLike
 from . import _core
 from ._arrays import whole
 from ._callbacks import loss_for_core, own_rate, own_step
+from ._checkpoint import Checkpoints, begun_with
+from ._epochs import Epoch, History
+from ._loop import Loop
 from ._loss import LossFunction
 from ._network import Network
-from ._optim import Adam, Exponential, Optimizer, Schedule, rates_for_core
+from ._optim import Adam, Optimizer, Schedule, rates_for_core, schedule_of
 from ._progress import Progress
 from ._record import _core_type
 from ._setup import check_setup
 from ._smoothing import Thresholds
+from ._stopping import Callback, EarlyStopping
 from ._threads import thread_count
 from .data._labelled import LabelledSpikes
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What happened in one pass over the training data.
-
-    Attributes
-    ----------
-    epoch : int
-        Counted from 1.
-    loss, accuracy : float
-        Means over the samples as they were met, parameters changing meanwhile; accuracy is None for
-        a loss that makes no predictions.
-    validation_loss, validation_accuracy : float or None
-        After the epoch.
-    lr : float
-    seconds : float
-        Of the training, without validation.
-    gather_seconds, forward_seconds, loss_seconds, backward_seconds, step_seconds : float
-        Of these, those in which spikes were gathered, the network was run, the loss and the
-        gradients were computed, and the optimiser took its steps.
-    samples : int
-    hidden_spikes_per_sample : float
-        Of all LIF populations but the readout; with a loss of your own, of those from which a
-        projection leads on to another population.
-    gradient_norm : float
-        The mean over the minibatches, before clipping.
-    silent_neurons : int
-        LIF neurons that never spiked.
-    silent_labels : int
-        Samples whose label's output was silent.
-    revived : int
-        Neurons that `revive` raised.
-    smoothing_sigma : float
-        Of the noise of the thresholds; 0: exact gradients alone.
-    ghosts_per_sample : float
-        Spikes that nearly exist or nearly do not, which were counted in.
-    ghost_share : float
-        The norm of what they add to the gradient, relative to the whole; of the first minibatch.
-    grazing_spikes_per_sample : float
-        Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next four say how far the
-        network is from another set of spikes.
-    near_peaks_per_sample : float
-        Peaks of V within 0.1 of the threshold; NaN in an epoch of fewer than 1000 samples.
-    saturated_neurons : int
-        LIF neurons that spiked in every sample.
-    limited_steps : int
-        Minibatches whose step `step_limit` cut short.
-    believable_step : float
-        The largest step along the first gradient before, to first order, a spike appears or
-        vanishes; NaN in an epoch of fewer than 1000 samples.
-    clamped : int
-        Values that a step would have taken out of their range: time constants that would more than
-        halve, delays below 0, resets at the threshold.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float | None
-    lr: float
-    seconds: float
-    gather_seconds: float
-    forward_seconds: float
-    loss_seconds: float
-    backward_seconds: float
-    step_seconds: float
-    samples: int
-    hidden_spikes_per_sample: float
-    gradient_norm: float
-    silent_neurons: int
-    silent_labels: int
-    revived: int
-    smoothing_sigma: float
-    ghosts_per_sample: float
-    ghost_share: float
-    grazing_spikes_per_sample: float
-    near_peaks_per_sample: float
-    saturated_neurons: int
-    limited_steps: int
-    believable_step: float
-    clamped: int
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-
-
-class History(Sequence[Epoch]):
-    """The epochs of a training; ``history["loss"]`` is a column."""
-
-    def __init__(self) -> None:
-        self._epochs: list[Epoch] = []
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            if key not in Epoch.__dataclass_fields__:
-                known = ", ".join(Epoch.__dataclass_fields__)
-                raise KeyError(f"an epoch has no {key!r}; it has: {known}")
-            return [getattr(epoch, key) for epoch in self._epochs]
-        return self._epochs[key]
-
-    def __len__(self) -> int:
-        return len(self._epochs)
-
-    def __repr__(self) -> str:
-        last = f", last {self._epochs[-1]}" if self._epochs else ""
-        return f"<saltus.History: {len(self)} epochs{last}>"
-
-
-Callback: TypeAlias = Callable[[Epoch, Network], bool | None]
-"""Called after each epoch; True stops the training."""
-
-Watched = Literal["loss", "accuracy", "validation_loss", "validation_accuracy"]
-
-
-class EarlyStopping:
-    """A callback that stops a training that no longer improves, and puts the best network back.
-
-    Parameters
-    ----------
-    patience : int
-        So many epochs without an improvement stop the training.
-    watch : {"validation_loss", "validation_accuracy", "loss", "accuracy"}
-        What should improve.
-
-    Attributes
-    ----------
-    best_epoch : int
-        Counted from 1; 0 before the first.
-
-    Notes
-    -----
-    Each training starts anew: nothing is left of the one before.
-    """
-
-    def __init__(self, patience: int = 5, watch: Watched = "validation_loss") -> None:
-        if watch not in get_args(Watched):
-            raise ValueError(f"watch is {watch!r}; expected one of {', '.join(get_args(Watched))}")
-        self.patience, self.watch = whole(patience, "patience"), watch
-        self._start()
-
-    def _start(self) -> None:
-        self.best_epoch = 0
-        self._best = -math.inf
-        self._network: Network | None = None
-
-    def __call__(self, epoch: Epoch, network: Network) -> bool:
-        """Look at an epoch; True if it is time to stop."""
-        value = getattr(epoch, self.watch)
-        if value is None:
-            raise ValueError(
-                f"EarlyStopping watches {self.watch}, which this training does not give; expected "
-                "validation data, and a loss with predictions for an accuracy"
-            )
-        score = value if self.watch.endswith("accuracy") else -value
-        if score > self._best:
-            self._best, self.best_epoch, self._network = score, epoch.epoch, network.copy()
-        return epoch.epoch - self.best_epoch >= self.patience
-
-    def restore(self, network: Network) -> None:
-        """Put the values of the best epoch back; `fit` does so at its end."""
-        if self._network is not None:
-            for name in network:
-                network[name] = self._network[name]
 
 
 @dataclass(frozen=True)
@@ -218,7 +59,7 @@ def fit(
     epochs: int,
     batch: int = 32,
     optimizer: Optimizer | None = None,
-    schedule: Schedule | None = None,
+    schedule: Schedule | Callable[[int], float] | str | None = None,
     validation: LabelledSpikes | None = None,
     trainable: Iterable[str] = ("weights",),
     lr: Mapping[str, float] | None = None,
@@ -234,6 +75,9 @@ def fit(
     smooth_reading: Thresholds = "fixed",
     step_limit: float = 0.0,
     callbacks: Iterable[Callback] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_minutes: float = 0.0,
+    resume: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> History:
     """Train a network, in place.
@@ -255,13 +99,17 @@ def fit(
     t_end : float
         When every sample ends, in seconds. May be infinite in a network without cycles.
     epochs : int
+        In all, those of a training that is resumed among them.
     batch : int
         Samples of a minibatch.
     optimizer : Optimizer, optional
-        ``Adam(lr=5e-3)`` unless given. Its state starts anew; a callback cannot change it. A
-        subclass may override ``step``.
-    schedule : Schedule, optional
-        ``Exponential(0.95)`` unless given. A subclass may override ``lr``.
+        ``Adam(lr=5e-3)`` unless given. Its state starts anew. A callback may change its ``lr``,
+        from which the schedule starts. A subclass may override ``step``; with checkpoints also
+        ``state_dict`` and ``load_state_dict``, if it keeps more than the base class.
+    schedule : Schedule, callable or str, optional
+        ``Exponential(0.95)`` unless given. A subclass may override ``lr``. Or a function of the
+        epoch, counted from 0, that returns a factor of the optimiser's learning rate; or the name
+        of a schedule.
     validation : saltus.data.LabelledSpikes, optional
         Evaluated after each epoch.
     trainable : iterable of str
@@ -305,7 +153,22 @@ def fit(
         spikes in float64 for each minibatch. 0: no limit.
     callbacks : iterable of callable
         Each is called after an epoch with the `Epoch` and the network; True stops. See
-        `EarlyStopping`. The next epoch starts from the values that they leave in the network.
+        `EarlyStopping`. The next epoch starts from the values that they leave in the network, and
+        from the learning rate that they leave in the optimiser. Checkpoints keep what their
+        ``state_dict()`` returns, numbers and arrays by name, and give it to ``load_state_dict``.
+    checkpoint : path, optional
+        A folder. ``checkpoint.h5`` there is the last state of the training, ``best.h5`` that after
+        the epoch of the best validation accuracy (where they are the same, or there is none, loss):
+        networks that `load` reads, with all else that ``resume`` needs.
+    checkpoint_minutes : float
+        0: after each epoch. Else when so many minutes have passed, within an epoch too, and at the
+        end. Ctrl-C writes one as well.
+    resume : path, optional
+        A checkpoint, or a folder: then its last, and checkpoints go on there. The training goes on
+        with the same bits as if it had never stopped, from the file's values instead of the
+        network's. Other arguments must be those that it was begun with. ``epochs``, ``threads`` and
+        where data lie may differ; what steps and losses are made of may, with a warning; network,
+        seed, optimiser and ``trainable`` may not.
     progress : bool
         Tell on standard error how it goes.
 
@@ -318,21 +181,21 @@ def fit(
     ValueError
         Something that does not fit together, before the first minibatch; a step of an optimiser of
         your own that takes a parameter out of its range, a loss that is not finite, errors that do
-        not fit the record, or a callback that changes the optimiser.
+        not fit the record; a callback that changes more of the optimiser than its ``lr``; a
+        checkpoint of another network or of settings that cannot change.
+    OSError
+        A checkpoint that cannot be written; or read, as it is missing, damaged, or none.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
         Ctrl-C.
     """
     optimizer = Adam() if optimizer is None else optimizer
-    schedule = Exponential() if schedule is None else schedule
+    schedule = schedule_of(schedule)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: expected a saltus.Optimizer; got {type(optimizer).__name__}")
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"schedule: expected a saltus.Schedule; got {type(schedule).__name__}")
-    chosen = optimizer._settings()
     settings = {
-        **chosen,
+        **optimizer._settings(),
         **schedule._settings(),
         "epochs": whole(epochs, "epochs"),
         "batch": whole(batch, "batch"),
@@ -358,38 +221,41 @@ def fit(
     if validation is not None:
         setup.check_data(validation, "validation")
     make = _core.Trainer32 if real == np.float32 else _core.Trainer64
+    own = own_step(optimizer, network, settings["lr_of"])
     trainer = make(
         network._core,
         loss_for_core(setup),
         setup.t_end,
         settings,
-        own_rate(schedule, optimizer.lr, settings["epochs"]),
-        own_step(optimizer, network, settings["lr_of"]),
+        own_rate(schedule, settings["epochs"]),
+        own,
     )
-    history = History()
-    bar = Progress(settings["epochs"], len(data), quiet=not progress)
     hooks = list(callbacks)
     stoppings = [callback for callback in hooks if isinstance(callback, EarlyStopping)]
     for stopping in stoppings:
         stopping._start()
+    history = History()
+    if checkpoint is None and resume is not None and os.path.isdir(resume):
+        checkpoint = resume
+    kept = None
+    if checkpoint is not None or resume is not None:
+        kept = Checkpoints(
+            trainer,
+            begun_with(setup, data, schedule, own),
+            folder=checkpoint,
+            minutes=checkpoint_minutes,
+            own=own,
+            callbacks=hooks,
+        )
+        _begin(kept, resume, trainer, optimizer, history)
+    bar = Progress(settings["epochs"], len(data), quiet=not progress, done=trainer.epochs)
+    loop = Loop(trainer, network, optimizer, data, validation, hooks, kept, history, bar)
     try:
-        for _ in range(settings["epochs"]):
-            report = trainer.train_epoch(data._core_data(), bar.batch if progress else None)
-            if validation is not None:
-                tested = trainer.evaluate(validation._core_data())
-                report["validation_loss"] = tested["loss"]
-                report["validation_accuracy"] = tested["accuracy"]
-            epoch = Epoch(**report)
-            history._epochs.append(epoch)
-            bar.epoch(_line(epoch))
-            stops = [bool(callback(epoch, network)) for callback in hooks]
-            if optimizer._settings() != chosen:
-                raise ValueError(
-                    f"optimizer became {optimizer} in a callback, which the training would not "
-                    "follow; expected it unchanged. A schedule= changes the learning rate"
-                )
-            if any(stops):
-                break
+        loop.run(settings["epochs"])
+    except KeyboardInterrupt:
+        if kept is not None:
+            kept.interrupted()
+        raise
     finally:
         bar.clear()
     for stopping in stoppings:
@@ -397,21 +263,18 @@ def fit(
     return history
 
 
-def _line(epoch: Epoch) -> str:
-    text = f"loss {epoch.loss:.4f}"
-    if epoch.accuracy is not None:
-        text += f"  accuracy {100 * epoch.accuracy:5.2f} %"
-    if epoch.validation_accuracy is not None:
-        text += f"  validation {100 * epoch.validation_accuracy:5.2f} %"
-    elif epoch.validation_loss is not None:
-        text += f"  validation loss {epoch.validation_loss:.4f}"
-    if epoch.smoothing_sigma > 0:
-        share = 100 * epoch.ghost_share
-        text += f"  {epoch.ghosts_per_sample:.1f} ghosts ({share:.0f} % of the gradient)"
-    if epoch.clamped > 0:
-        text += f"  {epoch.clamped} values held in range"
-    us = 1e6 * epoch.seconds / max(1, epoch.samples)
-    return f"{text}  {us:6.1f} us/sample  {epoch.hidden_spikes_per_sample:.1f} spikes/sample"
+def _begin(
+    kept: Checkpoints,
+    resume: str | os.PathLike[str] | None,
+    trainer: _core._Trainer,
+    optimizer: Optimizer,
+    history: History,
+) -> None:
+    if resume is not None:
+        history._epochs += [Epoch(**report) for report in kept.resume(resume)]
+        if optimizer.lr != trainer.lr:  # callbacks had changed it
+            optimizer.lr = trainer.lr
+    kept.begin()
 
 
 def evaluate(

@@ -39,11 +39,14 @@ class Model:
         Does it spike? (A readout does not.)
     parameters : dict of str to Parameter
         What `Network.add_population` takes.
+    components : tuple of str
+        What the components of its state are called; the first is V.
     """
 
     says: str
     spikes: bool
     parameters: dict[str, Parameter]
+    components: tuple[str, ...]
 
 
 def models() -> dict[str, Model]:
@@ -58,8 +61,10 @@ def models() -> dict[str, Model]:
     0.1
     """
     return {
-        name: Model(says, spikes, {key: Parameter(*row) for key, row in parameters.items()})
-        for name, (says, spikes, parameters) in _core.models().items()
+        name: Model(
+            says, spikes, {key: Parameter(*row) for key, row in parameters.items()}, tuple(names)
+        )
+        for name, (says, spikes, parameters, names) in _core.models().items()
     }
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._arrays import whole
 from ._network import Network
 
 
@@ -20,6 +21,8 @@ class Optimizer:
     name: ClassVar[str]
     lr: float
     _network: Network | None  # whose moments it keeps
+    _states: dict[str, _core.Optimizer]
+    _steps: int
 
     def step(
         self,
@@ -83,20 +86,84 @@ class Optimizer:
             values = network._parameter(name)
             state = self._states.setdefault(name, _core.Optimizer())
             flat = np.ascontiguousarray(gradient, np.float64).reshape(-1)
+            kept = state.moments()[0].size
+            if kept not in (0, flat.size):
+                raise ValueError(
+                    f"the moments of '{name}' are {kept} numbers, but it has {flat.size}; expected "
+                    "those of this network"
+                )
             unit, own = known[name]
             decays = name.endswith(".weight")
-            whole = values.reshape(-1)
-            state.step(settings, rate * own, self._steps, scale * unit, whole, flat, decays)
+            state.step(
+                settings, rate * own, self._steps, scale * unit, values.reshape(-1), flat, decays
+            )
         before.clamp(network._core)
+
+    def state_dict(self) -> dict[str, NDArray[np.float64]]:
+        """Return what it remembers of earlier steps, to be kept in a file.
+
+        ``np.savez(file, **optimizer.state_dict())`` writes it; an optimiser can be pickled, too.
+        With the network, it is all that a loop of your own needs to go on with the same bits.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``"steps"``, and for each parameter ``"<parameter>:first"`` and ``":second"``: SGD's
+            velocity, or the two moments of Adam, flat.
+        """
+        state = {"steps": np.array(float(self._steps))}
+        for name, tensor in self._states.items():
+            for which, values in zip(("first", "second"), tensor.moments(), strict=True):
+                if values.size:
+                    state[f"{name}:{which}"] = values
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` returned; the next step may be on another network object.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            Also what ``np.load`` makes of a file.
+
+        Raises
+        ------
+        ValueError
+            Not what `state_dict` returns.
+        """
+        if "steps" not in state:
+            raise ValueError("state has no 'steps'; expected what state_dict() returned")
+        moments: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for key in state:
+            if key == "steps":
+                continue
+            name, _, which = key.rpartition(":")
+            if which not in ("first", "second") or not name:
+                raise ValueError(
+                    f"state has {key!r}; expected names such as 'in->out.weight:first'"
+                )
+            moments.setdefault(name, {})[which] = np.ravel(np.array(state[key], np.float64))
+        self._steps, self._states, self._network = int(state["steps"]), {}, None
+        for name, arrays in moments.items():
+            tensor = self._states[name] = _core.Optimizer()
+            tensor.put_moments(*(arrays.get(w, np.empty(0)) for w in ("first", "second")))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return attributes and moments, for pickle and copy: without the network."""
+        own = {k: v for k, v in vars(self).items() if k not in ("_steps", "_states", "_network")}
+        return {"own": own, "state": Optimizer.state_dict(self)}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        """Put back what `__getstate__` returned."""
+        vars(self).update(saved["own"])
+        Optimizer.load_state_dict(self, saved["state"])
 
     def _settings(self) -> dict[str, Any]:
         return {"optimizer": self.name, **asdict(self)}  # type: ignore[call-overload]
 
     def __post_init__(self) -> None:
         _check(self, self._settings())
-        self._steps = 0
-        self._states: dict[str, _core.Optimizer] = {}
-        self._network = None
+        self._steps, self._states, self._network = 0, {}, None
 
 
 def rates_for_core(rates: Mapping[str, float]) -> list[str]:
@@ -175,7 +242,10 @@ class AdamW(Optimizer):
 
 
 class Schedule:
-    """How the learning rate changes with the epochs."""
+    """How the learning rate changes with the epochs.
+
+    Each has a `warmup`: so many epochs before, in which the rate rises linearly to the first one.
+    """
 
     name: ClassVar[str]
 
@@ -188,6 +258,9 @@ class Schedule:
         return {"schedule": self.name, **asdict(self)}  # type: ignore[call-overload]
 
     def __post_init__(self) -> None:
+        for key in ("warmup", "decay_every", "patience"):
+            if hasattr(self, key):
+                whole(getattr(self, key), f"{type(self).__name__}: {key}")
         _check(self, self._settings())
 
 
@@ -196,6 +269,7 @@ class Constant(Schedule):
     """The learning rate stays."""
 
     name: ClassVar[str] = "constant"
+    warmup: int = 0
 
 
 @dataclass(frozen=True)
@@ -204,6 +278,7 @@ class Exponential(Schedule):
 
     name: ClassVar[str] = "exponential"
     decay: float = 0.95
+    warmup: int = 0
 
 
 @dataclass(frozen=True)
@@ -212,6 +287,64 @@ class Cosine(Schedule):
 
     name: ClassVar[str] = "cosine"
     lr_final: float = 0.0
+    warmup: int = 0
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """Every `decay_every` epochs multiply the learning rate by `decay`."""
+
+    name: ClassVar[str] = "step"
+    decay: float = 0.1
+    decay_every: int = 10
+    warmup: int = 0
+
+
+@dataclass(frozen=True)
+class Plateau(Schedule):
+    """Multiplies the learning rate by `decay` where the loss no longer falls.
+
+    That is after each `patience` epochs without a lower validation loss, or, where `fit` has no
+    validation data, loss. By itself, without the epochs before, `lr` knows of none.
+    """
+
+    name: ClassVar[str] = "plateau"
+    decay: float = 0.5
+    patience: int = 5
+    warmup: int = 0
+
+
+@dataclass(frozen=True)
+class _Factor(Schedule):
+    """A function of the epoch: a factor of the first learning rate."""
+
+    name: ClassVar[str] = "constant"
+    factor: Callable[[int], float]
+
+    def lr(self, first: float, epoch: int, epochs: int) -> float:
+        return first * float(self.factor(epoch))
+
+    def _settings(self) -> dict[str, Any]:
+        return {"schedule": self.name}
+
+
+def schedule_of(given: Schedule | Callable[[int], float] | str | None) -> Schedule:
+    """Return the schedule that `fit` was given, by itself, as a function or by its name."""
+    if given is None:
+        return Exponential()
+    if isinstance(given, Schedule):
+        return given
+    if isinstance(given, str):
+        named = {c.name: c for c in (Constant, Exponential, Cosine, Step, Plateau)}
+        if given not in named:
+            raise ValueError(f"schedule is {given!r}; expected one of {', '.join(named)}")
+        return named[given]()
+    if callable(given) and not isinstance(given, type):
+        return _Factor(given)
+    raise TypeError(
+        "schedule: expected a saltus.Schedule, its name, or a function of the epoch; got "
+        f"{given.__name__ if isinstance(given, type) else type(given).__name__}"
+    )
 
 
 def _check(what: object, settings: dict[str, Any]) -> None:

@@ -19,13 +19,15 @@ class Progress:
         How many epochs, and samples in each.
     quiet : bool
         Write nothing.
+    done : int
+        Epochs of a training that is resumed.
     """
 
-    def __init__(self, epochs: int, samples: int, quiet: bool) -> None:
+    def __init__(self, epochs: int, samples: int, quiet: bool, done: int = 0) -> None:
         self._epochs, self._samples, self._quiet = epochs, samples, quiet
         self._live = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._start = time.monotonic()
-        self._epoch = 0
+        self._epoch = self._before = done
 
     def batch(self, done: int, loss: float, accuracy: float | None) -> None:
         """Say how many samples of the current epoch are done, and how it goes."""
@@ -43,7 +45,8 @@ class Progress:
         self._epoch += 1
         if self._quiet:
             return
-        left = (time.monotonic() - self._start) / self._epoch * (self._epochs - self._epoch)
+        each = (time.monotonic() - self._start) / (self._epoch - self._before)
+        left = each * (self._epochs - self._epoch)
         clear = "\r\x1b[K" if self._live else ""
         minutes, seconds = divmod(round(left), 60)
         line = f"epoch {self._epoch:3}/{self._epochs}  {text}  {minutes}:{seconds:02} left"

@@ -18,6 +18,7 @@ from ._models import SPIKING
 from ._network import Network
 from ._smoothing import Smoothing, check_smoothing
 from ._spikes import Arrays, SpikeArrays, Spikes, spike_arrays
+from ._state import State, from_core, to_core
 from ._threads import thread_count
 
 
@@ -68,6 +69,11 @@ class Record:
         self._dtype = dtype
         self._t_end = t_end
         self._smoothing = smoothing
+
+    @property
+    def _goes_on(self) -> bool:
+        """Does it go on from a state?"""
+        return self._core.goes_on
 
     @property
     def samples(self) -> int:
@@ -188,6 +194,23 @@ class Record:
         values = self._core.currents(index, times)
         return values.reshape(self.samples, len(times), self._size(population))
 
+    def state(self) -> State:
+        """Return where the run stands at its end: `simulate` goes on from there.
+
+        V, I and what else neurons have, and the spikes that are on their way or behind which a
+        neuron is refractory. Chunks of a run then give what the whole would.
+
+        Returns
+        -------
+        State
+
+        Raises
+        ------
+        ValueError
+            A sample that never ends.
+        """
+        return from_core(self._network, self._core.state(), self.samples)
+
     def __repr__(self) -> str:
         return f"<saltus.Record: {self.samples} samples, {self._dtype}, of {self._network!r}>"
 
@@ -220,6 +243,7 @@ def simulate(
     t_end: ArrayLike,
     *,
     smoothing: Smoothing | None = None,
+    state: State | None = None,
     dtype: DTypeLike = np.float64,
     threads: int | None = None,
 ) -> Record:
@@ -240,6 +264,10 @@ def simulate(
     smoothing : Smoothing, optional
         With ``thresholds="sampled"`` neurons spike at thresholds drawn from its noise; without it,
         or with ``"fixed"``, at their own.
+    state : State, optional
+        From `Record.state` of a run of as many samples: this one is its continuation. The end of
+        that run is the time 0 of this one. Without it V, I and so on start at ``v_initial``,
+        ``i_initial``, and nothing is on its way.
     dtype : {numpy.float64, numpy.float32}
         The type of weights, currents and voltages. Times are float64 in both.
     threads : int, optional
@@ -255,7 +283,8 @@ def simulate(
     ValueError
         Spikes that are unsorted, negative or not finite, neurons that do not exist, wrong shapes,
         an end that is negative or NaN, an infinite end where a network could spike for ever,
-        parameters without meaning, sampled thresholds that could lie below V(0) or V_reset.
+        parameters without meaning, sampled thresholds that could lie below V(0) or V_reset, a
+        state of another network or batch or with sampled thresholds.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
@@ -266,7 +295,8 @@ def simulate(
         check_smoothing(smoothing)
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
     noise = None if smoothing is None else smoothing._settings()
-    found = core.simulate(snapshot._core, arrays, ends, thread_count(threads), noise)
+    start = None if state is None else to_core(snapshot, state)
+    found = core.simulate(snapshot._core, arrays, ends, thread_count(threads), noise, start)
     return Record(snapshot, found, real, ends, smoothing)
 
 

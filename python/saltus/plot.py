@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ._arrays import whole
 from ._backward import adjoint
-from ._fit import History
+from ._epochs import History
 from ._models import SPIKING
 from ._network import Network
 from ._record import Record, simulate

@@ -21,6 +21,7 @@ from ._models import NEURONS, SPIKING
 from ._network import Network
 from ._record import Record, simulate
 from ._spikes import SpikeArrays, spike_arrays
+from ._state import State as CoreState
 from ._torch_names import Named
 
 _KINDS = ("spikes", "maxima", "integrals", "voltages")
@@ -120,6 +121,27 @@ def from_padded(times: torch.Tensor, neurons: torch.Tensor) -> Spikes:
     times, neurons, there = (x.gather(1, order) for x in (times, neurons, there))
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), there.sum(1).cumsum(0)])
     return Spikes(times[there].double(), neurons[there], offsets)
+
+
+class State(NamedTuple):
+    """Where a run stands at the end of every sample: another goes on from there.
+
+    Attributes
+    ----------
+    values : dict of str to Tensor of float64
+        Differentiable: ``"hidden.V"``, ``"hidden.I"`` and so on of shape (samples, neurons), and
+        ``"hidden.times"``, the spikes that are on their way or behind which V is held, in seconds
+        from the end, shape (spikes,).
+    core : saltus.State
+        The same as `saltus.Record.state` has it.
+    """
+
+    values: dict[str, torch.Tensor]
+    core: CoreState
+
+    def detach(self) -> State:
+        """Return the same state, through which no gradient flows back."""
+        return State({name: value.detach() for name, value in self.values.items()}, self.core)
 
 
 Output: TypeAlias = torch.Tensor | Spikes
@@ -233,8 +255,12 @@ class EventProp(torch.nn.Module):
         return result
 
     def forward(
-        self, inputs: Spikes | SpikeArrays | Mapping[str, Spikes | SpikeArrays]
-    ) -> Output | dict[str, Output]:
+        self,
+        inputs: Spikes | SpikeArrays | Mapping[str, Spikes | SpikeArrays],
+        state: State | None = None,
+        *,
+        keep_state: bool = False,
+    ) -> Any:
         """Simulate a batch.
 
         Parameters
@@ -242,12 +268,17 @@ class EventProp(torch.nn.Module):
         inputs : Spikes, or what `saltus.simulate` takes for an input
             A dict from names to these where the network has several inputs. Gradients flow into
             ``Spikes.times``.
+        state : State, optional
+            Of an earlier call: this one goes on where that one ended. Gradients flow back through
+            it, unless it was detached: truncated backpropagation through time.
+        keep_state : bool
+            Return the state at the end too.
 
         Returns
         -------
         Tensor, Spikes, or dict of str to these
             A dict where `output` was a sequence. Voltages have the module's dtype, spike times
-            float64.
+            float64. With `keep_state` a tuple of that and a `State`.
 
         Raises
         ------
@@ -261,14 +292,21 @@ class EventProp(torch.nn.Module):
             for name, value in given.items()
         ]
         parameters = [self._parameter(name) for name in self._network]
-        call = _Call(self, arrays)
-        flat = _Run.apply(call, *times, *parameters)  # type: ignore[no-untyped-call]
+        if state is not None and not isinstance(state, State):
+            raise TypeError(f"state: expected a saltus.torch.State; got {type(state).__name__}")
+        start = [] if state is None else list(state.values.values())
+        call = _Call(self, arrays, state, keep_state)
+        flat = _Run.apply(call, *times, *parameters, *start)  # type: ignore[no-untyped-call]
         outputs: dict[str, Output] = {}
-        for (population, kind), value in zip(self._outputs, flat, strict=True):
+        for (population, kind), value in zip(self._outputs, flat, strict=False):
             outputs[f"{population}.{kind}"] = (
                 call.spikes(population, value) if kind == "spikes" else value
             )
-        return next(iter(outputs.values())) if self._single else outputs
+        result = next(iter(outputs.values())) if self._single else outputs
+        if call.end is None:
+            return result
+        kept = dict(zip(_values_of(call.end), flat[len(self._outputs) :], strict=True))
+        return result, State(kept, call.end)
 
     def _only_input(self, inputs: Any) -> dict[str, Any]:
         names = [n for n, (model, _) in self._network._populations.items() if model == "input"]
@@ -287,7 +325,11 @@ class EventProp(torch.nn.Module):
 class _Call:
     """What one forward pass knows, for its backward pass."""
 
-    def __init__(self, module: EventProp, arrays: dict[str, Any]) -> None:
+    def __init__(
+        self, module: EventProp, arrays: dict[str, Any], state: State | None, keep_state: bool
+    ) -> None:
+        self.start, self.keep_state = state, keep_state
+        self.end: CoreState | None = None
         self.outputs, self.at, self.arrays = module._outputs, module._at, arrays
         self.network = module._network
         self.t_end = module.t_end
@@ -300,9 +342,18 @@ class _Call:
         for name, value in zip(network, parameters, strict=True):
             network._parameter(name)[...] = value.detach().numpy()
         self.record = simulate(
-            network, self.arrays, self.t_end, dtype=self.dtype, threads=self.threads
+            network,
+            self.arrays,
+            self.t_end,
+            state=None if self.start is None else self.start.core,
+            dtype=self.dtype,
+            threads=self.threads,
         )
-        return tuple(torch.from_numpy(self._read(p, kind)) for p, kind in self.outputs)
+        found = [torch.from_numpy(self._read(p, kind)) for p, kind in self.outputs]
+        if self.keep_state:
+            self.end = self.record.state()
+            found += [torch.from_numpy(v.copy()) for v in _values_of(self.end).values()]
+        return tuple(found)
 
     def _read(self, population: str, kind: str) -> NDArray[Any]:
         if kind == "spikes":
@@ -325,7 +376,7 @@ class _Call:
     def errors(self, gradients: Sequence[torch.Tensor | None]) -> dict[str, Any]:
         errors: dict[str, Any] = {}
         names = {"spikes": "spike", "maxima": "maximum", "integrals": "integral"}
-        for (population, kind), gradient in zip(self.outputs, gradients, strict=True):
+        for (population, kind), gradient in zip(self.outputs, gradients, strict=False):
             if gradient is None:
                 continue
             value: Any = gradient.numpy()
@@ -333,6 +384,11 @@ class _Call:
                 errors.setdefault("sample_errors", {})[population] = (self.at, value)
             else:
                 errors.setdefault(f"{names[kind]}_errors", {})[population] = value
+        if self.end is not None:
+            of_state = zip(_values_of(self.end), gradients[len(self.outputs) :], strict=True)
+            said = {_state_name(name): g.numpy() for name, g in of_state if g is not None}
+            if said:
+                errors["state_errors"] = said
         return errors
 
 
@@ -343,7 +399,8 @@ class _Run(torch.autograd.Function):
     def forward(ctx: Any, call: _Call, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         ctx.call = call
         ctx.set_materialize_grads(False)
-        return call.run(tensors[len(call.arrays) :])
+        first = len(call.arrays)
+        return call.run(tensors[first : first + len(list(call.network))])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -351,11 +408,13 @@ class _Run(torch.autograd.Function):
         call: _Call = ctx.call
         snapshot = call.record._network
         names = [f"{name}.times" for name in call.arrays] + list(snapshot)
+        if call.start is not None:
+            names += [_state_name(name) for name in call.start.values]
         needed = ctx.needs_input_grad[1:]
         wanted = {
             "times" if name.endswith(".times") else kind_of(name)
             for name, need in zip(names, needed, strict=True)
-            if need
+            if need and ".state." not in name
         }
         found = backward(
             snapshot,
@@ -371,6 +430,19 @@ class _Run(torch.autograd.Function):
                 for name, need in zip(names, needed, strict=True)
             ),
         )
+
+
+def _values_of(state: CoreState) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
+    for name, population in state.items():
+        found |= {f"{name}.{key}": value for key, value in population.values.items()}
+        found[f"{name}.times"] = population.times
+    return found
+
+
+def _state_name(value: str) -> str:
+    population, _, key = value.rpartition(".")
+    return f"{population}.state.{key}"
 
 
 def _arrays(value: Any, argument: str) -> Any:

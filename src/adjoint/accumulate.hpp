@@ -5,6 +5,7 @@
 // threads.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "adjoint/entries.hpp"
@@ -33,7 +34,11 @@ struct Pass {
   std::vector<std::vector<double>>& spike_errors;                 // [population]: E_k of each spike
   Gradients<Real>& gradients;
   GhostAdjoint<Real>* ghosts = nullptr;
+  std::span<const Plan<Real>> starts = {};  // of each sample, if they go on from a state
 
+  const Plan<Real>& plan_of(std::size_t sample) const {
+    return starts.empty() ? plan : starts[sample];
+  }
   SpikeView spikes_of(std::size_t population) const {
     const int input = plan.input_number[population];
     if (input >= 0) return inputs.spikes[static_cast<std::size_t>(input)];

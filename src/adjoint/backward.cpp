@@ -9,6 +9,7 @@
 
 #include "adjoint/accumulate.hpp"
 #include "adjoint/backward.hpp"
+#include "adjoint/continued.hpp"
 #include "adjoint/dynamics.hpp"
 #include "adjoint/shape.hpp"
 #include "machine/parallel.hpp"
@@ -16,6 +17,7 @@
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
 #include "saltus/ghosts.hpp"
+#include "simulate/continued.hpp"
 #include "simulate/prepared.hpp"
 
 namespace saltus {
@@ -87,6 +89,7 @@ void check_errors(const Network<Real>& network, const Inputs& inputs, const Reco
     }
     if (!e.integrals.empty()) check_integral(populations[p], inputs);
   }
+  check_errors_at_end(network, inputs, record, errors);
 }
 
 namespace {
@@ -116,31 +119,21 @@ void check_ghosts(const Network<Real>& network, const Record<Real>& record,
   }
 }
 
-// Keeps the memory that `g` has.
-template <class Real>
-void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<Real>& g) {
-  shape_after(network, wanted, g);
-  for (std::size_t k = 0; k < network.projections().size(); ++k) {
-    const auto& projection = network.projections()[k];
-    g.weights[k].resize(projection.weight.size());  // written in whole, adjoint/accumulate.cpp
-    g.delays[k].assign(wanted.delays ? projection.delay.values.size() : 0, 0.0);
-  }
-  for (std::size_t p = 0; wanted.neurons && p < network.populations().size(); ++p) {
-    const Population& population = network.populations()[p];
-    for (std::size_t k = 0; k < population.parameters.size(); ++k) {
-      const bool asked = wanted.parameter(p, k);
-      g.neurons[p].parameters[k].assign(asked ? population.parameters[k].values().size() : 0, 0.0);
-    }
-  }
-}
-
 }  // namespace
 
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
               Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients,
-              Ghosts<Real>* ghosts) {
+              Ghosts<Real>* ghosts, std::span<const Plan<Real>> starts) {
+  if (inputs.state) {
+    if (ghosts) refuse_state(inputs, "ghosts");
+    return backward_to_state(plan, inputs, record, errors, wanted, threads, gradients);
+  }
+  if (says_of_spikes_at_end(errors)) {
+    return backward(plan, inputs, record, with_spikes_at_end(plan, inputs, record, errors), wanted,
+                    threads, timelines, memory, gradients, ghosts, starts);
+  }
   const Network<Real>& network = *plan.network;
   const std::size_t count = network.populations().size();
   set_to_zero(network, wanted, gradients);
@@ -170,6 +163,7 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
   for (auto& sample : pass.linear) sample.resize(count);
   for (auto& sample : pass.entries) sample.resize(count);
   for (auto& sample : pass.linear_entries) sample.resize(count);
+  pass.starts = starts;
   if (ghosts && ghosts->count() > 0) {
     start_ghosts(plan, inputs.samples(), threads, *ghosts, memory.ghosts);
     pass.ghosts = &memory.ghosts;
@@ -187,7 +181,8 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
     }
     parallel_for(threads, inputs.samples(), [&](std::size_t s) {
       const SampleAdjoint<Real> sample{
-          plan, inputs, record, errors, s, pass.ghosts ? &memory.ghosts[s] : nullptr, timelines};
+          pass.plan_of(s), inputs, record, errors, s, pass.ghosts ? &memory.ghosts[s] : nullptr,
+          timelines};
       const std::size_t population = c->component.populations[0];
       if (c->way == Way::sweep && !plan.populations[population].is_linear()) {
         sweep_back(sample, population, pass.spike_errors[population], pass.segments[s][population]);
@@ -244,10 +239,12 @@ template void check_errors(const Network<double>&, const Inputs&, const Record<d
                            const Errors<double>&);
 template void backward(const Plan<float>&, const Inputs&, const Record<float>&,
                        const Errors<float>&, const Wanted&, int, Timelines<float>*,
-                       BackwardMemory<float>&, Gradients<float>&, Ghosts<float>*);
+                       BackwardMemory<float>&, Gradients<float>&, Ghosts<float>*,
+                       std::span<const Plan<float>>);
 template void backward(const Plan<double>&, const Inputs&, const Record<double>&,
                        const Errors<double>&, const Wanted&, int, Timelines<double>*,
-                       BackwardMemory<double>&, Gradients<double>&, Ghosts<double>*);
+                       BackwardMemory<double>&, Gradients<double>&, Ghosts<double>*,
+                       std::span<const Plan<double>>);
 template Gradients<float> backward(const Network<float>&, const Inputs&, const Record<float>&,
                                    const Errors<float>&, Ghosts<float>&, const Wanted&,
                                    const Options&);

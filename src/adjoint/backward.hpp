@@ -2,6 +2,8 @@
 // The backward pass on a plan that the caller keeps, without checks (see simulate/forward.hpp).
 #pragma once
 
+#include <span>
+
 #include "adjoint/entries.hpp"
 #include "adjoint/linear_lambda.hpp"
 #include "plan/plan.hpp"
@@ -24,12 +26,13 @@ struct BackwardMemory {
 
 /// @param timelines  what populations saw in the forward pass; null: to be found out anew
 /// @param gradients  overwritten; its memory is reused
+/// @param starts     of each sample, if they go on from a state
 /// @param ghosts     if given, the gradient is that of the smoothed loss; differences are filled in
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
               Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients,
-              Ghosts<Real>* ghosts = nullptr);
+              Ghosts<Real>* ghosts = nullptr, std::span<const Plan<Real>> starts = {});
 
 /// @throws InvalidInput  errors that do not fit the record
 template <class Real>

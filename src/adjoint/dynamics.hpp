@@ -36,9 +36,10 @@ struct PopulationAdjoint {
   const PopulationPlan<Real>& plan;
   const PopulationErrors<Real>& errors;
   const Maxima<Real>& maxima;
-  std::size_t size, sample;
+  std::size_t size, sample, samples;
   double end;
   std::span<const double> times;  // spikes of the sample
+  std::size_t past;               // so many of these, in front, are of before it
   std::span<const std::int32_t> neurons;
   std::span<const Real> currents, release_currents, thresholds;
   SampleGhosts<Real>* ghosts = nullptr;
@@ -51,6 +52,7 @@ struct PopulationAdjoint {
         maxima(s.errors.maxima[population]),
         size(s.plan.size(population)),
         sample(s.sample),
+        samples(s.record.samples),
         end(s.end()),
         ghosts(s.ghosts && s.plan.network->populations()[population].model == Model::lif
                    ? &(*s.ghosts)[population]
@@ -59,6 +61,7 @@ struct PopulationAdjoint {
     const auto first = static_cast<std::size_t>(r.spikes.offsets[sample]);
     const auto count = static_cast<std::size_t>(r.spikes.offsets[sample + 1]) - first;
     times = std::span(r.spikes.times).subspan(first, count);
+    past = count_past(times);
     neurons = std::span(r.spikes.neurons).subspan(first, count);
     currents = std::span(r.currents).subspan(first, count);
     if (!r.release_currents.empty()) {
@@ -70,6 +73,8 @@ struct PopulationAdjoint {
     }
   }
 
+  /// Does what arrives then belong to the sample?
+  bool holds(double time) const { return time >= 0 && time < end; }
   /// dl_V/dV of neuron j, for a loss of the integral of V.
   Real source(std::size_t j) const {
     return errors.integrals.empty() ? Real(0) : errors.integrals[sample * size + j];
@@ -90,11 +95,22 @@ struct PopulationAdjoint {
     return thresholds.empty() ? plan.neuron(static_cast<std::size_t>(neurons[k])).theta
                               : thresholds[k];
   }
-  /// lambda at the end of the sample: 0, or where it settles if the sample never ends.
+  /// lambda at the end of the sample: what is said of its state, or where it settles if it never ends.
   neuron::Adjoint<Real> last(std::size_t j) const {
-    if (!std::isinf(end)) return {};
-    const Real g = driving_source(j);
-    return {-g, -g};
+    if (std::isinf(end)) return {-driving_source(j), -driving_source(j)};
+    if (errors.at_end.x.empty() || !terms::state_end) return {};
+    const auto& tc = plan.neuron(j).tc;
+    return {static_cast<Real>(-at_end(j)[0] / tc.tau_mem),
+            static_cast<Real>(-at_end(j)[1] / tc.tau_syn)};
+  }
+  /// dL/dV and dL/dI of neuron j at the end, or of all its components.
+  std::span<const double> at_end(std::size_t j) const {
+    const std::size_t components = errors.at_end.x.size() / (samples * size);
+    return std::span(errors.at_end.x).subspan((sample * size + j) * components, components);
+  }
+  /// What an error of V at the end does where V is held then: V is v_reset.
+  double held_at_end(std::size_t j) const {
+    return errors.at_end.x.empty() || !terms::state_reset ? 0 : at_end(j)[0];
   }
 };
 

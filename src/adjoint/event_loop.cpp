@@ -18,19 +18,31 @@
 #include "adjoint/lif_in_step.hpp"
 #include "adjoint/lif_lazy.hpp"
 #include "adjoint/linear_back.hpp"
+#include "machine/parallel.hpp"
 #include "plan/arrivals.hpp"
 
 namespace saltus {
 namespace {
 
-enum class Kind : std::uint8_t { made, arrival, probe, ghost, maximum, spike, release, sample };
+// The spikes of before the sample come last: they are met at its start.
+enum class Kind : std::uint8_t {
+  made,
+  arrival,
+  probe,
+  ghost,
+  maximum,
+  spike,
+  release,
+  sample,
+  past
+};
 
 struct Event {
   double time;
   Kind kind;
   std::uint32_t group;  // to which it happens
   std::size_t number;   // arrival, probe: of the sender's spike; ghost; maximum: of the neuron;
-                        // made, spike, release: of the spike; sample: of the time
+                        // made, spike, release, past: of the spike; sample: of the time
   std::size_t column = any_column;
   std::uint32_t projection = 0, sender = 0;  // arrival, probe
   std::int32_t synapse = -1;  // the same: place in the projection's list, if it has one
@@ -89,9 +101,14 @@ class Events {
     const std::size_t middle = list.size();
     for (std::size_t k = p.times.size(); k-- > 0;) {
       const auto j = static_cast<std::size_t>(p.neurons[k]);
-      list.push_back({p.times[k], group.moved(k) ? Kind::made : Kind::spike, c, k});
+      if (k < p.past) {
+        list.push_back({0, Kind::past, c, k});
+      } else {
+        list.push_back({p.times[k], group.moved(k) ? Kind::made : Kind::spike, c, k});
+      }
       const double release = group.release_after(j, p.times[k]);
-      if (release == p.times[k]) continue;  // not held, or for less than time can tell
+      // Not held, or for less than time can tell; or no more, when the sample starts.
+      if (release == p.times[k] || (k < p.past && !(release > 0))) continue;
       if (release < p.end) {
         list.push_back({release, Kind::release, c, k});
       } else {
@@ -139,7 +156,7 @@ class Events {
         event.synapse = reached.place;
         event.column = static_cast<std::size_t>(reached.post);
         event.time = arrival_time(projection, sent, synapses[reached.place]);
-        if (event.time < p.end) list.push_back(event);
+        if (p.holds(event.time)) list.push_back(event);
       }
       return;
     }
@@ -147,7 +164,7 @@ class Events {
     for (std::size_t j = 0; j < (per_synapse ? p.size : 1); ++j) {
       event.column = per_synapse ? j : any_column;
       event.time = arrival_time(projection, sent, neuron, event.column, p.size);
-      if (event.time < p.end) list.push_back(event);
+      if (p.holds(event.time)) list.push_back(event);
     }
   }
 
@@ -206,13 +223,13 @@ class Walk {
         break;
       case Kind::made:
       case Kind::spike:
-        for (const auto& asked : events_.asked[event.group]) {
-          if (!terms::recurrent_e) break;
-          group.errors[event.number] += groups_[asked.group]->error_of_spike(
-              asked.source, p.neurons[event.number], event.time);
-        }
+        ask(event);
         group.spike(event.number);
         if (const MovedSpike* moved = group.moved(event.number)) move_source(*moved);
+        break;
+      case Kind::past:
+        ask(event);
+        group.past(event.number);
         break;
       case Kind::release:
         group.release(event.number);
@@ -248,6 +265,15 @@ class Walk {
   const Events<Real>& events_;
   const Event* first_;  // of all, latest first
 
+  // What the arrivals of a spike do, of those who know it only now.
+  void ask(const Event& event) {
+    GroupBack<Real>& group = *groups_[event.group];
+    for (const auto& asked : events_.asked[event.group]) {
+      if (!terms::recurrent_e) break;
+      group.errors[event.number] += groups_[asked.group]->error_of_spike(
+          asked.source, group.p.neurons[event.number], group.p.times[event.number]);
+    }
+  }
   // Of the neuron that it reaches; of all.
   const Real* weight_of(const Event& event, std::int32_t pre) const {
     if (event.synapse >= 0) {
@@ -301,7 +327,10 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
   const Events<Real> events(sample.plan, component, groups);
   for (auto& group : groups) group->begin();
   Walk<Real> walk(sample.plan, component, groups, events);
-  for (const Event& event : events.list) walk.meet(event);
+  for (std::size_t k = 0; k < events.list.size(); ++k) {
+    heed(k);
+    walk.meet(events.list[k]);
+  }
   for (auto& group : groups) group->finish();
 }
 

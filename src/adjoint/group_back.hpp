@@ -58,6 +58,8 @@ class GroupBack {
   }
   /// The end of the refractory time of spike k.
   virtual void release(std::size_t k) = 0;
+  /// Spike k, of before the sample, all of whose arrivals are known: its release may lie within.
+  virtual void past(std::size_t k) = 0;
   /// The loss looks at V at sample time k.
   virtual void sample(std::size_t k) = 0;
   /// At a ghost, or the maximum of neuron j. @returns  dL/dt of the arrival that sits there, if one

@@ -32,4 +32,20 @@ Real jump_over_spike(const PopulationAdjoint<Real>& p, std::size_t k, Real after
   return before;
 }
 
+/// What the release of spike k, of before the sample, adds to the gradients.
+/// @param after  as for jump_over_spike()
+/// @returns  dL/dt of the spike, with which the release moves
+template <class Real>
+double release_of_past(const PopulationAdjoint<Real>& p, std::size_t k, double after,
+                       JumpSums& sums) {
+  const auto j = static_cast<std::size_t>(p.neurons[k]);
+  const auto& n = p.plan.neuron(j);
+  const double moved = static_cast<double>(p.release_current(k) + n.bias - n.v_reset) * after;
+  const double g = p.source(j), release = std::min(p.times[k] + n.tau_ref, p.end);
+  if (terms::reset_sum) sums.v_reset -= n.tc.tau_mem * after;
+  if (terms::clamp_reset && g != 0) sums.v_reset += g * release;
+  if (terms::tau_ref_sum) sums.tau_ref += moved;
+  return terms::past_release ? moved : 0;
+}
+
 }  // namespace saltus

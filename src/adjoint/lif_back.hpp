@@ -18,6 +18,7 @@ class LifBack : public GroupBack<Real> {
       : GroupBack<Real>(sample, population, spike_errors), segments_(segments), t_(p.end) {
     if (p.ghosts) behind_.resize(p.size);
     segments_.start(p.size);
+    segments_.past.assign(p.past, 0);
     held_.assign(p.size, false);
     after_.assign(p.size, 0);
   }
@@ -25,7 +26,10 @@ class LifBack : public GroupBack<Real> {
   double release_after(std::size_t j, double time) const override {
     return time + p.plan.neuron(j).tau_ref;
   }
-  void begin_held(std::size_t j) override { held_[j] = true; }
+  void begin_held(std::size_t j) override {
+    held_[j] = true;
+    segments_.jumps[j].v_reset += p.held_at_end(j);
+  }
   void begin() override {
     for (std::size_t j = 0; j < p.size; ++j) {
       held_[j] ? put(j, {0, p.last(j).i}, 0) : put(j, p.last(j), p.driving_source(j));
@@ -74,6 +78,15 @@ class LifBack : public GroupBack<Real> {
     after_[j] = lambda.v;
     held_[j] = true;
     put(j, {0, lambda.i}, 0);
+  }
+
+  void past(std::size_t k) override {
+    const auto j = static_cast<std::size_t>(p.neurons[k]);
+    double moved = 0;
+    if (release_after(j, p.times[k]) > 0) {
+      moved = release_of_past(p, k, static_cast<double>(after_[j]), segments_.jumps[j]);
+    }
+    segments_.past[k] = moved + (terms::past_arrivals ? this->errors[k] : 0);
   }
 
   void sample(std::size_t k) override {

@@ -127,7 +127,7 @@ class LifLazy final : public LifBack<Real> {
       const auto& s = reached[k];
       const auto j = static_cast<std::size_t>(s.post);
       const double t = time + projection.delay(neuron, static_cast<std::size_t>(s.number));
-      if (t >= p.end) continue;
+      if (!p.holds(t)) continue;
       const Segment<Real>& known = known_at(j, t);
       asked_.push_back(
           {known.at, known.source, projection.weight[static_cast<std::size_t>(s.weight)], j});
@@ -155,13 +155,13 @@ class LifLazy final : public LifBack<Real> {
       double sum = 0;
       for (std::size_t j = 0; j < p.size; ++j) {
         const double t = delay ? sent + delay[j] : sent;
-        if (t < p.end) sum += this->error_at(weight[j], at(j, t));
+        if (p.holds(t)) sum += this->error_at(weight[j], at(j, t));
       }
       return sum;
     }
     const SlotLayout layout = last_.lambda.slots.layout();
     const std::size_t width = std::min(widest_vector, p.size);
-    double latest = sent, shortest = infinity;
+    double latest = sent, earliest = infinity, shortest = infinity;
     for (std::size_t slot = 0; slot < layout.count(); slot += widest_vector) {
       const double* const delays = delay ? delay + layout.place(slot) : nullptr;
       for (std::size_t l = 0; l < width; ++l) {
@@ -170,16 +170,18 @@ class LifLazy final : public LifBack<Real> {
         last_.lengths[slot + l] = static_cast<Real>(length);
         before_.lengths[slot + l] = static_cast<Real>(longer);
         latest = std::max(latest, t);
+        earliest = std::min(earliest, t);
         shortest = std::min(shortest, std::max(length, longer));
       }
     }
     LambdaKernels<Real>::best().errors_of_lanes(last_.lambda, last_.lengths.data(), before_.lambda,
                                                 before_.lengths.data(), own_, weight,
                                                 moved_.data());
-    for (std::size_t j = 0; (shortest <= 0 || latest >= p.end) && j < p.size; ++j) {
+    const bool all = p.holds(latest) && p.holds(earliest) && shortest > 0;
+    for (std::size_t j = 0; !all && j < p.size; ++j) {
       const std::size_t slot = layout.slot_of(j);
       const double t = delay ? sent + delay[j] : sent;
-      if (t >= p.end) {
+      if (!p.holds(t)) {
         moved_[slot] = 0;
       } else if (before_.from[slot] <= t) {
         moved_[slot] = static_cast<Real>(this->error_at(weight[j], at(j, t)));

@@ -32,6 +32,7 @@ class LinearBack final : public GroupBack<Real> {
         at_release_(p.times.size()),
         moved_(p.times.size()) {
     segments_.start(p.size);
+    segments_.past.assign(p.past, 0);
     release_.assign(p.size, 0);
     thread_local Timeline<Real> timeline;
     if (sample.plan.linear_in_vectors(population)) {
@@ -129,6 +130,13 @@ class LinearBack final : public GroupBack<Real> {
     if (terms::linear_tau_ref) segments_.sums[j].release += release_[j];
     now_[j].held = true;
     keep(j);
+  }
+
+  void past(std::size_t k) override {
+    const auto j = static_cast<std::size_t>(p.neurons[k]);
+    double moved = 0;
+    if (terms::past_release && release_after(j, p.times[k]) > 0) moved = release_[j];
+    segments_.past[k] = moved + (terms::past_arrivals ? this->errors[k] : 0);
   }
 
   void sample(std::size_t k) override {
@@ -230,6 +238,8 @@ class LinearBack final : public GroupBack<Real> {
         rest_of(p.plan.linear_neuron(j), arrivals, own, times, p.errors.sample_times, p.end);
     now_.push_back({end, {}, false});
     now_[j].p[linear::integral_of_v] = static_cast<double>(p.source(j));
+    const auto last = p.errors.at_end.x.empty() ? std::span<const double>() : p.at_end(j);
+    for (std::size_t k = 0; terms::state_end && k < last.size(); ++k) now_[j].p[k] = last[k];
     return end;
   }
 

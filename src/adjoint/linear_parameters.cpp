@@ -115,6 +115,12 @@ Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, 
     add(products.sum, error, x[linear::integral_of_v]);
     if (std::isinf(end)) products.without_end(error, x[0]);
   }
+  if (!errors.at_end.x.empty() && terms::state_local) {
+    const std::size_t components = errors.at_end.x.size() / (pass.record.samples * size);
+    for (std::size_t k = 0; k < components; ++k) {
+      add(products.sum, errors.at_end.x[(s * size + j) * components + k], x[k]);
+    }
+  }
   const SpikeSums& spikes = segments.sums[j];
   add(products.sum, spikes.threshold, motion.theta);
   add(products.sum, spikes.release, motion.tau_ref);
@@ -156,9 +162,18 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
       for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                         if (pass.linear[s][population].of(j).empty()) return;
-                        sums[s * size + j] =
-                            slopes_of(pass, population, s, j, motions[motions.size() == 1 ? 0 : j],
-                                      arrivals, own, times, shared);
+                        const auto& own_motion = motions[motions.size() == 1 ? 0 : j];
+                        const auto find = [&](const linear::Motion<Dual>& m) {
+                          return slopes_of(pass, population, s, j, m, arrivals, own, times, shared);
+                        };
+                        if (pass.starts.empty()) {
+                          sums[s * size + j] = find(own_motion);
+                          return;
+                        }
+                        linear::Motion<Dual> started = own_motion;  // a state knows no parameter
+                        const auto& n = pass.starts[s].populations[population].linear_neuron(j);
+                        std::copy_n(n.initial.begin(), n.initial.size(), started.initial.begin());
+                        sums[s * size + j] = find(started);
                       });
     });
     for (std::size_t k = 0; k < by.size(); ++k) {

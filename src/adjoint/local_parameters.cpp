@@ -13,8 +13,8 @@ namespace saltus {
 namespace {
 
 // What happens to a neuron between arrivals. At one time they come in this order: V at a spike or
-// a release is V just before it.
-enum class Kind : std::uint8_t { look, release, spike };
+// a release is V just before it; the state at the end is what it is after all.
+enum class Kind : std::uint8_t { look, release, spike, last };
 struct Event {
   double time;
   Kind kind;
@@ -35,8 +35,8 @@ class Events {
   /// Of neurons begin .. end - 1.
   void find(const Pass<Real>& pass, std::size_t population, std::size_t sample,
             const OwnSpikes& own_spikes, std::size_t begin, std::size_t end) {
-    const SampleAdjoint<Real> of_sample{pass.plan,   pass.inputs, pass.record,
-                                        pass.errors, sample,      nullptr};
+    const SampleAdjoint<Real> of_sample{pass.plan_of(sample), pass.inputs, pass.record,
+                                        pass.errors,          sample,      nullptr};
     const PopulationAdjoint<Real> p(of_sample, population, {});
     const Segments<Real>& segments = pass.segments[sample][population];
     const SampleGhosts<Real>* ghosts = pass.ghosts ? &(*pass.ghosts)[sample][population] : nullptr;
@@ -51,6 +51,12 @@ class Events {
       const auto spikes = own_spikes.of(j);
       for (std::size_t k = spikes.size(); k-- > 0;) {  // as the segments: latest first
         const double time = p.times[spikes[k]];
+        if (is_past(time)) {
+          if (time + n.tau_ref > 0 && time + n.tau_ref < p.end) {
+            add(time + n.tau_ref, Kind::release, j, 0);
+          }
+          continue;
+        }
         const Segment<Real>* before = segments.before_spike(j, time, hint);
         const auto lambda = before ? before->at : neuron::Adjoint<Real>{};
         at_spikes_[spikes[k]] = {time, Kind::spike, static_cast<std::uint32_t>(j),
@@ -64,7 +70,7 @@ class Events {
     }
     const auto take = [&](std::size_t k) {
       const auto j = static_cast<std::size_t>(p.neurons[k]);
-      if (!segments.of(j).empty()) list.push_back(at_spikes_[k]);
+      if (k >= p.past && !segments.of(j).empty()) list.push_back(at_spikes_[k]);
     };
     if (end - begin == 1) {
       for (const std::size_t k : own_spikes.of(begin)) take(k);
@@ -81,13 +87,16 @@ class Events {
   std::vector<Event> others_;     // than spikes
   std::vector<Event> at_spikes_;  // [number in the sample]
 
-  void add(double time, Kind kind, std::size_t j, double p_v) {
-    others_.push_back({time, kind, static_cast<std::uint32_t>(j), p_v, 0});
+  void add(double time, Kind kind, std::size_t j, double p_v, double p_i = 0) {
+    others_.push_back({time, kind, static_cast<std::uint32_t>(j), p_v, p_i});
   }
   void add_looks(const PopulationAdjoint<Real>& p, std::size_t j) {
     for (std::size_t k = 0; k < p.errors.sample_times.size(); ++k) {
       const auto error = static_cast<double>(p.at_sample(k, j));
       if (error != 0) add(p.errors.sample_times[k], Kind::look, j, error);
+    }
+    if (!p.errors.at_end.x.empty() && terms::state_local) {
+      add(p.end, Kind::last, j, p.at_end(j)[0], p.at_end(j)[1]);
     }
     if (p.errors.maxima.empty()) return;
     const std::size_t at = p.sample * p.size + j;
@@ -183,7 +192,7 @@ class Walk {
   /// @param sums  [neuron] added to
   Walk(const Pass<Real>& pass, std::size_t population, std::size_t sample,
        const LocalWanted& wanted, LocalSums* sums)
-      : plan_(pass.plan.populations[population]),
+      : plan_(pass.plan_of(sample).populations[population]),
         integral_errors_(pass.errors.populations[population].integrals),
         first_(sample * pass.plan.size(population)),
         end_(pass.inputs.end(sample)),
@@ -191,6 +200,12 @@ class Walk {
         courses_(wanted.tau_mem || wanted.tau_syn),
         sums_(sums) {
     pieces_.assign(pass.plan.size(population), {});
+    held_until_.assign(pass.plan.size(population), 0);
+    const SampleSpikes spikes = sample_of(pass.spikes_of(population), sample);
+    for (std::size_t k = 0; k < count_past(spikes.times); ++k) {
+      const auto j = static_cast<std::size_t>(spikes.neurons[k]);
+      held_until_[j] = std::max(0.0, spikes.times[k] + plan_.neuron(j).tau_ref);
+    }
     touched_.assign(pass.plan.size(population), none);
   }
 
@@ -200,7 +215,7 @@ class Walk {
           const Arrivals<Real>& arrivals) {
     const bool integrals = !integral_errors_.empty();
     const std::size_t groups = courses_ ? arrivals.group_count() : 0;
-    for (std::size_t j = begin; j < end; ++j) begin_piece(j, course.get(j), 0);
+    for (std::size_t j = begin; j < end; ++j) begin_piece(j, course.get(j), held_until_[j]);
     double t = 0;
     auto event = events.begin();
     for (std::size_t g = 0; g <= groups; ++g) {
@@ -246,6 +261,7 @@ class Walk {
   bool courses_;  // by the bias V has a derivative that knows no arrivals
   LocalSums* sums_;
   inline static thread_local std::vector<MovingPiece> pieces_;     // [neuron]
+  inline static thread_local std::vector<double> held_until_;      // [neuron] from the start
   inline static thread_local std::vector<std::uint32_t> touched_;  // [neuron] place in local_
   inline static thread_local std::vector<Local> local_;
 
@@ -271,7 +287,7 @@ class Walk {
     const std::size_t j = event.neuron;
     const auto& n = plan_.neuron(j);
     neuron::Tangent<double>& x = local.x;
-    if (event.kind == Kind::look) {
+    if (event.kind == Kind::look || event.kind == Kind::last) {
       if (terms::local_at_looks) book(event, x);
       return;
     }
@@ -326,7 +342,7 @@ void sum_up(const Pass<Real>& pass, std::size_t population, std::size_t s,
   thread_local Timeline<Real> timeline;
   thread_local OwnSpikes own_spikes;
   thread_local Events<Real> events;
-  const PopulationPlan<Real>& plan = pass.plan.populations[population];
+  const PopulationPlan<Real>& plan = pass.plan_of(s).populations[population];
   const std::size_t size = pass.plan.size(population);
   const Segments<Real>& segments = pass.segments[s][population];
   const SampleSpikes spikes = sample_of(pass.spikes_of(population), s);

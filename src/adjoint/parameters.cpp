@@ -49,7 +49,7 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
         add(bias, j, static_cast<double>(errors.maxima[at]));
       }
       const auto own = segments.of(j);
-      const bool wanted = !v_initial.empty() || !i_initial.empty();
+      const bool wanted = (!v_initial.empty() || !i_initial.empty()) && pass.starts.empty();
       if (!wanted || own.empty() || !terms::initial_state) continue;
       const auto lambda = own.back().read(tc, 0);
       add(v_initial, j, -tc.tau_mem * static_cast<double>(lambda.v));

@@ -46,7 +46,10 @@ double slope_before(const neuron::Lif<Real>& n, const Maxima<Real>& maxima, std:
 template <class S>
 class SegmentList {
  public:
+  std::vector<double> past;  // dL/dt of the spikes of before the sample, in front of its record
+
   void start(std::size_t size) {
+    past.clear();
     list_.clear();
     neurons_.clear();
     first_.clear();

@@ -20,4 +20,22 @@ void shape_after(const Network<Real>& network, const Wanted& wanted, Gradients<R
   }
 }
 
+/// The same, all 0 (weights are written in whole, adjoint/accumulate.cpp). Keeps the memory that `g` has.
+template <class Real>
+void set_to_zero(const Network<Real>& network, const Wanted& wanted, Gradients<Real>& g) {
+  shape_after(network, wanted, g);
+  for (std::size_t k = 0; k < network.projections().size(); ++k) {
+    const auto& projection = network.projections()[k];
+    g.weights[k].resize(projection.weight.size());
+    g.delays[k].assign(wanted.delays ? projection.delay.values.size() : 0, 0.0);
+  }
+  for (std::size_t p = 0; wanted.neurons && p < network.populations().size(); ++p) {
+    const Population& population = network.populations()[p];
+    for (std::size_t k = 0; k < population.parameters.size(); ++k) {
+      const bool asked = wanted.parameter(p, k);
+      g.neurons[p].parameters[k].assign(asked ? population.parameters[k].values().size() : 0, 0.0);
+    }
+  }
+}
+
 }  // namespace saltus

@@ -67,6 +67,7 @@ class SweepBack {
         points_count_(!p.errors.samples.empty() || !p.errors.maxima.empty() || p.ghosts),
         plain_(p.plan.same_time_constants && !points_count_) {
     segments.start(p.size);
+    segments.past.assign(p.past, 0);
     points_.clear();
     courses_.assign(p.size, {p.end, {}});
   }
@@ -83,11 +84,12 @@ class SweepBack {
       return;
     }
     // Where V does not count no error reaches a silent neuron: lambda is 0.
-    if (points_count_ || !p_.errors.integrals.empty()) {
+    if (points_count_ || !p_.errors.integrals.empty() || !p_.errors.at_end.x.empty()) {
       for (std::size_t j = 0; j < p_.size; ++j) begin(j);
     }
     if (plain_) find_decays();
-    for (std::size_t k = p_.times.size(); k-- > 0;) plain_ ? plain_spike(k) : spike(k);
+    for (std::size_t k = p_.times.size(); k-- > p_.past;) plain_ ? plain_spike(k) : spike(k);
+    for (std::size_t k = p_.past; k-- > 0;) past_spike(k);
     for (std::size_t j = 0; points_count_ && j < p_.size; ++j) pass_points(j, -1);
   }
 
@@ -110,7 +112,7 @@ class SweepBack {
   void find_decays() {
     const std::size_t count = p_.times.size();
     gaps_.resize(p_.plan.refractory ? 2 * count : count);
-    for (std::size_t k = count; k-- > 0;) {
+    for (std::size_t k = count; k-- > p_.past;) {
       const auto j = static_cast<std::size_t>(p_.neurons[k]);
       double& later = courses_[j].t;
       const double release = std::min(p_.times[k] + p_.plan.neuron(j).tau_ref, later);
@@ -140,9 +142,24 @@ class SweepBack {
       segments_.add(j, {std::min(release, p_.end), lambda, 0});
       lambda = neuron::flow_back(n.tc, lambda, Real(0), decays_[p_.times.size() + k]);
     }
+    if (n.tau_ref > 0 && !(release < p_.end)) held_at_end(j);
     lambda.v = jump_over_spike(p_, k, after, p_.spike_errors[k], segments_.jumps[j]);
     course.lambda = lambda;
+    course.t = time;
     segments_.add(j, {time, lambda, course.source, true});
+  }
+  void held_at_end(std::size_t j) { segments_.jumps[j].v_reset += p_.held_at_end(j); }
+
+  // Of before the sample: it may hold its neuron at the start (docs/theory.md, section 15).
+  void past_spike(std::size_t k) {
+    const auto j = static_cast<std::size_t>(p_.neurons[k]);
+    const double release = p_.times[k] + p_.plan.neuron(j).tau_ref;
+    double moved = 0;
+    if (release > 0) {
+      const double after = take_to_release(j, release, 0);
+      moved = release_of_past(p_, k, after, segments_.jumps[j]);
+    }
+    segments_.past[k] = moved + (terms::past_arrivals ? p_.spike_errors[k] : 0);
   }
 
   bool has_ghosts(std::size_t j) const { return p_.ghosts && p_.ghosts->any(j); }
@@ -167,18 +184,12 @@ class SweepBack {
     JumpSums& jumps = segments_.jumps[j];
     const double time = p_.times[k], release = time + n.tau_ref;
     Real after = 0;
-    if (release < p_.end || n.tau_ref == 0) {
-      pass_points(j, release);
-      move_to(j, release);
+    if (n.tau_ref == 0) {
+      pass_points(j, time);
+      move_to(j, time);
       after = course.lambda.v;
-    }
-    if (n.tau_ref > 0) {  // V is held: lambda_V = 0, lambda_I goes on
-      course.lambda.v = course.source = 0;
-      emit(j);
-      for (; course.point < course.points_end && points_[course.point].time > time;
-           ++course.point) {
-        if (terms::clamp_sample) jumps.v_reset += points_[course.point].error;
-      }
+    } else {
+      after = take_to_release(j, release, time);
       move_to(j, time);
       course.source = p_.driving_source(j);
     }
@@ -189,6 +200,26 @@ class SweepBack {
       course.lambda.i += handed.i;
     }
     emit(j, true);
+  }
+
+  // Neuron j to where V is held no more, and past the samples in (time, release]. Returns lambda_V there, or 0
+  // if that lies past the end.
+  Real take_to_release(std::size_t j, double release, double time) {
+    Course<Real>& course = courses_[j];
+    Real after = 0;
+    if (release < p_.end) {
+      pass_points(j, release);
+      move_to(j, release);
+      after = course.lambda.v;
+    } else {
+      held_at_end(j);
+    }
+    course.lambda.v = course.source = 0;  // V is held: lambda_V = 0, lambda_I goes on
+    emit(j);
+    for (; course.point < course.points_end && points_[course.point].time > time; ++course.point) {
+      if (terms::clamp_sample) segments_.jumps[j].v_reset += points_[course.point].error;
+    }
+    return after;
   }
 
   // Those of neuron j later than `down_to`.

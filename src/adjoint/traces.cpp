@@ -6,6 +6,7 @@
 #include "observe/trace_times.hpp"
 #include "saltus/adjoint.hpp"
 #include "saltus/error.hpp"
+#include "simulate/continued.hpp"
 
 namespace saltus {
 
@@ -22,6 +23,7 @@ AdjointTraces<Real> adjoint_traces(const Network<Real>& network, const Inputs& i
         fmt::format("'{}' is {}: adjoint variables can be read of LIF and LI populations", p.name,
                     p.model->name));
   }
+  refuse_state(inputs, "adjoint variables");
   check_errors(network, inputs, record, errors);
   Gradients<Real> gradients;
   BackwardMemory<Real> memory;

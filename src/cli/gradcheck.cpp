@@ -36,12 +36,14 @@ void print(const gradcheck::Report& r) {
   fmt::print(
       "relations             {:>9} networks that must say the same: arrivals of weight 0 in every\n"
       "                      way of running, neurons relabelled, populations split, projections\n"
-      "                      halved, time shifted; {} with a maximum elsewhere on a flat V\n"
+      "                      halved, time shifted, the run cut into chunks, which hand on {} "
+      "spikes;\n"
+      "                      {} with a maximum elsewhere on a flat V\n"
       "                      largest error {:.2e}, bar {:.0e}  {}   {}\n"
       "                      spike times {:.2e} tau_mem, bar {:.0e}  {}   {}\n\n",
-      r.relations, r.relations_void, r.relation_gradients.error, gradcheck::relation_bar,
-      verdict(r.relation_gradients.error <= gradcheck::relation_bar), r.relation_gradients.where,
-      r.relation_times.error, gradcheck::relation_time_bar,
+      r.relations, r.on_their_way, r.relations_void, r.relation_gradients.error,
+      gradcheck::relation_bar, verdict(r.relation_gradients.error <= gradcheck::relation_bar),
+      r.relation_gradients.where, r.relation_times.error, gradcheck::relation_time_bar,
       verdict(r.relation_times.error <= gradcheck::relation_time_bar), r.relation_times.where);
   fmt::print(
       "met: {} spikes ({} not of LIF), {} neurons with several, {} maxima at arrivals, {} inside, "
@@ -101,6 +103,7 @@ Command add_gradcheck(CLI::App& app) {
                                      {"oracle_void", r.oracle_void},
                                      {"relations", r.relations},
                                      {"relations_void", r.relations_void},
+                                     {"spikes_handed_on", r.on_their_way},
                                      {"max_relative_error_relations", r.relation_gradients.error},
                                      {"max_spike_time_error_relations", r.relation_times.error},
                                      {"spikes", r.census.spikes},

@@ -3,15 +3,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/fields.hpp"
 #include "cli/progress.hpp"
 #include "cli/result.hpp"
+#include "cli/run_folder.hpp"
 #include "cli/values.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
@@ -25,14 +26,13 @@ using nlohmann::json;
 
 struct Options {
   std::string task;
-  std::string out;
+  std::string out, resume;
   bool json = false, quiet = false;
   Given<RunSettings> given;  // changes the defaults of the task
 };
 
 void add_options(CLI::App& app, Options& o) {
-  app.add_option("task", o.task, "yinyang, mnist or spikes")
-      ->required()
+  app.add_option("task", o.task, "yinyang, mnist or spikes; with --resume that of the checkpoint")
       ->check(CLI::IsMember({"yinyang", "mnist", "spikes"}));
   const auto whole = [](RunSettings& s) -> RunSettings& { return s; };
   const auto loss = [](RunSettings& s) -> LossSettings& { return s.loss; };
@@ -47,8 +47,16 @@ void add_options(CLI::App& app, Options& o) {
                           [](RunSettings& s, auto& v) { s.train.kernel = kernel_of(v); })
       ->group(run);
   add_fields<RunSettings>(app, o.given, heading::run, whole);
-  add_value<std::string>(app, "--out", "folder for model.h5, settings.json and metrics.jsonl",
-                         [&o](auto v) { o.out = v; })
+  add_value<std::string>(
+      app, "--out", "folder for model.h5, settings.json, metrics.jsonl, checkpoint.h5, best.h5",
+      [&o](auto v) { o.out = v; })
+      ->group(run);
+  add_value<std::string>(
+      app, "--resume",
+      "go on with the training in this folder, or of this checkpoint, to the bit; "
+      "settings are its own unless given (--epochs: in all); without --out into "
+      "the same folder",
+      [&o](auto v) { o.resume = v; })
       ->group(run);
   app.add_flag("--json", o.json, "last line on standard output: one JSON object")->group(run);
   app.add_flag("--quiet", o.quiet, "no lines for each epoch")->group(run);
@@ -56,55 +64,20 @@ void add_options(CLI::App& app, Options& o) {
       "Defaults are the published settings of each task (docs/results.md).\n\n"
       "Examples:\n"
       "  saltus train yinyang --seed 1 --out runs/yinyang\n"
+      "  saltus train --resume runs/yinyang\n"
       "  saltus train mnist --data mnist/ --threads 0\n"
       "  saltus train mnist --data fashion_mnist/ --hidden 350 --epochs 20 --batch 32\n"
       "  saltus train mnist --data mnist/ --layers conv:16x5s2,pool:2,128\n"
       "  saltus train spikes --train braille_train.h5 --test braille_test.h5 --recurrent");
 }
 
-// Everything that a run leaves in its folder: from before the first epoch a model that `saltus
-// eval` can read, so that a killed run leaves that of its last epoch.
-class Output {
- public:
-  explicit Output(const std::string& folder) : folder_(folder) {
-    if (folder.empty()) return;
-    std::error_code error;
-    std::filesystem::create_directories(folder_, error);
-    if (error || !std::filesystem::is_directory(folder_, error)) {
-      throw FileError(fmt::format("cannot create the folder {}: {}", folder,
-                                  error ? error.message() : "a file of that name exists"));
-    }
-  }
-  template <class Real>
-  void begin(const RunSettings& s, const Network<Real>& network) const {
-    model(network);
-    if (folder_.empty()) return;
-    store::write_file(folder_ / "metrics.jsonl", "");
-    store::write_file(folder_ / "settings.json", store::to_json(s));
-  }
-  void epoch(const EpochReport& report, const std::optional<Evaluation>& validation) {
-    if (folder_.empty()) return;
-    metrics_ += store::metrics_line(report, validation);
-    store::write_file(folder_ / "metrics.jsonl", metrics_);
-  }
-  template <class Real>
-  void model(const Network<Real>& network) const {
-    if (!folder_.empty()) store::save_network(network, folder_ / "model.h5");
-  }
-  explicit operator bool() const { return !folder_.empty(); }
-  std::string name() const { return folder_.string(); }
-
- private:
-  std::filesystem::path folder_;
-  std::string metrics_;
-};
-
-void say_epoch(const EpochReport& r, const std::optional<Evaluation>& validation, int epochs,
-               double left) {
+void say_epoch(const EpochReport& r, int epochs, double left) {
   say("epoch {:3}/{}  loss {:.4f}  accuracy {:5.2f} %{}  {:6.1f} us/sample  {:.1f} spikes/sample  "
       "{}{} left\n",
       r.epoch, epochs, r.loss, 100 * r.accuracy,
-      validation ? fmt::format("  validation {:5.2f} %", 100 * validation->accuracy) : "",
+      std::isnan(r.validation_loss)
+          ? ""
+          : fmt::format("  validation {:5.2f} %", 100 * r.validation_accuracy),
       r.us_per_sample, r.hidden_spikes_per_sample,
       r.smoothing_sigma > 0 ? fmt::format("{:.1f} ghosts ({:.0f} % of the gradient)  ",
                                           r.ghosts_per_sample, 100 * r.ghost_share)
@@ -112,67 +85,116 @@ void say_epoch(const EpochReport& r, const std::optional<Evaluation>& validation
       clock_time(left));
 }
 
-struct Trained : store::TrainedEpochs {
-  EpochReport last;
-  bool stopped() const { return !last.complete; }
-};
-
-// All epochs, with what they show and leave.
+// What all epochs of the training add up to, those before a resumption too.
 template <class Real>
-Trained train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, bool quiet,
-                     Output& output) {
-  Trained t;
-  const std::size_t total = data.train.size() * static_cast<std::size_t>(epochs);
-  Progress progress(std::max<std::size_t>(total, 1), "samples", quiet);
-  for (int epoch = 0; epoch < epochs && !t.stopped(); ++epoch) {
-    const auto done = static_cast<std::size_t>(epoch) * data.train.size();
-    t.last = trainer.train_epoch(
-        data.train,
-        [&](const EpochReport& r) {
-          progress.show(done + r.samples, fmt::format("epoch {}/{}  loss {:.4f}  accuracy {:.2f} %",
-                                                      r.epoch, epochs, r.loss, 100 * r.accuracy));
-        },
-        &stop_requested());
-    if (t.last.samples == 0) break;
-    t.seconds += t.last.seconds;
-    t.samples += t.last.samples;
-    t.epochs += t.last.complete;
-    std::optional<Evaluation> validation;
-    if (data.validation.size() > 0 && !t.stopped()) validation = trainer.evaluate(data.validation);
-    output.model(trainer.network());
-    output.epoch(t.last, validation);
-    progress.clear();
-    if (!quiet) {
-      say_epoch(t.last, validation, epochs, t.seconds / (epoch + 1) * (epochs - epoch - 1));
-    }
+store::TrainedEpochs sums_of(const TrainState<Real>& state) {
+  store::TrainedEpochs t;
+  for (const EpochReport& r : state.history) {
+    t.seconds += r.seconds;
+    t.samples += r.samples;
+    ++t.epochs;
   }
-  progress.clear();
-  if (t.stopped()) {
-    say("stopped after {} epochs and {} samples of the next{}\n", trainer.epochs_done(),
-        t.last.samples,
-        output ? fmt::format("; the model is in {}", output.name())
-               : "; no --out was given, nothing is saved");
+  if (state.epoch.minibatches > 0) {
+    t.seconds += state.epoch.sums.seconds;
+    t.samples += state.epoch.sums.samples;
   }
   return t;
 }
 
+// All epochs that are left, with what they show and leave. @return  were they stopped?
+template <class Real>
+bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, bool quiet,
+                  RunFolder& folder) {
+  const auto to_do = static_cast<std::size_t>(std::max(0, epochs - trainer.epochs_done()));
+  Progress progress(std::max<std::size_t>(to_do * data.train.size(), 1), "samples", quiet);
+  std::size_t before = 0;
+  EpochReport last;
+  while (trainer.epochs_done() < epochs && last.complete) {
+    last = trainer.train_epoch(
+        data.train,
+        [&](const EpochReport& r) {
+          progress.show(before + r.samples,
+                        fmt::format("epoch {}/{}  loss {:.4f}  accuracy {:.2f} %", r.epoch, epochs,
+                                    r.loss, 100 * r.accuracy));
+          if (folder.due()) folder.checkpoint(trainer.state());
+        },
+        &stop_requested());
+    if (last.samples == 0) break;
+    before += data.train.size();
+    if (last.complete && data.validation.size() > 0) {
+      const Evaluation validation = trainer.evaluate(data.validation);
+      EpochReport& report = trainer.state().history.back();
+      report.validation_loss = last.validation_loss = validation.loss;
+      report.validation_accuracy = last.validation_accuracy = validation.accuracy;
+    }
+    folder.epoch(trainer.state(), last);
+    progress.clear();
+    const double done = trainer.epochs_done() + (last.complete ? 0 : 1);
+    if (!quiet) {
+      say_epoch(last, epochs, sums_of(trainer.state()).seconds / done * (epochs - done));
+    }
+  }
+  progress.clear();
+  if (!last.complete) {
+    say("stopped after {} epochs and {} samples of the next{}\n", trainer.epochs_done(),
+        last.samples,
+        folder ? fmt::format("; the model is in {}, and --resume {} goes on", folder.name(),
+                             folder.name())
+               : "; no --out was given, nothing is saved");
+  }
+  return !last.complete;
+}
+
+// What a checkpoint says of how a training was begun.
+std::string begun_with(const RunSettings& settings, const TaskData& data) {
+  json text = json::parse(store::to_json(settings));
+  text["training_data"] = store::fingerprint(data.train);
+  return text.dump();
+}
+
+// The network of the task, or that of the checkpoint, with all else of its training.
+template <class Real>
+Trainer<Real> trainer_of(const RunSettings& s, const Options& options, const TaskData& data) {
+  const auto made_of = [&](Network<Real> network) {
+    const std::size_t readout = network.index("out");
+    return Trainer<Real>(std::move(network), readout, s.loss, s.t_end, s.train);
+  };
+  if (options.resume.empty()) return made_of(build_network<Real>(s, data.train));
+  auto saved = store::load_checkpoint<Real>(options.resume);
+  const bool within_epoch = saved.state.epoch.minibatches > 0;
+  for (const auto& line : store::resumed_with(saved.settings, begun_with(s, data), within_epoch)) {
+    say("resumed: {}\n", line);
+  }
+  if (json::parse(saved.settings).value("lr", s.train.lr) != s.train.lr) {
+    saved.state.lr = EpochReport::nan;
+  }
+  if (!within_epoch && saved.state.epochs >= s.train.epochs) {
+    say("resumed: all {} epochs are done; --epochs N with more goes on\n", saved.state.epochs);
+  }
+  Trainer<Real> trainer = made_of(saved.state.network);
+  trainer.resume(std::move(saved.state));
+  return trainer;
+}
+
 template <class Real>
 int train(RunSettings settings, const Options& options) {
-  Output output(options.out);
+  RunFolder folder(options.out);
   const TaskData data = load_data(settings);
   if (settings.task == "spikes" && settings.t_end == 0) settings.t_end = usual_t_end(data);
-  Network<Real> network = build_network<Real>(settings, data.train);
-  const std::size_t readout = network.index("out");
-  if (!options.json && !options.quiet) fmt::print("{}", describe(network));
+  Trainer<Real> trainer = trainer_of<Real>(settings, options, data);
+  if (!options.json && !options.quiet) fmt::print("{}", describe(trainer.network()));
   std::fflush(stdout);
-  Trainer<Real> trainer(std::move(network), readout, settings.loss, settings.t_end, settings.train);
-  output.begin(settings, trainer.network());
+  folder.begin(
+      settings, begun_with(settings, data), trainer.state(),
+      options.resume.empty() ? std::filesystem::path() : store::checkpoint_in(options.resume));
 
   catch_interrupts();
-  const Trained trained = train_epochs(trainer, data, settings.train.epochs, options.quiet, output);
+  const bool stopped = train_epochs(trainer, data, settings.train.epochs, options.quiet, folder);
+  if (!stopped) folder.checkpoint(trainer.state());
+  const store::TrainedEpochs trained = sums_of(trainer.state());
   const Evaluation test = trainer.evaluate(data.test);
   json result = result_of(settings, settings.train.threads, trained, test);
-  result["interrupted"] = trained.stopped();
+  result["interrupted"] = stopped;
   result["version"] = version;
   result["commit"] = git_commit();
   if (data.validation.size() > 0) {
@@ -192,9 +214,9 @@ int train(RunSettings settings, const Options& options) {
         "trained {} epochs in {:.1f} s: {:.1f} us a sample, {:.1f} hidden spikes a sample\n",
         100 * test.accuracy, test.loss, test.samples, test.silent_labels, trained.epochs,
         trained.seconds, trained.us_per_sample(), test.hidden_spikes_per_sample);
-    if (output) fmt::print("model, settings and metrics are in {}\n", output.name());
+    if (folder) fmt::print("model, settings and metrics are in {}\n", folder.name());
   }
-  return trained.stopped() ? interrupted : success;
+  return stopped ? interrupted : success;
 }
 
 // An option that its task does not read is a mistake, as is one that it needs and does not get.
@@ -215,6 +237,7 @@ void check_given(const Options& options) {
                                      fmt::join(tasks, " and ")));
     }
   }
+  if (!options.resume.empty()) return;  // all else is the checkpoint's
   if (options.task == "mnist" && !given("--data")) {
     throw InvalidInput(
         "task mnist needs --data DIR, a folder with the IDX files of MNIST or "
@@ -225,22 +248,52 @@ void check_given(const Options& options) {
   }
 }
 
+// Where a training that is resumed goes on writing, unless it is told: where it was.
+std::string folder_of(const std::string& place) {
+  const std::filesystem::path file = store::checkpoint_in(place);
+  return file.has_parent_path() ? file.parent_path().string() : ".";
+}
+
+// The settings of the task, or those of the checkpoint, with what was given.
+RunSettings settings_for(Options& o) {
+  RunSettings settings;
+  if (!o.resume.empty()) {
+    const auto file = store::checkpoint_in(o.resume);
+    try {
+      settings = store::settings_from_json(store::load_checkpoint_settings(file));
+    } catch (const InvalidInput& e) {
+      throw FileError(fmt::format("{}: {}", file.string(), e.what()));
+    }
+    if (!o.task.empty() && o.task != settings.task) {
+      throw InvalidInput(fmt::format("task is {}, but {} is of {}; expected the same", o.task,
+                                     file.string(), settings.task));
+    }
+    o.task = settings.task;
+    if (o.out.empty()) o.out = folder_of(o.resume);
+  } else if (o.task.empty()) {
+    throw InvalidInput("task is missing; expected yinyang, mnist or spikes, or --resume DIR");
+  } else {
+    const auto& names = o.given.names;
+    const bool layers = std::find(names.begin(), names.end(), "--layers") != names.end();
+    settings = default_settings(o.task, layers);
+  }
+  for (const auto& change : o.given.changes) change(settings);
+  check_given(o);
+  check(settings);
+  // So that `saltus eval` finds them from any folder.
+  for (std::string* place : {&settings.data, &settings.train_file, &settings.test_file}) {
+    if (!place->empty()) *place = std::filesystem::absolute(*place).lexically_normal().string();
+  }
+  return settings;
+}
+
 }  // namespace
 
 Command add_train(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_options(app, *options);
   return [options] {
-    const auto& names = options->given.names;
-    const bool layers = std::find(names.begin(), names.end(), "--layers") != names.end();
-    RunSettings settings = default_settings(options->task, layers);
-    for (const auto& change : options->given.changes) change(settings);
-    check_given(*options);
-    check(settings);
-    // So that `saltus eval` finds them from any folder.
-    for (std::string* place : {&settings.data, &settings.train_file, &settings.test_file}) {
-      if (!place->empty()) *place = std::filesystem::absolute(*place).lexically_normal().string();
-    }
+    const RunSettings settings = settings_for(*options);
     return settings.precision == "float64" ? train<double>(settings, *options)
                                            : train<float>(settings, *options);
   };

@@ -15,6 +15,7 @@
 #include "ghosts/free_peaks.hpp"
 #include "ghosts/ghosts_kernel.hpp"
 #include "machine/parallel.hpp"
+#include "simulate/continued.hpp"
 #include "simulate/prepared.hpp"
 #include "thresholds/noise.hpp"
 #include "thresholds/thresholds.hpp"
@@ -337,6 +338,7 @@ void find_ghosts(const Plan<Real>& plan, const Inputs& inputs, const Record<Real
     for (auto& list : ghosts.populations[p]) list.clear();
   }
   if (smoothing.sigma == 0) return;
+  refuse_state(inputs, "ghosts");
   check_noisy(*plan.network);
   const ThresholdNoise noise(smoothing);
   parallel_for(threads, samples, [&](std::size_t s) {

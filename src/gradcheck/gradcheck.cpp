@@ -26,6 +26,7 @@ void add(Report& sum, const Report& part) {
   sum.spike_times.meet(part.spike_times.error, part.spike_times.where);
   sum.relations += part.relations;
   sum.relations_void += part.relations_void;
+  sum.on_their_way += part.on_their_way;
   sum.relation_gradients.meet(part.relation_gradients.error, part.relation_gradients.where);
   sum.relation_times.meet(part.relation_times.error, part.relation_times.where);
   sum.census.add(part.census);
@@ -46,7 +47,10 @@ Report check(std::uint64_t seed, const Settings& settings) {
   if (settings.with_differences) {
     compare_with_differences(c, base, branch, gradients, label, report);
   }
-  if (settings.with_relations) check_relations(c, base, seed, label, report);
+  if (settings.with_relations) {
+    check_relations(c, base, seed, label, report);
+    check_chunks(c, base, seed, label, report);
+  }
   if (settings.with_oracle) compare_with_oracle(c, base, gradients, label, report);
   return report;
 }

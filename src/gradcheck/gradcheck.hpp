@@ -42,6 +42,7 @@ struct Report {
   std::size_t grazing_networks = 0;     // left out, see grazing_slope
   std::size_t relations = 0;            // networks that must say the same, tried
   std::size_t relations_void = 0;       // gradients not compared: a maximum moved along a flat V
+  std::size_t on_their_way = 0;         // spikes that chunks of a run handed on
   Worst differences, oracle, spike_times, relation_gradients, relation_times;
   Census census;
 
@@ -72,5 +73,9 @@ void compare_with_oracle(const Case& c, const Evaluation& base, const Gradients<
 /// What must change neither spikes nor gradients. @param seed  of what is drawn
 void check_relations(const Case& c, const Evaluation& base, std::uint64_t seed,
                      const std::string& label, Report& report);
+
+/// One of them: a run in chunks.
+void check_chunks(const Case& c, const Evaluation& base, std::uint64_t seed,
+                  const std::string& label, Report& report);
 
 }  // namespace saltus::gradcheck

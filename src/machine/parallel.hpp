@@ -10,6 +10,7 @@
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+#include <tbb/task_group.h>
 #include <memory>
 #else
 #include <atomic>
@@ -21,9 +22,24 @@
 
 namespace saltus {
 
-/// Called before each task of the thread that set it, unless null. Python sets it to look for
-/// Ctrl-C: what it throws ends the loop.
+/// Called before each task of the thread that set it, and by heed(), unless null. Python sets it to look
+/// for Ctrl-C: what it throws ends the loop.
 inline thread_local void (*before_task)() = nullptr;
+
+/// Another task of the loop has ended it.
+struct Abandoned {};
+
+/// Long tasks call it every few thousand steps, so that they end too.
+inline void heed() {
+  if (before_task) before_task();
+#ifndef SALTUS_WITHOUT_TBB
+  if (tbb::is_current_task_group_canceling()) throw Abandoned();
+#endif
+}
+/// The same, of a step with this number.
+inline void heed(std::size_t step) {
+  if (step % 4096 == 4095) heed();
+}
 
 #ifndef SALTUS_WITHOUT_TBB
 /// The workers of this thread's loops. They live as long as it does, or until it wants another

@@ -61,6 +61,11 @@ SALTUS_TERM(linear_moves);           // 14: a spike at an arrival moves with it
 SALTUS_TERM(linear_at_spikes);       // 14: p- . dx/dq at the spikes
 SALTUS_TERM(linear_at_the_end);      // 14: p . dx/dq at the end
 SALTUS_TERM(linear_at_samples);      // 14: the error of a sample times dV/dq
+SALTUS_TERM(state_end);              // 15: the adjoint at the end, where what follows has a say
+SALTUS_TERM(state_reset);            // 15: V at the end, held at V_reset
+SALTUS_TERM(state_local);            // 15: p . s at the end
+SALTUS_TERM(past_release);           // 15: the release of a spike of before
+SALTUS_TERM(past_arrivals);          // 15: arrivals of a spike of before
 
 #undef SALTUS_TERM
 

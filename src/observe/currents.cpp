@@ -49,7 +49,8 @@ std::vector<Real> currents(const Network<Real>& network, const Inputs& inputs,
           fmt::format("'{}' is {}: its state has no component I", p.name, p.model->name));
     }
   }
-  return read_trace<CurrentSamples<Real>>(prepared, population, at, component, options.threads);
+  return read_trace<CurrentSamples<Real>>(prepared.plan, inputs, record, population, at, component,
+                                          options.threads);
 }
 
 template std::vector<float> currents(const Network<float>&, const Inputs&, const Record<float>&,

@@ -11,6 +11,7 @@
 
 #include "neuron/linear.hpp"
 #include "plan/arrivals.hpp"
+#include "spikes/sample_spikes.hpp"
 
 namespace saltus {
 
@@ -93,6 +94,9 @@ linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arriv
   linear::Vector<T> x = n.initial;
   double t = 0, release = 0;
   std::size_t next_own = 0;
+  for (; next_own < own.size() && is_past(times[own[next_own]]); ++next_own) {
+    release = n.release_after(times[own[next_own]]);
+  }
 
   std::size_t group = 0;
   const auto piece = [&](double to, bool held) {

@@ -28,6 +28,14 @@ class ReplayTogether {
     find_steps(plan, size, arrivals, spikes, jumps);
     double t = 0;
     std::size_t k = 0;
+    for (; k < spikes.times.size() && is_past(spikes.times[k]); ++k) {
+      const auto j = static_cast<std::size_t>(spikes.neurons[k]);
+      Alone& a = neurons_[j];
+      a.last = k;
+      a.release = plan.linear_neuron(j).release_after(spikes.times[k]);
+      a.x[0] = plan.linear_neuron(j).initial[0];
+      if (a.release > 0) layer_.hold(j, a.release);
+    }
     for (std::size_t g = 0; g <= groups && (k < spikes.times.size() || !layer_.held.empty()); ++g) {
       const double next = g < groups ? arrivals.times[g] : end;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();

@@ -12,6 +12,7 @@
 #include "observe/trace_times.hpp"
 #include "saltus/error.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/continued.hpp"
 #include "simulate/prepared.hpp"
 
 namespace saltus {
@@ -78,6 +79,16 @@ void note(Maxima<Real>& maxima, std::size_t at, const Highest<Real>& highest) {
   maxima.currents[at] = highest.current;
 }
 
+// Those of one sample among others.
+template <class Real>
+void put(Maxima<Real>& all, std::size_t at, const Maxima<Real>& one) {
+  const auto to = static_cast<std::ptrdiff_t>(at);
+  std::ranges::copy(one.values, all.values.begin() + to);
+  std::ranges::copy(one.times, all.times.begin() + to);
+  std::ranges::copy(one.places, all.places.begin() + to);
+  std::ranges::copy(one.currents, all.currents.begin() + to);
+}
+
 // Where each neuron has arrivals of its own.
 template <class Real>
 void find_in_lanes(Timeline<Real>& timeline, const PopulationPlan<Real>& plan, double end,
@@ -115,6 +126,14 @@ Maxima<Real> maxima(const Plan<Real>& plan, const Inputs& inputs, const Record<R
   const std::size_t size = plan.size(population);
   const std::size_t samples = inputs.samples();
   Maxima<Real> result = nothing_found<Real>(samples * size);
+  if (inputs.state) {
+    const auto find = [&](const auto& one, const auto& in, const auto& of) {
+      return maxima<Real>(one, in, of, population, 1, nullptr);
+    };
+    const auto parts = joined(plan, inputs, record, threads, find);
+    for (std::size_t s = 0; s < samples; ++s) put(result, s * size, parts[s]);
+    return result;
+  }
   const PopulationPlan<Real>& neurons = plan.populations[population];
   parallel_for(threads, samples, [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
@@ -149,6 +168,7 @@ Maxima<Real> maxima_of(const Plan<Real>& plan, const Inputs& inputs, const Recor
     throw InvalidInput(
         fmt::format("'{}' is {}: maxima of V are known of LIF and LI", p.name, p.model->name));
   }
+  refuse_state(inputs, "maxima of silent neurons");
   Maxima<Real> result = nothing_found<Real>(inputs.samples() * size);
   Timeline<Real> timeline;
   for (const auto& [s, j] : silent) {
@@ -269,6 +289,12 @@ std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
   const std::size_t size = plan.size(population);
   const PopulationPlan<Real>& neurons = plan.populations[population];
   check_integral(plan.network->populations()[population], inputs);
+  if (inputs.state) {
+    const auto find = [&](const auto& one, const auto& in, const auto& of) {
+      return integrals<Real>(one, in, of, population, 1, nullptr);
+    };
+    return joined_lists(plan, inputs, record, threads, find);
+  }
   std::vector<Real> result(inputs.samples() * size);
   parallel_for(threads, inputs.samples(), [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
@@ -310,7 +336,8 @@ std::vector<Real> voltages(const Network<Real>& network, const Inputs& inputs,
                            std::span<const double> at, const Options& options) {
   const Prepared<Real> prepared(network, inputs, record, options);
   check_trace(prepared, population, at, "membrane voltage");
-  return read_trace<Samples<Real>>(prepared, population, at, 0, options.threads);
+  return read_trace<Samples<Real>>(prepared.plan, inputs, record, population, at, 0,
+                                   options.threads);
 }
 
 #define SALTUS_INSTANTIATE(Real)                                                                   \

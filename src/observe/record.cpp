@@ -14,6 +14,7 @@
 #include "observe/replay.hpp"
 #include "saltus/error.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/continued.hpp"
 #include "simulate/prepared.hpp"
 
 namespace saltus {
@@ -99,6 +100,7 @@ Record<Real> record(const Network<Real>& network, const Inputs& inputs,
                     std::span<const SpikeView> spikes, const Options& options) {
   const Prepared<Real> prepared(network, inputs, options);
   const Plan<Real>& plan = prepared.plan;
+  refuse_state(inputs, "records of other simulators");
   if (spikes.size() != network.populations().size()) {
     throw InvalidInput(fmt::format("spikes of {} populations given; the network has {}",
                                    spikes.size(), network.populations().size()));
@@ -113,6 +115,7 @@ Record<Real> record(const Network<Real>& network, const Inputs& inputs,
     check_spikes(plan, inputs, p, spikes[p]);
     out.spikes.offsets.assign(spikes[p].offsets.begin(), spikes[p].offsets.end());
     out.spikes.times.assign(spikes[p].times.begin(), spikes[p].times.end());
+    for (double& time : out.spikes.times) time += 0.0;  // never -0 (spikes/sample_spikes.hpp)
     out.spikes.neurons.assign(spikes[p].neurons.begin(), spikes[p].neurons.end());
     part(plan.populations[p], network.populations()[p], out.spikes);
     if (network.populations()[p].model->linear) continue;

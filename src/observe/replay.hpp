@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <utility>
 
 #include "neuron/lif.hpp"
 #include "plan/timeline.hpp"
@@ -35,13 +36,17 @@ struct ReplayVisitor {
 };
 
 /// @param own    numbers of the neuron's spikes within the sample; `times`: of all spikes there
+/// @returns  V and I at `end`
 template <class Real, class Visitor>
-void replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::size_t j,
-            std::span<const std::size_t> own, std::span<const double> times, double end,
-            Visitor&& visit) {
+std::pair<Real, Real> replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals,
+                             std::size_t j, std::span<const std::size_t> own,
+                             std::span<const double> times, double end, Visitor&& visit) {
   Real v = n.v_initial, i = n.i_initial;
   double t = 0, release = 0;
   std::size_t next_own = 0;
+  for (; next_own < own.size() && is_past(times[own[next_own]]); ++next_own) {
+    release = times[own[next_own]] + n.tau_ref;
+  }
 
   const auto piece = [&](double to, const neuron::Decay<Real>& d, bool held) {
     const Real v_end = held ? n.v_reset : neuron::membrane_after(n, v, i, d);
@@ -85,6 +90,7 @@ void replay(const neuron::Lif<Real>& n, const Arrivals<Real>& arrivals, std::siz
     visit.arrival(t, v, i);
     for (const auto& arrival : arrivals.group(g)) i += arrival.weight(j);
   }
+  return {v, i};
 }
 
 /// Points a timeline at what reaches a population in one sample, and returns the spikes of any

@@ -15,6 +15,7 @@
 #include "saltus/error.hpp"
 #include "saltus/network.hpp"
 #include "saltus/simulate.hpp"
+#include "simulate/continued.hpp"
 #include "simulate/prepared.hpp"
 
 namespace saltus {
@@ -66,16 +67,21 @@ struct ComponentSamples : LinearVisitor<double> {
 /// @tparam Visitor  made of (neuron, times, its column of the sample, neurons)
 /// @param component  that it is of the state of a linear neuron
 template <class Visitor, class Real>
-std::vector<Real> read_trace(const Prepared<Real>& prepared, std::size_t population,
+std::vector<Real> read_trace(const Plan<Real>& plan, const Inputs& inputs,
+                             const Record<Real>& record, std::size_t population,
                              std::span<const double> at, std::size_t component, int threads) {
-  const Plan<Real>& plan = prepared.plan;
-  const Inputs& inputs = prepared.inputs;
+  if (inputs.state) {
+    const auto find = [&](const auto& one, const auto& in, const auto& of) {
+      return read_trace<Visitor>(one, in, of, population, at, component, 1);
+    };
+    return joined_lists(plan, inputs, record, threads, find);
+  }
   const std::size_t size = plan.size(population);
   std::vector<Real> result(inputs.samples() * at.size() * size);
   parallel_for(threads, inputs.samples(), [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
     thread_local OwnSpikes own_spikes;
-    for_each_neuron(plan, inputs, *prepared.record, population, s, timeline, own_spikes,
+    for_each_neuron(plan, inputs, record, population, s, timeline, own_spikes,
                     [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                       Real* column = result.data() + s * at.size() * size + j;
                       if (plan.populations[population].is_linear()) {

@@ -43,6 +43,7 @@ class Calendar {
       const auto pre = static_cast<std::size_t>(spikes.neurons[sent_]);
       for (const auto& s : synapses.from(pre)) {
         const double time = spikes.times[sent_] + p.delay(pre, static_cast<std::size_t>(s.number));
+        if (time < 0) continue;  // arrived before the sample
         cells_[place(cell_of(time))].push_back({time, static_cast<std::int32_t>(sent_), s.place,
                                                 p.weight[static_cast<std::size_t>(s.weight)],
                                                 s.post});

@@ -219,7 +219,7 @@ class LaneLists {
     for (std::size_t s = 0; s < source.spikes.times.size(); ++s) {
       const std::int32_t neuron = source.spikes.neurons[s];
       const auto pre = static_cast<std::size_t>(neuron);
-      const double least = s < source.fresh ? 0 : from_;
+      const double least = s < source.fresh ? -infinity : from_;
       const Real* weight = source.rows[pre] + neurons_.begin;
       prefetch(source, s + rows_ahead);
       const auto origin = bases_[k] + static_cast<std::uint32_t>(s);
@@ -239,7 +239,7 @@ class LaneLists {
     for (std::size_t j = neurons_.begin; j < neurons_.end; ++j) {
       std::uint32_t origin = bases_[k] + static_cast<std::uint32_t>(deliveries_[k].first(j));
       for (const auto& d : deliveries_[k].to(j)) {
-        const double least = static_cast<std::size_t>(d.spike) < fresh ? 0 : from_;
+        const double least = static_cast<std::size_t>(d.spike) < fresh ? -infinity : from_;
         put(j - neurons_.begin, std::max(d.time, least), d.weight, origin++);
       }
     }

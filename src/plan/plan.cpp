@@ -168,7 +168,7 @@ bool dense_enough(const Projection<Real>& p, std::size_t pre, std::size_t post) 
 template <class Real>
 void Plan<Real>::fill_rows() {
   const auto& projections = network->projections();
-  padded.resize(projections.size());
+  std::vector<std::vector<Real>> filled(projections.size());
   for (const PopulationPlan<Real>& target : populations) {
     const bool rows = std::ranges::all_of(target.incoming, [&](std::size_t k) {
       const Projection<Real>& p = projections[k];
@@ -180,21 +180,22 @@ void Plan<Real>::fill_rows() {
       const std::size_t pre = size(p.source), post = size(p.target);
       if (p.connection.all_to_all()) {
         if (post >= widest_vector) continue;
-        padded[k].resize(pre * widest_vector, Real(0));
+        filled[k].resize(pre * widest_vector, Real(0));
         for (std::size_t n = 0; n < pre; ++n) {
-          std::copy_n(p.weight.data() + n * post, post, padded[k].data() + n * widest_vector);
+          std::copy_n(p.weight.data() + n * post, post, filled[k].data() + n * widest_vector);
         }
       } else if (rows) {
-        padded[k].resize(pre * post, Real(0));
+        filled[k].resize(pre * post, Real(0));
         const SynapseList& synapses = p.connection.synapses();
         for (std::size_t place = 0; place < synapses.size(); ++place) {
           const Synapse& s = synapses[place];
-          padded[k][static_cast<std::size_t>(s.pre) * post + static_cast<std::size_t>(s.post)] +=
+          filled[k][static_cast<std::size_t>(s.pre) * post + static_cast<std::size_t>(s.post)] +=
               p.weight[static_cast<std::size_t>(s.weight)];
         }
       }
     }
   }
+  padded = std::make_shared<const std::vector<std::vector<Real>>>(std::move(filled));
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -72,8 +73,8 @@ struct Plan {
   std::vector<int> component_of;  // per population; -1: input
   std::vector<int> input_number;  // per population, its place in Inputs; -1: not an input
   // Per projection: its rows, where they are filled up to a vector, or where not all connect to all, with
-  // zeros.
-  std::vector<std::vector<Real>> padded;
+  // zeros. Copies of a plan share them.
+  std::shared_ptr<const std::vector<std::vector<Real>>> padded;
   std::vector<DelayRange> delays;  // per projection into a component that runs in windows
   bool cyclic = false;
   bool scalar = false;  // no vectors
@@ -94,15 +95,15 @@ struct Plan {
   Rows<Real> rows(std::size_t projection) const {
     const Projection<Real>& p = network->projections()[projection];
     const std::size_t post = size(p.target);
-    if (!padded[projection].empty()) {
-      return {padded[projection].data(), std::max(post, widest_vector)};
+    if (const std::vector<Real>& filled = (*padded)[projection]; !filled.empty()) {
+      return {filled.data(), std::max(post, widest_vector)};
     }
     return {p.connection.all_to_all() ? p.weight.data() : nullptr, post};
   }
   /// Does it bring a row of weights per source? Else it brings synapses one by one.
   bool in_rows(std::size_t projection) const {
     return network->projections()[projection].connection.all_to_all() ||
-           !padded[projection].empty();
+           !(*padded)[projection].empty();
   }
   /// Has each target neuron a list of arrivals of its own?
   bool has_lists(std::size_t projection) const {

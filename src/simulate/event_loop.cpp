@@ -9,6 +9,7 @@
 //
 // Spikes at one instant come before the arrivals of that instant, those that they cause included
 // (docs/theory.md, section 3).
+#include "machine/parallel.hpp"
 #include "simulate/group.hpp"
 #include "simulate/pending.hpp"
 #include "simulate/ways.hpp"
@@ -25,10 +26,13 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
     groups.push_back(make_group(run, p, Steps::events));
   }
 
+  send_past(run, component, pending);
+
   std::vector<RecordedSpike<Real>>& found = run.workspace.spikes;
   std::vector<std::pair<std::size_t, RecordedSpike<Real>>> together;  // group, spike: all earliest
   double t = 0;
-  for (;;) {
+  for (std::size_t step = 0;; ++step) {
+    heed(step);
     const double next = std::min(end, next_arrival(pending));
 
     together.clear();

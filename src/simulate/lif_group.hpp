@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "machine/parallel.hpp"
 #include "neuron/lif.hpp"
 #include "simulate/group.hpp"
 #include "simulate/lane_course.hpp"
@@ -24,12 +25,13 @@ class LifGroup final : public Group<Real> {
         layer_(run.workspace.layer_of(population)) {
     if (run.thresholds) at_thresholds_.emplace(*run.thresholds, run.plan, population, run.sample);
     if (!together_ || plan_.refractory) last_spike_.resize(size_);
-    if (together_) {
-      layer_.start(plan_, size_);
-      return;
-    }
-    for (std::size_t j = 0; j < size_; ++j) {
+    if (together_) layer_.start(plan_, size_);
+    for (std::size_t j = 0; !together_ && j < size_; ++j) {
       states_.push_back({plan_.neuron(j).v_initial, plan_.neuron(j).i_initial});
+    }
+    const auto [times, neurons] = run.record[population].spikes();
+    for (std::size_t k = 0; plan_.refractory && k < times.size(); ++k) {
+      hold(static_cast<std::size_t>(neurons[k]), k, times[k]);
     }
   }
 
@@ -128,6 +130,21 @@ class LifGroup final : public Group<Real> {
   }
 
  private:
+  // Spike k, of before the sample, may hold its neuron at the start.
+  void hold(std::size_t j, std::size_t k, double time) {
+    const double release = time + plan_.neuron(j).tau_ref;
+    last_spike_[j] = k;
+    if (!(release > 0)) return;
+    if (!together_) {
+      states_[j].v = plan_.neuron(j).v_reset;
+      states_[j].release = release;
+      return;
+    }
+    const SlotLayout& layout = layer_.slots.layout();
+    const std::size_t slot = layout.slot_of(j), second = layout.second_slot_of(j);
+    layer_.hold(slot, release, k);
+    if (second != slot) layer_.hold(second, release, k);
+  }
   // Can they go in vectors?
   bool suits(Steps steps) const {
     return steps == Steps::passes || (plan_.in_step() && !plan_.refractory);
@@ -182,6 +199,7 @@ class LifGroup final : public Group<Real> {
     std::size_t neuron, first;  // in spikes, of this pass
 
     void spike(double time, Real current) {
+      heed(spikes.size());
       spikes.push_back({time, static_cast<std::int32_t>(neuron), current});
       // `advance` goes on with the neuron that this changes.
       if (group.at_thresholds_) group.at_thresholds_->next(neuron);

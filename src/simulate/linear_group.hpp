@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "machine/parallel.hpp"
 #include "neuron/lif.hpp"
 #include "neuron/linear_crossing.hpp"
 #include "simulate/group.hpp"
@@ -31,6 +32,12 @@ class LinearGroup final : public Group<Real> {
       const linear::Neuron& n = plan_.linear_neurons[j];
       states_[j] = at_start(n);
       jumps_ = jumps_ || n.jumps;
+    }
+    const auto [times, neurons] = run.record[population].spikes();
+    for (std::size_t k = 0; k < times.size(); ++k) {  // of before the sample
+      const auto j = static_cast<std::size_t>(neurons[k]);
+      states_[j].release = plan_.linear_neuron(j).release_after(times[k]);
+      if (together_ && states_[j].release > 0) layer_.hold(j, states_[j].release);
     }
   }
 
@@ -145,6 +152,7 @@ class LinearGroup final : public Group<Real> {
     const std::size_t groups = arrivals.group_count();
     double t = from;
     for (std::size_t g = 0; g <= groups; ++g) {
+      heed(g);
       const double next = g < groups ? arrivals.times[g] : to;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       free_until(next, arrived);
@@ -312,6 +320,7 @@ class LinearGroup final : public Group<Real> {
                const linear::Vector<double>* known = nullptr) {
     bool spiked = false;
     for (double time; (time = next_spike(j, states_[j], t, t_end, known)) != infinity; t = time) {
+      heed(spikes.size());
       spikes.push_back({time, static_cast<std::int32_t>(j), 0});
       spike_at(j, time);
       known = nullptr;

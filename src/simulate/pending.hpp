@@ -74,6 +74,7 @@ class Pending {
   };
   static bool later(const Arrival<Real>& a, const Arrival<Real>& b) { return earlier(b, a); }
   void add(std::size_t queue, const Arrival<Real>& arrival) {
+    if (arrival.time < 0) return;  // before the sample
     auto& added = queues_[queue].added;
     added.push_back(arrival);
     std::push_heap(added.begin(), added.end(), later);
@@ -105,6 +106,19 @@ void send_all(const Plan<Real>& plan, const Component& component,
       const Projection<Real>& projection = plan.network->projections()[k];
       if (projection.source != population) continue;
       pending[c].send(projection, plan.rows(k), static_cast<std::int32_t>(k), spike, neuron, time);
+    }
+  }
+}
+
+/// Of spikes of before the sample, what has not arrived yet: they stand in front of the record.
+template <class Real>
+void send_past(const SampleRun<Real>& run, const Component& component,
+               std::vector<Pending<Real>>& pending) {
+  for (const std::size_t population : component.populations) {
+    const auto [times, neurons] = run.record[population].spikes();
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      send_all(run.plan, component, pending, population, static_cast<std::int32_t>(k), neurons[k],
+               times[k]);
     }
   }
 }

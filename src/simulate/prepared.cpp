@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "saltus/error.hpp"
+#include "simulate/continued.hpp"
 
 namespace saltus {
 namespace {
@@ -40,6 +41,7 @@ Prepared<Real>::Prepared(const Network<Real>& network, const Inputs& given, cons
     : plan((network.check(), network), options.way, options.kernel == Kernel::scalar),
       inputs(given) {
   check(plan, inputs);
+  check_state(plan, inputs);
 }
 
 template <class Real>

@@ -35,17 +35,24 @@ struct SampleRecord {
     currents.resize(count);
     release_currents.resize(count);
     for (const RecordedSpike<Real>& s : spikes) {
-      times[at] = s.time;
+      times[at] = s.time + 0.0;  // never -0, which tells the past (spikes/sample_spikes.hpp)
       neurons[at] = s.neuron;
       currents[at] = s.current;
       release_currents[at++] = s.release_current;
     }
   }
   void append(const RecordedSpike<Real>& s) {
-    times.push_back(s.time);
+    times.push_back(s.time + 0.0);
     neurons.push_back(s.neuron);
     currents.push_back(s.current);
     release_currents.push_back(s.release_current);
+  }
+  /// Spikes of before the sample.
+  void start(SampleSpikes past) {
+    times.assign(past.times.begin(), past.times.end());
+    neurons.assign(past.neurons.begin(), past.neurons.end());
+    currents.assign(times.size(), 0);
+    release_currents.assign(times.size(), 0);
   }
   void clear() {
     times.clear();

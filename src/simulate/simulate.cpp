@@ -2,6 +2,7 @@
 #include "saltus/simulate.hpp"
 
 #include "machine/parallel.hpp"
+#include "simulate/continued.hpp"
 #include "simulate/forward.hpp"
 #include "simulate/pack.hpp"
 #include "simulate/prepared.hpp"
@@ -28,17 +29,40 @@ void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
   }
 }
 
+// @param before  in front of the record of each; null: nothing
 template <class Real>
 void run_samples(const Plan<Real>& plan, const Inputs& inputs, const Thresholds* thresholds,
-                 int threads, SampleRecords<Real>& samples, Timelines<Real>* timelines) {
+                 int threads, SampleRecords<Real>& samples, Timelines<Real>* timelines,
+                 const Record<Real>* before = nullptr) {
   samples.resize(inputs.samples());
   parallel_for(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
     samples[s].resize(plan.populations.size());
     for (SampleRecord<Real>& record : samples[s]) record.clear();
+    for (std::size_t p = 0; before && p < plan.populations.size(); ++p) {
+      samples[s][p].start(sample_of(before->populations[p].spikes, s));
+    }
     SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines, thresholds};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
   });
+}
+
+// From a state: each sample by itself.
+template <class Real>
+Record<Real> go_on(const Plan<Real>& plan, const Inputs& inputs, int threads) {
+  std::vector<Record<Real>> records(inputs.samples());
+  std::vector<std::vector<std::vector<std::size_t>>> past(inputs.samples());
+  parallel_for(threads, inputs.samples(), [&](std::size_t s) {
+    const Continued<Real> one(plan, inputs, nullptr, s, 1);
+    SampleRecords<Real> found;
+    run_samples<Real>(one.plans[0], one.inputs, nullptr, 1, found, nullptr, &one.record);
+    pack(one.plans[0], found, 1, records[s]);
+    past[s] = one.past;
+  });
+  Record<Real> all;
+  all.populations.resize(plan.populations.size());
+  for (std::size_t s = 0; s < records.size(); ++s) append(all, records[s], past[s]);
+  return all;
 }
 
 }  // namespace
@@ -46,6 +70,7 @@ void run_samples(const Plan<Real>& plan, const Inputs& inputs, const Thresholds*
 template <class Real>
 void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
               ForwardMemory<Real>& memory, Record<Real>& out, const Thresholds* thresholds) {
+  refuse_state(inputs, thresholds ? "sampled thresholds" : "minibatches");
   memory.timelines.start(plan.populations.size(), inputs.samples());
   run_samples(plan, inputs, thresholds, threads, memory.samples, &memory.timelines);
   pack(plan, memory.samples, threads, out);
@@ -54,6 +79,7 @@ void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
 
 template <class Real>
 Record<Real> simulate(const Plan<Real>& plan, const Inputs& inputs, int threads) {
+  if (inputs.state) return go_on(plan, inputs, threads);
   SampleRecords<Real> samples;
   run_samples<Real>(plan, inputs, nullptr, threads, samples, nullptr);
   Record<Real> record;

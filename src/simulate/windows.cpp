@@ -8,6 +8,7 @@
 // What arrives in a window is looked up among the spikes that are on their way. Where that is many
 // windows long, it would be looked at again and again: arrivals then wait in queues. Of synapses that
 // are listed each arrival waits in a calendar (plan/calendar.hpp).
+#include "machine/parallel.hpp"
 #include "machine/sort_by_time.hpp"
 #include "simulate/group.hpp"
 #include "simulate/pending.hpp"
@@ -44,12 +45,18 @@ class Windows {
                               run.plan.delays[k].longest);
       }
     }
+    if (queued_) send_past(run, component, pending_);
+    for (const std::size_t p : component.populations) {
+      known_[p] = {run.record[p].size(), run.record[p].size()};
+    }
   }
 
   void go() {
     const double end = run_.end(), shortest = component_.shortest_delay;
     double from = 0;
+    std::size_t windows = 0;
     do {
+      heed(16 * windows++ + 15);
       double to = from + shortest;
       const double arrival = to < end ? next_arrival(from) : from;
       if (arrival >= to) to = next_event(arrival, from) + shortest;

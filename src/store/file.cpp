@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -15,7 +16,10 @@
 namespace saltus::store {
 
 void write_file(const std::filesystem::path& file, const std::string& text) {
-  const std::filesystem::path aside = file.string() + ".tmp";
+  // A name that no other writer has, be it of this process or of another.
+  static std::atomic<unsigned> count{0};
+  const std::filesystem::path aside =
+      fmt::format("{}.{}-{}.tmp", file.string(), ::getpid(), count.fetch_add(1));
   const auto fail = [&](std::string_view what) {
     const int error = errno;
     std::error_code ignored;

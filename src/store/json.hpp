@@ -100,4 +100,20 @@ void read_fields(const nlohmann::json& in, Fields& fields) {
   });
 }
 
+/// Of a report, in which a NaN was written as null.
+template <class Figures>
+void read_figures(const nlohmann::json& in, Figures& figures) {
+  for_each_field(figures, [&](const auto& figure, auto& value) {
+    const auto found = in.find(figure.name);
+    if (found == in.end()) return;
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, double>) {
+      if (found->is_null()) {
+        value = std::numeric_limits<double>::quiet_NaN();
+        return;
+      }
+    }
+    read(figure.name, *found, value);
+  });
+}
+
 }  // namespace saltus::store

@@ -11,13 +11,9 @@
 
 namespace saltus::store {
 
-std::string metrics_line(const EpochReport& report, const std::optional<Evaluation>& validation) {
+std::string metrics_line(const EpochReport& report) {
   nlohmann::json line = nlohmann::json::object();
   write_fields(line, report);
-  if (validation) {
-    line["validation_loss"] = validation->loss;
-    line["validation_accuracy"] = validation->accuracy;
-  }
   return line.dump() + "\n";
 }
 

@@ -8,33 +8,37 @@
 #include "saltus/loss.hpp"
 #include "saltus/network.hpp"
 #include "saltus/simulate.hpp"
+#include "saltus/train.hpp"
 
 namespace saltus {
 
-/// Counts spikes of the populations that are no outputs, spikes of LIF that graze the threshold, and
-/// in how many samples each neuron spiked.
+/// Counts in the state of an epoch: spikes of the populations that are no outputs, spikes of LIF that
+/// graze the threshold, and in how many samples each neuron spiked.
 template <class Real>
 class Activity {
  public:
   static constexpr double grazing = 0.1;  ///< tau_mem dV/dt at a spike
-  std::size_t hidden_spikes = 0, grazing_spikes = 0;
-  std::vector<std::vector<std::size_t>> spiked;  ///< [population][neuron] in so many samples
 
-  Activity(const Network<Real>& network, const Loss<Real>& loss) {
+  Activity(const Network<Real>& network, const Loss<Real>& loss, EpochState& counts)
+      : counts_(&counts) {
     for (std::size_t p = 0; p < network.populations().size(); ++p) {
-      const Population& population = network.populations()[p];
-      spiked.emplace_back(population.fires() ? population.size : 0, 0);
       output_.push_back(loss.is_output(network, p));
+    }
+    if (counts.minibatches > 0) return;
+    counts.spiked.clear();
+    for (const Population& population : network.populations()) {
+      counts.spiked.emplace_back(population.fires() ? population.size : 0, 0);
     }
   }
 
   void add(const Network<Real>& network, const Record<Real>& record) {
+    auto& spiked = counts_->spiked;
     for (std::size_t p = 0; p < spiked.size(); ++p) {
       const Population& population = network.populations()[p];
       const SpikeRecord<Real>& r = record.populations[p];
       const SpikeView spikes = r.spikes.view();
       if (spiked[p].empty()) continue;
-      if (!output_[p]) hidden_spikes += spikes.neurons.size();
+      if (!output_[p]) counts_->hidden_spikes += spikes.neurons.size();
       last_.assign(spiked[p].size(), -1);
       for (std::size_t s = 0; s < record.samples; ++s) {
         const auto sample = static_cast<std::ptrdiff_t>(s);
@@ -51,13 +55,14 @@ class Activity {
   /// Neurons that spiked in so many samples.
   std::size_t neurons_of(std::size_t samples) const {
     std::size_t count = 0;
-    for (const auto& population : spiked) {
+    for (const auto& population : counts_->spiked) {
       for (const std::size_t s : population) count += s == samples;
     }
     return count;
   }
 
  private:
+  EpochState* counts_;
   std::vector<bool> output_;          // [population]
   std::vector<std::ptrdiff_t> last_;  // [neuron] the last sample in which it spiked
 
@@ -67,7 +72,7 @@ class Activity {
       const auto n = static_cast<std::size_t>(r.spikes.neurons[k]);
       const double threshold =
           r.thresholds.empty() ? v_threshold[n] : static_cast<double>(r.thresholds[k]);
-      grazing_spikes += static_cast<double>(r.currents[k]) + bias[n] - threshold < grazing;
+      counts_->grazing_spikes += static_cast<double>(r.currents[k]) + bias[n] - threshold < grazing;
     }
   }
 };

@@ -26,7 +26,8 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
   const Plan<Real> plan(network);
   const double ends[] = {t_end};
   const Smoothing exact;
-  Activity<Real> activity(network, loss);
+  EpochState counts;
+  Activity<Real> activity(network, loss, counts);
   Minibatch minibatch;
   ForwardMemory<Real> memory;
   Record<Real> record;
@@ -53,7 +54,7 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
   result.samples = data.size();
   result.loss /= count;
   if (predicts) result.accuracy = static_cast<double>(correct) / count;
-  result.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
+  result.hidden_spikes_per_sample = static_cast<double>(counts.hidden_spikes) / count;
   return result;
 }
 

@@ -45,12 +45,12 @@ void raise_listed(Projection<Real>& p, const std::vector<std::size_t>& spiked, d
 }  // namespace
 
 template <class Real>
-std::size_t revive(const TrainSettings& settings, const Activity<Real>& activity, double lr,
+std::size_t revive(const TrainSettings& settings, const EpochState& epoch, double lr,
                    Network<Real>& network) {
   // As small as the steps have become: a neuron that wakes late must not shake what has settled.
   const double share = settings.revive * (settings.lr > 0 ? lr / settings.lr : 1);
   for (auto& projection : network.projections()) {
-    const auto& spiked = activity.spiked[projection.target];
+    const auto& spiked = epoch.spiked[projection.target];
     if (spiked.empty()) continue;  // LI
     if (projection.connection.all_to_all()) {
       raise_rows(projection, spiked, share);
@@ -59,14 +59,13 @@ std::size_t revive(const TrainSettings& settings, const Activity<Real>& activity
     }
   }
   std::size_t revived = 0;
-  for (const auto& spiked : activity.spiked) {
+  for (const auto& spiked : epoch.spiked) {
     revived += static_cast<std::size_t>(std::count(spiked.begin(), spiked.end(), 0U));
   }
   return revived;
 }
 
-template std::size_t revive(const TrainSettings&, const Activity<float>&, double, Network<float>&);
-template std::size_t revive(const TrainSettings&, const Activity<double>&, double,
-                            Network<double>&);
+template std::size_t revive(const TrainSettings&, const EpochState&, double, Network<float>&);
+template std::size_t revive(const TrainSettings&, const EpochState&, double, Network<double>&);
 
 }  // namespace saltus

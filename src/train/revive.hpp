@@ -5,7 +5,6 @@
 #include <cstddef>
 
 #include "saltus/train.hpp"
-#include "train/activity.hpp"
 
 namespace saltus {
 
@@ -13,7 +12,7 @@ namespace saltus {
 /// @param lr  of the epoch
 /// @return how many neurons
 template <class Real>
-std::size_t revive(const TrainSettings& settings, const Activity<Real>& activity, double lr,
+std::size_t revive(const TrainSettings& settings, const EpochState& epoch, double lr,
                    Network<Real>& network);
 
 }  // namespace saltus

@@ -65,17 +65,57 @@ double smoothing_sigma(const TrainSettings& s, int epoch) {
   return sigma < s.smooth_end ? 0 : sigma;
 }
 
-double learning_rate(const TrainSettings& s, int epoch) {
+namespace {
+
+// How often the loss has stopped to fall for `patience` epochs, warm-up apart.
+int plateaus(const TrainSettings& s, std::span<const EpochReport> history) {
+  double best = infinity;
+  int found = 0, since = 0;
+  for (const EpochReport& epoch : history) {
+    if (epoch.epoch <= s.warmup) continue;
+    const bool validated = !std::isnan(epoch.validation_loss);
+    const double loss = validated ? epoch.validation_loss : epoch.loss;
+    if (loss < best) {
+      best = loss;
+      since = 0;
+    } else if (++since == s.patience) {
+      ++found;
+      since = 0;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+double learning_rate(const TrainSettings& s, int epoch, std::span<const EpochReport> history) {
+  if (epoch < s.warmup) return s.lr * (epoch + 1) / (s.warmup + 1);
+  const int since = epoch - s.warmup, epochs = s.epochs - s.warmup;
   switch (s.schedule) {
     case ScheduleKind::constant:
       return s.lr;
     case ScheduleKind::exponential:
-      return s.lr * std::pow(s.decay, epoch);
+      return s.lr * std::pow(s.decay, since);
+    case ScheduleKind::step:
+      return s.lr * std::pow(s.decay, since / s.decay_every);
+    case ScheduleKind::plateau:
+      return s.lr * std::pow(s.decay, plateaus(s, history));
     case ScheduleKind::cosine:
       break;
   }
-  const double way = s.epochs > 1 ? static_cast<double>(epoch) / (s.epochs - 1) : 0;
+  const double way = epochs > 1 ? static_cast<double>(since) / (epochs - 1) : 0;
   return s.lr_final + (s.lr - s.lr_final) * (1 + std::cos(std::numbers::pi * way)) / 2;
+}
+
+int best_epoch(std::span<const EpochReport> history) {
+  const EpochReport* best = nullptr;
+  for (const EpochReport& epoch : history) {
+    if (std::isnan(epoch.validation_loss)) continue;
+    const bool more = best && epoch.validation_accuracy > best->validation_accuracy;
+    const bool less = best && epoch.validation_accuracy < best->validation_accuracy;
+    if (!best || more || (!less && epoch.validation_loss < best->validation_loss)) best = &epoch;
+  }
+  return best ? best->epoch : 0;
 }
 
 }  // namespace saltus

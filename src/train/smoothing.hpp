@@ -15,15 +15,19 @@ namespace saltus {
 template <class Real>
 class Smoother {
  public:
-  /// @param epoch  counted from 0
-  Smoother(const TrainSettings& settings, int epoch)
+  /// @param epoch        counted from 0
+  /// @param minibatches  of it that are done
+  Smoother(const TrainSettings& settings, int epoch, std::size_t minibatches = 0)
       : seeds_(settings.seed, Purpose::thresholds, static_cast<std::uint32_t>(epoch)) {
     ghosts_.smoothing.sigma = smoothing_sigma(settings, epoch);
     ghosts_.smoothing.thresholds = settings.smooth_reading;
+    if (!ghosts_.smoothing.draws()) return;
+    for (std::size_t k = 0; k < minibatches; ++k) next_seed();
   }
   bool on() const { return ghosts_.smoothing.sigma > 0; }
   double sigma() const { return ghosts_.smoothing.sigma; }
-  std::size_t count() const { return count_; }
+  /// Ghosts of the last minibatch.
+  std::size_t count() const { return on() ? ghosts_.count() : 0; }
 
   /// simulate(), at thresholds drawn anew for this minibatch if they are to be sampled.
   void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
@@ -34,7 +38,7 @@ class Smoother {
       return;
     }
     check_room(*plan.network, smoothing);
-    smoothing.seed = seeds_.bits() | std::uint64_t{seeds_.bits()} << 32;
+    smoothing.seed = next_seed();
     const Thresholds thresholds(smoothing, {});
     saltus::simulate(plan, inputs, threads, memory, record, &thresholds);
   }
@@ -49,7 +53,6 @@ class Smoother {
       ghosts = &ghosts_;
       find_ghosts(b.plan, b.inputs, b.record, smoothing(), b.threads, b.timelines, ghosts_);
       loss.add_direct_differences(b, ghosts_);
-      count_ += ghosts_.count();
     }
     saltus::backward(b.plan, b.inputs, b.record, errors, wanted, b.threads, b.timelines, memory,
                      gradients, ghosts);
@@ -58,7 +61,8 @@ class Smoother {
  private:
   Random seeds_;  // of the draws, minibatch by minibatch
   Ghosts<Real> ghosts_;
-  std::size_t count_ = 0;
+
+  std::uint64_t next_seed() { return seeds_.bits() | std::uint64_t{seeds_.bits()} << 32; }
 };
 
 }  // namespace saltus

@@ -37,7 +37,7 @@ auto Step<Real>::take(TrainState<Real>& state, Gradients<Real>& gradients, doubl
     return t.kind == Trained::Kind::weight;
   });
   std::optional<Ranged> ranged;
-  if (!weights_alone || hooks.step) ranged.emplace(state.network);
+  if (!weights_alone || hooks.optimizer) ranged.emplace(state.network);
   move(state, gradients, norm, lr);
   Taken taken{false, ranged ? clamp(state.network, *ranged) : 0};
   taken.limited = before && hold_back(*before, state.network, gradients, inputs);
@@ -59,8 +59,8 @@ void Step<Real>::move(TrainState<Real>& state, const Gradients<Real>& gradients,
   const double scale = clip > 0 && norm > clip ? clip / norm : 1.0;
   Network<Real>& network = state.network;
   ++state.steps;
-  if (hooks.step) {
-    hooks.step(network, gradients, lr, scale);
+  if (hooks.optimizer) {
+    hooks.optimizer->step(network, gradients, lr, scale);
     return;
   }
   for (Gradients<Real>* moments : {&state.first, &state.second}) {

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <string_view>
 
 #include "adjoint/backward.hpp"
+#include "machine/uninterrupted.hpp"
 #include "plan/plan.hpp"
 #include "saltus/error.hpp"
 #include "saltus/train.hpp"
@@ -16,6 +18,7 @@
 #include "train/checks.hpp"
 #include "train/look_ahead.hpp"
 #include "train/minibatch.hpp"
+#include "train/resumable.hpp"
 #include "train/revive.hpp"
 #include "train/smoothing.hpp"
 #include "train/step.hpp"
@@ -24,38 +27,36 @@
 namespace saltus {
 namespace {
 
-// What belongs to one epoch: what is trained in it, and what its minibatches add up to.
+// What belongs to one epoch: what is trained in it, and with it what its minibatches add up to.
 template <class Real>
 struct Epoch {
   std::vector<Trained> trained;
   std::vector<double> rates;  // of each, in units of lr
   std::uint32_t number;       // from 0
-  std::size_t samples;        // in all
   double lr;
   Smoother<Real> smoother;
   Activity<Real> activity;
-  EpochReport sums;
-  std::size_t correct = 0, batches = 0;
-  bool predicts = true;
+  EpochState& state;
 
   // Means of what users watch while it goes on.
   EpochReport so_far() const {
-    EpochReport report = sums;
-    const double count = std::max<double>(1, static_cast<double>(sums.samples));
+    EpochReport report = state.sums;
+    const double count = std::max<double>(1, static_cast<double>(report.samples));
     report.loss /= count;
-    if (predicts) report.accuracy = static_cast<double>(correct) / count;
+    if (state.predicts) report.accuracy = static_cast<double>(state.correct) / count;
     return report;
   }
   EpochReport report() const {
     EpochReport r = so_far();
-    const double count = std::max<double>(1, static_cast<double>(sums.samples));
+    const double count = std::max<double>(1, static_cast<double>(r.samples));
     r.silent_neurons = activity.neurons_of(0);
-    r.saturated_neurons = sums.samples > 0 ? activity.neurons_of(sums.samples) : 0;
-    r.hidden_spikes_per_sample = static_cast<double>(activity.hidden_spikes) / count;
-    r.grazing_spikes_per_sample = static_cast<double>(activity.grazing_spikes) / count;
+    r.saturated_neurons = r.samples > 0 ? activity.neurons_of(r.samples) : 0;
+    r.hidden_spikes_per_sample = static_cast<double>(state.hidden_spikes) / count;
+    r.grazing_spikes_per_sample = static_cast<double>(state.grazing_spikes) / count;
     r.smoothing_sigma = smoother.sigma();
-    r.ghosts_per_sample = static_cast<double>(smoother.count()) / count;
-    r.gradient_norm /= std::max<double>(1, static_cast<double>(batches));
+    r.ghosts_per_sample = static_cast<double>(state.ghosts) / count;
+    r.gradient_norm /= std::max<double>(1, static_cast<double>(state.minibatches));
+    r.us_per_sample = 1e6 * r.seconds / count;
     return r;
   }
 };
@@ -72,6 +73,8 @@ class Laps {
  private:
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
+
+constexpr std::string_view of_optimizer = "optimizer.";  // its part of TrainState::memory
 
 // @param what  "the loss is {}", "the gradient is {} long"
 void check_finite(double value, const char* what, const EpochReport& sums) {
@@ -100,82 +103,129 @@ struct Trainer<Real>::Impl {
   } scratch = {};
 
   double rate_of(int epoch) const {
-    if (!hooks.learning_rate) return learning_rate(settings, epoch);
-    const double lr = hooks.learning_rate(epoch);
+    TrainSettings now = settings;
+    if (!std::isnan(state.lr)) now.lr = state.lr;
+    const double lr = hooks.schedule ? hooks.schedule->learning_rate(now.lr, epoch, state.history)
+                                     : learning_rate(now, epoch, state.history);
     if (std::isfinite(lr) && lr >= 0) return lr;
     throw InvalidInput(
         fmt::format("the learning rate of epoch {} is {}; expected a finite number of at least 0",
                     epoch + 1, lr));
   }
 
+  // An epoch, or the rest of one that was stopped.
   Epoch<Real> begin(const data::LabelledSpikes& data) {
     Network<Real>& network = state.network;
     check_data(data, only_input(network));
     loss->check(network, data.labels);
     network.check();  // an epoch that threw may have left it out of range
+    if (state.epoch.minibatches == 0) {
+      state.epoch = {};
+      state.epoch.data_samples = data.size();
+    } else if (state.epoch.data_samples != data.size()) {
+      throw InvalidInput(fmt::format(
+          "the data hold {} samples, and the epoch under way was begun with {}; expected the same",
+          data.size(), state.epoch.data_samples));
+    }
     const std::vector<Trained> trained = trained_of(network, settings.trainable);
     Epoch<Real> e{trained,
                   rates_of(network, trained, settings),
                   static_cast<std::uint32_t>(state.epochs),
-                  data.size(),
                   rate_of(state.epochs),
-                  Smoother<Real>(settings, state.epochs),
-                  Activity<Real>(network, *loss),
-                  {}};
-    e.sums.epoch = state.epochs + 1;
-    e.sums.lr = e.lr;
+                  Smoother<Real>(settings, state.epochs, state.epoch.minibatches),
+                  Activity<Real>(network, *loss, state.epoch),
+                  state.epoch};
+    EpochReport& sums = state.epoch.sums;
+    sums.epoch = state.epochs + 1;
+    sums.lr = e.lr;
+    sums.complete = true;
     return e;
   }
 
   void train(const data::LabelledSpikes& data, std::span<const std::uint32_t> samples,
              Epoch<Real>& e) {
-    const bool first = e.batches == 0;
+    const bool first = e.state.minibatches == 0;
+    EpochReport& sums = e.state.sums;
     const double ends[] = {t_end};
     Laps laps;
     double diagnostics = 0;  // what is left of the whole
     scratch.minibatch.gather(data, samples, settings.input_dropout, settings.seed, e.number);
-    laps.end(e.sums.gather_seconds);
+    laps.end(sums.gather_seconds);
     const Inputs inputs{{scratch.minibatch.spikes.view()}, ends};
     const Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
     if (first) check(plan, inputs);
     e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record);
-    laps.end(e.sums.forward_seconds);
+    laps.end(sums.forward_seconds);
     const Batch<Real> batch{
         state.network,          inputs,           scratch.record, scratch.minibatch.labels,
         e.smoother.smoothing(), settings.threads, plan,           &scratch.forward.timelines};
     const LossResult<Real> result = loss->evaluate(batch);
-    check_finite(result.value, "the loss is {}", e.sums);
+    check_finite(result.value, "the loss is {}", sums);
     check_errors(state.network, inputs, scratch.record, result.errors);
-    laps.end(e.sums.loss_seconds);
+    laps.end(sums.loss_seconds);
     Gradients<Real>& gradients = scratch.gradients;
     e.smoother.backward(batch, *loss, result.errors, wanted_for(state.network, e.trained),
                         scratch.backward, gradients);
-    laps.end(e.sums.backward_seconds);
+    laps.end(sums.backward_seconds);
     if (first && e.smoother.on()) {
-      e.sums.ghost_share =
-          ghost_share(batch, result.errors, e.trained, gradients, scratch.backward);
+      sums.ghost_share = ghost_share(batch, result.errors, e.trained, gradients, scratch.backward);
     }
-    if (first) look_ahead(settings, state.network, inputs, gradients, e.samples, e.sums);
+    if (first) {
+      look_ahead(settings, state.network, inputs, gradients, e.state.data_samples, sums);
+    }
     laps.end(diagnostics);
     const double norm = norm_of(e.trained, state.network, gradients, settings.threads);
-    check_finite(norm, "the gradient is {} long", e.sums);
+    check_finite(norm, "the gradient is {} long", sums);
+    const Uninterrupted whole;  // or half of the parameters would have moved
     const auto taken =
         Step<Real>{settings, hooks, e.trained, e.rates}.take(state, gradients, norm, e.lr, inputs);
-    e.sums.limited_steps += taken.limited;
-    e.sums.clamped += taken.clamped;
-    laps.end(e.sums.step_seconds);
+    sums.limited_steps += taken.limited;
+    sums.clamped += taken.clamped;
+    laps.end(sums.step_seconds);
     add(result, norm, samples.size(), e);
   }
 
   void add(const LossResult<Real>& result, double norm, std::size_t samples, Epoch<Real>& e) {
-    e.sums.loss += result.value * static_cast<double>(samples);
-    e.sums.gradient_norm += norm;
-    e.sums.silent_labels += result.silent;
-    e.correct += result.correct;
-    e.predicts = e.predicts && !result.predictions.empty();
+    EpochState& s = e.state;
+    s.sums.loss += result.value * static_cast<double>(samples);
+    s.sums.gradient_norm += norm;
+    s.sums.silent_labels += result.silent;
+    s.correct += result.correct;
+    s.ghosts += e.smoother.count();
+    s.predicts = s.predicts && !result.predictions.empty();
     e.activity.add(state.network, scratch.record);
-    e.sums.samples += samples;
-    ++e.batches;
+    s.sums.samples += samples;
+    ++s.minibatches;
+  }
+
+  // What the report of a whole epoch says, and the state after it.
+  EpochReport end(const Epoch<Real>& epoch) {
+    EpochReport report = epoch.report();
+    if (!report.complete) return report;
+    if (settings.revive > 0) {
+      report.revived = revive(settings, state.epoch, report.lr, state.network);
+    }
+    ++state.epochs;
+    state.history.push_back(report);
+    state.epoch = {};
+    return report;
+  }
+
+  // An optimiser of one's own is asked only when someone wants to know.
+  void remember() {
+    if (!hooks.optimizer) return;
+    std::erase_if(state.memory, [](const auto& e) { return e.first.starts_with(of_optimizer); });
+    for (const auto& [name, array] : hooks.optimizer->memory()) {
+      state.memory[std::string(of_optimizer) + name] = array;
+    }
+  }
+  void recall() {
+    if (!hooks.optimizer) return;
+    Memory own;
+    for (const auto& [name, array] : state.memory) {
+      if (name.starts_with(of_optimizer)) own[name.substr(of_optimizer.size())] = array;
+    }
+    hooks.optimizer->recall(own);
   }
 };
 
@@ -209,26 +259,25 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   Impl& m = *impl_;
   const auto start = std::chrono::steady_clock::now();
   Epoch<Real> epoch = m.begin(data);
+  EpochReport& sums = epoch.state.sums;
+  const double before = sums.seconds;
+  const auto took = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   const auto order = shuffled(data.size(), m.settings.seed, epoch.number);
-  for (std::size_t first = 0; first < order.size(); first += m.settings.batch) {
+  while (sums.samples < order.size()) {
     if (stop && *stop) {
-      epoch.sums.complete = false;
+      sums.complete = false;
       break;
     }
-    const std::size_t size = std::min(m.settings.batch, order.size() - first);
-    m.train(data, std::span(order).subspan(first, size), epoch);
+    const std::size_t size = std::min(m.settings.batch, order.size() - sums.samples);
+    m.train(data, std::span(order).subspan(sums.samples, size), epoch);
+    sums.seconds = before + took();
     if (progress) progress(epoch.so_far());
   }
   m.state.network.check();
-  EpochReport report = epoch.report();
-  if (m.settings.revive > 0 && report.complete) {
-    report.revived = revive(m.settings, epoch.activity, report.lr, m.state.network);
-  }
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  report.us_per_sample =
-      1e6 * report.seconds / std::max<double>(1, static_cast<double>(report.samples));
-  m.state.epochs += report.complete;
-  return report;
+  sums.seconds = before + took();
+  return m.end(epoch);
 }
 
 template <class Real>
@@ -238,13 +287,32 @@ Evaluation Trainer<Real>::evaluate(const data::LabelledSpikes& data) {
 }
 
 template <class Real>
+const Network<Real>& Trainer<Real>::network() const {
+  return impl_->state.network;
+}
+
+template <class Real>
+int Trainer<Real>::epochs_done() const {
+  return impl_->state.epochs;
+}
+
+template <class Real>
 const TrainState<Real>& Trainer<Real>::state() const {
+  impl_->remember();
   return impl_->state;
 }
 
 template <class Real>
 TrainState<Real>& Trainer<Real>::state() {
+  impl_->remember();
   return impl_->state;
+}
+
+template <class Real>
+void Trainer<Real>::resume(TrainState<Real> state) {
+  check_resumable(state, impl_->state.network);
+  impl_->state = std::move(state);
+  impl_->recall();
 }
 
 template class Trainer<float>;

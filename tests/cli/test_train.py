@@ -16,6 +16,7 @@ KEYS = {
     "seconds_per_epoch", "us_per_sample", "hidden_spikes_per_sample",
 }  # fmt: skip
 SMALL = ["--epochs", 2, "--train-samples", 300, "--hidden", 60]
+FILES = ["best.h5", "checkpoint.h5", "metrics.jsonl", "model.h5", "settings.json"]
 
 
 def metrics(folder):
@@ -83,7 +84,7 @@ def test_learns_yin_yang(saltus):
 
 
 def test_out_holds_model_settings_and_a_line_an_epoch(saltus, model):
-    assert sorted(p.name for p in model.iterdir()) == ["metrics.jsonl", "model.h5", "settings.json"]
+    assert sorted(p.name for p in model.iterdir()) == FILES
     settings = json.loads((model / "settings.json").read_text())
     assert (settings["task"], settings["epochs"], settings["hidden"]) == ("yinyang", 2, [60])
     lines = metrics(model)
@@ -136,7 +137,9 @@ def test_precision_and_seed_reach_the_model(saltus, tmp_path, tensors):
     [
         ["--optimizer", "sgd", "--lr", 0.1],
         ["--optimizer", "adamw", "--weight-decay", 0.01],
-        ["--schedule", "cosine"],
+        ["--schedule", "cosine", "--lr-final", 1e-4, "--warmup", 1],
+        ["--schedule", "step", "--decay-every", 1],
+        ["--schedule", "plateau", "--patience", 1],
         ["--schedule", "constant", "--clip-norm", 1],
         ["--revive", 0.1],
         ["--input-dropout", 0.1],
@@ -313,5 +316,5 @@ def test_a_full_disk_leaves_the_old_run(saltus, small_disk):
     saltus.bad("train", "yinyang", "--epochs", 1, "--train-samples", 50, "--hidden", 20000,
                "--quiet", "--out", out, code=1,
                says=["model.h5", "No space left on device"])  # fmt: skip
-    assert sorted(p.name for p in out.iterdir()) == ["metrics.jsonl", "model.h5", "settings.json"]
+    assert sorted(p.name for p in out.iterdir()) == FILES
     assert saltus.good("eval", out, "--json").json["test_loss"] == before["test_loss"]

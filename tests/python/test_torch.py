@@ -299,3 +299,35 @@ def test_names_that_pytorch_does_not_take_are_kept():
     del other.populations["values"]
     assert "values" not in other.populations
     assert "%76alues" not in other.state_dict()
+
+
+def test_a_run_in_chunks():
+    """Gradients flow back through the state, unless it is detached."""
+    rng = np.random.default_rng(1)
+    net = saltus.Network()
+    net.add_input("in", 5)
+    net.add_population("h", "LIF", 8, tau_ref=2e-3)
+    net.add_population("out", "LI", 2)
+    net.connect("in", "h", rng.normal(1, 1, (5, 8)), delay=3e-3)
+    net.connect("h", "out", rng.normal(0, 1, (8, 2)))
+    times = np.sort(rng.uniform(0, 0.04, 60))
+    neurons = rng.integers(0, 5, 60)
+    early = times < 0.02
+
+    def gradient(detach):
+        module = saltus.torch.EventProp(net, 0.02, "out.integrals", dtype=torch.float64)
+        first, state = module([(times[early], neurons[early])], keep_state=True)
+        assert len(state.values["in.times"]) > 0
+        if detach:
+            state = state.detach()
+        second = module([(times[~early] - 0.02, neurons[~early])], state)
+        ((first + second) ** 2).sum().backward()
+        return module.projections["in->h"].weight.grad.numpy()
+
+    whole = saltus.torch.EventProp(net, 0.04, "out.integrals", dtype=torch.float64)
+    (whole([(times, neurons)]) ** 2).sum().backward()
+    expected = whole.projections["in->h"].weight.grad.numpy()
+    assert gradient(False) == pytest.approx(expected, rel=1e-8, abs=1e-14)
+    assert np.abs(gradient(True) - expected).max() > 1e-3 * np.abs(expected).max()
+    with pytest.raises(TypeError, match=r"state: expected a saltus\.torch\.State; got int"):
+        whole([(times, neurons)], 3)

@@ -175,7 +175,8 @@ def test_every_loss_of_the_core_is_found_by_its_name():
 def test_every_setting_of_a_training_can_be_given():
     given = {*inspect.signature(saltus.fit).parameters}
     for part in (
-        saltus.SGD, saltus.Adam, saltus.AdamW, saltus.Constant, saltus.Exponential, saltus.Cosine
+        saltus.SGD, saltus.Adam, saltus.AdamW, saltus.Constant, saltus.Exponential, saltus.Cosine,
+        saltus.Step, saltus.Plateau,
     ):  # fmt: skip
         given |= {f.name for f in dataclasses.fields(part)}
     given.add("lr_of")  # of fit: lr
@@ -571,20 +572,71 @@ def test_early_stopping_keeps_nothing_of_the_training_before():
     assert untouched == yin_yang_net(3)
 
 
-def test_an_optimizer_that_a_callback_changes_is_refused():
+def test_a_callback_may_change_the_learning_rate_and_nothing_else_of_the_optimizer():
     optimizer = saltus.SGD(1e-3)
 
     def halve(epoch, network):
         optimizer.lr /= 2
 
-    with pytest.raises(ValueError, match=r"optimizer became SGD\(lr=0\.0005.*A schedule="):
-        fit(yin_yang_net(), saltus.FirstSpike(), optimizer=optimizer, callbacks=[halve])
+    options = {"epochs": 3, "schedule": saltus.Exponential(0.5)}
+    net, other = yin_yang_net(), yin_yang_net()
+    history = fit(net, saltus.FirstSpike(), optimizer=optimizer, callbacks=[halve], **options)
+    assert history["lr"] == [1e-3, 0.5e-3 * 0.5, 0.25e-3 * 0.25]
+    assert optimizer.lr == 0.125e-3
+    quarter = saltus.Exponential(0.25)
+    fit(other, saltus.FirstSpike(), optimizer=saltus.SGD(1e-3), epochs=3, schedule=quarter)
+    assert net == other
+
+    def push(epoch, network):
+        optimizer.momentum = 0.5
+
+    with pytest.raises(ValueError, match=r"optimizer became SGD.*momentum=0\.5.*but of its lr"):
+        fit(yin_yang_net(), saltus.FirstSpike(), optimizer=optimizer, callbacks=[push])
+
+    def spoil(epoch, network):
+        optimizer.lr = -1.0
+
+    with pytest.raises(ValueError, match="the learning rate of epoch 2 is -1"):
+        fit(yin_yang_net(), saltus.FirstSpike(), optimizer=(optimizer := saltus.SGD(1e-3)),
+            callbacks=[spoil], schedule="constant")  # fmt: skip
 
 
 def test_schedules_are_their_formulas():
     assert saltus.Constant().lr(2.0, 7, 10) == 2.0
     assert np.isclose(saltus.Exponential(0.5).lr(2.0, 3, 10), 0.25)
     assert np.isclose(saltus.Cosine(1.0).lr(2.0, 0, 10), 2.0)
+    assert np.isclose(saltus.Step(0.1, decay_every=4).lr(2.0, 8, 10), 0.02)
+    assert saltus.Plateau().lr(2.0, 8, 10) == 2.0
+    assert np.isclose(saltus.Constant(warmup=3).lr(2.0, 0, 10), 0.5)
+    with pytest.raises(ValueError, match="Step: decay_every is -1"):
+        saltus.Step(decay_every=-1)
+    with pytest.raises(TypeError, match="Cosine: warmup: expected an integer"):
+        saltus.Cosine(warmup=1.5)
+
+
+def test_a_schedule_may_be_a_function_of_the_epoch_or_a_name():
+    def rates(schedule):
+        optimizer = saltus.Adam(0.01)
+        return fit(
+            yin_yang_net(), saltus.FirstSpike(), epochs=3, schedule=schedule, optimizer=optimizer
+        )["lr"]
+
+    assert rates(lambda epoch: 1 / (1 + epoch)) == [0.01, 0.01 * (1 / 2), 0.01 * (1 / 3)]
+    assert rates("constant") == [0.01] * 3
+    assert rates("cosine") == rates(saltus.Cosine())
+    assert rates(saltus.Exponential(0.5, warmup=1)) == [0.005, 0.01, 0.005]
+    with pytest.raises(ValueError, match="schedule is 'linear'; expected one of constant"):
+        rates("linear")
+    with pytest.raises(TypeError, match=r"schedule: expected a saltus\.Schedule, its name"):
+        rates(saltus.Cosine)
+
+
+def test_plateau_goes_down_where_the_validation_loss_no_longer_falls():
+    history = fit(
+        yin_yang_net(), lambda r, y: dataclasses.replace(saltus.FirstSpike()(r, y), value=1.0),
+        epochs=6, optimizer=saltus.SGD(1e-3), schedule=saltus.Plateau(0.5, patience=2),
+    )  # fmt: skip
+    assert history["lr"] == [1e-3, 1e-3, 1e-3, 0.5e-3, 0.5e-3, 0.25e-3]
 
 
 def test_dropout_and_revive_with_a_loss_of_ones_own():
@@ -699,6 +751,22 @@ def test_ctrl_c_ends_long_work_soon(work):
     if work.startswith("fit"):
         assert net != before  # what was learnt until then is kept
     saltus.simulate(net, {"in": DATA.spikes}, np.inf)
+
+
+@pytest.mark.parametrize("synapse", ["exponential", "alpha"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("delay", [None, 1e-3])
+def test_ctrl_c_ends_a_sample_that_runs_away(delay, threads, synapse):
+    """Neurons that drive each other spike without end: within one sample too."""
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "LIF", 50, synapse=synapse)
+    net.connect("in", "h", np.full((1, 50), 50.0))
+    net.connect("h", "h", np.full((50, 50), 5.0), delay=delay)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), ctrl_c_after(0.3):
+        saltus.simulate(net, {"in": [([1e-3], [0])] * 2}, 1e4, threads=threads)
+    assert time.monotonic() - start < 3
 
 
 def test_other_threads_run_while_the_core_works():

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "data/data_folder.hpp"
 #include "gradcheck/random_case.hpp"
@@ -417,12 +419,23 @@ TEST(WriteFile, WhereItCannotWriteIsAFileErrorAndTheOldFileStays) {
   std::filesystem::create_directory(directory);
   EXPECT_NE(refusal<FileError>([&] { store::write_file(directory, "x"); }), "");
   EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"text"});
-  // Something in the way of the file aside.
-  const auto file = folder.path() / "kept";
-  store::write_file(file, "old");
-  std::filesystem::create_directory(folder.path() / "kept.tmp");
-  EXPECT_NE(refusal<FileError>([&] { store::write_file(file, "new"); }), "");
-  EXPECT_EQ(store::read_file(file), "old");
+}
+
+TEST(WriteFile, FromManyThreadsAtOnceLeavesOneOfThemWhole) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "text";
+  const std::string texts[] = {std::string(300000, 'a'), std::string(100000, 'b')};
+  {
+    std::vector<std::jthread> writers;
+    for (int k = 0; k < 8; ++k) {
+      writers.emplace_back([&, k] {
+        for (int again = 0; again < 5; ++again) store::write_file(file, texts[k % 2]);
+      });
+    }
+  }
+  const std::string found = store::read_file(file);
+  EXPECT_TRUE(found == texts[0] || found == texts[1]);
+  EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"text"});
 }
 
 TEST(ReadFile, OfAMissingFileOrAFolderIsAFileError) {

@@ -161,18 +161,83 @@ TEST(Schedules, GiveTheRateOfEveryEpoch) {
   EXPECT_EQ(learning_rate(s, 0), 0.1);
 }
 
+TEST(Schedules, StepGoesDownEverySoManyEpochs) {
+  TrainSettings s;
+  s.lr = 0.1;
+  s.schedule = ScheduleKind::step;
+  s.decay = 0.5;
+  s.decay_every = 3;
+  const double expected[] = {0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.025};
+  for (int e = 0; e < 7; ++e) EXPECT_NEAR(learning_rate(s, e), expected[e], 1e-17);
+}
+
+TEST(Schedules, PlateauGoesDownWhereTheValidationLossNoLongerFalls) {
+  TrainSettings s;
+  s.lr = 0.1;
+  s.schedule = ScheduleKind::plateau;
+  s.decay = 0.5;
+  s.patience = 2;
+  std::vector<EpochReport> history;
+  const auto after = [&](double validation_loss, double loss = 1) {
+    EpochReport& r = history.emplace_back();
+    r.epoch = static_cast<int>(history.size());
+    r.validation_loss = validation_loss;
+    r.loss = loss;
+    return learning_rate(s, r.epoch, history);
+  };
+  EXPECT_EQ(learning_rate(s, 0), 0.1);
+  EXPECT_EQ(after(3), 0.1);
+  EXPECT_EQ(after(3), 0.1);
+  EXPECT_EQ(after(2), 0.1);  // just in time
+  EXPECT_EQ(after(2.5), 0.1);
+  EXPECT_EQ(after(2), 0.05);  // no lower for two epochs
+  EXPECT_EQ(after(2), 0.05);
+  EXPECT_EQ(after(2), 0.025);
+  EXPECT_EQ(after(1), 0.025);
+  // Without validation the loss counts.
+  history.clear();
+  EXPECT_EQ(after(EpochReport::nan, 3), 0.1);
+  EXPECT_EQ(after(EpochReport::nan, 4), 0.1);
+  EXPECT_EQ(after(EpochReport::nan, 5), 0.05);
+}
+
+TEST(Schedules, WarmUpRisesToTheRateFromWhichTheScheduleBegins) {
+  TrainSettings s;
+  s.lr = 0.1;
+  s.epochs = 8;
+  s.warmup = 3;
+  s.decay = 0.5;
+  s.lr_final = 0.02;
+  for (const auto kind : {ScheduleKind::constant, ScheduleKind::exponential, ScheduleKind::cosine,
+                          ScheduleKind::step, ScheduleKind::plateau}) {
+    s.schedule = kind;
+    for (int e = 0; e < 3; ++e) EXPECT_NEAR(learning_rate(s, e), 0.025 * (e + 1), 1e-17);
+    TrainSettings without = s;
+    without.warmup = 0;
+    without.epochs = 5;
+    for (int e = 0; e < 5; ++e) EXPECT_EQ(learning_rate(s, e + 3), learning_rate(without, e));
+  }
+  // What falls or rises meanwhile is no plateau.
+  s.schedule = ScheduleKind::plateau;
+  s.patience = 1;
+  std::vector<EpochReport> history(3);
+  for (int e = 0; e < 3; ++e) history[static_cast<std::size_t>(e)].epoch = e + 1;
+  EXPECT_EQ(learning_rate(s, 3, history), 0.1);
+}
+
 TEST(Names, OfOptimizersAndSchedulesGoBothWaysAndUnknownOnesListThem) {
   for (const auto kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
     EXPECT_EQ(from_name<OptimizerKind>(to_string(kind)), kind);
   }
-  for (const auto kind :
-       {ScheduleKind::constant, ScheduleKind::exponential, ScheduleKind::cosine}) {
+  for (const auto kind : {ScheduleKind::constant, ScheduleKind::exponential, ScheduleKind::cosine,
+                          ScheduleKind::step, ScheduleKind::plateau}) {
     EXPECT_EQ(from_name<ScheduleKind>(to_string(kind)), kind);
   }
   EXPECT_EQ(refusal([] { from_name<OptimizerKind>("Adam"); }),
             "no optimizer is called 'Adam'; there are: sgd, adam, adamw");
-  EXPECT_EQ(refusal([] { from_name<ScheduleKind>("step"); }),
-            "no schedule is called 'step'; there are: constant, exponential, cosine");
+  EXPECT_EQ(
+      refusal([] { from_name<ScheduleKind>("linear"); }),
+      "no schedule is called 'linear'; there are: constant, exponential, cosine, step, plateau");
 }
 
 }  // namespace

@@ -179,7 +179,7 @@ TEST(OwnLoss, that_throws_leaves_the_trainer_where_the_last_step_brought_it) {
   EXPECT_EQ(trainer.epochs_done(), 0);
   EXPECT_EQ(trainer.state().steps, 3);
   EXPECT_FALSE(trainer.network() == before);
-  // The epoch anew, from what was learnt.
+  // The rest of the epoch, from what was learnt.
   EXPECT_EQ(trainer.train_epoch(yin_yang()).samples, yin_yang().size());
   EXPECT_EQ(trainer.epochs_done(), 1);
 }
@@ -199,6 +199,24 @@ TEST(OwnLoss, whose_errors_do_not_fit_is_refused_before_the_adjoint_reads_them) 
             "epoch 1, sample 0: the loss is inf; try a smaller lr, or a clip_norm");
 }
 
+struct QuarterOnce final : Schedule {
+  double learning_rate(double first, int epoch,
+                       std::span<const EpochReport> history) const override {
+    EXPECT_EQ(first, 7);
+    EXPECT_EQ(history.size(), static_cast<std::size_t>(epoch));
+    return epoch == 0 ? 0.25 : -1;
+  }
+};
+struct Descent final : Optimizer<double> {
+  void step(Network<double>& n, const Gradients<double>& g, double lr, double scale) override {
+    for (std::size_t k = 0; k < n.projections().size(); ++k) {
+      for (std::size_t i = 0; i < g.weights[k].size(); ++i) {
+        n.projections()[k].weight[i] -= lr * (scale * g.weights[k][i]);
+      }
+    }
+  }
+};
+
 TEST(Hooks, take_the_place_of_schedule_and_optimizer) {
   RunSettings s = settings_of();
   s.train.optimizer = OptimizerKind::sgd;
@@ -210,14 +228,8 @@ TEST(Hooks, take_the_place_of_schedule_and_optimizer) {
   s.train.lr = 7;
   s.train.optimizer = OptimizerKind::adam;
   TrainHooks<double> hooks;
-  hooks.learning_rate = [](int epoch) { return epoch == 0 ? 0.25 : -1; };
-  hooks.step = [](Network<double>& n, const Gradients<double>& g, double lr, double scale) {
-    for (std::size_t k = 0; k < n.projections().size(); ++k) {
-      for (std::size_t i = 0; i < g.weights[k].size(); ++i) {
-        n.projections()[k].weight[i] -= lr * (scale * g.weights[k][i]);
-      }
-    }
-  };
+  hooks.schedule = std::make_shared<QuarterOnce>();
+  hooks.optimizer = std::make_shared<Descent>();
   auto hooked = with_toy<double>(s, {}, hooks);
   expect_same(hooked.train_epoch(yin_yang()), named.train_epoch(yin_yang()));
   EXPECT_TRUE(hooked.network() == named.network());

@@ -364,10 +364,16 @@ TEST(Trainer, StopsBetweenMinibatchesAndDoesNotCountTheEpoch) {
   EXPECT_GT(report.loss, 0);
   // Stopped from the start: nothing happens at all.
   const auto before = t.network();
-  EXPECT_EQ(t.train_epoch(yin_yang(), {}, &stop).samples, 0u);
+  EXPECT_EQ(t.train_epoch(yin_yang(), {}, &stop).samples, 100u);
   EXPECT_EQ(t.network(), before);
+  // The rest of the epoch.
   stop = false;
-  EXPECT_TRUE(t.train_epoch(yin_yang(), {}, &stop).complete);
+  told.clear();
+  const auto whole = t.train_epoch(
+      yin_yang(), [&](const EpochReport& so_far) { told.push_back(so_far.samples); }, &stop);
+  EXPECT_TRUE(whole.complete);
+  EXPECT_EQ(whole.samples, 300u);
+  EXPECT_THAT(told, ElementsAre(150, 200, 250, 300));
   EXPECT_EQ(t.epochs_done(), 1);
 }
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From epoch to epoch: the trainer in C++ holds the state, here is what surrounds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import _core
+from ._checkpoint import Checkpoints
+from ._epochs import Epoch, History
+from ._network import Network
+from ._optim import Optimizer
+from ._progress import Progress
+from ._stopping import Callback
+from .data._labelled import LabelledSpikes
+
+
+@dataclass
+class Loop:
+    """All that an epoch needs and leaves."""
+
+    trainer: _core._Trainer
+    network: Network
+    optimizer: Optimizer
+    data: LabelledSpikes
+    validation: LabelledSpikes | None
+    callbacks: list[Callback]
+    kept: Checkpoints | None
+    history: History
+    bar: Progress
+
+    def run(self, epochs: int) -> None:
+        """Train until so many epochs are done, or a callback stops."""
+        chosen = self.optimizer._settings()
+        stopped = False
+        while self.trainer.epochs < epochs and not stopped:
+            epoch = self._train()
+            self.history._epochs.append(epoch)
+            self.bar.epoch(_line(epoch))
+            stops = [bool(callback(epoch, self.network)) for callback in self.callbacks]
+            stopped = any(stops)
+            if self.optimizer._settings() | {"lr": chosen["lr"]} != chosen:
+                raise ValueError(
+                    f"optimizer became {self.optimizer} in a callback; expected no change but of "
+                    "its lr"
+                )
+            self.trainer.lr = self.optimizer.lr
+            if self.kept is not None:
+                self.kept.epoch()
+        if self.kept is not None:
+            self.kept.end()
+
+    def _train(self) -> Epoch:
+        report = self.trainer.train_epoch(self.data._core_data(), self._minibatch)
+        if self.validation is not None:
+            tested = self.trainer.evaluate(self.validation._core_data())
+            self.trainer.validated(tested["loss"], tested["accuracy"])
+            report["validation_loss"] = tested["loss"]
+            report["validation_accuracy"] = tested["accuracy"]
+        return Epoch(**report)
+
+    def _minibatch(self, done: int, loss: float, accuracy: float | None) -> None:
+        self.bar.batch(done, loss, accuracy)
+        if self.kept is not None:
+            self.kept.minibatch()
+
+
+def _line(epoch: Epoch) -> str:
+    text = f"loss {epoch.loss:.4f}"
+    if epoch.accuracy is not None:
+        text += f"  accuracy {100 * epoch.accuracy:5.2f} %"
+    if epoch.validation_accuracy is not None:
+        text += f"  validation {100 * epoch.validation_accuracy:5.2f} %"
+    elif epoch.validation_loss is not None:
+        text += f"  validation loss {epoch.validation_loss:.4f}"
+    if epoch.smoothing_sigma > 0:
+        share = 100 * epoch.ghost_share
+        text += f"  {epoch.ghosts_per_sample:.1f} ghosts ({share:.0f} % of the gradient)"
+    if epoch.clamped > 0:
+        text += f"  {epoch.clamped} values held in range"
+    us = 1e6 * epoch.seconds / max(1, epoch.samples)
+    return f"{text}  {us:6.1f} us/sample  {epoch.hidden_spikes_per_sample:.1f} spikes/sample"

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that a run leaves in its folder: from before the first epoch a model that `saltus eval`
+// can read and a checkpoint that `saltus train --resume` goes on from, so that a killed run leaves those
+// of its last epoch.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "saltus/error.hpp"
+#include "saltus/store.hpp"
+#include "saltus/task.hpp"
+
+namespace saltus::cli {
+
+class RunFolder {
+ public:
+  /// @param folder  made if it is not there; empty: nothing is written
+  explicit RunFolder(const std::string& folder) : folder_(folder) {
+    if (folder.empty()) return;
+    std::error_code error;
+    std::filesystem::create_directories(folder_, error);
+    if (error || !std::filesystem::is_directory(folder_, error)) {
+      throw FileError(fmt::format("cannot create the folder {}: {}", folder,
+                                  error ? error.message() : "a file of that name exists"));
+    }
+  }
+
+  /// @param checkpoint_settings  JSON: what a checkpoint says of how the training was begun
+  /// @param resumed              from this checkpoint; empty: a new training
+  template <class Real>
+  void begin(const RunSettings& s, std::string checkpoint_settings, const TrainState<Real>& state,
+             const std::filesystem::path& resumed) {
+    if (folder_.empty()) return;
+    checkpoint_settings_ = std::move(checkpoint_settings);
+    minutes_ = s.checkpoint_minutes;
+    model(state.network);
+    metrics(state);
+    store::write_file(folder_ / "settings.json", store::to_json(s));
+    best(state, resumed);
+    checkpoint(state);
+  }
+
+  /// After an epoch, or the part of one until the run was stopped.
+  template <class Real>
+  void epoch(const TrainState<Real>& state, const EpochReport& report) {
+    if (folder_.empty()) return;
+    model(state.network);
+    metrics(state, report.complete ? "" : store::metrics_line(report));
+    // The best before the last: what a run that is killed in between does again is the same.
+    if (report.complete && best_epoch(state.history) == state.epochs) {
+      store::save_checkpoint(state, checkpoint_settings_, folder_ / "best.h5");
+    }
+    if (minutes_ == 0 || !report.complete || due()) checkpoint(state);
+  }
+
+  /// Within an epoch.
+  bool due() const {
+    const std::chrono::duration<double> passed = Clock::now() - written_;
+    return !folder_.empty() && minutes_ > 0 && passed.count() >= 60 * minutes_;
+  }
+  template <class Real>
+  void checkpoint(const TrainState<Real>& state) {
+    if (folder_.empty()) return;
+    store::save_checkpoint(state, checkpoint_settings_, folder_ / "checkpoint.h5");
+    written_ = Clock::now();
+  }
+
+  explicit operator bool() const { return !folder_.empty(); }
+  std::string name() const { return folder_.string(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::filesystem::path folder_;
+  std::string checkpoint_settings_;
+  double minutes_ = 0;
+  Clock::time_point written_ = Clock::now();
+
+  // What was the best so far: the state itself, or what lies beside its checkpoint.
+  template <class Real>
+  void best(const TrainState<Real>& state, const std::filesystem::path& resumed) const {
+    const auto file = folder_ / "best.h5";
+    const int number = best_epoch(state.history);
+    if (number > 0 && number == state.epochs && state.epoch.minibatches == 0) {
+      store::save_checkpoint(state, checkpoint_settings_, file);
+      return;
+    }
+    std::error_code none;  // there need not be one
+    const auto before = resumed.parent_path() / "best.h5";
+    if (number > 0 && std::filesystem::equivalent(before, file, none)) return;
+    std::filesystem::remove(file, none);
+    if (number > 0) std::filesystem::copy_file(before, file, none);
+  }
+  template <class Real>
+  void model(const Network<Real>& network) const {
+    store::save_network(network, folder_ / "model.h5");
+  }
+  template <class Real>
+  void metrics(const TrainState<Real>& state, const std::string& stopped = "") const {
+    std::string lines;
+    for (const EpochReport& report : state.history) lines += store::metrics_line(report);
+    store::write_file(folder_ / "metrics.jsonl", lines + stopped);
+  }
+};
+
+}  // namespace saltus::cli

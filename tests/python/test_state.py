@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run in chunks: its state handed on, and the gradient back through it."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import saltus
+
+
+def spikes_of(rng, samples, channels, end, grid=None):
+    made = []
+    for _ in range(samples):
+        times = np.sort(rng.uniform(0, end, 60))
+        if grid is not None:
+            times = np.round(times / grid) * grid
+        made.append((times, rng.integers(0, channels, 60)))
+    return made
+
+
+def cut(samples, start, stop):
+    parts = []
+    for times, neurons in samples:
+        inside = (times >= start) & (times < stop)
+        parts.append((times[inside] - start, neurons[inside]))
+    return parts
+
+
+def recurrent(model="LIF", tau_ref=3e-3, delay=4e-3, seed=0, **parameters):
+    rng = np.random.default_rng(seed)
+    net = saltus.Network()
+    net.add_input("in", 6)
+    net.add_population("h", model, 12, tau_ref=tau_ref, **parameters)
+    net.add_population("out", "LI", 3)
+    net.connect("in", "h", rng.normal(1.0, 0.8, (6, 12)), delay=delay)
+    net.connect("h", "h", rng.normal(0, 0.6, (12, 12)), delay=rng.uniform(1e-3, 12e-3, (12, 12)))
+    net.connect("h", "out", rng.normal(0, 1, (12, 3)), delay=delay)
+    return net
+
+
+def run_in_chunks(net, samples, ends, **options):
+    records, state, start = [], None, 0.0
+    for stop in ends:
+        part = {"in": cut(samples, start, stop)}
+        records.append(saltus.simulate(net, part, stop - start, state=state, **options))
+        state, start = records[-1].state(), stop
+    return records
+
+
+def joined(records, ends):
+    starts = [0.0, *ends[:-1]]
+    found = []
+    for s in range(records[0].samples):
+        times, neurons = [], []
+        for record, start in zip(records, starts, strict=True):
+            h = record.spikes("h")
+            here = slice(h.offsets[s], h.offsets[s + 1])
+            times.append(h.times[here] + start)
+            neurons.append(h.neurons[here])
+        found.append((np.concatenate(times), np.concatenate(neurons)))
+    return found
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("model", "extra"),
+    [
+        ("LIF", {}),
+        ("ALIF", {"beta": 0.3}),
+        ("LIF", {"synapse": "alpha"}),
+        ("LIF", {"synapse": "delta"}),
+        ("IF", {}),
+    ],
+)
+def test_chunks_are_the_whole(model, extra, dtype, threads):
+    net = recurrent(model, **extra)
+    samples = spikes_of(np.random.default_rng(1), 3, 6, 0.1)
+    ends = [0.013, 0.0131, 0.05, 0.0777, 0.1]
+    whole = saltus.simulate(net, {"in": samples}, 0.1, dtype=dtype)
+    records = run_in_chunks(net, samples, ends, dtype=dtype, threads=threads)
+    h = whole.spikes("h")
+    assert len(h) > 50
+    for s, (times, neurons) in enumerate(joined(records, ends)):
+        here = slice(h.offsets[s], h.offsets[s + 1])
+        bar = 1e-12 if dtype == np.float64 else 2e-4
+        assert len(times) == here.stop - here.start
+        if dtype == np.float64:
+            assert (neurons == h.neurons[here]).all()
+        assert np.abs(np.sort(times) - h.times[here]).max() < bar
+    at = [0.0999]
+    last = records[-1].voltages("out", [at[0] - ends[-2]])
+    close = 1e-10 if dtype == np.float64 else 2e-2
+    assert last == pytest.approx(whole.voltages("out", at), abs=close)
+
+
+def test_on_a_grid_nothing_is_lost_or_comes_twice():
+    """Sums of times and delays round; chunks that end on the grid must agree with the whole."""
+    rng = np.random.default_rng(2)
+    samples = spikes_of(rng, 4, 6, 0.2, grid=1e-3)
+    net = recurrent(tau_ref=2e-3, delay=3e-3)
+    net["h->h.delay"] = np.round(rng.uniform(1, 12, (12, 12))) * 1e-3
+    whole = saltus.simulate(net, {"in": samples}, 0.2)
+    ends = [k * 1e-3 for k in range(7, 200, 7)] + [0.2]
+    records = run_in_chunks(net, samples, ends)
+    h = whole.spikes("h")
+    for s, (times, _) in enumerate(joined(records, ends)):
+        here = slice(h.offsets[s], h.offsets[s + 1])
+        assert len(times) == here.stop - here.start > 20
+        assert np.abs(np.sort(times) - h.times[here]).max() < 1e-11
+
+
+def losses(record, targets):
+    """The squared integral of V of the readout, and its error."""
+    value = record.integrals("out") - targets
+    return float((value**2).sum()), 2 * value
+
+
+@pytest.mark.parametrize(("model", "extra"), [("LIF", {}), ("ALIF", {"beta": 0.3})])
+def test_gradient_across_chunks(model, extra):
+    """The whole's, and that of differences over a run in chunks with a loss in each."""
+    net = recurrent(model, **extra)
+    samples = spikes_of(np.random.default_rng(3), 2, 6, 0.06)
+    ends = [0.02, 0.045, 0.06]
+
+    def forward(network):
+        records = run_in_chunks(network, samples, ends)
+        return records, sum(losses(r, 0.01 * k)[0] for k, r in enumerate(records))
+
+    records, _ = forward(net)
+    total, state_errors = {}, None
+    for k in reversed(range(len(records))):
+        _, errors = losses(records[k], 0.01 * k)
+        g = saltus.backward(
+            net, records[k], integral_errors={"out": errors}, state_errors=state_errors
+        )
+        state_errors = {key: v for key, v in g.items() if ".state." in key} or None
+        for name in net:
+            total[name] = total.get(name, 0) + g[name]
+    rng = np.random.default_rng(4)
+    for name in ("h.tau_mem", "h.tau_ref", "h.v_reset", "h.v_threshold", "out.tau_syn"):
+        h = 1e-6 * np.abs(net[name]).mean() + 1e-9
+        sides = []
+        for sign in (1, -1):
+            moved = net.copy()
+            moved[name] = net[name] + sign * h
+            sides.append(forward(moved)[1])
+        measured = (sides[0] - sides[1]) / (2 * h)
+        assert total[name].sum() == pytest.approx(measured, rel=2e-5, abs=1e-7), name
+    for name in ("in->h.weight", "h->h.weight", "h->h.delay", "in->h.delay", "h->out.delay"):
+        direction = rng.normal(size=net[name].shape)
+        scale = 1e-7 if "delay" not in name else 1e-9
+        sides = []
+        for sign in (1, -1):
+            moved = net.copy()
+            moved[name] = net[name] + sign * scale * direction
+            sides.append(forward(moved)[1])
+        measured = (sides[0] - sides[1]) / (2 * scale)
+        exact = (total[name] * direction).sum()
+        assert exact == pytest.approx(measured, rel=2e-5, abs=1e-7), name
+
+
+def test_gradient_by_the_state_itself():
+    net = recurrent()
+    samples = spikes_of(np.random.default_rng(5), 2, 6, 0.06)
+    first = saltus.simulate(net, {"in": cut(samples, 0, 0.03)}, 0.03)
+    state = first.state()
+    assert len(state["h"].times) > 0
+    assert len(state["in"].times) > 0
+    rest = {"in": cut(samples, 0.03, 0.06)}
+
+    def value(of):
+        record = saltus.simulate(net, rest, 0.03, state=of)
+        return losses(record, 0.02)
+
+    record = saltus.simulate(net, rest, 0.03, state=state)
+    g = saltus.backward(net, record, integral_errors={"out": losses(record, 0.02)[1]})
+    met = 0
+    for name, key in [("h", "V"), ("h", "I"), ("out", "V"), ("out", "I")]:
+        for at in [(0, 1), (1, 2)]:
+            sides = []
+            for sign in (1, -1):
+                moved = copy.deepcopy(state)
+                moved[name][key][at] += sign * 1e-7
+                sides.append(value(moved)[0])
+            measured = (sides[0] - sides[1]) / 2e-7
+            assert g[f"{name}.state.{key}"][at] == pytest.approx(measured, rel=1e-4, abs=1e-8)
+            met += measured != 0
+    for name in ("in", "h"):
+        for k in range(len(state[name].times)):
+            sides = []
+            for sign in (1, -1):
+                moved = copy.deepcopy(state)
+                moved[name].times[k] += sign * 1e-9
+                if (np.diff(moved[name].times[: state[name].offsets[1]]) < 0).any():
+                    break
+                sides.append(value(moved)[0])
+            else:
+                measured = (sides[0] - sides[1]) / 2e-9
+                exact = g[f"{name}.state.times"][k]
+                assert exact == pytest.approx(measured, rel=1e-3, abs=1e-6)
+                met += measured != 0
+    assert met > 10
+
+
+def test_state_is_a_value():
+    net = recurrent()
+    samples = spikes_of(np.random.default_rng(5), 3, 6, 0.05)
+    state = saltus.simulate(net, {"in": samples}, 0.03).state()
+    assert repr(state).startswith("<saltus.State: 3 samples of in, h, out, ")
+    for other in (pickle.loads(pickle.dumps(state)), copy.deepcopy(state), state.take([0, 1, 2])):
+        a = saltus.simulate(net, {"in": cut(samples, 0.03, 0.05)}, 0.02, state=state)
+        b = saltus.simulate(net, {"in": cut(samples, 0.03, 0.05)}, 0.02, state=other)
+        assert (a.spikes("h").times == b.spikes("h").times).all()
+    turned = state.take([2, 0])
+    part = [cut(samples, 0.03, 0.05)[k] for k in (2, 0)]
+    b = saltus.simulate(net, {"in": part}, 0.02, state=turned)
+    a = saltus.simulate(net, {"in": cut(samples, 0.03, 0.05)}, 0.02, state=state).spikes("h")
+    here = slice(a.offsets[2], a.offsets[3])
+    assert (b.spikes("h").times[: b.spikes("h").offsets[1]] == a.times[here]).all()
+
+
+def test_what_does_not_fit_is_named():
+    net = recurrent()
+    samples = spikes_of(np.random.default_rng(5), 3, 6, 0.05)
+    record = saltus.simulate(net, {"in": samples}, 0.03)
+    state = record.state()
+
+    def go(of, **options):
+        return saltus.simulate(net, {"in": samples}, 0.02, state=of, **options)
+
+    with pytest.raises(TypeError, match=r"state: expected a saltus\.State; got dict"):
+        go({})
+    with pytest.raises(ValueError, match="2 samples; network and inputs have 3 and 3"):
+        go(state.take([0, 1]))
+    with pytest.raises(ValueError, match="samples: 7 is none of the 3 samples"):
+        state.take([7])
+    with pytest.raises(KeyError, match="no component 'a'"):
+        state["h"]["a"]
+    with pytest.raises(KeyError, match="no population 'x'"):
+        state["x"]
+    high = copy.deepcopy(state)
+    high["h"]["V"][1, 2] = 1.5
+    with pytest.raises(ValueError, match=r"V of neuron 2 of 'h' is 1\.5 in sample 1, not below"):
+        go(high)
+    odd = copy.deepcopy(state)
+    odd["h"]["I"][0, 0] = np.nan
+    with pytest.raises(ValueError, match="I of neuron 0 of 'h' is nan in sample 0"):
+        go(odd)
+    late = copy.deepcopy(state)
+    late["h"].times[:] = 1e-3
+    with pytest.raises(ValueError, match="at most 0"):
+        go(late)
+    other = saltus.Network()
+    other.add_input("in", 6)
+    other.add_population("h", "ALIF", 12)
+    with pytest.raises(ValueError, match="expected the populations in, h"):
+        saltus.simulate(other, {"in": samples}, 0.02, state=state)
+    with pytest.raises(ValueError, match="sampled thresholds are not known of a run that goes on"):
+        go(state, smoothing=saltus.Smoothing(sigma=0.01, thresholds="sampled", seed=1))
+    with pytest.raises(ValueError, match="ghosts are not known of a run that goes on"):
+        saltus.find_ghosts(net, go(state), saltus.Smoothing(sigma=0.1))
+    with pytest.raises(ValueError, match=r"expected 'h\.state\.V'"):
+        saltus.backward(net, record, state_errors={"h.state.W": np.zeros((3, 12))})
+    with pytest.raises(ValueError, match="shape"):
+        saltus.backward(net, record, state_errors={"h.state.V": np.zeros((3, 11))})
+    with pytest.raises(ValueError, match="errors of the state of 'h': 1 spikes; expected"):
+        saltus.backward(net, record, state_errors={"h.state.times": np.zeros(1)})
+    acyclic = saltus.Network()
+    acyclic.add_input("in", 1)
+    acyclic.add_population("h", "LIF", 1)
+    acyclic.connect("in", "h", [[1.0]])
+    with pytest.raises(ValueError, match="infinite: nothing goes on from there"):
+        saltus.simulate(acyclic, {"in": [([1e-3], [0])]}, np.inf).state()
