@@ -8,6 +8,7 @@
 
 #include "adjoint/group_back.hpp"
 #include "adjoint/linear_lambda.hpp"
+#include "neuron/linear_pattern.hpp"
 #include "observe/linear_replay.hpp"
 #include "observe/linear_replay_together.hpp"
 #include "observe/replay.hpp"
@@ -22,6 +23,10 @@ class LinearBack final : public GroupBack<Real> {
       : GroupBack<Real>(sample, population, spike_errors),
         segments_(segments),
         in_step_(cyclic && sample.plan.linear_in_vectors(population)),
+        motion_(
+            p.plan.linear_neurons, [](const auto& n) -> auto& { return n.free.matrix(); }),
+        reset_(
+            p.plan.linear_neurons, [](const auto& n) -> auto& { return n.reset; }),
         t_(p.end),
         before_(p.times.size()),
         at_release_(p.times.size()),
@@ -77,21 +82,23 @@ class LinearBack final : public GroupBack<Real> {
   void spike(std::size_t k) override {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
     const linear::Neuron& n = p.plan.linear_neuron(j);
-    move(j);
+    move(j, k);
     const linear::Vector<double>& x = before_[k];
     const bool is_held = n.release_after(p.times[k]) > p.times[k];  // for as long as time can tell
     linear::Vector<double>& adjoint = now_[j].p;
-    const linear::Vector<double> slope = n.free.slope(x);
-    linear::Vector<double> jump = linear::product(n.reset, slope);  // R f- - f+
-    linear::add(jump, n.system(is_held).slope(n.after_spike(x)), -1.0);
+    const linear::Vector<double> slope = slope_of(n.free, x);
+    linear::Vector<double> after = reset_.product(n.reset, x);
+    linear::add(after, n.reset_to, 1.0);
+    linear::Vector<double> jump = reset_.product(n.reset, slope);  // R f- - f+
+    linear::add(jump, slope_of(n.system(is_held), after), -1.0);
     double s = this->errors[k];
     if (terms::linear_jump) s += linear::dot(adjoint, jump);
     if (terms::linear_release) s += release_[j];
     // Without a refractory time: what a first moment of it would do.
     if (terms::linear_tau_ref && !is_held) {
-      segments_.sums[j].release += linear::dot(adjoint, change_at_release(n, n.after_spike(x)));
+      segments_.sums[j].release += linear::dot(adjoint, change_at_release(n, after));
     }
-    if (terms::linear_reset_back) adjoint = linear::product(linear::transposed(n.reset), adjoint);
+    if (terms::linear_reset_back) adjoint = reset_.product_back(n.reset, adjoint);
     const bool made = moved(k) != nullptr;
     if (made) {  // x does not tell when, the arrival does
       moved_[k].error = terms::linear_moves ? s : 0;
@@ -118,7 +125,7 @@ class LinearBack final : public GroupBack<Real> {
   void release(std::size_t k) override {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
     const linear::Neuron& n = p.plan.linear_neuron(j);
-    move(j);
+    move(j, k);
     release_[j] = linear::dot(now_[j].p, change_at_release(n, at_release_[k]));
     if (terms::linear_tau_ref) segments_.sums[j].release += release_[j];
     now_[j].held = true;
@@ -151,11 +158,15 @@ class LinearBack final : public GroupBack<Real> {
   LinearSegments& segments_;
   bool in_step_;  // of a cycle: all neurons are asked at each arrival, and go back side by side
   LinearLambda lambda_;
+  linear::Pattern motion_, reset_;
   double t_;
   std::vector<linear::Vector<double>> before_, at_release_;  // [spike] x
   std::vector<MovedSpike> moved_;                            // [spike]
   mutable std::vector<LinearSegment> now_;                   // [neuron] back to the last question
   std::vector<double> release_;  // [neuron] what the release of the spike to come adds to its S
+  // Side by side but for cycles: what takes p of its neuron from its next spike back to the release of each.
+  std::vector<linear::Step> from_next_;  // [spike]
+  std::vector<double> gaps_;             // [spike] how long that is; 0: it is the last
 
   struct States : LinearVisitor<double> {
     LinearBack& back;
@@ -204,6 +215,21 @@ class LinearBack final : public GroupBack<Real> {
       const std::span<const std::size_t> own(&last_spike[j], last_spike[j] == none ? 0 : 1);
       start(j, arrivals, own, p.times);
     }
+    if (!in_step_) find_steps(last_spike);
+  }
+  // @param next_spike  scratch, [neuron]
+  void find_steps(std::vector<std::size_t>& next_spike) {
+    std::fill(next_spike.begin(), next_spike.end(), none);
+    gaps_.resize(p.times.size());
+    for (std::size_t k = p.times.size(); k-- > 0;) {
+      const auto j = static_cast<std::size_t>(p.neurons[k]);
+      const std::size_t next = next_spike[j];
+      gaps_[k] =
+          next == none ? 0 : p.times[next] - p.plan.linear_neuron(j).release_after(p.times[k]);
+      next_spike[j] = k;
+    }
+    from_next_.resize(gaps_.size());
+    p.plan.alike_linear->steps(gaps_, from_next_.data(), !p.errors.integrals.empty());
   }
   // At its end it has seen all that happens to it.
   double start(std::size_t j, const Arrivals<Real>& arrivals, std::span<const std::size_t> own,
@@ -217,11 +243,17 @@ class LinearBack final : public GroupBack<Real> {
     return end;
   }
 
+  linear::Vector<double> slope_of(const linear::System<double>& system,
+                                  const linear::Vector<double>& x) const {
+    linear::Vector<double> f = motion_.product(system.matrix(), x);
+    linear::add(f, system.constant(), 1.0);
+    return f;
+  }
   // What a later release changes of x.
-  static linear::Vector<double> change_at_release(const linear::Neuron& n,
-                                                  const linear::Vector<double>& x) {
-    linear::Vector<double> change = n.held.slope(x);
-    linear::add(change, n.free.slope(x), -1.0);
+  linear::Vector<double> change_at_release(const linear::Neuron& n,
+                                           const linear::Vector<double>& x) const {
+    linear::Vector<double> change = slope_of(n.held, x);
+    linear::add(change, slope_of(n.free, x), -1.0);
     return change;
   }
   // Neuron j to the present time.
@@ -229,6 +261,14 @@ class LinearBack final : public GroupBack<Real> {
     if (!in_step_) return now_[j].move_to(p.plan.linear_neuron(j), t_);
     lambda_.get(j, now_[j]);
     now_[j].from = t_;
+  }
+  // The same for what spike k brings: all of its interval may be known.
+  void move(std::size_t j, std::size_t k) const {
+    LinearSegment& now = now_[j];
+    const bool known = k < gaps_.size() && !now.held && gaps_[k] > 0 && now.from - t_ == gaps_[k];
+    if (!known) return move(j);
+    now.p = from_next_[k].back(now.p, p.plan.alike_linear->components);
+    now.from = t_;
   }
   // As it is now it begins a segment.
   void keep(std::size_t j) {

@@ -22,13 +22,11 @@ struct LinearEntry {
   LinearSegment segment;        // taken back to the group
 };
 
-/// Of one sample of a population: for each tile, latest group first; and what takes p back from each
-/// group to the one before.
+/// Of one sample of a population: for each tile, latest group first.
 template <class Real>
 class LinearEntries {
  public:
-  std::vector<linear::Step> steps;  // [group] to it from the next one; of those that are met
-  bool driven = false;              // by a loss of the integral of V
+  bool driven = false;  // by a loss of the integral of V
 
   /// @param segments  of one sample, in order of time, latest first
   void find(const PopulationPlan<Real>& plan, const LinearSegments& segments,
@@ -50,19 +48,22 @@ class LinearEntries {
       const std::size_t j = neurons[k], tile = tiles.of(j);
       found_.push_back({static_cast<std::uint32_t>(below - 1),
                         static_cast<std::uint32_t>(j - tiles.begin(tile)), list[k]});
-      found_.back().segment.move_to(plan.linear_neuron(j), arrivals.times[below - 1]);
       driven = driven || list[k].p[linear::integral_of_v] != 0;
+      if (list[k].held)
+        found_.back().segment.move_to(plan.linear_neuron(j), arrivals.times[below - 1]);
       tile_.push_back(tile);
       ++first_[tile + 1];
     }
+    take_to_groups(plan, arrivals);
     for (std::size_t tile = 0; tile < tiles.count; ++tile) first_[tile + 1] += first_[tile];
     next_.assign(first_.begin(), first_.end() - 1);
     list_.resize(found_.size());
     for (std::size_t k = 0; k < found_.size(); ++k) list_[next_[tile_[k]]++] = found_[k];
-    steps.clear();
-    for (std::size_t g = 0; g + 1 < most; ++g) {
-      steps.push_back(plan.alike_linear->step(arrivals.times[g + 1] - arrivals.times[g], driven));
-    }
+    if (driven) find_driven_steps(plan, arrivals, most);
+  }
+  /// From a group that is met to the next one.
+  const linear::Step& step(const Arrivals<Real>& arrivals, std::size_t group) const {
+    return driven ? driven_steps_[group] : arrivals.steps[group + 1];
   }
 
   std::span<const LinearEntry> of(std::size_t tile) const {
@@ -72,6 +73,33 @@ class LinearEntries {
  private:
   std::vector<LinearEntry> list_, found_;
   std::vector<std::size_t> first_, tile_, next_;
+  std::vector<linear::Step> driven_steps_, to_groups_;
+  std::vector<double> gaps_;
+
+  // Those whose V is not held, all at once.
+  void take_to_groups(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals) {
+    gaps_.clear();
+    for (const LinearEntry& e : found_) {
+      gaps_.push_back(std::max(e.segment.from - arrivals.times[e.group], 0.0));
+    }
+    to_groups_.resize(gaps_.size());
+    plan.alike_linear->steps(gaps_, to_groups_.data(), driven);
+    for (std::size_t k = 0; k < found_.size(); ++k) {
+      LinearSegment& s = found_[k].segment;
+      if (!s.held && gaps_[k] > 0) s.p = to_groups_[k].back(s.p, plan.alike_linear->components);
+    }
+  }
+
+  // With what the integral of V adds, between the first groups.
+  void find_driven_steps(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals,
+                         std::size_t groups) {
+    gaps_.clear();
+    for (std::size_t g = 0; g + 1 < groups; ++g) {
+      gaps_.push_back(arrivals.times[g + 1] - arrivals.times[g]);
+    }
+    driven_steps_.resize(gaps_.size());
+    plan.alike_linear->steps(gaps_, driven_steps_.data(), true);
+  }
 };
 
 /// p of some neurons at one time, and what drives that of V.

@@ -20,7 +20,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<double, partial_sums>;
 using V = hn::Vec<Tag>;
 
-// Of the one component after the other, by those that are used: V(k, p_k).
+// Of the n first components, one after the other.
 template <std::size_t n>
 class Back {
  public:
@@ -28,12 +28,12 @@ class Back {
   static HWY_INLINE void flow(LinearLambda& lambda, const linear::Step& step, bool driven) {
     const Tag tag;
     const std::size_t count = lambda.slots.layout().count();
+    const View all(lambda);
     const auto& m = step.m;
     const auto times = [&](double factor, V p)
                            HWY_ATTR { return hn::Mul(hn::Set(tag, factor), p); };
     for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
-      const V p0 = load(lambda, 0, s), p1 = load(lambda, 1, s), p2 = load(lambda, 2, s),
-              p3 = load(lambda, 3, s);
+      const V p0 = all.load(0, s), p1 = all.load(1, s), p2 = all.load(2, s), p3 = all.load(3, s);
       V to0 = times(m[0][0], p0), to1 = p1, to2 = p2, to3 = p3;
       if constexpr (n > 1) to1 = hn::Add(times(m[0][1], p0), times(m[1][1], p1));
       if constexpr (n > 2) {
@@ -44,35 +44,36 @@ class Back {
                       hn::Add(times(m[2][3], p2), times(m[3][3], p3)));
       }
       if (HWY_UNLIKELY(driven)) {
-        const V source = hn::Load(tag, lambda.slots[most_components] + s);
+        const V source = hn::Load(tag, all.source + s);
         to0 = hn::Add(to0, times(step.of_integral[0], source));
         if constexpr (n > 1) to1 = hn::Add(to1, times(step.of_integral[1], source));
         if constexpr (n > 2) to2 = hn::Add(to2, times(step.of_integral[2], source));
         if constexpr (n > 3) to3 = hn::Add(to3, times(step.of_integral[3], source));
       }
-      store(to0, lambda, 0, s);
-      store(to1, lambda, 1, s);
-      store(to2, lambda, 2, s);
-      store(to3, lambda, 3, s);
+      all.store(to0, 0, s);
+      all.store(to1, 1, s);
+      all.store(to2, 2, s);
+      all.store(to3, 3, s);
     }
   }
 
   // gradient += e.p and, if `row` is given, the sum of w (A e).p.
   template <bool with_row, class Real>
-  static HWY_INLINE double read(const linear::Alike& all, const LinearLambda& lambda,
+  static HWY_INLINE double read(const linear::Alike& alike, const LinearLambda& lambda,
                                 std::size_t receptor, Real* gradient, const Real* row) {
-    const auto &e = all.receptors[receptor], &slope = all.slopes_of_receptors[receptor];
     const Tag tag;
+    const View all(lambda);
+    const Factors e(alike.receptors[receptor]), slope(alike.slopes_of_receptors[receptor]);
     const SlotLayout layout = lambda.slots.layout();
     const std::size_t lanes = hn::Lanes(tag), count = layout.count();
     HWY_ALIGN double sum[partial_sums];
     for (std::size_t l = 0; l < partial_sums; l += lanes) {
       V part = hn::Zero(tag);
       for (std::size_t s = l; s < count; s += partial_sums) {
-        if (gradient) add_demoted(tag, weighed(e, lambda, s), gradient + s);
+        if (gradient) add_demoted(tag, e.weigh(all, s), gradient + s);
         if constexpr (with_row) {
           const V w = load_promoted(tag, row + layout.place(s));
-          part = hn::Add(part, hn::Mul(w, weighed(slope, lambda, s)));
+          part = hn::Add(part, hn::Mul(w, slope.weigh(all, s)));
         }
       }
       hn::Store(part, tag, sum + l);
@@ -81,27 +82,47 @@ class Back {
   }
 
  private:
-  static HWY_INLINE V load(const LinearLambda& lambda, std::size_t k, std::size_t s) {
-    return k < n ? hn::Load(Tag(), lambda.slots[k] + s) : hn::Zero(Tag());
-  }
-  static HWY_INLINE void store(V v, LinearLambda& lambda, std::size_t k, std::size_t s) {
-    if (k < n) hn::Store(v, Tag(), lambda.slots[k] + s);
-  }
-  // The sum of factors[k] p_k.
-  static HWY_INLINE V weighed(const linear::Vector<double>& factors, const LinearLambda& lambda,
-                              std::size_t s) {
-    const Tag tag;
-    V sum = hn::Zero(tag);
-    for (std::size_t k = 0; k < n; ++k) {
-      if (factors[k] == 0) continue;
-      sum = hn::Add(sum, hn::Mul(hn::Set(tag, factors[k]), load(lambda, k, s)));
+  // Copies: a store of a vector might change the members, for all that a compiler knows.
+  struct View {
+    double *p[n], *source;
+
+    explicit View(const LinearLambda& lambda) : source(lambda.slots[most_components]) {
+      for (std::size_t k = 0; k < n; ++k) p[k] = lambda.slots[k];
     }
-    if (const double factor = factors[linear::integral_of_v]; factor != 0) {
-      const V source = hn::Load(tag, lambda.slots[most_components] + s);
-      sum = hn::Add(sum, hn::Mul(hn::Set(tag, factor), source));
+    HWY_INLINE V load(std::size_t k, std::size_t s) const {
+      return k < n ? hn::Load(Tag(), p[k < n ? k : 0] + s) : hn::Zero(Tag());
     }
-    return sum;
-  }
+    HWY_INLINE void store(V v, std::size_t k, std::size_t s) const {
+      if (k < n) hn::Store(v, Tag(), p[k < n ? k : 0] + s);
+    }
+  };
+  // The sum of factors[k] p_k. Most receptors drive one component.
+  struct Factors {
+    const linear::Vector<double>& of;
+    std::size_t only = n;
+
+    explicit Factors(const linear::Vector<double>& factors) : of(factors) {
+      std::size_t used = of[linear::integral_of_v] != 0 ? 2 : 0;
+      for (std::size_t k = 0; k < n; ++k) {
+        if (of[k] == 0) continue;
+        only = k;
+        ++used;
+      }
+      if (used != 1) only = n;
+    }
+    HWY_INLINE V weigh(const View& all, std::size_t s) const {
+      const Tag tag;
+      if (HWY_LIKELY(only < n)) return hn::Mul(hn::Set(tag, of[only]), all.load(only, s));
+      V sum = hn::Zero(tag);
+      for (std::size_t k = 0; k < n; ++k) {
+        if (of[k] != 0) sum = hn::Add(sum, hn::Mul(hn::Set(tag, of[k]), all.load(k, s)));
+      }
+      if (const double factor = of[linear::integral_of_v]; factor != 0) {
+        sum = hn::Add(sum, hn::Mul(hn::Set(tag, factor), hn::Load(tag, all.source + s)));
+      }
+      return sum;
+    }
+  };
 };
 
 template <std::size_t n, class Real>
@@ -116,7 +137,7 @@ void read_by(const linear::Alike& all, const LinearEntries<Real>& found, std::si
   const std::size_t stride = lambda.slots.layout().count(), latest = entries.front().group;
   auto entry = entries.begin();
   for (std::size_t g = latest + 1; g-- > 0;) {
-    if (g < latest) Back<n>::flow(lambda, found.steps[g], found.driven);
+    if (g < latest) Back<n>::flow(lambda, found.step(arrivals, g), found.driven);
     for (; entry != entries.end() && entry->group == g; ++entry) {
       lambda.set(entry->neuron, entry->segment);
     }
@@ -138,7 +159,14 @@ template <class Real>
 void read_arrivals(const linear::Alike& all, const LinearEntries<Real>& entries, std::size_t tile,
                    const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
                    const std::vector<Target<Real>>& targets) {
-  switch (all.components) {
+  // p of those behind the last one that an arrival asks for drives no other: a of ALIF.
+  std::size_t asked = 1;
+  for (std::size_t r = 0; r < most_receptors; ++r) {
+    for (std::size_t k = asked; k < all.components; ++k) {
+      if (all.receptors[r][k] != 0 || all.slopes_of_receptors[r][k] != 0) asked = k + 1;
+    }
+  }
+  switch (asked) {
     case 1:
       return read_by<1>(all, entries, tile, arrivals, first, width, targets);
     case 2:

@@ -109,9 +109,6 @@ struct Neuron : Motion<double> {
   // pair that oscillates.
   std::array<Functional, dimension + 1> chain;
   std::array<double, dimension + 1> rates{};
-  // y as a power series of time: c a^k/k! of x and of f.
-  static constexpr std::size_t most_powers = 20;
-  std::array<Functional, most_powers + 1> series;
   std::optional<Turns> turns;  // if it oscillates
 
   Neuron(const LinearNeuron<double>& n, std::size_t components, bool may_spike)
@@ -127,14 +124,8 @@ struct Neuron : Motion<double> {
     std::sort(rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(last), std::greater<>());
     rates[last] = 0;  // of the constant
     if (pair) ++last;
-    chain[0] = series[0] = {c, -theta};
+    chain[0] = {c, -theta};
     const Matrix<double> back = transposed(free.matrix());
-    for (std::size_t k = 1; k <= most_powers; ++k) {
-      const Vector<double>& before = series[k - 1].v;
-      series[k] = {product(back, before), dot(before, free.constant())};
-      for (double& v : series[k].v) v /= static_cast<double>(k);
-      series[k].constant /= static_cast<double>(k);
-    }
     for (std::size_t k = 0; k < last; ++k) {
       chain[k + 1] = {product(back, chain[k].v),
                       dot(chain[k].v, free.constant()) + rates[k] * chain[k].constant};
@@ -153,11 +144,14 @@ struct Neuron : Motion<double> {
   double above(const Vector<double>& x) const { return chain[0](x); }
   /// Does y start above 0 at x, or leave it upwards? Then nothing crosses it from below.
   bool starts_above(const Vector<double>& x) const {
-    for (const Functional& derivative : series) {
-      const double y = derivative(x);
-      if (y != 0) return y > 0;
+    constexpr int most = 20;  // of derivatives
+    double y = above(x);
+    Vector<double> moves = free.slope(x);
+    for (int k = 0; y == 0 && k < most; ++k) {
+      y = dot(c, moves);
+      moves = product(free.matrix(), moves);
     }
-    return false;
+    return y > 0;
   }
   /// What an arrival of weight 1 does to x.
   Vector<double> kick(std::int32_t projection, bool is_held) const {

@@ -20,6 +20,35 @@ struct Step {
   std::array<std::array<double, most_components>, most_components> m{};  // [to][from], from >= to
   double of_bias = 0;
   std::array<double, most_components> of_integral{};  // what each does to the integral of V
+
+  /// Does it hold an entry of System?
+  static bool holds(const System<double>::Entry& e, std::size_t components) {
+    return e.from != integral_of_v && (!e.of_constant || e.to == 0) &&
+           (e.to < components || e.to == integral_of_v);
+  }
+  double& at(const System<double>::Entry& e, std::size_t components) {
+    return e.of_constant ? of_bias : (e.to < components ? m[e.to] : of_integral)[e.from];
+  }
+
+  /// What System::flow does, without the integral.
+  Vector<double> flow(const Vector<double>& x, double bias, std::size_t components) const {
+    Vector<double> to{};
+    for (std::size_t k = 0; k < components; ++k) {
+      for (std::size_t l = k; l < components; ++l) to[k] += m[k][l] * x[l];
+    }
+    to[0] += of_bias * bias;
+    return to;
+  }
+  /// p = dL/dx backwards.
+  Vector<double> back(const Vector<double>& p, std::size_t components) const {
+    Vector<double> to{};
+    for (std::size_t k = 0; k < components; ++k) {
+      for (std::size_t l = 0; l <= k; ++l) to[k] += m[l][k] * p[l];
+      to[k] += of_integral[k] * p[integral_of_v];
+    }
+    to[integral_of_v] = p[integral_of_v];
+    return to;
+  }
 };
 
 /// y = c.x - theta rises above the higher of its values at the two ends of an interval by at most
@@ -94,22 +123,25 @@ class Alike {
     using Entry = System<double>::Entry;
     free_.for_each_entry(
         t, integral ? dimension : most_components,
-        [](const Entry& e) { return e.from != integral_of_v; },
-        [&](const Entry& e, double value) {
-          if (!e.of_constant) (e.to < components ? s.m[e.to] : s.of_integral)[e.from] = value;
-          if (e.of_constant && e.to == 0) s.of_bias = value;
-        });
+        [this](const Entry& e) { return Step::holds(e, components); },
+        [&](const Entry& e, double value) { s.at(e, components) = value; });
     return s;
   }
+  /// The same, to the last bit, of many times at once. @param out  as many
+  void steps(std::span<const double> dt, Step* out, bool integral = false) const;
 
   /// Of an interval at least as long as t.
   const Bend& bend(double t) const {
-    const int step = t > 0 ? static_cast<int>(std::ceil(2 * std::log2(t))) : shortest;
-    return bends_[static_cast<std::size_t>(std::clamp(step, shortest, longest) - shortest)];
+    int exponent = shortest;
+    const bool upper = t > 0 && std::frexp(t, &exponent) > 0.7;
+    const int step = std::clamp(2 * exponent - !upper, shortest, longest);
+    return bends_[static_cast<std::size_t>(step - shortest)];
   }
+  /// What moves any of them, driven by a bias of 1.
+  const System<double>& motion() const { return free_; }
 
  private:
-  System<double> free_;  // driven by a bias of 1
+  System<double> free_;
   std::array<double, most_components> largest_c_{};
   double largest_bias_ = 0, largest_theta_ = 0;
   static constexpr int shortest = -80, longest = 80;  // of t: half a power of two each

@@ -29,6 +29,9 @@ struct Crossing {
   bool found() const { return after < std::numeric_limits<double>::infinity(); }
 };
 
+/// Of a polynomial that is y to the last digit, in an interval not longer than any time constant.
+inline constexpr std::size_t most_degree = 20;
+
 class Search {
  public:
   /// @param below  V comes from below the threshold, whatever rounding says; else from above
@@ -81,7 +84,7 @@ class Search {
   };
   // In an interval not longer than any time constant chain[k] is a polynomial, to the last digit.
   struct Polynomial {
-    static constexpr std::size_t most_degree = Neuron::most_powers;
+    static constexpr std::size_t most_degree = linear::most_degree;
     double origin;
     std::size_t degree = 0;  // even
     std::array<double, most_degree + 1> of;
@@ -107,7 +110,14 @@ class Search {
     while (p.degree < Polynomial::most_degree && (left > 1e-18 || p.degree % 2 == 1)) {
       left *= reach * inverse[++p.degree];
     }
-    for (std::size_t m = 0; m <= p.degree; ++m) p.of[m] = n_.series[m](from.x);
+    Vector<double> power = from.x;  // of A, applied to x (and to f), over the factorial
+    p.of[0] = n_.chain[0](from.x);
+    for (std::size_t m = 1; m <= p.degree; ++m) {
+      power = m == 1 ? n_.free.slope(power) : product(n_.free.matrix(), power);
+      for (std::size_t l = 0; l < most_components; ++l) power[l] *= inverse[m];
+      power[integral_of_v] = 0;
+      p.of[m] = dot(n_.c, power);
+    }
     for (std::size_t c = 0; c < k; ++c) {  // down the chain
       for (std::size_t m = 0; m <= p.degree; ++m) {
         p.of[m] *= n_.rates[c];
@@ -117,7 +127,7 @@ class Search {
     return p;
   }
   static constexpr auto inverse = [] {
-    std::array<double, Neuron::most_powers + 1> values{};
+    std::array<double, Polynomial::most_degree + 1> values{};
     for (std::size_t k = 1; k < values.size(); ++k) values[k] = 1.0 / static_cast<double>(k);
     return values;
   }();

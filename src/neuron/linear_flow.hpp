@@ -4,6 +4,7 @@
 // exponential of the matrix has a product of entries of `a` and a divided difference of the
 // exponential, which is positive: nothing cancels, however far the time constants lie apart. The pair
 // that oscillates is one step of a path, of a complex rate.
+// In double these are found with the same bits one by one and in vectors (neuron/linear_flow-inl.hpp).
 #pragma once
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "machine/exponential.hpp"
 #include "neuron/oscillation.hpp"
 
 namespace saltus::linear {
@@ -126,6 +128,65 @@ Complex<T> close_exponential(const std::array<Complex<T>, dimension + 1>& z, std
   return sum * exp(middle);
 }
 
+/// A divided difference of e^(z t) at some eigenvalues z, ascending.
+struct Difference {
+  unsigned set;                                  // of nodes, a bit each
+  std::size_t order;                             // nodes less one
+  std::array<std::size_t, dimension + 1> nodes;  // ascending
+  // The differences that this one is made of: without its first node, and without its last. With the
+  // pair that oscillates: without that, and without the one that lies furthest from it.
+  std::size_t without_first, without_last;
+  enum class Part {
+    whole,
+    real,
+    imaginary
+  } part = Part::whole;  // real and imaginary: with the pair
+  std::size_t furthest = 0;
+
+  // What its value in double is found from.
+  static constexpr std::size_t terms = 19;
+  std::size_t last = 0;                   // e^(z t) of the last node: that of any of the same z
+  double rate = 0;                        // z of the last node
+  double spread = 0, per_spread = 0;      // from the first node to the last
+  std::array<double, terms> series = {};  // of order 2 and more: powers of spread t
+};
+inline constexpr std::size_t most_differences = 1U << (dimension + 1);
+
+/// The values of all of them after `t`, each behind those that it is made of. With z of the last node
+/// and the spread s of all
+///
+///     e^(z t),   e^(z t) (1 - e^(-s t))/s,   and of more nodes where s t <= 1
+///     e^(z t) t^k sum over p of h_p((z_0 - z)/s, ..., 0)/(p + k)! (s t)^p     h_p: as in close_exponential
+///
+/// so that nothing cancels; else the recursion.
+inline void differences_at(std::span<const Difference> list, double t, double* values) {
+  for (std::size_t m = 0; m < list.size(); ++m) {
+    const Difference& d = list[m];
+    if (d.order == 0) {
+      values[m] = d.last == m ? exponential(d.rate * t) : values[d.last];
+      continue;
+    }
+    const double whole = values[d.last], length = d.spread * t;
+    if (d.order == 1) {
+      values[m] = d.spread == 0 ? whole * t : -exponential_less_one(-length) * d.per_spread * whole;
+      continue;
+    }
+    if (!(length <= 1)) {
+      values[m] = (values[d.without_first] - values[d.without_last]) * d.per_spread;
+      continue;
+    }
+    double even = d.series[Difference::terms - 1], odd = d.series[Difference::terms - 2];
+    const double square = length * length;
+    for (std::size_t p = Difference::terms - 2; p > 1; p -= 2) {
+      even = even * square + d.series[p - 1];
+      odd = odd * square + d.series[p - 2];
+    }
+    double value = whole * (even * square + d.series[0] + odd * length);
+    for (std::size_t k = 0; k < d.order; ++k) value *= t;
+    values[m] = value;
+  }
+}
+
 /// dx/dt = a x + b.
 template <class T>
 class System {
@@ -158,6 +219,11 @@ class System {
     }
     std::stable_sort(paths_.begin(), paths_.end(),
                      [](const Path& p, const Path& q) { return p.entry < q.entry; });
+    for (Path& path : paths_) {
+      path.difference = difference(path.nodes);
+      if (path.imaginary) path.difference = imaginary_part(path.difference);
+      if (path.entry.to != integral_of_v) of_state_ = {differences_.size(), 1 + index_of(path)};
+    }
   }
   /// That of p = dL/dx backwards, which has no constant.
   System back(std::size_t components) const { return {transposed(a_), {}, components}; }
@@ -202,52 +268,48 @@ class System {
   /// Calls visit(entry, its value after `t`) for those of the first rows that are wanted.
   template <class Wanted, class Visit>
   void for_each_entry(double t, std::size_t rows, Wanted&& wanted, Visit&& visit) const {
+    const Needed needed = needed_for(rows);
     if (pair_) {
       thread_local KnownOfPair known;
       known.set = {};
       known.oscillates = {};
-      sum_paths(rows, wanted, visit, [&](std::size_t m) { return part_at(m, t, known); });
+      for_each_entry(needed, wanted, visit, [&](std::size_t m) { return part_at(m, t, known); });
+    } else if constexpr (std::is_same_v<T, double>) {
+      std::array<double, most_differences> values;
+      differences_at(std::span(differences_).first(needed.differences), t, values.data());
+      for_each_entry(needed, wanted, visit, [&](std::size_t m) { return values[m]; });
     } else {
       thread_local Known known;
       known.set = {};
-      sum_paths(rows, wanted, visit, [&](std::size_t m) { return difference_at(m, t, known); });
+      for_each_entry(needed, wanted, visit,
+                     [&](std::size_t m) -> const T& { return difference_at(m, t, known); });
     }
   }
 
- private:
-  template <class Wanted, class Visit, class Value>
-  void sum_paths(std::size_t rows, Wanted&& wanted, Visit&& visit, Value&& value_of) const {
-    for (std::size_t k = 0; k < paths_.size();) {
-      const Entry& entry = paths_[k].entry;
-      if (entry.to >= rows) break;
-      const bool skip = !wanted(entry);
-      T value{};
-      for (; k < paths_.size() && paths_[k].entry == entry; ++k) {
-        if (!skip) value += paths_[k].factor * value_of(paths_[k].difference);
-      }
-      if (!skip) visit(entry, value);
-    }
+  /// What an entry is the sum of: each path's factor times the value of its difference.
+  struct Path {
+    Entry entry;
+    unsigned nodes;  // a bit each
+    std::size_t difference;
+    T factor;
+    bool imaginary = false;  // of a difference with the pair
+  };
+  std::span<const Path> paths(std::size_t rows) const {
+    return std::span(paths_).first(needed_for(rows).paths);
   }
+  std::span<const Difference> differences(std::size_t rows) const {
+    return std::span(differences_).first(needed_for(rows).differences);
+  }
+
+ private:
   static constexpr std::size_t of_constant = dimension;
   // Through the pair: of the real and of the imaginary part of the difference.
   struct Factor {
     T real, imaginary;
     Factor times(const T& entry) const { return {real * entry, imaginary * entry}; }
   };
-  struct Path {
-    Entry entry;
-    std::size_t difference;
-    T factor;
-  };
-  struct Difference {
-    unsigned set;                                  // of nodes, a bit each
-    std::size_t order;                             // nodes less one
-    std::array<std::size_t, dimension + 1> nodes;  // ascending
-    // The differences that this one is made of: without its first node, and without its last. With the
-    // pair: without that, and without the one that lies furthest from it.
-    std::size_t without_first, without_last;
-    enum class Part { whole, real, imaginary } part;  // real and imaginary: with the pair
-    std::size_t furthest;
+  struct Needed {
+    std::size_t differences = 0, paths = 0;  // the first so many
   };
   Matrix<T> a_{};
   Vector<T> b_{};
@@ -258,11 +320,38 @@ class System {
   std::size_t count_ = 0;
   std::vector<Path> paths_;
   std::vector<Difference> differences_;  // each behind those that it is made of
+  Needed of_state_;                      // without the integral's row, which is the last one
+
+  Needed needed_for(std::size_t rows) const {
+    return rows < dimension ? of_state_ : Needed{differences_.size(), paths_.size()};
+  }
+  std::size_t index_of(const Path& path) const {
+    return static_cast<std::size_t>(&path - paths_.data());
+  }
+  template <class Wanted, class Visit, class ValueOf>
+  void for_each_entry(Needed needed, Wanted& wanted, Visit& visit, ValueOf&& value_of) const {
+    for (std::size_t k = 0; k < needed.paths;) {
+      const Entry& entry = paths_[k].entry;
+      const bool skip = !wanted(entry);
+      T value{};
+      for (; k < needed.paths && paths_[k].entry == entry; ++k) {
+        if (!skip) value += paths_[k].factor * value_of(paths_[k].difference);
+      }
+      if (!skip) visit(entry, value);
+    }
+  }
 
   bool is_paired(std::size_t component) const { return pair_ && pair_->has(component); }
   std::span<const std::size_t> components_of(std::size_t node) const {
     if (is_paired(order_[node])) return pair_->components;
     return {&order_[node], 1};
+  }
+
+  bool has_pair(unsigned set) const {
+    for (std::size_t m = 0; pair_ && m < count_; ++m) {
+      if (set & 1U << m && is_paired(order_[m])) return true;
+    }
+    return false;
   }
 
   // Adds the path that ends at node `at`, at the component entry.to, and all that go on from there.
@@ -277,14 +366,11 @@ class System {
     }
   }
   void leave(Entry entry, std::size_t at, unsigned set, const Factor& factor) {
-    const std::size_t of_set = difference(set);
-    if (differences_[of_set].part == Difference::Part::whole) {
-      paths_.push_back({entry, of_set, factor.real});
+    if (!has_pair(set)) {
+      paths_.push_back({entry, set, 0, factor.real});
     } else {
-      if (!is_zero(factor.real)) paths_.push_back({entry, of_set, factor.real});
-      if (!is_zero(factor.imaginary)) {
-        paths_.push_back({entry, imaginary_part(of_set), factor.imaginary});
-      }
+      if (!is_zero(factor.real)) paths_.push_back({entry, set, 0, factor.real});
+      if (!is_zero(factor.imaginary)) paths_.push_back({entry, set, 0, factor.imaginary, true});
     }
     const std::size_t from = entry.to;
     for (std::size_t m = 0; m < count_; ++m) {
@@ -360,7 +446,7 @@ class System {
     for (std::size_t m = 0; m < differences_.size(); ++m) {
       if (differences_[m].set == set) return m;
     }
-    Difference d{set, 0, {}, 0, 0, Difference::Part::whole, 0};
+    Difference d{set, 0, {}, 0, 0};
     std::size_t first = 0;
     for (std::size_t m = 0; m < count_; ++m) {
       if (!(set & 1U << m)) continue;
@@ -382,6 +468,9 @@ class System {
       first = d.nodes[0];
       d.furthest = d.nodes[d.order];
     }
+    if constexpr (std::is_same_v<T, double>) {
+      if (!pair_) prepare(d);
+    }
     if (d.order > 0) {
       d.without_first = difference(set & ~(1U << first));
       d.without_last = difference(set & ~(1U << d.furthest));
@@ -395,8 +484,38 @@ class System {
       const Difference& d = differences_[m];
       if (d.part == Difference::Part::imaginary && d.without_last == of) return m;
     }
-    differences_.push_back({0, 0, {}, 0, of, Difference::Part::imaginary, 0});
+    Difference d{0, 0, {}, 0, of};
+    d.part = Difference::Part::imaginary;
+    differences_.push_back(d);
     return differences_.size() - 1;
+  }
+  // For differences_at().
+  void prepare(Difference& d) {
+    d.rate = nodes_[d.nodes[d.order]];
+    if (d.order == 0) {
+      d.last = 0;
+      while (d.last < differences_.size() &&
+             !(differences_[d.last].order == 0 && differences_[d.last].rate == d.rate)) {
+        ++d.last;
+      }
+      return;
+    }
+    d.last = difference(1U << d.nodes[d.order]);
+    d.spread = d.rate - nodes_[d.nodes[0]];
+    d.per_spread = 1 / d.spread;
+    Nodes<double> y{}, h{};
+    double inverse = 1;  // of (p + k)!
+    for (std::size_t k = 0; k <= d.order; ++k) {
+      y[k] = d.spread == 0 ? 0 : (nodes_[d.nodes[k]] - d.rate) / d.spread;
+      h[k] = 1;
+      if (k > 0) inverse /= static_cast<double>(k);
+    }
+    for (std::size_t p = 0; p < Difference::terms; ++p) {
+      d.series[p] = h[d.order] * inverse;
+      inverse /= static_cast<double>(p + 1 + d.order);
+      h[0] *= y[0];
+      for (std::size_t k = 1; k <= d.order; ++k) h[k] = h[k - 1] + y[k] * h[k];
+    }
   }
   T close(const Difference& d, double t) const {
     using std::exp;

@@ -25,6 +25,7 @@ class ReplayTogether {
     neurons_.assign(size, {});
     const std::size_t groups = arrivals.group_count();
     const bool jumps = plan.linear_neuron(0).jumps;
+    find_steps(plan, size, arrivals, spikes, jumps);
     double t = 0;
     std::size_t k = 0;
     for (; k < spikes.times.size() && is_past(spikes.times[k]); ++k) {
@@ -43,8 +44,7 @@ class ReplayTogether {
                            [&](std::size_t j) { take(plan.linear_neuron(j), j, t, arrived); });
       // Spikes at the arrivals of t come first, and those at the arrivals of `next` in the next interval.
       const auto lies_here = [&](std::size_t spike) {
-        const double time = spikes.times[spike];
-        return time < next || (time == next && (g == groups || !jumps));
+        return g == groups || lies_before(spikes.times[spike], next, jumps);
       };
       std::size_t last = k;
       for (; last < spikes.times.size() && lies_here(last); ++last) {
@@ -52,14 +52,14 @@ class ReplayTogether {
         take(plan.linear_neuron(j), j, t, arrived);
       }
       if (g < groups) {
-        LinearKernels<Real>::best().flow(layer_, plan.alike_linear->step(next - t), arrived);
+        LinearKernels<Real>::best().flow(layer_, arrivals.steps[g], arrived);
       }
       for (; k < last; ++k) {
         const auto j = static_cast<std::size_t>(spikes.neurons[k]);
         const linear::Neuron& n = plan.linear_neuron(j);
         Alone& a = neurons_[j];
         const bool made = g > 0 && (a.made || (jumps && spikes.times[k] == t));
-        walk(n, a, spikes.times[k], visit);
+        walk(n, a, spikes.times[k], to_spike_[k], visit);
         made ? visit.jump(k, a.x, g - 1) : visit.spike(k, a.x);
         a.made = false;
         a.x = n.after_spike(a.x);
@@ -68,9 +68,12 @@ class ReplayTogether {
       }
       for (const std::size_t j : alone_) {
         Alone& a = neurons_[j];
-        walk(plan.linear_neuron(j), a, next, visit);
         a.taken = false;
-        if (g == groups) continue;
+        if (g == groups) {
+          if (a.release <= next) walk_held(plan.linear_neuron(j), a, next, visit);
+          continue;
+        }
+        walk(plan.linear_neuron(j), a, next, from_release_[a.last], visit);
         layer_.set(j, a.x);
         if (a.release > next) layer_.hold(j, a.release);
       }
@@ -103,17 +106,57 @@ class ReplayTogether {
     a.taken = true;
     alone_.push_back(j);
   }
+  // @returns  does it move now, at a.t?
   template <class Visitor>
-  void walk(const linear::Neuron& n, Alone& a, double to, Visitor&& visit) {
-    if (a.release > a.t) {
-      const double until = std::min(a.release, to);
-      a.x = n.held.flow(a.x, until - a.t, most_components);
-      a.t = until;
-      if (until < a.release) return;
-      visit.release(a.last, a.x);
-    }
-    if (to > a.t && !std::isinf(to)) a.x = n.free.flow(a.x, to - a.t, most_components);
+  bool walk_held(const linear::Neuron& n, Alone& a, double to, Visitor&& visit) {
+    if (a.release <= a.t) return true;
+    const double until = std::min(a.release, to);
+    a.x = n.held.flow(a.x, until - a.t, most_components);
+    a.t = until;
+    if (until < a.release) return false;
+    visit.release(a.last, a.x);
+    return true;
+  }
+  // @param step  what takes it there once it moves
+  template <class Visitor>
+  void walk(const linear::Neuron& n, Alone& a, double to, const linear::Step& step,
+            Visitor&& visit) {
+    if (!walk_held(n, a, to, visit)) return;
+    if (to > a.t) a.x = step.flow(a.x, n.free.constant()[0], layer_.alike->components);
     a.t = to;
+  }
+
+  // What takes neurons that go by themselves through the parts of their intervals: all of a sample at
+  // once, as their lengths follow from the spikes alone.
+  std::vector<linear::Step> to_spike_;      // [spike] from the release or arrival before it
+  std::vector<linear::Step> from_release_;  // [spike] from its release to the next arrival
+  std::vector<double> gaps_, released_;
+
+  static bool lies_before(double spike, double arrival, bool jumps) {
+    return spike < arrival || (spike == arrival && !jumps);
+  }
+  void find_steps(const PopulationPlan<Real>& plan, std::size_t size,
+                  const Arrivals<Real>& arrivals, SampleSpikes spikes, bool jumps) {
+    const std::size_t count = spikes.times.size(), groups = arrivals.group_count();
+    gaps_.resize(2 * count);
+    released_.assign(size, 0);
+    std::size_t g = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      const double time = spikes.times[k];
+      while (g < groups && !lies_before(time, arrivals.times[g], jumps)) ++g;
+      const auto j = static_cast<std::size_t>(spikes.neurons[k]);
+      gaps_[k] = time - std::max(g > 0 ? arrivals.times[g - 1] : 0, released_[j]);
+      const double release = plan.linear_neuron(j).release_after(time);
+      std::size_t next = g;
+      while (next < groups && arrivals.times[next] < release) ++next;
+      gaps_[count + k] = next < groups ? arrivals.times[next] - release : 0;
+      released_[j] = release;
+    }
+    to_spike_.resize(count);
+    from_release_.resize(count);
+    const std::span gaps(gaps_);
+    plan.alike_linear->steps(gaps.first(count), to_spike_.data());
+    plan.alike_linear->steps(gaps.subspan(count), from_release_.data());
   }
 };
 

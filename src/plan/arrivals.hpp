@@ -91,6 +91,7 @@ class Arrivals {
   std::vector<std::int32_t> groups;         // [group + 1] first entry in list
   std::vector<double> times;                // [group]
   std::vector<neuron::Decay<Real>> decays;  // [group + 1]; the last one reaches to the end
+  std::vector<linear::Step> steps;          // the same of linear neurons that move alike
 
   std::size_t group_count() const { return times.size(); }
   double time(std::size_t group) const { return times[group]; }
@@ -169,18 +170,31 @@ class Arrivals {
 
   /// Computes the decays of neuron j from `t` through every group to `end`.
   void decay_through(const PopulationPlan<Real>& plan, std::size_t j, double t, double end) {
+    find_gaps(t, end);
+    decays.resize(gaps_.size());
+    if (plan.alike()) return neuron::decays(plan.neuron(j).tc, gaps_, decays.data());
+    neuron::own_decays(plan.neuron(j).own, gaps_, decays.data());
+  }
+  /// The steps of linear neurons that move alike.
+  void step_through(const PopulationPlan<Real>& plan, double t, double end) {
+    find_gaps(t, end);
+    if (std::isinf(end)) {  // until they have come to rest
+      const double last = times.empty() ? t : times.back();
+      gaps_.back() = last + plan.linear_neuron(0).settling_time() - last;
+    }
+    steps.resize(gaps_.size());
+    plan.alike_linear->steps(gaps_, steps.data());
+  }
+
+ private:
+  void find_gaps(double t, double end) {
     gaps_.resize(times.size() + 1);
     for (std::size_t g = 0; g < times.size(); ++g) {
       gaps_[g] = times[g] - t;
       t = times[g];
     }
     gaps_.back() = end - t;
-    decays.resize(gaps_.size());
-    if (plan.alike()) return neuron::decays(plan.neuron(j).tc, gaps_, decays.data());
-    neuron::own_decays(plan.neuron(j).own, gaps_, decays.data());
   }
-
- private:
   std::size_t cell_of(double time) const {
     return std::min(static_cast<std::size_t>((time - times.front()) * cell_scale_),
                     times.size() - 1);

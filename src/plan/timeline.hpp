@@ -104,7 +104,7 @@ class Timeline {
     }
   }
 
-  /// What all neurons of a population in step see; the decays only if they decay alike.
+  /// What all neurons of a population in step see; the decays, or steps, only if they decay alike.
   Arrivals<Real>& shared() {
     if (!fresh_) {
       arrivals_->clear();
@@ -112,6 +112,7 @@ class Timeline {
       for (const Source<Real>& source : sources_) arrivals_->add(source, from_);
       arrivals_->finish(end_);
       if (population_->alike()) arrivals_->decay_through(*population_, 0, from_, end_);
+      if (population_->alike_linear) arrivals_->step_through(*population_, from_, end_);
       fresh_ = true;
       if (kept_) kept_->ready = true;
     }

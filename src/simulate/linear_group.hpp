@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Neurons that are linear between events (neuron/linear.hpp): side by side where they move alike
-// (simulate/linear_layer.hpp), but for those of which something is to be found out; else one after the
-// other.
+// (simulate/linear_layer.hpp), but for those to which something happens that the vectors do not know;
+// else one after the other.
 #pragma once
 
 #include <algorithm>
@@ -24,9 +24,13 @@ class LinearGroup final : public Group<Real> {
                   (steps == Steps::passes || !plan_.alike_linear->refractory)),
         layer_(run.workspace.linear_layer_of(population)) {
     if (together_) layer_.begin(plan_, run.plan.size(population));
-    for (std::size_t j = 0; j < run.plan.size(population); ++j) {
-      const linear::Neuron& n = plan_.linear_neuron(j);
-      states_.push_back({n.initial, 0, n.starts_above(n.initial)});
+    const auto at_start = [](const linear::Neuron& n) {
+      return State{n.initial, 0, n.starts_above(n.initial)};
+    };
+    states_.assign(run.plan.size(population), at_start(plan_.linear_neuron(0)));
+    for (std::size_t j = 0; j < plan_.linear_neurons.size(); ++j) {
+      const linear::Neuron& n = plan_.linear_neurons[j];
+      states_[j] = at_start(n);
       jumps_ = jumps_ || n.jumps;
     }
     const auto [times, neurons] = run.record[population].spikes();
@@ -64,12 +68,12 @@ class LinearGroup final : public Group<Real> {
 
   void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) override {
     spikes.clear();
-    const auto meet = [&](std::size_t j, State s) {
-      const double time = next_spike(j, s, t, t_end);
+    const auto meet_at = [&](std::size_t j, double time) {
       if (time == infinity || (!spikes.empty() && time > spikes[0].time)) return;
       if (!spikes.empty() && time < spikes[0].time) spikes.clear();
       spikes.push_back({time, static_cast<std::int32_t>(j), 0});
     };
+    const auto meet = [&](std::size_t j, State s) { meet_at(j, next_spike(j, s, t, t_end)); };
     if (!together_) {
       for (std::size_t j = 0; j < states_.size(); ++j) meet(j, states_[j]);
       return;
@@ -77,8 +81,16 @@ class LinearGroup final : public Group<Real> {
     const double length = length_of(t, t_end);
     const linear::Alike& all = *plan_.alike_linear;
     LinearKernels<Real>::best().look(layer_, all.step(length), all.bend(length));
-    for (const std::size_t j : layer_.may_spike) {
-      meet(j, {layer_.at_start(j), 0, states_[j].above});
+    LinearCandidates& may = layer_.may_spike;
+    std::fill_n(may.length.begin(), may.count, length);
+    LinearKernels<Real>::best().search(all, plan_.linear_neurons, may, false);
+    for (std::size_t i = 0; i < may.count; ++i) {
+      const std::size_t j = may.neuron[i];
+      if (may.after[i] < 0 || states_[j].above || jumps_) {
+        meet(j, {may.state(may.x, i, all.components), 0, states_[j].above});
+      } else if (may.after[i] < infinity) {
+        meet_at(j, neuron::within_interval(t + may.after[i], t, end_of(t, t_end)));
+      }
     }
   }
 
@@ -130,8 +142,9 @@ class LinearGroup final : public Group<Real> {
   LinearLayer<Real>& layer_;   // together
   std::vector<State> states_;  // together: x counts of those that are held alone, and of it V
   std::vector<std::size_t> freed_;
+  std::vector<double> begun_;  // [candidate] when its interval begins
 
-  // All from arrival to arrival. Those that are released on the way, or may spike (at an arrival too), go
+  // All from arrival to arrival. Those that are released on the way, or that arrivals may make spike, go
   // through the interval by themselves, and join the others again at its end.
   void pass_together(const Arrivals<Real>& arrivals, double from, double to,
                      std::vector<RecordedSpike<Real>>& spikes) {
@@ -144,12 +157,9 @@ class LinearGroup final : public Group<Real> {
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       free_until(next, arrived);
       const double length = length_of(t, next);
-      LinearKernels<Real>::best().pass(layer_, all.step(length), all.bend(length), arrived);
-      for (const std::size_t j : layer_.may_spike) {
-        states_[j].x = layer_.at_start(j);
-        const linear::Vector<double> end = layer_.get(j);
-        const bool jumped = g > 0 && jump(j, t, spikes);
-        if (advance(j, t, next, spikes, jumped ? nullptr : &end) || jumped) settle(j, next);
+      LinearKernels<Real>::best().pass(layer_, arrivals.steps[g], all.bend(length), arrived);
+      if (layer_.may_spike.count > 0) {
+        jumps_ ? advance_jumping(t, next, g > 0, spikes) : search(t, next, length, spikes);
       }
       for (const std::size_t j : freed_) {
         layer_.set_theta(j, plan_.linear_neuron(j).theta);
@@ -157,6 +167,58 @@ class LinearGroup final : public Group<Real> {
         settle(j, next);
       }
       t = next;
+    }
+  }
+  // Those that may spike, side by side: in each round the next spike of each.
+  void search(double t, double next, double length, std::vector<RecordedSpike<Real>>& spikes) {
+    const std::size_t components = plan_.alike_linear->components;
+    LinearCandidates& may = layer_.may_spike;
+    begun_.assign(may.count, t);
+    std::fill_n(may.length.begin(), may.count, length);
+    for (bool again = false; may.count > 0; again = true) {
+      LinearKernels<Real>::best().search(*plan_.alike_linear, plan_.linear_neurons, may, again);
+      std::size_t left = 0;
+      for (std::size_t i = 0; i < may.count; ++i) {
+        const std::size_t j = may.neuron[i];
+        State& s = states_[j];
+        const double begin = begun_[i];
+        if (may.after[i] < 0 || s.above) {  // too much happens at once
+          s.x = may.state(may.x, i, components);
+          advance(j, begin, next, spikes);
+          settle(j, next);
+        } else if (may.after[i] == infinity) {
+          if (again) layer_.set(j, may.state(may.end, i, components));
+        } else {
+          s.x = may.state(may.at, i, components);
+          const double end = end_of(begin, next);
+          const double time = neuron::within_interval(begin + may.after[i], begin, end);
+          spikes.push_back({time, static_cast<std::int32_t>(j), 0});
+          spike_at(j, time);
+          if (s.release > time || s.above || !(time < next)) {
+            advance(j, time, next, spikes);
+            settle(j, next);
+          } else {
+            may.neuron[left] = j;
+            may.length[left] = end_of(time, next) - time;
+            for (std::size_t k = 0; k < components; ++k) may.x[k][left] = s.x[k];
+            begun_[left++] = time;
+          }
+        }
+      }
+      may.count = left;
+    }
+  }
+  // Those that may spike where arrivals make spikes, one by one.
+  void advance_jumping(double t, double next, bool arrived,
+                       std::vector<RecordedSpike<Real>>& spikes) {
+    const LinearCandidates& may = layer_.may_spike;
+    const std::size_t components = plan_.alike_linear->components;
+    for (std::size_t i = 0; i < may.count; ++i) {
+      const std::size_t j = may.neuron[i];
+      states_[j].x = may.state(may.x, i, components);
+      const linear::Vector<double> end = may.state(may.end, i, components);
+      const bool jumped = arrived && jump(j, t, spikes);
+      if (advance(j, t, next, spikes, jumped ? nullptr : &end) || jumped) settle(j, next);
     }
   }
   // Takes those out that are released until `next`, with their state at the start of the interval.
@@ -205,9 +267,10 @@ class LinearGroup final : public Group<Real> {
     return std::isinf(t_end) ? std::max(t, s.release) + n.settling_time() : t_end;
   }
   // Of an interval of all that are free.
-  double length_of(double t, double t_end) const {
-    return end_of(plan_.linear_neuron(0), {}, t, t_end) - t;
+  double end_of(double t, double t_end) const {
+    return end_of(plan_.linear_neuron(0), {}, t, t_end);
   }
+  double length_of(double t, double t_end) const { return end_of(t, t_end) - t; }
   // From t to t_end, without a spike.
   void move(std::size_t j, State& s, double t, double t_end) const {
     const linear::Neuron& n = plan_.linear_neuron(j);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Neurons that are linear between events and move alike (neuron/linear_alike.hpp), side by side, in
-// vectors: all of them from one arrival to the next. Those that may spike are told, and searched one by
-// one (simulate/linear_group.hpp). All in double.
+// vectors: all of them from one arrival to the next. Those that may spike are gathered, and searched
+// side by side too. All in double.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <span>
 #include <vector>
@@ -16,28 +17,84 @@
 
 namespace saltus {
 
+/// Neurons that may spike in an interval, each with its own beginning and length.
+struct LinearCandidates {
+  std::size_t count = 0;
+  std::vector<std::size_t> neuron;
+  std::vector<double> length;
+  double *x[most_components],
+      *end[most_components];  // at the beginning; at the end without a spike
+  // What the search finds: the time of the first spike after the beginning, infinity if there is none, below 0
+  // if the neuron has to be searched alone; and the state there.
+  std::vector<double> after;
+  double* at[most_components];
+
+  void resize(std::size_t neurons) {
+    count = 0;
+    const std::size_t room = neurons + widest_vector;  // a vector may run over the end
+    if (room <= neuron.size()) return;
+    neuron.resize(room);
+    length.resize(room);
+    after.resize(room);
+    states_.resize(3 * most_components * room);
+    for (std::size_t k = 0; k < most_components; ++k) {
+      x[k] = states_.data() + k * room;
+      end[k] = states_.data() + (most_components + k) * room;
+      at[k] = states_.data() + (2 * most_components + k) * room;
+    }
+  }
+  linear::Vector<double> state(double* const* of, std::size_t candidate,
+                               std::size_t components) const {
+    linear::Vector<double> now{};
+    for (std::size_t k = 0; k < components; ++k) now[k] = of[k][candidate];
+    return now;
+  }
+
+ private:
+  std::vector<double> states_;
+};
+
 /// The state of all neurons at one time. Memory is kept from run to run.
 template <class Real>
 class LinearLayer {
  public:
   static constexpr std::size_t most = most_components;
-  Slots<double, 3 * most + 2> slots;
+  Slots<double, 2 * most + 2> slots;
   const linear::Alike* alike = nullptr;
-  double *x[most], *start[most];       // start: at the beginning of an interval, of those told
-  double *bias, *theta, *c[most];      // bias: of dV/dt
-  std::vector<std::size_t> may_spike;  // neurons, told by the last pass
+  double *x[most], *bias, *theta, *c[most];  // bias: of dV/dt
+  LinearCandidates may_spike;  // told by the last pass; their lengths are the caller's
+  bool biased = false;         // is any?
+  bool last_alone = false;     // the last component drives no other
+  // What a weight is added to: one component, at a factor; else, -1, what the model says.
+  struct Receptor {
+    int only;
+    double factor;
+  };
+  std::array<Receptor, most_receptors> receptors;
 
   void begin(const PopulationPlan<Real>& plan, std::size_t size) {
     alike = &*plan.alike_linear;
     slots.resize(size);
+    may_spike.resize(size);
     held.clear();
     for (std::size_t k = 0; k < most; ++k) {
       x[k] = slots[k];
-      start[k] = slots[most + k];
-      c[k] = slots[2 * most + k];
+      c[k] = slots[most + k];
     }
-    bias = slots[3 * most];
-    theta = slots[3 * most + 1];
+    bias = slots[2 * most];
+    theta = slots[2 * most + 1];
+    biased = false;
+    last_alone = true;
+    const std::size_t last = alike->components - 1;
+    for (std::size_t k = 0; k < last; ++k) {
+      last_alone = last_alone && alike->motion().matrix()[k][last] == 0;
+    }
+    for (std::size_t r = 0; r < most_receptors; ++r) {
+      const auto& e = alike->receptors[r];
+      const auto used = std::find_if(e.begin(), e.end(), [](double v) { return v != 0; });
+      const bool one = std::count(e.begin(), e.end(), 0.0) == linear::dimension - 1;
+      receptors[r] = {one ? static_cast<int>(used - e.begin()) : -1, one ? *used : 0};
+    }
     const SlotLayout& layout = slots.layout();
     for (std::size_t s = 0; s < layout.count(); ++s) {
       const bool used = layout.used(s);
@@ -47,6 +104,7 @@ class LinearLayer {
         c[k][s] = n.c[k];
       }
       bias[s] = n.free.constant()[0];
+      biased = biased || bias[s] != 0;
       theta[s] = used ? n.theta : std::numeric_limits<double>::infinity();
     }
   }
@@ -76,7 +134,12 @@ class LinearLayer {
     }
   }
 
-  linear::Vector<double> get(std::size_t neuron) const { return at(x, neuron); }
+  linear::Vector<double> get(std::size_t neuron) const {
+    const std::size_t s = slots.layout().slot_of(neuron);
+    linear::Vector<double> now{};
+    for (std::size_t k = 0; k < alike->components; ++k) now[k] = x[k][s];
+    return now;
+  }
   /// With what has arrived, which the next pass adds.
   linear::Vector<double> get(std::size_t neuron, std::span<const Arrival<Real>> arrived) const {
     linear::Vector<double> now = get(neuron);
@@ -86,7 +149,6 @@ class LinearLayer {
     }
     return now;
   }
-  linear::Vector<double> at_start(std::size_t neuron) const { return at(start, neuron); }
   void set(std::size_t neuron, const linear::Vector<double>& now) {
     for_slots(neuron, [&](std::size_t s) {
       for (std::size_t k = 0; k < alike->components; ++k) x[k][s] = now[k];
@@ -97,12 +159,6 @@ class LinearLayer {
   }
 
  private:
-  linear::Vector<double> at(double* const* arrays, std::size_t neuron) const {
-    const std::size_t s = slots.layout().slot_of(neuron);
-    linear::Vector<double> now{};
-    for (std::size_t k = 0; k < alike->components; ++k) now[k] = arrays[k][s];
-    return now;
-  }
   template <class Do>
   void for_slots(std::size_t neuron, Do&& act) {
     act(slots.layout().slot_of(neuron));
@@ -125,6 +181,11 @@ struct LinearKernels {
                std::span<const Arrival<Real>> arrived);
   /// Adds the weights of a source, through a receptor.
   void (*arrive)(LinearLayer<Real>& layer, const Real* row, std::size_t receptor);
+  /// linear::Search of the candidates.
+  /// @param neurons  one for all, or one per neuron
+  /// @param again  the ends of their intervals are not known yet
+  void (*search)(const linear::Alike& all, std::span<const linear::Neuron> neurons,
+                 LinearCandidates& candidates, bool again);
 
   static const LinearKernels& best();
 };

@@ -3,7 +3,10 @@
 
 #include <cmath>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "neuron/linear_alike.hpp"
 #include "neuron/linear_crossing.hpp"
 #include "neuron/models.hpp"
 #include "random/random.hpp"
@@ -157,6 +160,81 @@ TEST(LinearFlow, is_the_same_in_one_long_step_and_in_many) {
       EXPECT_NEAR(one[c], many[c], 1e-12 * (1 + std::fabs(many[c]))) << k << " " << c;
     }
   }
+}
+
+// The exponential of a t by its series, halved until that is short, in long double.
+std::array<std::array<long double, 4>, 4> long_exponential(const Matrix<double>& a, double t,
+                                                           double fastest) {
+  std::array<std::array<long double, 4>, 4> m{}, term{};
+  const auto times = [](const auto& x, const auto& y) {
+    std::array<std::array<long double, 4>, 4> z{};
+    for (std::size_t k = 0; k < 4; ++k) {
+      for (std::size_t l = 0; l < 4; ++l) {
+        for (std::size_t i = 0; i < 4; ++i) z[k][l] += x[k][i] * static_cast<long double>(y[i][l]);
+      }
+    }
+    return z;
+  };
+  long double h = t;
+  int halved = 0;
+  for (; h * fastest > 0.1L; ++halved) h /= 2;
+  for (std::size_t k = 0; k < 4; ++k) m[k][k] = term[k][k] = 1;
+  for (int p = 1; p < 25; ++p) {
+    term = times(term, a);
+    for (std::size_t k = 0; k < 4; ++k) {
+      for (std::size_t l = 0; l < 4; ++l) m[k][l] += term[k][l] *= h / p;
+    }
+  }
+  while (halved-- > 0) m = times(m, m);
+  return m;
+}
+
+TEST(LinearFlow, of_many_times_at_once_has_the_bits_of_each_and_every_digit_of_all_entries) {
+  Random random(5, Purpose::gradcheck, 0);
+  const auto logarithmic = [&](double low, double high) {
+    return std::exp(random.uniform(std::log(low), std::log(high)));
+  };
+  double worst = 0;
+  std::size_t compared = 0;
+  for (std::size_t k = 0; k < 1000; ++k) {
+    const ModelInfo& model = alif_models[k % alif_models.size()];
+    std::vector<double> values;
+    for (const ParameterRow& row : model.parameters) {
+      const bool time = row.unit == "s" && row.name != "tau_ref";
+      const bool close = !values.empty() && random.chance(0.3);
+      values.push_back(!time   ? row.usual
+                       : close ? values[0] * (random.chance(0.5) ? 1 : 1 + 1e-9)
+                               : logarithmic(1e-4, 1));
+    }
+    const Neuron n(model.linear->neuron(Values<double>(model, values)),
+                   model.linear->components.size(), true);
+    const auto all = Alike::of(std::vector<Neuron>{n});
+    ASSERT_TRUE(all.has_value());
+    std::vector<double> times{0};
+    for (int i = 0; i < 10; ++i) times.push_back(logarithmic(1e-6, 100) * values[0]);
+    for (const bool integral : {false, true}) {
+      std::vector<Step> steps(times.size());
+      all->steps(times, steps.data(), integral);
+      for (std::size_t i = 0; i < times.size(); ++i) {
+        const Step one = all->step(times[i], integral);
+        ASSERT_TRUE(one.m == steps[i].m && one.of_bias == steps[i].of_bias &&
+                    one.of_integral == steps[i].of_integral)
+            << model.name << " " << times[i];
+        const double decays = times[i] * n.free.fastest();
+        const auto exact = long_exponential(n.free.matrix(), times[i], n.free.fastest());
+        for (std::size_t to = 0; to < all->components; ++to) {
+          for (std::size_t from = to; from < all->components; ++from) {
+            if (!(std::fabs(exact[to][from]) > 1e-250L)) continue;
+            const auto error = static_cast<double>(one.m[to][from] / exact[to][from] - 1);
+            worst = std::max(worst, std::fabs(error) / (1 + decays));
+            ++compared;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(compared, 50000U);
+  EXPECT_LT(worst, 1e-15);
 }
 
 TEST(LinearFlow, carries_derivatives) {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flow of neuron/linear_flow.hpp in vectors, a time in each lane: the same operations in the same
+// order, so the same bits. Compiled once for each instruction set: include it after hwy/highway.h,
+// outside of all namespaces.
+#if defined(SALTUS_NEURON_LINEAR_FLOW_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef SALTUS_NEURON_LINEAR_FLOW_INL
+#undef SALTUS_NEURON_LINEAR_FLOW_INL
+#else
+#define SALTUS_NEURON_LINEAR_FLOW_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <span>
+
+#include "machine/exponential-inl.hpp"
+#include "neuron/linear_flow.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace saltus {
+namespace HWY_NAMESPACE {
+
+/// linear::differences_at
+/// @param values  [difference, lane]
+template <class Tag>
+HWY_INLINE void differences_at(Tag tag, std::span<const linear::Difference> list,
+                               hwy::HWY_NAMESPACE::Vec<Tag> t, double* HWY_RESTRICT values) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  using linear::Difference;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto of = [&](std::size_t m) HWY_ATTR { return hn::Load(tag, values + m * lanes); };
+  for (std::size_t m = 0; m < list.size(); ++m) {
+    const Difference& d = list[m];
+    double* const to = values + m * lanes;
+    if (d.order == 0) {
+      hn::Store(d.last == m ? exponential(hn::Mul(hn::Set(tag, d.rate), t)) : of(d.last), tag, to);
+      continue;
+    }
+    const auto whole = of(d.last), length = hn::Mul(hn::Set(tag, d.spread), t);
+    const auto per_spread = hn::Set(tag, d.per_spread);
+    if (d.order == 1) {
+      if (d.spread == 0) {
+        hn::Store(hn::Mul(whole, t), tag, to);
+      } else {
+        const auto lost = hn::Neg(exponential_less_one(hn::Neg(length)));
+        hn::Store(hn::Mul(hn::Mul(lost, per_spread), whole), tag, to);
+      }
+      continue;
+    }
+    auto even = hn::Set(tag, d.series[Difference::terms - 1]);
+    auto odd = hn::Set(tag, d.series[Difference::terms - 2]);
+    const auto square = hn::Mul(length, length);
+    for (std::size_t p = Difference::terms - 2; p > 1; p -= 2) {
+      even = hn::Add(hn::Mul(even, square), hn::Set(tag, d.series[p - 1]));
+      odd = hn::Add(hn::Mul(odd, square), hn::Set(tag, d.series[p - 2]));
+    }
+    const auto sum =
+        hn::Add(hn::Add(hn::Mul(even, square), hn::Set(tag, d.series[0])), hn::Mul(odd, length));
+    auto near = hn::Mul(whole, sum);
+    for (std::size_t k = 0; k < d.order; ++k) near = hn::Mul(near, t);
+    const auto far = hn::Mul(hn::Sub(of(d.without_first), of(d.without_last)), per_spread);
+    hn::Store(hn::IfThenElse(hn::Le(length, hn::Set(tag, 1.0)), near, far), tag, to);
+  }
+}
+
+/// Room for all of them.
+template <class Tag>
+inline constexpr std::size_t room_for_differences =
+    linear::most_differences* hwy::HWY_NAMESPACE::MaxLanes(Tag());
+
+/// linear::System::flow of a state in each lane, without the integral.
+/// @param x, to  [component, lane]; `to` is not x
+template <class Tag>
+HWY_INLINE void flow(Tag tag, const linear::System<double>& system,
+                     hwy::HWY_NAMESPACE::Vec<Tag> bias, hwy::HWY_NAMESPACE::Vec<Tag> t,
+                     const double* HWY_RESTRICT x, double* HWY_RESTRICT to,
+                     std::size_t components) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const std::size_t lanes = hn::Lanes(tag);
+  HWY_ALIGN double values[room_for_differences<Tag>];
+  differences_at(tag, system.differences(most_components), t, values);
+  const auto paths = system.paths(most_components);
+  for (std::size_t k = 0; k < components; ++k) hn::Store(hn::Zero(tag), tag, to + k * lanes);
+  for (std::size_t k = 0; k < paths.size();) {
+    const auto entry = paths[k].entry;
+    auto value = hn::Zero(tag);
+    for (; k < paths.size() && paths[k].entry == entry; ++k) {
+      const auto difference = hn::Load(tag, values + paths[k].difference * lanes);
+      value = hn::Add(value, hn::Mul(hn::Set(tag, paths[k].factor), difference));
+    }
+    const auto from = entry.of_constant ? bias : hn::Load(tag, x + entry.from * lanes);
+    double* const at = to + entry.to * lanes;
+    hn::Store(hn::Add(hn::Load(tag, at), hn::Mul(value, from)), tag, at);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace saltus
+HWY_AFTER_NAMESPACE();
+#endif
