@@ -36,6 +36,11 @@ template <class Real>
 State final_state(const Network<Real>& network, const Inputs& inputs, const Record<Real>& record,
                   const Options& = {});
 
+/// The same with V just below the threshold where it is not below: for a network whose thresholds were
+/// lowered since.
+template <class Real>
+State below_thresholds(const Network<Real>& network, State state);
+
 /// What a loss says of a state, in its layout: dL/dx, and dL/dt of its spikes.
 struct StateErrors {
   struct Neurons {

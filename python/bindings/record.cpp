@@ -125,6 +125,10 @@ nb::list get_state(const Run<Real>& run) {
   return give(std::move(state));
 }
 
+nb::list get_below(const Net& network, const std::vector<StateArrays>& state) {
+  return give(below_thresholds(network, *state_of(state)));
+}
+
 template <class Real>
 nb::dict by_name(const Network<Real>& network, Gradients<Real>& gradients) {
   nb::dict result;
@@ -248,6 +252,7 @@ void bind(nb::module_& module, const char* name) {
 void bind_record(nb::module_& module) {
   bind<float>(module, "Record32");
   bind<double>(module, "Record64");
+  module.def("below_thresholds", &get_below);
 }
 
 }  // namespace saltus::python

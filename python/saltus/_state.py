@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _core
 from ._arrays import expect_shape, integers, numbers
 from ._models import MODELS
 from ._network import Network
@@ -124,6 +125,29 @@ class State(Mapping[str, PopulationState]):
             if not 0 <= number < self.samples:
                 raise ValueError(f"samples: {number} is none of the {self.samples} samples")
         return State({name: _take(p, chosen) for name, p in self.items()}, len(chosen))
+
+    def below(self, network: Network) -> State:
+        """Return the state with V just below the threshold of its neuron where it is not below.
+
+        There is no crossing from below to wait for otherwise, and `simulate` refuses it: as after
+        thresholds were lowered between two chunks.
+
+        Parameters
+        ----------
+        network : Network
+            With the populations of the state.
+
+        Returns
+        -------
+        State
+
+        Raises
+        ------
+        ValueError
+            A network with other populations.
+        """
+        found = _core.below_thresholds(network._core, to_core(network, self))
+        return from_core(network, found, self.samples)
 
 
 def _take(p: PopulationState, chosen: NDArray[np.int64]) -> PopulationState:

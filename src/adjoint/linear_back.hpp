@@ -258,7 +258,8 @@ class LinearBack final : public GroupBack<Real> {
   }
   // Neuron j to the present time.
   void move(std::size_t j) const {
-    if (!in_step_) return now_[j].move_to(p.plan.linear_neuron(j), t_);
+    // (Of one that is held the lanes do not know p of V.)
+    if (!in_step_ || now_[j].held) return now_[j].move_to(p.plan.linear_neuron(j), t_);
     lambda_.get(j, now_[j]);
     now_[j].from = t_;
   }

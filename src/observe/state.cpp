@@ -46,7 +46,7 @@ class Sums {
             std::span<const Real> release_currents, double* x) {
     const std::size_t groups = arrivals.group_count(), size = v_.size();
     const neuron::TimeConstants& tc = plan_.neuron(0).tc;
-    for (std::size_t k = 0; k < spikes.times.size(); ++k) {
+    for (std::size_t k = count_past(spikes.times); k < spikes.times.size(); ++k) {
       spike_[static_cast<std::size_t>(spikes.neurons[k])] = k;
     }
     std::vector<double> left{end_};
@@ -117,6 +117,16 @@ class Sums {
   }
 };
 
+// Is any neuron? I at the release of a spike of before is not in the record.
+template <class Real>
+bool held_at_start(const PopulationPlan<Real>& plan, SampleSpikes spikes) {
+  for (std::size_t k = 0; k < count_past(spikes.times); ++k) {
+    const auto j = static_cast<std::size_t>(spikes.neurons[k]);
+    if (spikes.times[k] + plan.neuron(j).tau_ref > 0) return true;
+  }
+  return false;
+}
+
 // One sample, of a run that started anew or goes on.
 template <class Real>
 void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
@@ -137,8 +147,7 @@ void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& reco
     double* const x = state.populations[p].x.data() + at * plan.size(p) * components;
     const SampleSpikes of_all = sample_of(spikes, sample);
     const SpikeRecord<Real>& r = record.populations[p];
-    // (Of a spike of before the record does not tell I.)
-    if (plan.in_vectors(p) && neurons.same_time_constants && count_past(of_all.times) == 0) {
+    if (plan.in_vectors(p) && neurons.same_time_constants && !held_at_start(neurons, of_all)) {
       start_timeline(plan, inputs, record, p, sample, timeline);
       const auto first = static_cast<std::size_t>(spikes.offsets[sample]);
       const auto of_sample = [&](const std::vector<Real>& values) {
@@ -148,13 +157,21 @@ void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& reco
           .find(timeline.shared(), of_all, of_sample(r.currents), of_sample(r.release_currents), x);
       continue;
     }
+    thread_local SharedSteps<double> steps;  // of those that move alike
+    const SharedSteps<double>* shared = nullptr;
+    if (neurons.alike_linear) {
+      start_timeline(plan, inputs, record, p, sample, timeline);
+      steps.find(linear::driven_by_one(neurons.linear_neuron(0).free, components),
+                 timeline.shared(), most_components);
+      shared = &steps;
+    }
     for_each_neuron(
         plan, inputs, record, p, sample, timeline, own_spikes,
         [&](std::size_t j, const auto& arrivals, auto own, auto times) {
           double* const to = x + j * components;
           if (neurons.is_linear()) {
             const linear::Neuron& n = neurons.linear_neuron(j);
-            put(n, replay<double>(n, arrivals, j, own, times, end, LinearVisitor<double>()),
+            put(n, replay<double>(n, arrivals, j, own, times, end, LinearVisitor<double>(), shared),
                 components, to);
             return;
           }

@@ -132,6 +132,37 @@ void append(Record<Real>& all, const Record<Real>& sample,
 
 namespace {
 
+// Calls meet(j, V, how far that is above the threshold) for the neurons of a sample that wait for a crossing from
+// below but are not below. (Some start above after every spike: they wait until they have come down.)
+template <class Real, class Meet>
+void for_each_above(const Plan<Real>& plan, const State& state, std::size_t p, std::size_t sample,
+                    Meet&& meet) {
+  const PopulationPlan<Real>& neurons = plan.populations[p];
+  const std::size_t size = plan.size(p);
+  const std::vector<double>& all = state.populations[p].x;
+  const std::size_t components = all.size() / (state.samples * size);
+  std::vector<bool> held(size, false);
+  const SampleSpikes past = sample_of(state.populations[p].past, sample);
+  for (std::size_t k = 0; k < past.times.size(); ++k) {
+    const auto j = static_cast<std::size_t>(past.neurons[k]);
+    held[j] = past.times[k] + plan.network->populations()[p]["tau_ref"][j] > 0;
+  }
+  for (std::size_t j = 0; j < size; ++j) {
+    const double* const from = all.data() + (sample * size + j) * components;
+    if (held[j]) continue;
+    if (!neurons.is_linear()) {
+      const double above = from[0] - plan.network->populations()[p]["v_threshold"][j];
+      if (above >= 0) meet(j, from[0], above);
+      continue;
+    }
+    const linear::Neuron& n = neurons.linear_neuron(j);
+    linear::Vector<double> x{};
+    std::copy_n(from, components, x.begin());
+    const double above = n.above(x);
+    if (above > 0 && !n.starts_above(n.after_spike(x))) meet(j, x[0], above);
+  }
+}
+
 void check_past(const State& state, std::size_t p, const Population& population) {
   const Spikes& past = state.populations[p].past;
   Spikes from_0 = past;  // what validate() knows
@@ -185,17 +216,36 @@ void check_state(const Plan<Real>& plan, const Inputs& inputs) {
                                      state.samples));
     }
     check_past(state, p, population);
-    if (population.model != Model::lif) continue;
-    const Parameter& theta = population["v_threshold"];
-    for (std::size_t k = 0; k < x.size(); k += 2) {
-      const std::size_t j = k / 2 % population.size;
-      if (x[k] < theta[j]) continue;
-      throw InvalidInput(fmt::format(
-          "state: V of neuron {} of '{}' is {} in sample {}, not below v_threshold = {}: there is "
-          "no crossing from below to wait for; lower it",
-          j, population.name, x[k], k / 2 / population.size, theta[j]));
+    if (!population.fires()) continue;
+    for (std::size_t s = 0; s < state.samples; ++s) {
+      for_each_above(plan, state, p, s, [&](std::size_t j, double v, double above) {
+        throw InvalidInput(
+            fmt::format("state: V of neuron {} of '{}' is {} in sample {}, not below its "
+                        "threshold, {}: there is "
+                        "no crossing from below to wait for; lower it (State.below)",
+                        j, population.name, v, s, v - above));
+      });
     }
   }
+}
+
+template <class Real>
+State below_thresholds(const Network<Real>& network, State state) {
+  const Plan<Real> plan(network);
+  for (std::size_t p = 0; p < network.populations().size(); ++p) {
+    const Population& population = network.populations()[p];
+    if (!population.fires()) continue;
+    std::vector<double>& x = state.populations.at(p).x;
+    const std::size_t components = saltus::components(population.model).size();
+    for (std::size_t s = 0; s < state.samples; ++s) {
+      for_each_above(plan, state, p, s, [&](std::size_t j, double v, double above) {
+        // So that float32 tells it from the threshold too.
+        x[(s * population.size + j) * components] =
+            v - above - 1e-6 * std::max(1.0, std::fabs(v - above));
+      });
+    }
+  }
+  return state;
 }
 
 void refuse_state(const Inputs& inputs, std::string_view what) {
@@ -209,6 +259,8 @@ template void append(Record<float>&, const Record<float>&,
                      const std::vector<std::vector<std::size_t>>&);
 template void append(Record<double>&, const Record<double>&,
                      const std::vector<std::vector<std::size_t>>&);
+template State below_thresholds(const Network<float>&, State);
+template State below_thresholds(const Network<double>&, State);
 template void check_state(const Plan<float>&, const Inputs&);
 template void check_state(const Plan<double>&, const Inputs&);
 
