@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
-from ._arrays import expect_shape, numbers, text, whole
+from ._arrays import expect_shape, numbers, path, text, whole
 from ._connections import Synapses, as_synapses
 from ._models import MODELS, model_of
 
@@ -368,14 +368,14 @@ class Network:
         Raises
         ------
         ValueError
-            A parameter without meaning, or another dtype.
+            A parameter without meaning, a weight that no float32 can hold, or another dtype.
         OSError
             The file cannot be written.
         """
         real = np.dtype(dtype)
         if real not in (np.float64, np.float32):
             raise ValueError(f"dtype is {real}; expected float64 or float32")
-        self._core.save(fspath(file), real == np.float32)
+        self._core.save(path(file, "file"), real == np.float32)
 
     def __copy__(self) -> Network:
         return self.copy()
@@ -449,11 +449,12 @@ class Network:
 
 
 def load(file: str | PathLike[str]) -> Network:
-    """Read a network from a file of `Network.save` or of ``saltus train --out DIR`` (model.h5).
+    """Read a network from a file of `Network.save` or a folder of ``saltus train --out DIR``.
 
     Parameters
     ----------
     file : path-like
+        A file, or a folder that holds ``model.h5``.
 
     Returns
     -------
@@ -467,7 +468,10 @@ def load(file: str | PathLike[str]) -> Network:
     ValueError
         A network without a meaning.
     """
-    return Network._from_core(_core.Network.load(fspath(file)))
+    found = Path(path(file, "file"))
+    if found.is_dir():
+        found = found / "model.h5"
+    return Network._from_core(_core.Network.load(str(found)))
 
 
 def _unpickled(model: bytes, shapes: dict[str, tuple[int, ...]]) -> Network:

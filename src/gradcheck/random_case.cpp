@@ -269,10 +269,11 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
 }
 
 // A loss of the library whose outputs are of a model, each with the same chance; empty if none is.
+// Not of counts: they have no gradient, or need samples that end.
 std::string random_loss(Random& random, Model outputs) {
   std::vector<std::string_view> fitting;
   for (const NamedLoss& loss : losses()) {
-    if (loss.takes(outputs)) fitting.push_back(loss.name);
+    if (loss.takes(outputs) && loss.name != "spike_count") fitting.push_back(loss.name);
   }
   if (fitting.empty()) return {};
   std::size_t k = 0;
