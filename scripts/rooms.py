@@ -37,6 +37,7 @@ DOORS = {
     "version": "machine",
     "inputs": "plan",
     "losses": "loss",
+    "advice": "train",
     "margin": "train",
     "state": "simulate",
     "task": "train",

@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "saltus/spikes.hpp"
@@ -17,13 +19,21 @@ namespace saltus::data {
 /// Channels, height, width: neuron (c * height + y) * width + x is (y, x) of channel c. All 0: none.
 using Grid = std::array<std::int64_t, 3>;
 
+/// Whole numbers, numbers or texts.
+using ExtraColumn =
+    std::variant<std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
+
 /// Samples as spikes, each with its class.
 struct LabelledSpikes {
   Spikes spikes;
   std::vector<std::int32_t> labels;  ///< [samples]
-  std::int32_t channels = 0;         ///< input neurons
+  std::int32_t channels = 0;         ///< input neurons; of several inputs one after the other
   std::int32_t classes = 0;
   Grid grid{};  ///< of the input neurons, if they lie on one
+  /// [samples] when each ends, in seconds. Empty: when a training or an evaluation says.
+  std::vector<double> t_end{};
+  std::map<std::string, ExtraColumn> extra{};   ///< each [samples]: who speaks
+  std::map<std::string, ExtraColumn> tables{};  ///< what they are made with: names of speakers
 
   std::size_t size() const { return labels.size(); }
 };
@@ -68,6 +78,7 @@ LabelledSpikes encode(const Images& images, double t_max = 20e-3);
 
 /// Reads a spike file in SHD's HDF5 layout: `spikes/times` (ragged floats, seconds), `spikes/units`
 /// (ragged integers), `labels`. Times are sorted within a sample where the file's are not. The file
+/// may be gzipped as a whole; what it holds under `extra` is kept. It
 /// may have an attribute `grid` (channels, height, width), which says how many units there are too.
 /// @param channels  units of the source; 0: those of the grid, or the largest unit + 1
 /// @throws FileError  missing, truncated, not HDF5, data sets missing or of a wrong kind or length

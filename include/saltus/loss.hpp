@@ -37,7 +37,7 @@ template <class Real>
 struct LossResult {
   double value = 0;         ///< mean over the samples
   std::size_t correct = 0;  ///< samples whose label wins, if there are predictions
-  std::size_t silent = 0;   ///< samples whose label's output never spikes, or never rises above 0
+  std::size_t silent = 0;   ///< samples whose label's output never spikes, rises or is reached
   /// [sample]; -1 where no output says anything. Empty: the loss makes none, and nobody knows the
   /// accuracy.
   std::vector<std::int32_t> predictions;

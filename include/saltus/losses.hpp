@@ -111,7 +111,7 @@ const NamedLoss& find_loss(std::string_view name);
 /// Before anything else is done with losses.
 /// @throws InvalidInput  a name, or the name of a setting, that is taken
 void add_loss(const NamedLoss& loss);
-/// "first_spike, maximum_voltage or integrated_voltage"
+/// "first_spike, maximum_voltage, integrated_voltage or spike_count"
 std::string loss_names();
 
 /// The loss that the settings name, on the population `readout`.

@@ -12,14 +12,21 @@
 
 namespace saltus::store {
 
-/// Writes a network as HDF5. @throws FileError  cannot be written
+/// Writes a network as HDF5.
+/// @param settings  a text that it keeps: settings_of_model()
+/// @throws FileError  cannot be written; InvalidInput  a network without a meaning, which could not
+///         be read again
 template <class Real>
-void save_network(const Network<Real>& network, const std::filesystem::path& file);
+void save_network(const Network<Real>& network, const std::filesystem::path& file,
+                  const std::string& settings = "");
 
 /// Reads it back, to the last bit if the type is the same.
 /// @throws FileError  missing, truncated or not a model; InvalidInput  a network without a meaning
 template <class Real>
 Network<Real> load_network(const std::filesystem::path& file);
+
+/// The text that the file of a network keeps; empty if it has none. @throws FileError
+std::string load_settings_of_model(const std::filesystem::path& file);
 
 /// A training as it was saved, and what it was begun with.
 template <class Real>
@@ -58,6 +65,10 @@ std::string fingerprint(const data::LabelledSpikes& data);
 /// Settings as JSON text, and back. @throws InvalidInput  a field of a wrong kind
 std::string to_json(const RunSettings& settings);
 RunSettings settings_from_json(const std::string& text);
+/// What of the settings belongs to a model: all but where the data are, and threads.
+std::string settings_of_model(const RunSettings& settings);
+/// @throws InvalidInput  settings that are not those that a model was trained with: names the first
+void check_settings_of_model(const RunSettings& settings, const std::string& of_model);
 /// @throws FileError  cannot be read, or holds no settings
 RunSettings load_settings(const std::filesystem::path& file);
 

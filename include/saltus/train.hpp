@@ -65,6 +65,10 @@ struct TrainSettings {
   int patience = 5;  ///< plateau: epochs without a lower validation loss (without validation: loss)
   int warmup = 0;    ///< epochs in which the rate rises, linearly, before the schedule begins
 
+  /// Penalties of weights that are trained, l1 sum |w| + l2 / 2 sum w^2: in the gradient, before
+  /// clipping and the optimiser; not in the loss that is reported.
+  double l1 = 0, l2 = 0;
+
   double clip_norm = 0;      ///< longest gradient, over all that is trained; 0: no limit
   double input_dropout = 0;  ///< probability that an input spike is left out
 
@@ -137,6 +141,10 @@ constexpr auto TrainSettings::fields() {
       Field{"beta_2", &S::beta_2, fraction},
       Field{"epsilon", &S::epsilon, Bound{[](double v) { return v > 0; }, "above 0"}},
       Field{"weight_decay", &S::weight_decay, at_least_0, heading::optimiser, "of AdamW and SGD"},
+      Field{"l1", &S::l1, at_least_0, heading::optimiser,
+            "penalty l1 sum |w| of the trained weights, in the gradient"},
+      Field{"l2", &S::l2, at_least_0, heading::optimiser,
+            "penalty l2 / 2 sum w^2 of the trained weights, in the gradient"},
       Field{"clip_norm", &S::clip_norm,
             Bound{[](double v) { return v >= 0; }, "at least 0 (0: no limit)"}, heading::optimiser,
             "longest gradient; 0: no limit"},
@@ -191,8 +199,10 @@ struct EpochReport {
   double hidden_spikes_per_sample = 0;  ///< of all LIF populations that are no outputs
   double gradient_norm = 0;             ///< mean over the minibatches, before clipping
   std::size_t samples = 0;
-  std::size_t silent_neurons = 0;  ///< LIF neurons that never spiked
-  std::size_t silent_labels = 0;   ///< samples whose label's output was silent
+  std::size_t silent_neurons = 0;               ///< LIF neurons that never spiked
+  std::size_t silent_labels = 0;                ///< samples whose label's output was silent
+  std::size_t silent_samples = 0;               ///< samples in which no output said anything
+  std::vector<std::string> silent_populations;  ///< of which no neuron ever spiked
   std::size_t revived = 0;
   double smoothing_sigma = 0;  ///< of the thresholds; 0: exact gradients alone
   double ghosts_per_sample =
@@ -234,6 +244,8 @@ constexpr auto EpochReport::fields() {
                     Figure{"gradient_norm", &R::gradient_norm},
                     Figure{"silent_neurons", &R::silent_neurons},
                     Figure{"silent_labels", &R::silent_labels},
+                    Figure{"silent_samples", &R::silent_samples},
+                    Figure{"silent_populations", &R::silent_populations},
                     Figure{"revived", &R::revived},
                     Figure{"smoothing_sigma", &R::smoothing_sigma},
                     Figure{"ghosts_per_sample", &R::ghosts_per_sample},
@@ -253,7 +265,8 @@ struct Evaluation {
   double loss = 0;
   double accuracy = EpochReport::nan;  ///< NaN: the loss makes no predictions
   double hidden_spikes_per_sample = 0;
-  std::size_t samples = 0, silent_labels = 0;
+  std::size_t samples = 0, silent_labels = 0, silent_samples = 0;
+  std::vector<std::int32_t> predictions;  ///< [samples]; as of LossResult
 
   static constexpr auto fields();
 };
@@ -261,9 +274,12 @@ struct Evaluation {
 /// `saltus train --json` and `saltus eval --json` put "test_" before the names.
 constexpr auto Evaluation::fields() {
   using E = Evaluation;
-  return std::tuple{Figure{"loss", &E::loss}, Figure{"accuracy", &E::accuracy},
+  return std::tuple{Figure{"loss", &E::loss},
+                    Figure{"accuracy", &E::accuracy},
                     Figure{"hidden_spikes_per_sample", &E::hidden_spikes_per_sample},
-                    Figure{"samples", &E::samples}, Figure{"silent_labels", &E::silent_labels}};
+                    Figure{"samples", &E::samples},
+                    Figure{"silent_labels", &E::silent_labels},
+                    Figure{"silent_samples", &E::silent_samples}};
 }
 
 /// What the epoch under way has come to. Its random numbers are streams of the seed, the epoch and
@@ -349,7 +365,7 @@ template <class Real>
 class Trainer {
  public:
   /// @param loss   see built_in_loss() for those of the library
-  /// @param t_end  seconds; when every sample ends
+  /// @param t_end  seconds; when a sample ends, unless the data say so
   /// @throws InvalidInput  settings without a meaning, names the field and the value
   Trainer(Network<Real> network, std::unique_ptr<Loss<Real>> loss, double t_end,
           const TrainSettings& settings, TrainHooks<Real> hooks = {});
@@ -391,7 +407,7 @@ extern template class Trainer<float>;
 extern template class Trainer<double>;
 
 /// Loss and accuracy of a network on data, without training.
-/// @param t_end  seconds; when every sample ends
+/// @param t_end  seconds; when a sample ends, unless the data say so
 /// @throws InvalidInput  data that do not fit the network, or what the loss refuses
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,

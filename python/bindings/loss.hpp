@@ -25,7 +25,7 @@
 
 namespace saltus::python {
 
-/// Calls function(record, labels, (sigma, sampled?, seed)), which returns the value, the
+/// Calls function(record, labels, ends, (sigma, sampled?, seed)), which returns the value, the
 /// predictions or none, silent labels and the errors of each population.
 template <class Real>
 class PythonLoss final : public Loss<Real> {
@@ -44,6 +44,7 @@ class PythonLoss final : public Loss<Real> {
     const Smoothing& s = batch.smoothing;
     const nb::object said =
         function_(record, give(std::vector<std::int32_t>(batch.labels.begin(), batch.labels.end())),
+                  give(std::vector<double>(batch.inputs.t_end.begin(), batch.inputs.t_end.end())),
                   nb::make_tuple(s.sigma, s.thresholds == ThresholdReading::sampled, s.seed));
     const auto [value, predictions, silent, given] =
         nb::cast<std::tuple<double, Predictions, std::size_t, Errors>>(said);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "saltus/network.hpp"
 
+#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/operators.h>
 #include <nanobind/stl/optional.h>
@@ -168,11 +169,17 @@ std::tuple<Populations, Projections> structure(const Net& network) {
 
 void save(const Net& network, const std::string& file, bool single) {
   network.check();
-  if (single) {
-    store::save_network(convert<float>(network), file);
-  } else {
+  if (!single) {
     store::save_network(network, file);
+    return;
   }
+  const Network<float> shorter = convert<float>(network);
+  try {
+    shorter.check();
+  } catch (const InvalidInput& e) {
+    throw InvalidInput(fmt::format("{}, once it is a float32; save it as float64", e.what()));
+  }
+  store::save_network(shorter, file);
 }
 
 }  // namespace

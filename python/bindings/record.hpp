@@ -56,9 +56,9 @@ inline std::uint64_t fingerprint(const Inputs& inputs) {
 
 template <class Real>
 struct Run {
-  std::shared_ptr<const Network<Real>> network;  // a snapshot: nobody changes it
-  std::vector<SpikeArrays> arrays;               // keep alive what `inputs` looks at ...
-  std::shared_ptr<const Spikes> kept;            // ... if the spikes are not the user's own
+  std::shared_ptr<const Network<Real>> network;     // a snapshot: nobody changes it
+  std::vector<SpikeArrays> arrays;                  // keep alive what `inputs` looks at ...
+  std::vector<std::shared_ptr<const Spikes>> kept;  // ... if the spikes are not the user's own
   std::vector<double> t_end;
   Inputs inputs;
   std::uint64_t seen = 0;  // fingerprint of the inputs
@@ -83,11 +83,13 @@ struct Run {
       : network(std::make_shared<Network<Real>>(batch.network)),
         t_end(batch.inputs.t_end.begin(), batch.inputs.t_end.end()),
         record(batch.record) {
-    const SpikeView& from = batch.inputs.spikes.at(0);
-    kept = std::make_shared<Spikes>(Spikes{{from.offsets.begin(), from.offsets.end()},
-                                           {from.times.begin(), from.times.end()},
-                                           {from.neurons.begin(), from.neurons.end()}});
-    inputs = {{kept->view()}, t_end};
+    for (const SpikeView& from : batch.inputs.spikes) {
+      kept.push_back(std::make_shared<Spikes>(Spikes{{from.offsets.begin(), from.offsets.end()},
+                                                     {from.times.begin(), from.times.end()},
+                                                     {from.neurons.begin(), from.neurons.end()}}));
+      inputs.spikes.push_back(kept.back()->view());
+    }
+    inputs.t_end = t_end;
     seen = fingerprint(inputs);
     options.threads = batch.threads;
   }

@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include "bind.hpp"
 #include "interrupt.hpp"
 #include "loss.hpp"
+#include "saltus/advice.hpp"
 #include "saltus/store.hpp"
 #include "settings.hpp"
 #include "store/json.hpp"
@@ -38,8 +40,12 @@ namespace saltus::python {
 namespace {
 
 // NaN stands for what nobody knows.
-nb::object or_none(double accuracy) {
-  return std::isnan(accuracy) ? nb::none() : nb::cast(accuracy);
+template <class T>
+nb::object or_none(const T& value) {
+  if constexpr (std::is_same_v<T, double>) {
+    if (std::isnan(value)) return nb::none();
+  }
+  return nb::cast(value);
 }
 
 // What Python can say by itself is left out.
@@ -48,9 +54,7 @@ nb::dict as_dict(const Report& report) {
   nb::dict d;
   for_each_field(report, [&](const auto& figure, const auto& value) {
     if (figure.name == "us_per_sample" || figure.name == "complete") return;
-    d[key(figure.name)] = figure.name.ends_with("accuracy") || figure.name == "validation_loss"
-                              ? or_none(static_cast<double>(value))
-                              : nb::cast(value);
+    d[key(figure.name)] = or_none(value);
   });
   return d;
 }
@@ -94,7 +98,9 @@ class BoundTrainer {
       const Released released;
       report = trainer_.train_epoch(data, shown_by(progress));
     }
-    return as_dict(report);
+    nb::dict result = as_dict(report);
+    result["advice"] = advice(report);
+    return result;
   }
 
   nb::dict evaluate(const data::LabelledSpikes& data) {
@@ -291,7 +297,9 @@ nb::dict evaluate_network(const nb::object& network, const GivenLoss& given, dou
     const Released released;
     result = evaluate(converted, *loss, t_end, data, threads);
   }
-  return as_dict(result);
+  nb::dict d = as_dict(result);
+  d["predictions"] = give(std::move(result.predictions));
+  return d;
 }
 
 // name -> models that the outputs may have, {setting: default}
@@ -334,6 +342,9 @@ void bind_train(nb::module_& module) {
           nb::make_tuple(unit_of(network, trained[k]), rates[k]);
     }
     return result;
+  });
+  module.def("advice", [](const Net& network, const data::LabelledSpikes& data, double t_end) {
+    return advice(network, data, t_end);
   });
   module.def("evaluate32", &evaluate_network<float>);
   module.def("evaluate64", &evaluate_network<double>);

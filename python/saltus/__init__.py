@@ -17,6 +17,7 @@ from types import ModuleType
 
 from . import data
 from ._activity import scale_weights
+from ._advice import SaltusWarning
 from ._backward import adjoint, backward
 from ._connections import Masked, OneToOne, Sparse, Synapses
 from ._core import __version__
@@ -24,8 +25,8 @@ from ._epochs import Epoch, History
 from ._fit import Evaluation, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
-from ._layers import ALIF, IF, LI, LIF, Input, Recurrent, Sequential
-from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage
+from ._layers import ALIF, IF, LI, LIF, RF, Input, Recurrent, Sequential
+from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage, SpikeCount
 from ._models import Model, Parameter, models
 from ._network import Network, load
 from ._nir import from_nir, to_nir
@@ -42,8 +43,10 @@ from ._optim import (
     Schedule,
     Step,
 )
+from ._predict import confusion_matrix, predict
 from ._record import Maxima, Place, Record, record, simulate
 from ._smoothing import Smoothing
+from ._spike_losses import SpikeBounds, SpikeTimes, SumOfLosses, VanRossum, weight_penalty
 from ._spikes import Spikes
 from ._state import PopulationState, State
 from ._stopping import EarlyStopping
@@ -68,6 +71,7 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "RF",
     "SGD",
     "Adam",
     "AdamW",
@@ -101,18 +105,25 @@ __all__ = [
     "PopulationState",
     "Record",
     "Recurrent",
+    "SaltusWarning",
     "Schedule",
     "Sequential",
     "Smoothing",
     "Sparse",
+    "SpikeBounds",
+    "SpikeCount",
+    "SpikeTimes",
     "Spikes",
     "State",
     "Step",
+    "SumOfLosses",
     "SumPool2d",
     "Synapses",
+    "VanRossum",
     "__version__",
     "adjoint",
     "backward",
+    "confusion_matrix",
     "data",
     "evaluate",
     "find_ghosts",
@@ -122,9 +133,11 @@ __all__ = [
     "gradcheck",
     "load",
     "models",
+    "predict",
     "record",
     "scale_weights",
     "set_threads",
     "simulate",
     "to_nir",
+    "weight_penalty",
 ]

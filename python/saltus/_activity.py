@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping
 
 from numpy.typing import ArrayLike
 
+from ._advice import unseen_input
 from ._models import SPIKING
 from ._network import Network
-from ._record import simulate
+from ._record import _prepare, simulate
 from ._spikes import SpikeArrays
+from .data._labelled import LabelledSpikes
 
 _DOUBLINGS = 10
 _BISECTIONS = 12
@@ -19,8 +21,8 @@ _BISECTIONS = 12
 
 def scale_weights(
     network: Network,
-    inputs: Mapping[str, SpikeArrays],
-    t_end: ArrayLike,
+    inputs: Mapping[str, SpikeArrays] | LabelledSpikes,
+    t_end: ArrayLike | None = None,
     spikes: float = 2.0,
     *,
     leave: Collection[str] = ("out",),
@@ -49,10 +51,14 @@ def scale_weights(
     Raises
     ------
     ValueError
-        `spikes` is not above 0; weights that would have to grow a thousandfold (mostly negative).
+        `spikes` is not above 0; weights that would have to grow a thousandfold (mostly negative);
+        no input spike before the end.
     """
     if not (math.isfinite(spikes) and spikes > 0):
         raise ValueError(f"spikes is {spikes}; expected a finite number above 0")
+    _, arrays, ends = _prepare(network, inputs, t_end)
+    if unseen := unseen_input(arrays, ends):
+        raise ValueError(unseen)
     factors: dict[str, float] = {}
     for name, (source, target) in network._projections.items():
         model, size = network._populations[target]

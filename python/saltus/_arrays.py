@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
+from os import fsdecode, fspath
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,11 @@ _LARGEST = 2**31 - 1
 
 
 def _array(value: object, argument: str) -> NDArray[Any]:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{argument}: a masked array, whose mask would be lost; give .compressed() or "
+            ".filled(value) of it"
+        )
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -65,6 +71,28 @@ def expect_dimensions(array: NDArray[Any], argument: str, axes: str) -> None:
     """Refuse an array that is not one-dimensional, whatever its length."""
     if array.ndim != 1:
         raise ValueError(f"{argument} has shape {array.shape}; expected one dimension, {axes}")
+
+
+def number(value: object, argument: str) -> float:
+    """Return one number."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{argument}: expected a number; got {type(value).__name__}")
+    return float(value)
+
+
+def generator(seed: object) -> np.random.Generator:
+    """Return random numbers of a seed."""
+    return np.random.default_rng(whole(seed, "seed", 2**63 - 1))
+
+
+def path(value: object, argument: str) -> str:
+    """Return the path of a file or folder."""
+    try:
+        found = fspath(value)  # type: ignore[call-overload]
+    except TypeError:
+        got = type(value).__name__
+        raise TypeError(f"{argument}: expected a path, such as a string; got {got}") from None
+    return str(fsdecode(found))
 
 
 def whole(value: object, argument: str, largest: int = _LARGEST) -> int:

@@ -26,24 +26,27 @@ _ERRORS = ("spike_errors", "maximum_errors", "integral_errors", "sample_errors")
 def loss_for_core(setup: Setup) -> _core._Loss:
     """Return a loss as the core takes it: by its settings, or as a function, or both.
 
-    Both for a subclass of a built-in loss that is called itself: what its settings say of readout,
-    labels and ghosts still holds.
+    Both for a subclass of a built-in loss that is called itself, and for a sum of losses that
+    begins with one: what its settings say of readout, labels and ghosts still holds.
     """
     loss, network = setup.loss, setup.network
     built_in = None
-    if isinstance(loss, Loss):
-        built_in = loss._settings(), network._core.index(loss.readout)
-        if type(loss).__call__ is Loss.__call__:
+    like = setup.built_in
+    if like is not None:
+        built_in = like._settings(), network._core.index(like.readout)
+        if like is loss and type(loss).__call__ is Loss.__call__:
             return built_in, None
-    ends = np.array([setup.t_end])
 
     def on_minibatch(
-        core: _core._Record, labels: NDArray[np.int32], noise: tuple[float, bool, int]
+        core: _core._Record,
+        labels: NDArray[np.int32],
+        ends: NDArray[np.float64],
+        noise: tuple[float, bool, int],
     ) -> tuple[float, NDArray[np.int32] | None, int, dict[int, Any]]:
         sigma, sampled, seed = noise
         smoothing = Smoothing(sigma, thresholds="sampled" if sampled else "fixed", seed=seed)
         record = Record(network.copy(), core, setup.dtype, ends, smoothing if sigma > 0 else None)
-        result = evaluate(loss, record, labels)
+        result = evaluate(loss, record, labels.astype(np.int64))
         for name in result.errors:
             if name not in _ERRORS:
                 known = ", ".join(_ERRORS)

@@ -154,6 +154,7 @@ class Data:
         labels: NDArray[np.int32],
         channels: int,
         classes: int,
+        t_end: NDArray[np.float64] | None,
         /,
     ) -> Data: ...
     @property
@@ -248,6 +249,7 @@ class Ranged:
 def units_and_rates(
     network: Network, settings: dict[str, Any], /
 ) -> dict[str, tuple[float, float]]: ...
+def advice(network: Network, data: Data, t_end: float, /) -> list[str]: ...
 def evaluate32(
     network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
 ) -> dict[str, Any]: ...

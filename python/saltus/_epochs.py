@@ -36,7 +36,12 @@ class Epoch:
     silent_neurons : int
         LIF neurons that never spiked.
     silent_labels : int
-        Samples whose label's output was silent.
+        Samples whose label's output said nothing: never spiked (losses of spikes), never rose
+        (`MaximumVoltage`), was never reached (`IntegratedVoltage`).
+    silent_samples : int
+        Samples in which no output said anything.
+    silent_populations : list of str
+        Populations of which no neuron spiked.
     revived : int
         Neurons that `revive` raised.
     smoothing_sigma : float
@@ -48,15 +53,15 @@ class Epoch:
     grazing_spikes_per_sample : float
         Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next four say how far the
         network is from another set of spikes.
-    near_peaks_per_sample : float
-        Peaks of V within 0.1 of the threshold; NaN in an epoch of fewer than 1000 samples.
+    near_peaks_per_sample : float or None
+        Peaks of V within 0.1 of the threshold; None in an epoch of fewer than 1000 samples.
     saturated_neurons : int
         LIF neurons that spiked in every sample.
     limited_steps : int
         Minibatches whose step `step_limit` cut short.
-    believable_step : float
+    believable_step : float or None
         The largest step along the first gradient before, to first order, a spike appears or
-        vanishes; NaN in an epoch of fewer than 1000 samples.
+        vanishes; None in an epoch of fewer than 1000 samples.
     clamped : int
         Values that a step would have taken out of their range: time constants that would more than
         halve, delays below 0, resets at the threshold.
@@ -77,15 +82,17 @@ class Epoch:
     gradient_norm: float
     silent_neurons: int
     silent_labels: int
+    silent_samples: int
+    silent_populations: list[str]
     revived: int
     smoothing_sigma: float
     ghosts_per_sample: float
     ghost_share: float
     grazing_spikes_per_sample: float
-    near_peaks_per_sample: float
+    near_peaks_per_sample: float | None
     saturated_neurons: int
     limited_steps: int
-    believable_step: float
+    believable_step: float | None
     clamped: int
     validation_loss: float | None = None
     validation_accuracy: float | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from . import _core
-from ._arrays import whole
+from ._advice import Adviser
+from ._arrays import number, whole
 from ._callbacks import loss_for_core, own_rate, own_step
 from ._checkpoint import Checkpoints, begun_with
 from ._epochs import Epoch, History
@@ -40,7 +41,12 @@ class Evaluation:
     hidden_spikes_per_sample : float
     samples : int
     silent_labels : int
-        Samples whose label's output was silent.
+        Samples whose label's output said nothing, as in `Epoch`.
+    silent_samples : int
+        Samples in which no output said anything.
+    predictions : ndarray of int, shape (samples,), or None
+        The class that wins in each sample; -1 where no output says anything. None for a loss that
+        makes no predictions.
     """
 
     loss: float
@@ -48,21 +54,25 @@ class Evaluation:
     hidden_spikes_per_sample: float
     samples: int
     silent_labels: int
+    silent_samples: int
+    predictions: NDArray[np.int32] | None = field(default=None, compare=False, repr=False)
 
 
 def fit(
     network: Network,
     data: LabelledSpikes,
     loss: LossFunction,
-    t_end: float,
+    t_end: float | None = None,
     *,
     epochs: int,
     batch: int = 32,
     optimizer: Optimizer | None = None,
     schedule: Schedule | Callable[[int], float] | str | None = None,
     validation: LabelledSpikes | None = None,
-    trainable: Iterable[str] = ("weights",),
+    trainable: str | Iterable[str] = ("weights",),
     lr: Mapping[str, float] | None = None,
+    l1: float = 0.0,
+    l2: float = 0.0,
     seed: int = 0,
     threads: int | None = None,
     dtype: DTypeLike = np.float32,
@@ -90,14 +100,15 @@ def fit(
     Parameters
     ----------
     network : Network
-        With one input.
+        Of several inputs each takes the channels of the data after those of the one before.
     data : saltus.data.LabelledSpikes
     loss : Loss or callable
         `FirstSpike`, `MaximumVoltage`, `IntegratedVoltage`, or a function of a `Record` (in the
         given dtype) and labels [samples] that returns a `LossResult`: the mean over the samples of
         the minibatch, and its errors. A subclass of a built-in one may override ``__call__``.
-    t_end : float
-        When every sample ends, in seconds. May be infinite in a network without cycles.
+    t_end : float, optional
+        When every sample ends, in seconds. May be infinite in a network without cycles. Unless
+        given, what the data say of each sample (their `t_end`).
     epochs : int
         In all, those of a training that is resumed among them.
     batch : int
@@ -112,7 +123,7 @@ def fit(
         of a schedule.
     validation : saltus.data.LabelledSpikes, optional
         Evaluated after each epoch.
-    trainable : iterable of str
+    trainable : str or iterable of str
         ``"weights"``, ``"delays"``, names of neuron parameters (``"tau_mem"``) of all populations,
         or single parameters (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
     lr : dict of str to float, optional
@@ -121,6 +132,9 @@ def fit(
         its kind. They follow the schedule. All else takes the optimiser's; a parameter in seconds
         is then seen in a unit of its own (0.2 ms for delays, 2 ms for `tau_mem`, 1 ms for
         `tau_syn` and `tau_ref`).
+    l1, l2 : float
+        Penalties of weights that are trained, ``l1 sum |w| + l2 / 2 sum w**2``: in the gradient,
+        before clipping and the optimiser; not in the loss that is reported.
     seed : int
         Of the order of samples and of dropout.
     threads : int, optional
@@ -189,6 +203,12 @@ def fit(
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
         Ctrl-C.
+
+    Warns
+    -----
+    SaltusWarning
+        Once of each: input that comes after the end, times or time constants that look like another
+        unit than seconds, a layer that stays silent for an epoch, a readout that nothing reaches.
     """
     optimizer = Adam() if optimizer is None else optimizer
     schedule = schedule_of(schedule)
@@ -201,16 +221,18 @@ def fit(
         "batch": whole(batch, "batch"),
         "seed": whole(seed, "seed"),
         "threads": thread_count(threads),
-        "clip_norm": float(clip_norm),
-        "input_dropout": float(input_dropout),
-        "revive": float(revive),
-        "smooth_threshold": float(smooth_threshold),
-        "smooth_decay": float(smooth_decay),
-        "smooth_end": float(smooth_end),
+        "l1": number(l1, "l1"),
+        "l2": number(l2, "l2"),
+        "clip_norm": number(clip_norm, "clip_norm"),
+        "input_dropout": number(input_dropout, "input_dropout"),
+        "revive": number(revive, "revive"),
+        "smooth_threshold": number(smooth_threshold, "smooth_threshold"),
+        "smooth_decay": number(smooth_decay, "smooth_decay"),
+        "smooth_end": number(smooth_end, "smooth_end"),
         "smooth_reading": smooth_reading,
-        "step_limit": float(step_limit),
+        "step_limit": number(step_limit, "step_limit"),
     }
-    if not (names := list(trainable)):
+    if not (names := [trainable] if isinstance(trainable, str) else list(trainable)):
         raise ValueError("trainable is empty; expected 'weights', 'delays' or names of parameters")
     settings["trainable"] = names
     settings["lr_of"] = rates_for_core({} if lr is None else lr)
@@ -220,6 +242,8 @@ def fit(
     setup.check_data(data, "data")
     if validation is not None:
         setup.check_data(validation, "validation")
+    adviser = Adviser()
+    adviser.say(_core.advice(network._core, setup.core_data(data), setup.t_end))
     make = _core.Trainer32 if real == np.float32 else _core.Trainer64
     own = own_step(optimizer, network, settings["lr_of"])
     trainer = make(
@@ -249,7 +273,9 @@ def fit(
         )
         _begin(kept, resume, trainer, optimizer, history)
     bar = Progress(settings["epochs"], len(data), quiet=not progress, done=trainer.epochs)
-    loop = Loop(trainer, network, optimizer, data, validation, hooks, kept, history, bar)
+    loop = Loop(
+        trainer, network, optimizer, data, validation, hooks, kept, history, bar, setup, adviser
+    )
     try:
         loop.run(settings["epochs"])
     except KeyboardInterrupt:
@@ -281,7 +307,7 @@ def evaluate(
     network: Network,
     data: LabelledSpikes,
     loss: LossFunction,
-    t_end: float,
+    t_end: float | None = None,
     *,
     threads: int | None = None,
     dtype: DTypeLike = np.float32,
@@ -303,6 +329,11 @@ def evaluate(
         Something that does not fit together.
     TypeError
         An argument of a wrong type, named in the message.
+
+    Warns
+    -----
+    SaltusWarning
+        Input that comes after the end, times or time constants that look like another unit.
     """
     _, real = _core_type(dtype)
     count = thread_count(threads)
@@ -310,5 +341,9 @@ def evaluate(
     # A copy, so that the values that a loss of one's own may look at stay the network's.
     setup = check_setup(network.copy(), loss, t_end, dtype=real)
     core = _core.evaluate32 if real == np.float32 else _core.evaluate64
-    found = core(setup.network._core, loss_for_core(setup), setup.t_end, data._core_data(), count)
+    given = setup.core_data(data)
+    Adviser().say(_core.advice(network._core, given, setup.t_end))
+    found = core(setup.network._core, loss_for_core(setup), setup.t_end, given, count)
+    if found["accuracy"] is None:
+        found["predictions"] = None
     return Evaluation(**found)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import integers, mapping, whole
+from ._arrays import generator, integers, mapping, whole
 from ._backward import backward
 from ._loss import LossFunction, LossResult, evaluate
 from ._models import SPIKING
@@ -148,7 +148,7 @@ def gradcheck(
     base = check.run(network, arrays)
     _census(report, base.record)
     gradients = backward(network, base.record, **base.result.errors, threads=threads)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     count = whole(entries, "entries")
     for name, gradient in gradients.items():
         flat = np.arange(gradient.size)

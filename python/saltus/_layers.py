@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import numbers, whole
+from ._arrays import generator, numbers, whole
 from ._connections import Synapses, as_synapses
 from ._network import Network
 from ._normal import Normal
@@ -32,10 +32,13 @@ class Recurrent:
         array of SciPy.
     delay : float or array_like, shape (size,), (size, size) or (nnz,), optional
         Seconds; as in `Network.connect`.
+    receptor : str, optional
+        The one that it drives, of neurons with several; as in `Network.connect`.
     """
 
     weight: Weight
     delay: ArrayLike | None = None
+    receptor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class _Layer:
     delay: ArrayLike | None
     recurrent: Recurrent | None
     name: str | None
+    receptor: str | None
     parameters: Mapping[str, ArrayLike] = field(default_factory=dict)
 
     def __init__(
@@ -98,6 +102,7 @@ class _Layer:
         delay: ArrayLike | None = None,
         recurrent: Recurrent | None = None,
         name: str | None = None,
+        receptor: str | None = None,
         **parameters: ArrayLike,
     ) -> None:
         if size is not None and as_synapses(size) is not None:
@@ -110,6 +115,7 @@ class _Layer:
             "delay": delay,
             "recurrent": recurrent,
             "name": name,
+            "receptor": receptor,
             "parameters": parameters,
         }.items():
             object.__setattr__(self, key, value)
@@ -134,6 +140,9 @@ class LIF(_Layer):
     name : str, optional
         ``"hidden"`` (``"hidden1"``, ``"hidden2"``, ... of several), or ``"out"`` of the last layer,
         unless given.
+    receptor : str, optional
+        The one that `weight` drives, of neurons with several (``synapse="ex_in"``): ``"ex"`` or
+        ``"in"``.
     **parameters
         Neuron parameters and ``synapse=``, as in `Network.add_population`.
 
@@ -153,7 +162,7 @@ class ALIF(_Layer):
 
     Parameters
     ----------
-    size, weight, delay, recurrent, name
+    size, weight, delay, recurrent, name, receptor
         As of `LIF`.
     **parameters
         Those of ALIF, such as `beta` and `tau_adapt`; as in `Network.add_population`.
@@ -167,7 +176,7 @@ class IF(_Layer):
 
     Parameters
     ----------
-    size, weight, delay, recurrent, name
+    size, weight, delay, recurrent, name, receptor
         As of `LIF`.
     **parameters
         Those of IF; as in `Network.add_population`.
@@ -176,12 +185,26 @@ class IF(_Layer):
     model = "IF"
 
 
+class RF(_Layer):
+    """A layer of resonate-and-fire neurons, whose V oscillates.
+
+    Parameters
+    ----------
+    size, weight, delay, recurrent, name
+        As of `LIF`.
+    **parameters
+        Those of RF, such as `frequency`; as in `Network.add_population`.
+    """
+
+    model = "RF"
+
+
 class LI(_Layer):
     """A layer of leaky integrators, which do not spike: a readout, the last layer.
 
     Parameters
     ----------
-    size, weight, delay, name
+    size, weight, delay, name, receptor
         As of `LIF`.
     **parameters
         Those of LI; as in `Network.add_population`.
@@ -195,7 +218,7 @@ class Sequential(Network):
 
     Parameters
     ----------
-    *layers : Input, then LIF, ALIF, IF or LI
+    *layers : Input, then LIF, ALIF, IF, RF or LI
     seed : int
         Of weights given as `Normal`: drawn layer by layer, first `weight`, then that of
         `recurrent`, by one ``numpy.random.default_rng(seed)``.
@@ -232,10 +255,10 @@ class Sequential(Network):
     ((16, 1, 5, 5), (576, 10))
     """
 
-    def __init__(self, *layers: Input | LIF | ALIF | IF | LI, seed: int = 0) -> None:
+    def __init__(self, *layers: Input | LIF | ALIF | IF | RF | LI, seed: int = 0) -> None:
         super().__init__()
         _check(layers)
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         first: Any = layers[0]
         self.add_input(first.name, first.size)
         below, grid = first.name, first.shape
@@ -265,11 +288,12 @@ class Sequential(Network):
             )
         parameters: Any = layer.parameters
         self.add_population(name, layer.model, math.prod(own), **parameters)  # type: ignore[attr-defined]
-        self.connect(below, name, weight, layer.delay)
+        self.connect(below, name, weight, layer.delay, receptor=layer.receptor)
         if layer.recurrent is not None:
             with _named("recurrent"):
                 weight, _ = _connection(layer.recurrent.weight, own, math.prod(own), rng)
-                self.connect(name, name, weight, layer.recurrent.delay)
+                own_synapses = layer.recurrent
+                self.connect(name, name, weight, own_synapses.delay, receptor=own_synapses.receptor)
         return own
 
 
@@ -277,7 +301,9 @@ def _check(layers: tuple[Any, ...]) -> None:
     for k, layer in enumerate(layers):
         if not isinstance(layer, (Input, _Layer)):
             got = type(layer).__name__
-            raise TypeError(f"layer {k}: expected a saltus.Input, LIF, ALIF, IF or LI; got {got}")
+            raise TypeError(
+                f"layer {k}: expected a saltus.Input, LIF, ALIF, IF, RF or LI; got {got}"
+            )
         if isinstance(layer, Input) != (k == 0):
             raise ValueError(f"layer {k} is {type(layer).__name__}; expected Input first, once")
         if isinstance(layer, LI) and k + 1 < len(layers):
@@ -290,7 +316,7 @@ def _check(layers: tuple[Any, ...]) -> None:
             raise TypeError(f"layer {k}: recurrent: expected a saltus.Recurrent; got {got}")
     if len(layers) < 2:
         raise ValueError(
-            f"{len(layers)} layers; expected an Input and at least one LIF, ALIF, IF or LI"
+            f"{len(layers)} layers; expected an Input and at least one LIF, ALIF, IF, RF or LI"
         )
 
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import _core
+from ._advice import Adviser
 from ._checkpoint import Checkpoints
 from ._epochs import Epoch, History
 from ._network import Network
 from ._optim import Optimizer
 from ._progress import Progress
+from ._setup import Setup
 from ._stopping import Callback
 from .data._labelled import LabelledSpikes
 
@@ -28,15 +30,18 @@ class Loop:
     kept: Checkpoints | None
     history: History
     bar: Progress
+    setup: Setup
+    adviser: Adviser
 
     def run(self, epochs: int) -> None:
         """Train until so many epochs are done, or a callback stops."""
         chosen = self.optimizer._settings()
         stopped = False
         while self.trainer.epochs < epochs and not stopped:
-            epoch = self._train()
+            epoch, advice = self._train()
             self.history._epochs.append(epoch)
             self.bar.epoch(_line(epoch))
+            self.adviser.say(advice, stacklevel=4)
             stops = [bool(callback(epoch, self.network)) for callback in self.callbacks]
             stopped = any(stops)
             if self.optimizer._settings() | {"lr": chosen["lr"]} != chosen:
@@ -50,14 +55,15 @@ class Loop:
         if self.kept is not None:
             self.kept.end()
 
-    def _train(self) -> Epoch:
-        report = self.trainer.train_epoch(self.data._core_data(), self._minibatch)
+    def _train(self) -> tuple[Epoch, list[str]]:
+        report = self.trainer.train_epoch(self.setup.core_data(self.data), self._minibatch)
         if self.validation is not None:
-            tested = self.trainer.evaluate(self.validation._core_data())
+            tested = self.trainer.evaluate(self.setup.core_data(self.validation))
             self.trainer.validated(tested["loss"], tested["accuracy"])
             report["validation_loss"] = tested["loss"]
             report["validation_accuracy"] = tested["accuracy"]
-        return Epoch(**report)
+        advice = report.pop("advice")
+        return Epoch(**report), advice
 
     def _minibatch(self, done: int, loss: float, accuracy: float | None) -> None:
         self.bar.batch(done, loss, accuracy)
@@ -78,5 +84,7 @@ def _line(epoch: Epoch) -> str:
         text += f"  {epoch.ghosts_per_sample:.1f} ghosts ({share:.0f} % of the gradient)"
     if epoch.clamped > 0:
         text += f"  {epoch.clamped} values held in range"
+    if epoch.silent_neurons > 0:
+        text += f"  {epoch.silent_neurons} silent neurons"
     us = 1e6 * epoch.seconds / max(1, epoch.samples)
     return f"{text}  {us:6.1f} us/sample  {epoch.hidden_spikes_per_sample:.1f} spikes/sample"

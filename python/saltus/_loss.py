@@ -29,7 +29,7 @@ class LossResult:
     predictions : ndarray of int, shape (samples,), optional
         The class that wins; -1 where no output says anything. Without it there is no accuracy.
     silent : int
-        Samples whose label's output never spikes, or never rises above 0.
+        Samples whose label's output says nothing: never spikes, never rises, is never reached.
     """
 
     value: float
@@ -249,6 +249,32 @@ class IntegratedVoltage(_Typed):
     readout: str = field(default="out", kw_only=True)
 
 
+@dataclass(frozen=True)
+class SpikeCount(_Typed):
+    """Cross-entropy of the softmax of how often each output of a LIF readout spikes.
+
+    A spike at t adds ``count_gain exp(-(t_end - t) / tau_count)`` to the score of its output: a
+    firing rate that forgets, whose gradient by spike times is exact; or, with an infinite
+    `tau_count`, the plain count. **The exact gradient of a plain count is 0**: it trains by spikes
+    that nearly exist alone (``smooth_threshold`` of `saltus.fit`, with ``smooth_decay=1`` to keep
+    it). Of outputs with equal scores the first wins.
+
+    Parameters
+    ----------
+    tau_count : float
+        After this a spike counts for 1/e, in seconds; infinite: all count the same.
+    count_gain : float
+        What one spike adds to the score of its output.
+    readout : str
+        A LIF population.
+    """
+
+    _kind: ClassVar[str] = "spike_count"
+    tau_count: float = np.inf
+    count_gain: float = 1.0
+    readout: str = field(default="out", kw_only=True)
+
+
 def check_labels(labels: ArrayLike, samples: int) -> NDArray[np.int32]:
     """Return one label for each sample."""
     found = integers(labels, "labels", np.int32)
@@ -256,11 +282,11 @@ def check_labels(labels: ArrayLike, samples: int) -> NDArray[np.int32]:
     return found
 
 
-LossFunction: TypeAlias = Loss | Callable[[Record, NDArray[np.int32]], LossResult]
+LossFunction: TypeAlias = Loss | Callable[[Record, NDArray[Any]], LossResult]
 """A built-in loss, or a function of a record and labels [samples] that returns a `LossResult`."""
 
 
-def evaluate(loss: LossFunction, record: Record, labels: NDArray[np.int32]) -> LossResult:
+def evaluate(loss: LossFunction, record: Record, labels: NDArray[Any]) -> LossResult:
     """Return what `loss` says; raise TypeError where that is no `LossResult`."""
     result = loss(record, labels)
     if not isinstance(result, LossResult):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ._arrays import number
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -24,12 +26,16 @@ class Normal:
     ------
     ValueError
         A number that is not finite, a negative `std`.
+    TypeError
+        Something that is no number.
     """
 
     mean: float
     std: float
 
     def __post_init__(self) -> None:
+        number(self.mean, "mean")
+        number(self.std, "std")
         if not math.isfinite(self.mean):
             raise ValueError(f"mean is {self.mean}; expected a finite number")
         if not (math.isfinite(self.std) and self.std >= 0):

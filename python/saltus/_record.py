@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
+from ._advice import SaltusWarning, unseen_input
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._models import SPIKING
 from ._network import Network
 from ._smoothing import Smoothing, check_smoothing
-from ._spikes import Arrays, SpikeArrays, Spikes, spike_arrays
+from ._spikes import Arrays, SpikeArrays, Spikes, by_input, spike_arrays
 from ._state import State, from_core, to_core
 from ._threads import thread_count
+from .data._labelled import LabelledSpikes
 
 
 class Place(IntEnum):
@@ -239,8 +241,8 @@ def _times(at: ArrayLike) -> NDArray[np.float64]:
 
 def simulate(
     network: Network,
-    inputs: Mapping[str, SpikeArrays],
-    t_end: ArrayLike,
+    inputs: Mapping[str, SpikeArrays] | LabelledSpikes,
+    t_end: ArrayLike | None = None,
     *,
     smoothing: Smoothing | None = None,
     state: State | None = None,
@@ -259,8 +261,11 @@ def simulate(
         ``offsets[s + 1] - 1``, ascending in time. C-contiguous arrays of float64, int32 and int64
         are used in place, others are converted. Or a list of samples, which is joined (a copy):
         each a tuple (times, neurons), or a Tonic event array with fields t in microseconds and x.
+        Or a `saltus.data.LabelledSpikes`, in the dict or in its place: several inputs then take
+        its channels one after the other.
     t_end : float or array_like, shape (samples,)
-        When each sample ends, in seconds. May be infinite in a network without cycles.
+        When each sample ends, in seconds. May be infinite in a network without cycles. None: as
+        the data say.
     smoothing : Smoothing, optional
         With ``thresholds="sampled"`` neurons spike at thresholds drawn from its noise; without it,
         or with ``"fixed"``, at their own.
@@ -289,11 +294,18 @@ def simulate(
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
         Ctrl-C; it is heard between samples.
+
+    Warns
+    -----
+    SaltusWarning
+        No input spike comes before the end.
     """
     core, real = _core_type(dtype)
     if smoothing is not None:
         check_smoothing(smoothing)
     snapshot, arrays, ends = _prepare(network, inputs, t_end)
+    if unseen := unseen_input(arrays, ends):
+        warnings.warn(unseen, SaltusWarning, stacklevel=2)
     noise = None if smoothing is None else smoothing._settings()
     start = None if state is None else to_core(snapshot, state)
     found = core.simulate(snapshot._core, arrays, ends, thread_count(threads), noise, start)
@@ -302,9 +314,9 @@ def simulate(
 
 def record(
     network: Network,
-    inputs: Mapping[str, SpikeArrays],
+    inputs: Mapping[str, SpikeArrays] | LabelledSpikes,
     spikes: Mapping[str, SpikeArrays],
-    t_end: ArrayLike,
+    t_end: ArrayLike | None = None,
     *,
     dtype: DTypeLike = np.float64,
     threads: int | None = None,
@@ -356,6 +368,7 @@ def network_of(network: object, record: object) -> bool:
         warnings.warn(
             f"{', '.join(changed)} changed after the simulation: the record's spikes belong to the "
             "old values; simulate again for exact gradients",
+            SaltusWarning,
             stacklevel=3,
         )
     return bool(changed)
@@ -374,12 +387,20 @@ def _core_type(dtype: DTypeLike) -> tuple[type[_core._Record], np.dtype[Any]]:
 
 
 def _prepare(
-    network: Network, inputs: Mapping[str, SpikeArrays], t_end: ArrayLike
+    network: Network,
+    inputs: Mapping[str, SpikeArrays] | LabelledSpikes,
+    t_end: ArrayLike | None,
 ) -> tuple[Network, list[Arrays], NDArray[np.float64]]:
     if not isinstance(network, Network):
         got = type(network).__name__
         raise TypeError(f"network: expected a saltus.Network; got {got}")
-    arrays = list(_all_spikes(network, inputs, "inputs", "input").values())
+    if isinstance(inputs, LabelledSpikes):
+        arrays = by_input(inputs.spikes, _input_sizes(network, inputs))
+        t_end = inputs.t_end if t_end is None else t_end
+    else:
+        arrays = list(_all_spikes(network, inputs, "inputs", "input").values())
+    if t_end is None:
+        raise TypeError("t_end: missing; expected when each sample ends, in seconds")
     ends = numbers(t_end, "t_end")
     if not arrays:
         expect_shape(ends, "t_end", (), (ends.size,), axes="one number, or one per sample")
@@ -387,6 +408,16 @@ def _prepare(
         samples = (len(arrays[0][2]) - 1,)
         expect_shape(ends, "t_end", (), samples, axes="one number, or one per sample")
     return network.copy(), arrays, ends.reshape(-1).copy()
+
+
+def _input_sizes(network: Network, data: LabelledSpikes) -> list[int]:
+    sizes = [size for model, size in network._populations.values() if model == "input"]
+    if data.channels != sum(sizes):
+        raise ValueError(
+            f"inputs has {data.channels} channels; expected {' + '.join(map(str, sizes)) or 0}, as "
+            "the inputs of the network"
+        )
+    return sizes
 
 
 def _all_spikes(

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from . import _core
 from ._loss import Loss, LossFunction
 from ._network import Network
+from ._spike_losses import SumOfLosses
 from .data._labelled import LabelledSpikes
 
 
@@ -21,8 +24,18 @@ class Setup:
     loss: LossFunction
     t_end: float
     dtype: np.dtype[Any]
-    input: str
+    inputs: tuple[str, ...]
     channels: int
+    own_ends: bool
+
+    @property
+    def built_in(self) -> Loss | None:
+        """The loss of the core that says of readout, labels and ghosts what is so."""
+        return built_in_of(self.loss)
+
+    def core_data(self, data: LabelledSpikes) -> _core.Data:
+        """Return a copy of data for the core, with their own ends if those count."""
+        return data._core_data(own_ends=self.own_ends)
 
     def check_data(self, data: object, argument: str) -> None:
         """Refuse data that do not fit the network."""
@@ -32,16 +45,21 @@ class Setup:
         if data.channels != self.channels:
             raise ValueError(
                 f"{argument} has {data.channels} channels; expected {self.channels}, "
-                f"as input '{self.input}'"
+                f"as input {' and '.join(map(repr, self.inputs))}"
+            )
+        if self.own_ends and data.t_end is None:
+            raise ValueError(
+                f"{argument} does not say when its samples end, and t_end is not given; expected "
+                "one of them, in seconds"
             )
         if len(data) == 0:
             raise ValueError(f"{argument} holds no samples; expected at least one")
-        if isinstance(self.loss, Loss):
-            outputs = self.network._populations[self.loss.readout][1]
+        if (loss := self.built_in) is not None:
+            outputs = self.network._populations[loss.readout][1]
             if int(data.labels.max()) >= outputs:
                 raise ValueError(
                     f"{argument} has a label {data.labels.max()}; expected 0 to {outputs - 1}, the "
-                    f"outputs of '{self.loss.readout}'"
+                    f"outputs of '{loss.readout}'"
                 )
 
 
@@ -60,29 +78,38 @@ def check_setup(
         raise TypeError(
             f"loss: expected a saltus.Loss such as FirstSpike(), or a function; got {got}"
         )
-    if not isinstance(t_end, (int, float, np.number)) or isinstance(t_end, bool):
-        raise TypeError(f"t_end: expected a number, in seconds; got {type(t_end).__name__}")
-    if not t_end > 0:
-        raise ValueError(f"t_end is {t_end}; expected a time above 0, in seconds")
+    if t_end is not None:
+        if not isinstance(t_end, (int, float, np.number)) or isinstance(t_end, bool):
+            raise TypeError(f"t_end: expected a number, in seconds; got {type(t_end).__name__}")
+        if not t_end > 0:
+            raise ValueError(f"t_end is {t_end}; expected a time above 0, in seconds")
     network._core.check()
     inputs = [name for name, (model, _) in network._populations.items() if model == "input"]
-    if len(inputs) != 1:
-        raise ValueError(f"network has {len(inputs)} inputs; expected one")
-    if isinstance(loss, Loss):
-        loss._check(network)
-        if loss.readout not in _reached(network, inputs[0]):
+    if not inputs:
+        raise ValueError("network has no input; expected at least one")
+    if (known := built_in_of(loss)) is not None:
+        known._check(network)
+        if not any(known.readout in _reached(network, name) for name in inputs):
             raise ValueError(
-                f"network: no projections lead from '{inputs[0]}' to readout '{loss.readout}'; "
-                "nothing would be trained"
+                f"network: no projections lead from {' or '.join(map(repr, inputs))} to readout "
+                f"'{known.readout}'; nothing would be trained"
             )
     return Setup(
         network,
         loss,
-        float(t_end),
+        math.inf if t_end is None else float(t_end),
         dtype,
-        inputs[0],
-        network._populations[inputs[0]][1],
+        tuple(inputs),
+        sum(network._populations[name][1] for name in inputs),
+        t_end is None,
     )
+
+
+def built_in_of(loss: object) -> Loss | None:
+    """Return a loss of the core: itself, or the first of a sum."""
+    if isinstance(loss, SumOfLosses):
+        return loss.built_in
+    return loss if isinstance(loss, Loss) else None
 
 
 def _reached(network: Network, start: str) -> set[str]:

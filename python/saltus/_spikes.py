@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import expect_dimensions, expect_shape, integers, numbers
+from ._arrays import expect_dimensions, expect_shape, integers, number, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +70,16 @@ class Spikes:
 Sample: TypeAlias = tuple[ArrayLike, ArrayLike] | NDArray[np.void]
 """(times, neurons) in seconds, or a Tonic event array with fields t (microseconds) and x."""
 
-SpikeArrays: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike] | Spikes | list[Sample] | Sample
-"""(times, neurons, offsets), what `Record.spikes` returns, or a list of samples."""
+
+class _Labelled(Protocol):
+    @property
+    def spikes(self) -> tuple[Any, Any, Any]: ...
+
+
+SpikeArrays: TypeAlias = (
+    tuple[ArrayLike, ArrayLike, ArrayLike] | Spikes | list[Sample] | Sample | _Labelled
+)
+"""(times, neurons, offsets), what `Record.spikes` returns, a list of samples, or a data set."""
 
 Arrays: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
 
@@ -79,6 +88,7 @@ def spike_arrays(given: object, argument: str) -> Arrays:
     """Return (times, neurons, offsets) of the types that the core wants."""
     if isinstance(given, Spikes):
         given = (given.times, given.neurons, given.offsets)
+    given = spikes_of(given)
     if _is_events(given):
         given = [given]
     if isinstance(given, list) and given and all(map(_is_sample, given)):
@@ -100,6 +110,61 @@ def spike_arrays(given: object, argument: str) -> Arrays:
     return times, neurons, offsets
 
 
+def spikes_of(given: Any) -> Any:
+    """Return (times, neurons, offsets) of a `saltus.data.LabelledSpikes`, else what was given."""
+    found = getattr(given, "spikes", None)
+    return found if isinstance(found, tuple) else given
+
+
+def by_input(arrays: Arrays, sizes: Sequence[int]) -> list[Arrays]:
+    """Return the spikes of each input, which take the channels one after the other."""
+    if len(sizes) == 1:
+        return [arrays]
+    times, neurons, offsets = arrays
+    result, first = [], 0
+    for size in sizes:
+        own = (neurons >= first) & (neurons < first + size)
+        counted = np.concatenate([[0], np.cumsum(own)])[offsets].astype(np.int64)
+        result.append((times[own], (neurons[own] - first).astype(np.int32), counted))
+        first += size
+    return result
+
+
+Origin: TypeAlias = float | Literal["first"]
+"""What is time 0: a time in seconds, or the first spike of each sample."""
+
+
+def in_seconds(
+    times: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    unit: float,
+    origin: Origin,
+    argument: str,
+) -> NDArray[np.float64]:
+    """Return times in seconds from the origin on: the very same if they are already."""
+    unit = number(unit, "unit")
+    if not (np.isfinite(unit) and unit > 0):
+        raise ValueError(f"unit is {unit}; expected a number above 0: how many seconds it lasts")
+    if unit != 1:
+        times = times * unit
+    if origin == "first":
+        counts = np.diff(offsets)
+        return times - np.repeat(times[offsets[:-1][counts > 0]], counts[counts > 0])
+    if isinstance(origin, str):
+        raise ValueError(f"origin is {origin!r}; expected a time in seconds, or 'first'")
+    start = number(origin, "origin")
+    if not np.isfinite(start):
+        raise ValueError(f"origin is {start}; expected a finite time in seconds, or 'first'")
+    if start == 0:
+        return times
+    if len(times) and times.min() < start:
+        raise ValueError(
+            f"{argument}: the first spike is at {times.min():g} s, before origin = {start:g} s; "
+            "expected an earlier origin, or 'first'"
+        )
+    return times - start
+
+
 def join_samples(samples: list[tuple[NDArray[np.float64], NDArray[np.int32]]]) -> Arrays:
     """Return (times, neurons, offsets) of samples, each (times, neurons); of none too."""
     return (
@@ -110,7 +175,11 @@ def join_samples(samples: list[tuple[NDArray[np.float64], NDArray[np.int32]]]) -
 
 
 def event_arrays(
-    events: NDArray[Any], argument: str, sensor: tuple[int, int, int] | None = None
+    events: NDArray[Any],
+    argument: str,
+    sensor: tuple[int, int, int] | None = None,
+    unit: float = 1e-6,
+    origin: Origin = 0.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Return (times, neurons) of a Tonic event array, in ascending order of time.
 
@@ -137,9 +206,16 @@ def event_arrays(
         place = np.zeros(len(events), np.int64)
         for axis, size in ("p", polarities), ("y", height), ("x", width):
             place = place * size + _coordinates(events, axis, argument, size)
-    times = _microseconds(events, argument) * 1e-6
-    order = np.argsort(times, kind="stable")
-    return times[order], place[order].astype(np.int32)
+    found = _finite_times(events, argument)
+    order = np.argsort(found, kind="stable")
+    offsets = np.array([0, len(found)])
+    times = in_seconds(found[order], offsets, unit, origin, argument)
+    if len(times) and times[0] < 0:
+        raise ValueError(
+            f"{argument}: 't' is {found.min():.10g}; expected microseconds from 0 on, or another "
+            "unit= or origin="
+        )
+    return times, place[order].astype(np.int32)
 
 
 def _coordinates(events: NDArray[Any], axis: str, argument: str, size: int) -> NDArray[np.int64]:
@@ -167,13 +243,14 @@ def _coordinates(events: NDArray[Any], axis: str, argument: str, size: int) -> N
     return whole
 
 
-def _microseconds(events: NDArray[Any], argument: str) -> NDArray[np.float64]:
+def _finite_times(events: NDArray[Any], argument: str) -> NDArray[np.float64]:
     found = events["t"]
     if found.dtype.kind not in "iuf":
         raise TypeError(
-            f"{argument}: 't' is of dtype {found.dtype}; expected numbers, in microseconds"
+            f"{argument}: 't' is of dtype {found.dtype}; expected numbers, in microseconds unless "
+            "unit= says otherwise"
         )
-    wrong = found[~((found >= 0) & np.isfinite(found))]
+    wrong = found[~np.isfinite(found)]
     if len(wrong):
         raise ValueError(f"{argument}: 't' is {wrong[0]}; expected microseconds from 0 on")
     return found.astype(np.float64)

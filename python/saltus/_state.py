@@ -214,7 +214,7 @@ def errors_of(
             f"{type(given).__name__}"
         )
     found: dict[str, tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]] = {}
-    used = 0
+    used: set[str] = set()
     for name, (_, size) in network._populations.items():
         names = components(network, name)
         x = None
@@ -228,18 +228,17 @@ def errors_of(
             if x is None:
                 x = np.zeros((samples, size, len(names)))
             x[:, :, k] = values
-            used += 1
+            used.add(entry)
         past = None
         entry = f"{name}.state.times"
         if entry in given:
             past = numbers(given[entry], f"state_errors['{entry}']").reshape(-1)
-            used += 1
+            used.add(entry)
         if x is not None or past is not None:
             found[name] = (None if x is None else x.reshape(-1), past)
-    wanted = [key for key in given if ".state." in key]
-    if used < len(wanted) or not used:
+    odd = next((key for key in given if ".state." in key and key not in used), None)
+    if odd or not used:
         known = [f"{n}.state.{c}" for n in network._populations for c in components(network, n)]
-        odd = next((key for key in wanted if key.rpartition(".state.")[0] not in found), None)
         raise ValueError(
             f"state_errors: {f'no {odd!r}' if odd else 'nothing of a state'}; expected "
             f"{', '.join(repr(key) for key in known)} or '....state.times'"

@@ -9,6 +9,7 @@ spikes. Spike trains are ragged tensors (`Spikes`). Everything runs on the CPU.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -131,13 +132,35 @@ class State(NamedTuple):
     values : dict of str to Tensor of float64
         Differentiable: ``"hidden.V"``, ``"hidden.I"`` and so on of shape (samples, neurons), and
         ``"hidden.times"``, the spikes that are on their way or behind which V is held, in seconds
-        from the end, shape (spikes,).
+        from the end, shape (spikes,). A run starts where these say: others may take their place,
+        as a start that is learned.
     core : saltus.State
-        The same as `saltus.Record.state` has it.
+        The same as `saltus.Record.state` has it; of it a run takes whose the spikes are.
     """
 
     values: dict[str, torch.Tensor]
     core: CoreState
+
+    def _start(self) -> CoreState:
+        """Return what `values` says, as `saltus.simulate` takes it."""
+        known = _values_of(self.core)
+        if odd := sorted(known.keys() ^ self.values.keys()):
+            what = "lacks" if odd[0] in known else "has"
+            raise ValueError(
+                f"state.values {what} '{odd[0]}'; expected {', '.join(repr(k) for k in known)}"
+            )
+        arrays = {key: value.detach().numpy() for key, value in self.values.items()}
+        return CoreState(
+            {
+                name: replace(
+                    p,
+                    values={key: arrays[f"{name}.{key}"] for key in p.values},
+                    times=arrays[f"{name}.times"],
+                )
+                for name, p in self.core.items()
+            },
+            self.core.samples,
+        )
 
     def detach(self) -> State:
         """Return the same state, through which no gradient flows back."""
@@ -345,7 +368,7 @@ class _Call:
             network,
             self.arrays,
             self.t_end,
-            state=None if self.start is None else self.start.core,
+            state=None if self.start is None else self.start._start(),
             dtype=self.dtype,
             threads=self.threads,
         )

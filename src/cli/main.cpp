@@ -68,6 +68,9 @@ int run(int argc, char** argv) {
   train->final_callback(choose(add_train(*train)));
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a saved model on its test data");
   eval->final_callback(choose(add_eval(*eval)));
+  CLI::App* predict =
+      app.add_subcommand("predict", "Say which class a saved model takes each test sample for");
+  predict->final_callback(choose(add_predict(*predict)));
   CLI::App* check = app.add_subcommand(
       "gradcheck", "Compare gradients of random networks with differences and an oracle");
   check->final_callback(choose(add_gradcheck(*check)));
@@ -80,7 +83,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
     say("saltus: {}\nRun with --help for what there is.\n",
-        unknown ? fmt::format("no command is called '{}'; there are: train, eval, gradcheck, bench",
+        unknown ? fmt::format("no command is called '{}'; there are: train, eval, predict, "
+                              "gradcheck, bench",
                               argv[1])
                 : std::string(e.what()));
     return usage;

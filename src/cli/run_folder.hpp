@@ -39,6 +39,7 @@ class RunFolder {
              const std::filesystem::path& resumed) {
     if (folder_.empty()) return;
     checkpoint_settings_ = std::move(checkpoint_settings);
+    model_settings_ = store::settings_of_model(s);
     minutes_ = s.checkpoint_minutes;
     model(state.network);
     metrics(state);
@@ -78,7 +79,7 @@ class RunFolder {
  private:
   using Clock = std::chrono::steady_clock;
   std::filesystem::path folder_;
-  std::string checkpoint_settings_;
+  std::string checkpoint_settings_, model_settings_;
   double minutes_ = 0;
   Clock::time_point written_ = Clock::now();
 
@@ -99,7 +100,7 @@ class RunFolder {
   }
   template <class Real>
   void model(const Network<Real>& network) const {
-    store::save_network(network, folder_ / "model.h5");
+    store::save_network(network, folder_ / "model.h5", model_settings_);
   }
   template <class Real>
   void metrics(const TrainState<Real>& state, const std::string& stopped = "") const {

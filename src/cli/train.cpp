@@ -14,6 +14,8 @@
 #include "cli/result.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/values.hpp"
+#include "cli/warnings.hpp"
+#include "saltus/advice.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "saltus/task.hpp"
@@ -71,9 +73,27 @@ void add_options(CLI::App& app, Options& o) {
       "  saltus train spikes --train braille_train.h5 --test braille_test.h5 --recurrent");
 }
 
+// What is about to be trained on: "data: 5000 training, 1000 validation and 1000 test samples; 5.0
+// spikes a sample, the last at 0.03 s; t_end inf s".
+std::string describe(const TaskData& data, double t_end) {
+  double longest = 0;
+  std::size_t spikes = 0, samples = 0;
+  for (const auto* part : {&data.train, &data.validation, &data.test}) {
+    for (const double t : part->spikes.times) longest = std::max(longest, t);
+    spikes += part->spikes.times.size();
+    samples += part->size();
+  }
+  return fmt::format(
+      "data: {} training, {} validation and {} test samples; {:.1f} spikes a sample, the last at "
+      "{:.4g} s; t_end {:.4g} s\n",
+      data.train.size(), data.validation.size(), data.test.size(),
+      static_cast<double>(spikes) / static_cast<double>(std::max<std::size_t>(1, samples)), longest,
+      t_end);
+}
+
 void say_epoch(const EpochReport& r, int epochs, double left) {
   say("epoch {:3}/{}  loss {:.4f}  accuracy {:5.2f} %{}  {:6.1f} us/sample  {:.1f} spikes/sample  "
-      "{}{} left\n",
+      "{}{}{} left\n",
       r.epoch, epochs, r.loss, 100 * r.accuracy,
       std::isnan(r.validation_loss)
           ? ""
@@ -82,6 +102,7 @@ void say_epoch(const EpochReport& r, int epochs, double left) {
       r.smoothing_sigma > 0 ? fmt::format("{:.1f} ghosts ({:.0f} % of the gradient)  ",
                                           r.ghosts_per_sample, 100 * r.ghost_share)
                             : "",
+      r.silent_neurons > 0 ? fmt::format("{} silent neurons  ", r.silent_neurons) : "",
       clock_time(left));
 }
 
@@ -104,7 +125,7 @@ store::TrainedEpochs sums_of(const TrainState<Real>& state) {
 // All epochs that are left, with what they show and leave. @return  were they stopped?
 template <class Real>
 bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, bool quiet,
-                  RunFolder& folder) {
+                  RunFolder& folder, Warnings& warnings) {
   const auto to_do = static_cast<std::size_t>(std::max(0, epochs - trainer.epochs_done()));
   Progress progress(std::max<std::size_t>(to_do * data.train.size(), 1), "samples", quiet);
   std::size_t before = 0;
@@ -133,6 +154,7 @@ bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, bool
     if (!quiet) {
       say_epoch(last, epochs, sums_of(trainer.state()).seconds / done * (epochs - done));
     }
+    warnings.say_once(advice(last));
   }
   progress.clear();
   if (!last.complete) {
@@ -182,14 +204,19 @@ int train(RunSettings settings, const Options& options) {
   const TaskData data = load_data(settings);
   if (settings.task == "spikes" && settings.t_end == 0) settings.t_end = usual_t_end(data);
   Trainer<Real> trainer = trainer_of<Real>(settings, options, data);
-  if (!options.json && !options.quiet) fmt::print("{}", describe(trainer.network()));
+  if (!options.json && !options.quiet) {
+    fmt::print("{}{}", describe(trainer.network()), describe(data, settings.t_end));
+  }
   std::fflush(stdout);
+  Warnings warnings;
+  warnings.say_once(advice(trainer.network(), data.train, settings.t_end));
   folder.begin(
       settings, begun_with(settings, data), trainer.state(),
       options.resume.empty() ? std::filesystem::path() : store::checkpoint_in(options.resume));
 
   catch_interrupts();
-  const bool stopped = train_epochs(trainer, data, settings.train.epochs, options.quiet, folder);
+  const bool stopped =
+      train_epochs(trainer, data, settings.train.epochs, options.quiet, folder, warnings);
   if (!stopped) folder.checkpoint(trainer.state());
   const store::TrainedEpochs trained = sums_of(trainer.state());
   const Evaluation test = trainer.evaluate(data.test);

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // IDX, the format of MNIST: a big-endian header (0, 0, type, dimensions, then the sizes), then the
-// bytes. zlib's gzread reads plain and gzipped files alike.
+// bytes.
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <limits>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "data/gzip.hpp"
 #include "saltus/data.hpp"
 #include "saltus/error.hpp"
 
@@ -24,18 +21,9 @@ constexpr std::uint32_t images_magic = 0x00000803;  // bytes, three dimensions
 constexpr std::uint32_t labels_magic = 0x00000801;  // bytes, one dimension
 
 // One IDX file, plain or gzipped, read from front to back.
-class Reader {
+class Reader : public Unzipped {
  public:
-  explicit Reader(std::filesystem::path path) : path_(std::move(path)) {
-    errno = 0;
-    file_.reset(gzopen(path_.c_str(), "rb"));
-    if (!file_) fail(fmt::format("cannot be opened: {}", std::strerror(errno ? errno : ENOMEM)));
-    gzbuffer(file_.get(), 1U << 17);
-  }
-
-  [[noreturn]] void fail(const std::string& what) const {
-    throw FileError(fmt::format("{}: {}", path_.string(), what));
-  }
+  using Unzipped::Unzipped;
 
   std::uint32_t word(const char* what) {
     std::array<std::uint8_t, 4> b{};
@@ -70,34 +58,6 @@ class Reader {
     if (read(more) != 0) fail(fmt::format("goes on after the {} bytes its header promises", n));
     return bytes;
   }
-
- private:
-  struct Close {
-    void operator()(gzFile_s* file) const { gzclose(file); }
-  };
-
-  // Reads until `bytes` is full or the file ends.
-  std::size_t read(std::span<std::uint8_t> bytes) {
-    constexpr std::size_t most = 1U << 30;  // gzread counts in int
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const auto wanted = static_cast<unsigned>(std::min(bytes.size() - done, most));
-      const int got = gzread(file_.get(), bytes.data() + done, wanted);
-      int code = Z_OK;
-      const char* message = gzerror(file_.get(), &code);
-      // A gzip stream that stops early: gzread returns what there is and keeps Z_BUF_ERROR.
-      if (code == Z_BUF_ERROR) fail("is truncated: the gzip stream stops early");
-      if (got < 0 || code < 0) {
-        fail(fmt::format("cannot be read: {}", code == Z_ERRNO ? std::strerror(errno) : message));
-      }
-      if (got == 0) break;
-      done += static_cast<std::size_t>(got);
-    }
-    return done;
-  }
-
-  std::filesystem::path path_;
-  std::unique_ptr<gzFile_s, Close> file_;
 };
 
 // The plain file where there is one, else the gzipped one.

@@ -9,6 +9,8 @@
 #include <span>
 #include <system_error>
 
+#include "data/extra.hpp"
+#include "data/gzip.hpp"
 #include "hdf5/handle.hpp"
 #include "saltus/data.hpp"
 #include "saltus/error.hpp"
@@ -30,6 +32,28 @@ constexpr hsize_t rows_at_once = 64;
   throw FileError(fmt::format("{}: {}", file.string(), what));
 }
 
+// SHD and SSC are distributed so: HDF5 itself cannot pack ragged rows.
+Handle open_gzipped(const std::filesystem::path& file, Unzipped& packed) {
+  std::vector<std::uint8_t> image;
+  for (std::size_t size = 0, step = 1U << 24;; step *= 2) {
+    image.resize(size + step);
+    size += packed.read(std::span(image).subspan(size));
+    if (size == image.size()) continue;
+    image.resize(size);
+    break;
+  }
+  const Handle memory(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (H5Pset_fapl_core(memory.id(), 1U << 20, false) < 0 ||
+      H5Pset_file_image(memory.id(), image.data(), image.size()) < 0) {
+    fail(file, fmt::format("cannot be unpacked into memory: {}", last_error()));
+  }
+  // HDF5 wants a name that no file has.
+  const auto name = file / "unpacked";
+  Handle handle(H5Fopen(name.c_str(), H5F_ACC_RDONLY, memory.id()), H5Fclose);
+  if (!handle.valid()) fail(file, fmt::format("is no gzipped HDF5 file: {}", last_error()));
+  return handle;
+}
+
 Handle open_file(const std::filesystem::path& file) {
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
@@ -38,6 +62,7 @@ Handle open_file(const std::filesystem::path& file) {
                                                                                : "no such file");
   }
   if (std::filesystem::is_directory(status)) fail(file, "is a folder; expected an HDF5 file");
+  if (Unzipped packed(file); packed.gzipped()) return open_gzipped(file, packed);
   Handle handle(H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
   if (!handle.valid()) fail(file, fmt::format("cannot be opened as HDF5: {}", last_error()));
   return handle;
@@ -253,6 +278,7 @@ LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t c
              channels > 0 ? channels : most, data.spikes);
     }
   }
+  read_extra(file, handle.id(), data);
   data.channels = channels;
   if (channels == 0) {
     if (data.spikes.neurons.empty()) {
@@ -286,6 +312,16 @@ LabelledSpikes slice(const LabelledSpikes& data, std::size_t first, std::size_t 
   part.spikes.times.assign(from.times.begin() + begin, from.times.begin() + end);
   part.spikes.neurons.assign(from.neurons.begin() + begin, from.neurons.begin() + end);
   part.spikes.offsets.resize(count + 1);
+  const auto rows = [&](const auto& column) {
+    const auto at = column.begin() + static_cast<std::ptrdiff_t>(first);
+    return std::decay_t<decltype(column)>(at, at + static_cast<std::ptrdiff_t>(count));
+  };
+  if (!data.t_end.empty()) part.t_end = rows(data.t_end);
+  for (const auto& [name, column] : data.extra) {
+    part.extra.emplace(name,
+                       std::visit([&](const auto& c) { return ExtraColumn(rows(c)); }, column));
+  }
+  part.tables = data.tables;
   for (std::size_t s = 0; s <= count; ++s) part.spikes.offsets[s] = from.offsets[first + s] - begin;
   return part;
 }

@@ -34,11 +34,12 @@ void count(LossResult<Real>& result, std::size_t sample, std::size_t label, bool
 
 /// The mean cross-entropy of scores that are proportional to what was observed of V.
 /// @param observed  [sample, neuron]
+/// @param silent  (score): does an output with it say nothing?
 /// @param observed_errors  becomes the derivatives by them
-template <class Real>
+template <class Real, class Silent>
 void cross_entropy_of(const std::vector<Real>& observed, double scale, std::size_t size,
-                      std::span<const std::int32_t> labels, std::vector<Real>& observed_errors,
-                      LossResult<Real>& result) {
+                      std::span<const std::int32_t> labels, Silent silent,
+                      std::vector<Real>& observed_errors, LossResult<Real>& result) {
   observed_errors.resize(observed.size());
   std::vector<double> scores(size), errors(size);
   const double share = 1.0 / static_cast<double>(labels.size());
@@ -53,7 +54,7 @@ void cross_entropy_of(const std::vector<Real>& observed, double scale, std::size
     for (std::size_t n = 0; n < size; ++n) {
       observed_errors[s * size + n] = static_cast<Real>(share * scale * errors[n]);
     }
-    count(result, s, label, scores[label] <= 0, all_silent, scores);
+    count(result, s, label, silent(scores[label]), all_silent, scores);
   }
 }
 

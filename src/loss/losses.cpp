@@ -14,11 +14,13 @@ namespace saltus {
 NamedLoss first_spike();
 NamedLoss maximum_voltage();
 NamedLoss integrated_voltage();
+NamedLoss spike_count();
 
 namespace {
 
 std::deque<NamedLoss>& list() {
-  static std::deque<NamedLoss> all = {first_spike(), maximum_voltage(), integrated_voltage()};
+  static std::deque<NamedLoss> all = {first_spike(), maximum_voltage(), integrated_voltage(),
+                                      spike_count()};
   return all;
 }
 

@@ -19,7 +19,8 @@ class MaximumVoltage final : public ReadoutLoss<Real> {
     const std::size_t readout = this->readout();
     Maxima<Real>& maxima = result.errors.maxima[readout];
     maxima = saltus::maxima(b.plan, b.inputs, b.record, readout, b.threads, b.timelines);
-    cross_entropy_of(maxima.values, 1.0, this->outputs(b), b.labels,
+    const auto never_rises = [](double score) { return score <= 0; };
+    cross_entropy_of(maxima.values, 1.0, this->outputs(b), b.labels, never_rises,
                      result.errors.populations[readout].maxima, result);
     return result;
   }

@@ -2,15 +2,20 @@
 #include "saltus/network.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
+#include "network/grid.hpp"
 #include "saltus/error.hpp"
 
 namespace saltus {
 namespace {
+
+// Of a time constant: its inverse must be a number still.
+constexpr double shortest_time = 1e-300;
 
 [[noreturn]] void refuse(std::string message) { throw InvalidInput(std::move(message)); }
 
@@ -23,7 +28,7 @@ void check_parameter(const Population& population, const ParameterRow& row,
   }
   for (std::size_t j = 0; j < values.size(); ++j) {
     const double v = values[j];
-    const bool bad_sign = (row.range == Range::positive && !(v > 0)) ||
+    const bool bad_sign = (row.range == Range::positive && !(v >= shortest_time)) ||
                           (row.range == Range::not_negative && !(v >= 0));
     if (std::isfinite(v) && !bad_sign) continue;
     const std::string_view what = row.unit == "s" ? "time" : "number";
@@ -32,7 +37,9 @@ void check_parameter(const Population& population, const ParameterRow& row,
                        row.range == Range::any        ? ""
                        : row.range == Range::positive ? " above 0"
                                                       : " of at least 0") +
-           (row.unit == "s" ? ", in seconds" : ""));
+           (row.unit == "s"    ? ", in seconds"
+            : row.unit.empty() ? ""
+                               : fmt::format(", in {}", row.unit)));
   }
 }
 
@@ -257,6 +264,30 @@ template Network<float> convert(const Network<double>&);
 template Network<double> convert(const Network<float>&);
 template Network<double> convert(const Network<double>&);
 
+namespace {
+
+// "  grid 1 x 28 x 28 to 16 x 12 x 12" of windows that slide over one; else nothing.
+std::string grids_of(const Connection& connection) {
+  const std::string_view kind = connection.kind().name;
+  if (kind != "conv2d" && kind != "pool2d") return "";
+  const Shape& shape = connection.shape();
+  Windows windows{row_of<3>(shape, "input", 1), {}, row_of<2>(shape, "stride", 1)};
+  std::int64_t channels = windows.input[0];
+  if (kind == "conv2d") {
+    const auto kernel = row_of<4>(shape, "kernel", 1);
+    channels = kernel[0];
+    windows.size = {kernel[2], kernel[3]};
+    windows.padding = row_of<2>(shape, "padding", 0);
+    windows.dilation = row_of<2>(shape, "dilation", 1);
+  } else {
+    windows.size = row_of<2>(shape, "size", 1);
+  }
+  return fmt::format("  grid {} to {} x {} x {}", fmt::join(windows.input, " x "), channels,
+                     windows.count(0), windows.count(1));
+}
+
+}  // namespace
+
 template <class Real>
 std::string describe(const Network<Real>& network) {
   static constexpr const char* delays[] = {"none", "common", "per source", "per synapse"};
@@ -279,6 +310,7 @@ std::string describe(const Network<Real>& network) {
                         delays[static_cast<int>(p.delay.kind)]);
     const auto receptor = to.model->receptor_name(p.receptor);
     if (!receptor.empty()) text += fmt::format("  receptor {}", receptor);
+    text += grids_of(p.connection);
     text += '\n';
   }
   return text;

@@ -25,7 +25,7 @@ class LinearGroup final : public Group<Real> {
         layer_(run.workspace.linear_layer_of(population)) {
     if (together_) layer_.begin(plan_, run.plan.size(population));
     const auto at_start = [](const linear::Neuron& n) {
-      return State{n.initial, 0, n.above(n.initial) > 0};
+      return State{n.initial, 0, n.starts_above(n.initial)};
     };
     states_.assign(run.plan.size(population), at_start(plan_.linear_neuron(0)));
     for (std::size_t j = 0; j < plan_.linear_neurons.size(); ++j) {
@@ -260,7 +260,7 @@ class LinearGroup final : public Group<Real> {
     State& s = states_[j];
     s.x = n.after_spike(s.x);
     s.release = n.release_after(time);
-    s.above = n.above(s.x) > 0;
+    s.above = n.starts_above(s.x);
   }
   // An endless sample ends where the neuron has come to rest.
   static double end_of(const linear::Neuron& n, const State& s, double t, double t_end) {
@@ -278,7 +278,7 @@ class LinearGroup final : public Group<Real> {
     if (s.release > t) {
       const double until = std::min(s.release, t_end);
       s.x = n.held.flow(s.x, until - t, most_components);
-      if (until == s.release) s.above = n.above(s.x) > 0;
+      if (until == s.release) s.above = n.starts_above(s.x);
       t = until;
     }
     if (t == t_end) return;

@@ -59,8 +59,13 @@ void write_network(const Network<Real>& network, const File& file, hid_t root) {
 }
 
 template <class Real>
-void save_network(const Network<Real>& network, const std::filesystem::path& name) {
-  save_whole(name, [&](const File& file, hid_t root) { write_network(network, file, root); });
+void save_network(const Network<Real>& network, const std::filesystem::path& name,
+                  const std::string& settings) {
+  network.check();
+  save_whole(name, [&](const File& file, hid_t root) {
+    write_network(network, file, root);
+    if (!settings.empty()) file.put(root, "settings", settings);
+  });
 }
 
 namespace {
@@ -123,6 +128,12 @@ Network<Real> read_network(const File& file, hid_t root) {
   return network;
 }
 
+std::string load_settings_of_model(const std::filesystem::path& name) {
+  return load_whole(name, [](const File& file, hid_t root) {
+    return H5Aexists(root, "settings") > 0 ? file.text(root, "settings") : std::string();
+  });
+}
+
 template <class Real>
 Network<Real> load_network(const std::filesystem::path& name) {
   return load_whole(name, &read_network<Real>);
@@ -132,8 +143,9 @@ template void write_network(const Network<float>&, const File&, hid_t);
 template void write_network(const Network<double>&, const File&, hid_t);
 template Network<float> read_network(const File&, hid_t);
 template Network<double> read_network(const File&, hid_t);
-template void save_network(const Network<float>&, const std::filesystem::path&);
-template void save_network(const Network<double>&, const std::filesystem::path&);
+template void save_network(const Network<float>&, const std::filesystem::path&, const std::string&);
+template void save_network(const Network<double>&, const std::filesystem::path&,
+                           const std::string&);
 template Network<float> load_network(const std::filesystem::path&);
 template Network<double> load_network(const std::filesystem::path&);
 

@@ -2,8 +2,11 @@
 // Settings as JSON: the rows of their fields serve both directions.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "fields/nearest.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "store/json.hpp"
@@ -20,10 +23,36 @@ std::string to_json(const RunSettings& settings) {
   return out.dump(2) + "\n";
 }
 
+namespace {
+
+// The names that a file may hold.
+std::vector<std::string_view> known_settings(const RunSettings& settings) {
+  std::vector<std::string_view> known;
+  const auto add = [&](const auto& field, const auto&) { known.push_back(field.name); };
+  for_each_field(settings, add);
+  for_each_field(settings.loss, add);
+  for_each_field(settings.train, add);
+  return known;
+}
+
+// JSON lets a name stand twice and takes the last: a slip that no one would notice.
+json parse(const std::string& text) {
+  std::set<std::string> seen;
+  return json::parse(text, [&seen](int depth, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::key && depth == 1 &&
+        !seen.insert(parsed.get<std::string>()).second) {
+      throw InvalidInput(fmt::format("{} is given twice; expected it once", parsed.dump()));
+    }
+    return true;
+  });
+}
+
+}  // namespace
+
 RunSettings settings_from_json(const std::string& text) {
   json in;
   try {
-    in = json::parse(text);
+    in = parse(text);
   } catch (const json::parse_error& e) {
     throw InvalidInput(fmt::format("not JSON from byte {} on", e.byte));
   }
@@ -33,11 +62,38 @@ RunSettings settings_from_json(const std::string& text) {
   std::string task;
   read("task", in["task"], task);
   RunSettings settings = default_settings(task, in.contains("layers") && !in["layers"].empty());
+  const auto known = known_settings(settings);
+  for (const auto& [name, value] : in.items()) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    throw InvalidInput(fmt::format("no setting is called '{}'{}", name, nearest_name(name, known)));
+  }
   read_fields(in, settings);
   read_fields(in, settings.loss);
   read_fields(in, settings.train);
   check(settings);
   return settings;
+}
+
+std::string settings_of_model(const RunSettings& settings) {
+  json all = json::parse(to_json(settings));
+  for (const char* may_change :
+       {"data", "train_file", "test_file", "threads", "epochs", "checkpoint_minutes"}) {
+    all.erase(may_change);
+  }
+  return all.dump();
+}
+
+void check_settings_of_model(const RunSettings& settings, const std::string& of_model) {
+  if (of_model.empty()) return;
+  const json now = json::parse(settings_of_model(settings));
+  const json then = json::parse(of_model, nullptr, false);
+  if (!then.is_object()) return;  // damaged: not what was asked
+  for (const auto& [name, value] : now.items()) {
+    const auto found = then.find(name);
+    if (found == then.end() || *found == value) continue;
+    throw InvalidInput(fmt::format("{} is {}, but the model was trained with {}; expected that",
+                                   name, value.dump(), found->dump()));
+  }
 }
 
 RunSettings load_settings(const std::filesystem::path& file) {

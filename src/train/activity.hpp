@@ -2,7 +2,10 @@
 // What the neurons of a network did in the records of many minibatches.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "saltus/loss.hpp"
@@ -11,6 +14,12 @@
 #include "saltus/train.hpp"
 
 namespace saltus {
+
+/// Samples in which no output says anything.
+template <class Real>
+std::size_t silent_samples(const LossResult<Real>& result) {
+  return static_cast<std::size_t>(std::ranges::count(result.predictions, -1));
+}
 
 /// Counts in the state of an epoch: spikes of the populations that are no outputs, spikes of LIF that
 /// graze the threshold, and in how many samples each neuron spiked.
@@ -23,6 +32,7 @@ class Activity {
       : counts_(&counts) {
     for (std::size_t p = 0; p < network.populations().size(); ++p) {
       output_.push_back(loss.is_output(network, p));
+      names_.push_back(network.populations()[p].name);
     }
     if (counts.minibatches > 0) return;
     counts.spiked.clear();
@@ -52,6 +62,18 @@ class Activity {
     }
   }
 
+  /// Names of populations of which no neuron spiked, in the order of the network.
+  std::vector<std::string> silent_populations() const {
+    std::vector<std::string> silent;
+    const auto& spiked = counts_->spiked;
+    for (std::size_t p = 0; p < spiked.size(); ++p) {
+      if (!spiked[p].empty() && std::ranges::count(spiked[p], 0u) == std::ssize(spiked[p])) {
+        silent.push_back(names_[p]);
+      }
+    }
+    return silent;
+  }
+
   /// Neurons that spiked in so many samples.
   std::size_t neurons_of(std::size_t samples) const {
     std::size_t count = 0;
@@ -64,6 +86,7 @@ class Activity {
  private:
   EpochState* counts_;
   std::vector<bool> output_;          // [population]
+  std::vector<std::string> names_;    // [population]
   std::vector<std::ptrdiff_t> last_;  // [neuron] the last sample in which it spiked
 
   void count_grazing(const Population& population, const SpikeRecord<Real>& r) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "saltus/advice.hpp"
 #include "saltus/error.hpp"
 #include "simulate/forward.hpp"
 #include "train/minibatch.hpp"
@@ -19,6 +20,9 @@ void calibrate(const RunSettings& s, const data::LabelledSpikes& train, Network<
   std::vector<std::uint32_t> samples(std::min<std::size_t>(64, train.size()));
   std::iota(samples.begin(), samples.end(), 0u);
   batch.gather(train, samples);
+  if (const std::string nothing = no_input(train, s.t_end); !nothing.empty()) {
+    throw InvalidInput(nothing);
+  }
   const double ends[] = {s.t_end};
   Spikes below = batch.spikes;  // of the layer below
   for (auto& projection : network.projections()) {

@@ -20,11 +20,12 @@ constexpr std::size_t samples_at_once = 256;
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,
                     const data::LabelledSpikes& data, int threads) {
-  check_data(data, only_input(network));
+  check_data(data, network);
   loss.check(network, data.labels);
   network.check();
   const Plan<Real> plan(network);
   const double ends[] = {t_end};
+  const std::vector<std::size_t> sizes = input_sizes(network);
   const Smoothing exact;
   EpochState counts;
   Activity<Real> activity(network, loss, counts);
@@ -39,8 +40,8 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
     samples.resize(std::min(samples_at_once, data.size() - first));
     std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(first));
     minibatch.gather(data, samples);
-    const Inputs inputs{{minibatch.spikes.view()}, ends};
-    if (first == 0) check(plan, inputs);
+    const Inputs inputs = minibatch.inputs(sizes, ends);
+    if (first == 0 || !data.t_end.empty()) check(plan, inputs);  // ends may differ
     simulate(plan, inputs, threads, memory, record);
     const auto part = loss.evaluate(
         {network, inputs, record, minibatch.labels, exact, threads, plan, &memory.timelines});
@@ -48,12 +49,19 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
     correct += part.correct;
     predicts = predicts && !part.predictions.empty();
     result.silent_labels += part.silent;
+    result.predictions.insert(result.predictions.end(), part.predictions.begin(),
+                              part.predictions.end());
+    result.silent_samples += silent_samples(part);
     activity.add(network, record);
   }
   const double count = static_cast<double>(data.size());
   result.samples = data.size();
   result.loss /= count;
-  if (predicts) result.accuracy = static_cast<double>(correct) / count;
+  if (predicts) {
+    result.accuracy = static_cast<double>(correct) / count;
+  } else {
+    result.predictions.clear();
+  }
   result.hidden_spikes_per_sample = static_cast<double>(counts.hidden_spikes) / count;
   return result;
 }

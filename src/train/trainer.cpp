@@ -18,6 +18,7 @@
 #include "train/checks.hpp"
 #include "train/look_ahead.hpp"
 #include "train/minibatch.hpp"
+#include "train/penalties.hpp"
 #include "train/resumable.hpp"
 #include "train/revive.hpp"
 #include "train/smoothing.hpp"
@@ -31,8 +32,9 @@ namespace {
 template <class Real>
 struct Epoch {
   std::vector<Trained> trained;
-  std::vector<double> rates;  // of each, in units of lr
-  std::uint32_t number;       // from 0
+  std::vector<double> rates;        // of each, in units of lr
+  std::uint32_t number;             // from 0
+  std::vector<std::size_t> inputs;  // their sizes
   double lr;
   Smoother<Real> smoother;
   Activity<Real> activity;
@@ -50,6 +52,7 @@ struct Epoch {
     EpochReport r = so_far();
     const double count = std::max<double>(1, static_cast<double>(r.samples));
     r.silent_neurons = activity.neurons_of(0);
+    r.silent_populations = activity.silent_populations();
     r.saturated_neurons = r.samples > 0 ? activity.neurons_of(r.samples) : 0;
     r.hidden_spikes_per_sample = static_cast<double>(state.hidden_spikes) / count;
     r.grazing_spikes_per_sample = static_cast<double>(state.grazing_spikes) / count;
@@ -116,7 +119,7 @@ struct Trainer<Real>::Impl {
   // An epoch, or the rest of one that was stopped.
   Epoch<Real> begin(const data::LabelledSpikes& data) {
     Network<Real>& network = state.network;
-    check_data(data, only_input(network));
+    check_data(data, network);
     loss->check(network, data.labels);
     network.check();  // an epoch that threw may have left it out of range
     if (state.epoch.minibatches == 0) {
@@ -131,6 +134,7 @@ struct Trainer<Real>::Impl {
     Epoch<Real> e{trained,
                   rates_of(network, trained, settings),
                   static_cast<std::uint32_t>(state.epochs),
+                  input_sizes(network),
                   rate_of(state.epochs),
                   Smoother<Real>(settings, state.epochs, state.epoch.minibatches),
                   Activity<Real>(network, *loss, state.epoch),
@@ -151,9 +155,9 @@ struct Trainer<Real>::Impl {
     double diagnostics = 0;  // what is left of the whole
     scratch.minibatch.gather(data, samples, settings.input_dropout, settings.seed, e.number);
     laps.end(sums.gather_seconds);
-    const Inputs inputs{{scratch.minibatch.spikes.view()}, ends};
+    const Inputs inputs = scratch.minibatch.inputs(e.inputs, ends);
     const Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
-    if (first) check(plan, inputs);
+    if (first || !data.t_end.empty()) check(plan, inputs);  // ends may differ
     e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record);
     laps.end(sums.forward_seconds);
     const Batch<Real> batch{
@@ -166,6 +170,7 @@ struct Trainer<Real>::Impl {
     Gradients<Real>& gradients = scratch.gradients;
     e.smoother.backward(batch, *loss, result.errors, wanted_for(state.network, e.trained),
                         scratch.backward, gradients);
+    add_penalties(settings, e.trained, state.network, gradients);
     laps.end(sums.backward_seconds);
     if (first && e.smoother.on()) {
       sums.ghost_share = ghost_share(batch, result.errors, e.trained, gradients, scratch.backward);
@@ -190,6 +195,7 @@ struct Trainer<Real>::Impl {
     s.sums.loss += result.value * static_cast<double>(samples);
     s.sums.gradient_norm += norm;
     s.sums.silent_labels += result.silent;
+    s.sums.silent_samples += silent_samples(result);
     s.correct += result.correct;
     s.ghosts += e.smoother.count();
     s.predicts = s.predicts && !result.predictions.empty();
@@ -234,7 +240,7 @@ Trainer<Real>::Trainer(Network<Real> network, std::unique_ptr<Loss<Real>> loss, 
                        const TrainSettings& settings, TrainHooks<Real> hooks) {
   check(settings);
   network.check();
-  only_input(network);
+  input_sizes(network);
   rates_of(network, trained_of(network, settings.trainable), settings);
   TrainState<Real> state;
   state.network = std::move(network);

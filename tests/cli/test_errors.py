@@ -13,7 +13,7 @@ import pytest
     ("arguments", "says"),
     [
         ([], ["subcommand"]),
-        (["trian"], ["'trian'", "train, eval, gradcheck"]),
+        (["trian"], ["'trian'", "train, eval, predict, gradcheck"]),
         (["train"], ["task"]),
         (["train", "chess"], ["chess", "yinyang"]),
         (["train", "yinyang", "extra"], ["extra"]),

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "data_folder.hpp"
@@ -124,6 +128,61 @@ TEST_F(SpikeFile, ReadsTheLayoutOfShd) {
 }
 
 // SHD itself stores its times in half precision.
+std::string bytes_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_gzipped(const std::filesystem::path& file, const std::string& bytes) {
+  gzFile packed = gzopen(file.c_str(), "wb");
+  ASSERT_EQ(gzwrite(packed, bytes.data(), static_cast<unsigned>(bytes.size())),
+            static_cast<int>(bytes.size()));
+  gzclose(packed);
+}
+
+TEST_F(SpikeFile, ReadsAFileThatIsGzippedAsAWhole) {
+  write(good());
+  write_gzipped(path(), bytes_of(path()));
+  expect_good(read());
+  const std::string packed = bytes_of(path());
+  std::ofstream(path(), std::ios::binary) << packed.substr(0, packed.size() / 2);
+  EXPECT_EQ(refusal<FileError>(), "spikes.h5: is truncated: the gzip stream stops early");
+  write_gzipped(path(), "no HDF5");
+  EXPECT_THAT(refusal<FileError>(), testing::StartsWith("spikes.h5: is no gzipped HDF5 file"));
+}
+
+TEST_F(SpikeFile, ReadsWhatItSaysOfSamplesBesides) {
+  write(good());
+  const hid_t file = H5Fopen(path().c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  H5Gclose(H5Gcreate2(file, "extra", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  H5Gclose(H5Gcreate2(file, "extra/meta_info", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  write_plain(file, "extra/speaker", {4, 0, 4}, H5T_STD_U16LE);
+  write_plain(file, "extra/duration", {1, 2, 3}, H5T_IEEE_F32LE);
+  write_plain(file, "extra/meta_info/age", {30, 40}, H5T_STD_U8LE);
+  const hid_t text = H5Tcopy(H5T_C_S1);
+  H5Tset_size(text, 4);
+  const hsize_t two = 2;
+  const hid_t space = H5Screate_simple(1, &two, nullptr);
+  const hid_t keys =
+      H5Dcreate2(file, "extra/keys", text, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  H5Dwrite(keys, text, H5S_ALL, H5S_ALL, H5P_DEFAULT, "one\0four");
+  H5Dclose(keys);
+  H5Sclose(space);
+  H5Tclose(text);
+  H5Fclose(file);
+  const LabelledSpikes data = read();
+  using Whole = std::vector<std::int64_t>;
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(data.extra,
+            (std::map<std::string, ExtraColumn>{{"speaker", Whole{4, 0, 4}},
+                                                {"duration", std::vector<double>{1, 2, 3}}}));
+  EXPECT_EQ(data.tables, (std::map<std::string, ExtraColumn>{{"keys", Texts{"one", "four"}},
+                                                             {"meta_info/age", Whole{30, 40}}}));
+  const LabelledSpikes part = slice(data, 1, 2);
+  EXPECT_EQ(part.extra.at("speaker"), ExtraColumn(Whole{0, 4}));
+  EXPECT_EQ(part.tables, data.tables);
+}
+
 TEST_F(SpikeFile, ReadsEveryTypeOfFloatAndInteger) {
   const hid_t half = H5Tcopy(H5T_IEEE_F32LE);
   H5Tset_fields(half, 15, 10, 5, 0, 10);
@@ -438,6 +497,17 @@ TEST(SpikeFiles, SpokenDigitsAreAsTheirReadmeSays) {
   EXPECT_EQ(fewest_and_most(data.spikes), (std::pair<std::int64_t, std::int64_t>{181, 1083}));
   EXPECT_TRUE(std::all_of(data.spikes.times.begin(), data.spikes.times.end(),
                           [](double t) { return t * 32768 == std::floor(t * 32768); }));
+}
+
+TEST(SpikeFiles, SpokenDigitsOf700UnitsAreReadAsTheyArePublished) {
+  SALTUS_DATA_OR_SKIP(file, "fsdd/fsdd700_test.h5.gz");
+  const LabelledSpikes data = read_spike_file(file);
+  EXPECT_EQ(data.size(), 300U);
+  EXPECT_EQ(data.channels, 700);
+  EXPECT_EQ(data.spikes.times.size(), 1678984U);
+  const auto& speakers = std::get<std::vector<std::int64_t>>(data.extra.at("speaker"));
+  EXPECT_EQ(std::ranges::count(speakers, 3), 50);
+  EXPECT_EQ(std::get<std::vector<std::string>>(data.tables.at("speaker_names")).at(3), "nicolas");
 }
 
 TEST(SpikeFiles, EventCameraRecordingsAreAsTheirReadmeSays) {

@@ -282,8 +282,23 @@ TEST(IntegratedVoltage, IsTheSoftmaxCrossEntropyOfTheIntegralsOverTauIntegral) {
   }
   expect_softmax(scores, result.errors.populations[1].integrals, result.value, labels, 1 / 4e-3);
   EXPECT_THAT(result.predictions, ElementsAre(1, 1));
-  EXPECT_EQ(result.silent, 1u);
+  EXPECT_EQ(result.silent, 0u);  // -3 speaks against itself
   EXPECT_TRUE(result.errors.populations[1].maxima.empty());
+}
+
+TEST(IntegratedVoltage, AnOutputThatNothingReachesIsSilent) {
+  const Readout r({5, -2, 0});
+  LossSettings settings;
+  settings.kind = "integrated_voltage";
+  for (const auto& [label, silent] : {std::pair{0, 0u}, {1, 0u}, {2, 1u}}) {
+    const std::vector<std::int32_t> labels = {label};
+    EXPECT_EQ(evaluate(settings, r.network, r.inputs(), r.record, 1, labels).silent, silent);
+  }
+  const Readout dead({0, 0, 0}, 2);
+  const std::vector<std::int32_t> labels = {0, 1};
+  const auto none = evaluate(settings, dead.network, dead.inputs(), dead.record, 1, labels);
+  EXPECT_EQ(none.silent, 2u);
+  EXPECT_THAT(none.predictions, ElementsAre(-1, -1));
 }
 
 TEST(Loss, RefusesLabelsOutsideOfTheReadoutOrOfAWrongNumber) {
@@ -323,9 +338,10 @@ TEST(Loss, RefusesAReadoutOfTheWrongModel) {
 
 TEST(Loss, IsFoundByItsNameAndAnUnknownOneListsThem) {
   for (const NamedLoss& loss : losses()) EXPECT_EQ(&find_loss(loss.name), &loss);
-  EXPECT_EQ(loss_names(), "first_spike, maximum_voltage or integrated_voltage");
+  EXPECT_EQ(loss_names(), "first_spike, maximum_voltage, integrated_voltage or spike_count");
   EXPECT_EQ(refusal([] { find_loss("mse"); }),
-            "no loss is called 'mse'; there are: first_spike, maximum_voltage, integrated_voltage");
+            "no loss is called 'mse'; there are: first_spike, maximum_voltage, "
+            "integrated_voltage, spike_count");
 }
 
 TEST(LossSettings, HaveTheirDefaultsUntilTheyAreAssignedAndUnknownOnesAreListed) {
@@ -336,7 +352,7 @@ TEST(LossSettings, HaveTheirDefaultsUntilTheyAreAssignedAndUnknownOnesAreListed)
   EXPECT_EQ(read["tau_0"], 1);
   const std::string message =
       "no setting of a loss is called 'tau'; there are: tau_0, tau_1, alpha, t_missing, "
-      "silent_pull, tau_integral";
+      "silent_pull, tau_integral, tau_count, count_gain";
   EXPECT_EQ(refusal([&] { settings["tau"] = 1; }), message);
   EXPECT_EQ(refusal([&] { static_cast<void>(read["tau"]); }), message);
 }

@@ -320,6 +320,29 @@ TEST(Convert, RoundsWeightsToFloatAndKeepsEverythingElse) {
   EXPECT_NE(convert<double>(f), n);
 }
 
+TEST(Describe, ShowsTheGridsOfConvolutionAndPooling) {
+  Network<double> n;
+  n.add_input("in", 2 * 5 * 6);
+  n.add_population(Population{"a", Model::lif, 3 * 2 * 3, {}});
+  n.add_population(Population{"b", Model::li, 3 * 1 * 1, {}});
+  n.connect("in", "a", std::vector<double>(3 * 2 * 3 * 2, 1), Delay::none(), "",
+            Connection("conv2d", {{"input", {2, 5, 6}},
+                                  {"kernel", {3, 2, 3, 2}},
+                                  {"stride", {2, 2}},
+                                  {"padding", {0, 0}},
+                                  {"dilation", {1, 1}}}));
+  n.connect("a", "b", {1}, Delay::none(), "",
+            Connection("pool2d", {{"input", {3, 2, 3}}, {"size", {2, 2}}, {"stride", {2, 2}}}));
+  EXPECT_THAT(describe(n), HasSubstr("delay none  grid 2 x 5 x 6 to 3 x 2 x 3\n"));
+  EXPECT_THAT(describe(n), HasSubstr("delay none  grid 3 x 2 x 3 to 3 x 1 x 1\n"));
+}
+
+TEST(Network, RefusesATimeConstantWhoseInverseIsNoNumber) {
+  Network<double> n = good();
+  n.populations()[1]["tau_mem"] = 1e-320;
+  EXPECT_THAT(refusal([&] { n.check(); }), HasSubstr("hidden.tau_mem[0] is "));
+}
+
 TEST(Describe, ShowsEveryPopulationAndProjectionOnALineOfItsOwn) {
   Network<double> n = good();
   n.populations()[1]["bias"] = Parameter({0.25, -0.5, 0});

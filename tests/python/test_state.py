@@ -273,3 +273,11 @@ def test_what_does_not_fit_is_named():
     acyclic.connect("in", "h", [[1.0]])
     with pytest.raises(ValueError, match="infinite: nothing goes on from there"):
         saltus.simulate(acyclic, {"in": [([1e-3], [0])]}, np.inf).state()
+
+
+def test_an_unknown_entry_beside_known_ones_is_named():
+    net = recurrent()
+    record = saltus.simulate(net, {"in": [([], [])]}, 0.01)
+    beside = {"h.state.V": np.zeros((1, 12)), "h.state.W": np.zeros((1, 12))}
+    with pytest.raises(ValueError, match=r"no 'h\.state\.W'; expected 'h\.state\.V'"):
+        saltus.backward(net, record, state_errors=beside)

@@ -331,3 +331,29 @@ def test_a_run_in_chunks():
     assert np.abs(gradient(True) - expected).max() > 1e-3 * np.abs(expected).max()
     with pytest.raises(TypeError, match=r"state: expected a saltus\.torch\.State; got int"):
         whole([(times, neurons)], 3)
+
+
+def test_a_run_starts_where_the_values_of_the_state_say():
+    """A start can be learned: what has a gradient acts."""
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("out", "LI", 1)
+    net.connect("in", "out", [[1.0]], delay=5e-3)
+    module = saltus.torch.EventProp(net, 0.02, "out.integrals", dtype=torch.float64)
+    _, state = module([([18e-3], [0])], keep_state=True)
+    start = {key: value.detach().requires_grad_() for key, value in state.values.items()}
+    silent = [([], [])]
+
+    def integral(values):
+        return module(silent, saltus.torch.State(values, state.core))
+
+    integral(start).sum().backward()
+    for key in ("out.V", "out.I", "in.times"):
+        moved = [integral({**start, key: start[key].detach() + step}) for step in (1e-6, -1e-6)]
+        measured = float((moved[0] - moved[1]).detach().sum()) / 2e-6
+        assert abs(measured) > 1e-4
+        assert float(start[key].grad.sum()) == pytest.approx(measured, rel=1e-6), key
+    with pytest.raises(ValueError, match=r"state\.values lacks 'out\.V'; expected 'in\.times'"):
+        integral({key: value for key, value in start.items() if key != "out.V"})
+    with pytest.raises(ValueError, match=r"state\.values has 'x\.V'"):
+        integral({**start, "x.V": start["out.V"]})

@@ -153,8 +153,11 @@ def test_first_spike_loss_is_its_formula():
 
 def test_every_loss_of_the_core_is_found_by_its_name():
     classes = {
-        c().kind: c for c in (saltus.FirstSpike, saltus.MaximumVoltage, saltus.IntegratedVoltage)
-    }
+        c().kind: c
+        for c in (
+            saltus.FirstSpike, saltus.MaximumVoltage, saltus.IntegratedVoltage, saltus.SpikeCount
+        )
+    }  # fmt: skip
     for kind, (models, usual) in saltus._core.losses().items():
         layer = saltus.LIF if "LIF" in models else saltus.LI
         record = saltus.simulate(yin_yang_net(out=layer), {"in": DATA[:9].spikes}, np.inf)

@@ -372,6 +372,51 @@ TEST(Settings, RefuseAFieldOfAWrongKindAndNameIt) {
   EXPECT_THAT(refused("\"tau_mem\": -1"), HasSubstr("tau_mem is -1"));
 }
 
+TEST(Settings, RefuseAnUnknownNameWithTheNearestAndANameThatStandsTwice) {
+  const auto refused = [](const std::string& field) {
+    return refusal([&] { store::settings_from_json("{\"task\": \"yinyang\", " + field + "}"); });
+  };
+  EXPECT_EQ(refused("\"tau_men\": 0.01"),
+            "no setting is called 'tau_men'; did you mean 'tau_mem'?");
+  EXPECT_EQ(refused("\"learning rate of it all\": 1"),
+            "no setting is called 'learning rate of it all'");
+  EXPECT_EQ(refused("\"lr\": 1, \"lr\": 2"), "\"lr\" is given twice; expected it once");
+}
+
+TEST(Settings, OfAModelAreThoseThatItWasTrainedWith) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "model.h5";
+  RunSettings s = default_settings("mnist");
+  Network<double> network;
+  network.add_input("in", 1);
+  store::save_network(network, file);
+  EXPECT_EQ(store::load_settings_of_model(file), "");
+  store::check_settings_of_model(s, "");
+  store::save_network(network, file, store::settings_of_model(s));
+  const std::string kept = store::load_settings_of_model(file);
+  s.data = "elsewhere";
+  s.train.threads = 7;
+  store::check_settings_of_model(s, kept);
+  s.t_max = 0.25;
+  EXPECT_EQ(refusal([&] { store::check_settings_of_model(s, kept); }),
+            "t_max is 0.25, but the model was trained with 0.02; expected that");
+}
+
+TEST(SaveNetwork, RefusesANetworkThatCouldNotBeReadAgain) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "model.h5";
+  Network<float> network;
+  network.add_input("in", 1);
+  network.add_population(Population{"out", Model::li, 1, {}});
+  network.connect("in", "out", {1.0F});
+  store::save_network(network, file);
+  const std::string before = store::read_file(file);
+  network.projections()[0].weight[0] = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(refusal([&] { store::save_network(network, file); }),
+              HasSubstr("in->out.weight[0, 0] is inf"));
+  EXPECT_EQ(store::read_file(file), before);
+}
+
 TEST(Settings, RefuseTextThatIsNotJsonOrHoldsNoTask) {
   for (const char* text : {"", "{", "[1, 2]", "null", "{\"lr\": 1}", "{\"task\": 3}",
                            "{\"task\": \"cifar\"}", "{\"task\": \"yinyang\"} and more"}) {

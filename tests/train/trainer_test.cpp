@@ -579,13 +579,83 @@ TEST(Trainer, RefusesDataThatDoNotFitTheNetwork) {
   EXPECT_EQ(t.network(), before);
 }
 
-TEST(Trainer, RefusesANetworkWithoutExactlyOneInputAndAReadoutOfTheWrongModel) {
+// Two inputs whose channels stand one after the other in the data, against one of all channels.
+TEST(Trainer, OfSeveralInputsIsThatOfOneWithAllTheirChannels) {
+  const RunSettings s = small();
+  const auto one = build_network<double>(s, yin_yang());
+  Network<double> two;
+  two.add_input("a", 2);
+  two.add_input("b", 3);
+  two.add_population(one.populations()[1]);
+  two.add_population(one.populations()[2]);
+  const auto& w = one.projections()[0].weight;
+  const auto cut = w.begin() + 2 * 30;
+  two.connect("a", "hidden", {w.begin(), cut});
+  two.connect("b", "hidden", {cut, w.end()});
+  two.connect("hidden", "out", one.projections()[1].weight);
+  Trainer<double> a(one, 2, s.loss, s.t_end, s.train), b(two, 3, s.loss, s.t_end, s.train);
+  EXPECT_NEAR(a.evaluate(yin_yang()).loss, b.evaluate(yin_yang()).loss, 1e-12);
+  const auto first = a.train_epoch(yin_yang()), second = b.train_epoch(yin_yang());
+  EXPECT_NEAR(first.loss, second.loss, 1e-9);
+  EXPECT_EQ(first.hidden_spikes_per_sample, second.hidden_spikes_per_sample);
+}
+
+TEST(Trainer, TakesTheEndOfEachSampleFromTheData) {
+  const RunSettings s = small();
+  auto data = yin_yang();
+  const auto before = trainer(s).evaluate(data);
+  data.t_end.assign(data.size(), s.t_end);
+  EXPECT_EQ(trainer(s).evaluate(data).loss, before.loss);
+  // The second half sees nothing.
+  const std::size_t half = data.size() / 2;
+  std::fill(data.t_end.begin() + static_cast<std::ptrdiff_t>(half), data.t_end.end(), 0);
+  const auto after = trainer(s).evaluate(data);
+  EXPECT_EQ(after.silent_samples - before.silent_samples, data.size() - half);
+  EXPECT_EQ(after.predictions.back(), -1);
+  EXPECT_NE(before.predictions.back(), -1);
+  data.t_end.back() = nan;
+  EXPECT_THAT(refusal([&] { trainer(s).train_epoch(data); }), HasSubstr("is nan"));
+  data.t_end.pop_back();
+  EXPECT_EQ(refusal([&] { trainer(s).evaluate(data); }),
+            "the data hold 300 samples and 299 of t_end; expected as many");
+}
+
+TEST(Trainer, PenaltiesOfWeightsAreInTheGradient) {
+  RunSettings s = small();
+  s.train.optimizer = OptimizerKind::sgd;
+  s.train.momentum = 0;
+  s.train.batch = 300;
+  s.train.lr = 1e-3;
+  s.train.schedule = ScheduleKind::constant;
+  auto plain = trainer(s);
+  const auto before = plain.network();
+  plain.train_epoch(yin_yang());
+  s.train.l1 = 0.5;
+  s.train.l2 = 0.25;
+  auto with = trainer(s);
+  with.train_epoch(yin_yang());
+  for (std::size_t p = 0; p < before.projections().size(); ++p) {
+    for (std::size_t k = 0; k < before.projections()[p].weight.size(); ++k) {
+      const double w = before.projections()[p].weight[k];
+      const double step =
+          plain.network().projections()[p].weight[k] - with.network().projections()[p].weight[k];
+      EXPECT_NEAR(step, 1e-3 * (0.5 * (w > 0 ? 1 : -1) + 0.25 * w), 1e-15);
+    }
+  }
+}
+
+TEST(Trainer, RefusesANetworkWithoutAnInputAndAReadoutOfTheWrongModel) {
   const RunSettings s = small();
   auto network = build_network<float>(s, yin_yang());
   auto two = network;
   two.add_input("more", 1);
-  EXPECT_EQ(refusal([&] { Trainer<float>(two, 2, s.loss, s.t_end, s.train); }),
-            "training needs a network with one input; this has 2");
+  EXPECT_EQ(
+      refusal([&] { Trainer<float>(two, 2, s.loss, s.t_end, s.train).train_epoch(yin_yang()); }),
+      "the data have 5 channels; input 'in' has 5, input 'more' has 1");
+  Network<float> none;
+  none.add_population(Population{"out", Model::lif, 3, {}});
+  EXPECT_EQ(refusal([&] { Trainer<float>(none, 0, s.loss, s.t_end, s.train); }),
+            "training needs a network with an input; this has none");
   LossSettings loss = s.loss;
   loss.kind = "maximum_voltage";
   EXPECT_EQ(

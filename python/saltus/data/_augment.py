@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import generator
 from ._labelled import LabelledSpikes
 
 
@@ -32,7 +33,7 @@ def jitter_times(data: LabelledSpikes, std: float, *, seed: int) -> LabelledSpik
         `std` is negative or not finite.
     """
     _not_negative(std, "std")
-    moved = data.times + np.random.default_rng(seed).normal(0.0, std, len(data.times))
+    moved = data.times + generator(seed).normal(0.0, std, len(data.times))
     return _sorted(data, np.maximum(moved, 0.0), data.neurons)
 
 
@@ -59,7 +60,7 @@ def shift_units(data: LabelledSpikes, largest: int, *, seed: int) -> LabelledSpi
     """
     if largest < 0:
         raise ValueError(f"largest is {largest}; expected at least 0")
-    shifts = np.random.default_rng(seed).integers(-largest, largest + 1, len(data))
+    shifts = generator(seed).integers(-largest, largest + 1, len(data))
     moved = data.neurons + np.repeat(shifts, np.diff(data.offsets))
     inside = (moved >= 0) & (moved < data.channels)
     return _kept(data, inside, moved.astype(np.int32))
@@ -86,7 +87,7 @@ def drop_spikes(data: LabelledSpikes, probability: float, *, seed: int) -> Label
     """
     if not 0 <= probability <= 1:
         raise ValueError(f"probability is {probability}; expected 0 to 1")
-    keep = np.random.default_rng(seed).random(len(data.times)) >= probability
+    keep = generator(seed).random(len(data.times)) >= probability
     return _kept(data, keep, data.neurons)
 
 
@@ -106,7 +107,8 @@ def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpi
     Returns
     -------
     LabelledSpikes
-        The given samples, then the new ones.
+        The given samples, then the new ones, each with the `extra` and the end of the first of its
+        two.
 
     Raises
     ------
@@ -123,24 +125,23 @@ def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpi
         raise ValueError(f"count is {count}; expected at least 0")
     if len(data) == 0 and count > 0:
         raise ValueError("data holds no samples; expected at least one")
-    rng = np.random.default_rng(seed)
-    times, neurons, labels = [data.times], [data.neurons], [data.labels]
+    rng = generator(seed)
+    times, neurons = [data.times], [data.neurons]
+    rows: list[int] = []
     counts = [np.diff(data.offsets)]
     for first in rng.integers(0, len(data), count):
         second = rng.choice(np.flatnonzero(data.labels == data.labels[first]))
         t, n = _blend(data, int(first), int(second), rng)
         times.append(t)
         neurons.append(n)
-        labels.append(data.labels[first : first + 1])
+        rows.append(int(first))
         counts.append(np.array([len(t)]))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-    return LabelledSpikes(
+    return data._with(
         np.concatenate(times),
         np.concatenate(neurons),
         offsets,
-        np.concatenate(labels),
-        data.channels,
-        data.classes,
+        np.array([*range(len(data)), *rows]),
     )
 
 
@@ -164,9 +165,7 @@ def _kept(
     data: LabelledSpikes, keep: NDArray[np.bool_], neurons: NDArray[np.int32]
 ) -> LabelledSpikes:
     offsets = np.concatenate([[0], np.cumsum(keep)])[data.offsets].astype(np.int64)
-    return LabelledSpikes(
-        data.times[keep], neurons[keep], offsets, data.labels.copy(), data.channels, data.classes
-    )
+    return data._with(data.times[keep], neurons[keep], offsets, np.arange(len(data)))
 
 
 def _sorted(
@@ -174,14 +173,7 @@ def _sorted(
 ) -> LabelledSpikes:
     sample = np.repeat(np.arange(len(data)), np.diff(data.offsets))
     order = np.lexsort((times, sample))
-    return LabelledSpikes(
-        times[order],
-        neurons[order],
-        data.offsets.copy(),
-        data.labels.copy(),
-        data.channels,
-        data.classes,
-    )
+    return data._with(times[order], neurons[order], data.offsets.copy(), np.arange(len(data)))
 
 
 def _not_negative(value: float, argument: str) -> None:

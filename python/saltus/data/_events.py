@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._spikes import Arrays, event_arrays, join_samples
+from .._spikes import Arrays, Origin, event_arrays, join_samples
 
 
 def from_events(
-    events: NDArray[Any] | Iterable[NDArray[Any]], sensor_size: Sequence[int]
+    events: NDArray[Any] | Iterable[NDArray[Any]],
+    sensor_size: Sequence[int],
+    *,
+    unit: float = 1e-6,
+    origin: Origin = 0.0,
 ) -> Arrays:
     """Turn event arrays into spikes.
 
@@ -23,10 +27,14 @@ def from_events(
     Parameters
     ----------
     events : structured ndarray, or iterable of them
-        One sample, or several: fields ``t`` (microseconds), ``x``, and ``y`` and ``p`` where the
+        One sample, or several: fields ``t`` (times), ``x``, and ``y`` and ``p`` where the
         sensor has more than one row or polarity. Events need not be sorted.
     sensor_size : (width, height, polarities)
         What Tonic's data sets call ``sensor_size``: one more than the largest x, y and p.
+    unit : float
+        How many seconds a unit of ``t`` lasts: 1e-6 for microseconds, 1 for seconds.
+    origin : float or "first"
+        What becomes time 0: a time in seconds, or the first event of each sample.
 
     Returns
     -------
@@ -36,7 +44,7 @@ def from_events(
     Raises
     ------
     ValueError
-        Fields that are missing, an event outside of the sensor or before time 0.
+        Fields that are missing, an event outside of the sensor or before the origin.
     TypeError
         Something that is no structured array, a field that is no number.
     """
@@ -47,7 +55,7 @@ def from_events(
         if not isinstance(sample, np.ndarray) or sample.dtype.names is None:
             got = type(sample).__name__
             raise TypeError(f"events[{k}]: expected a structured array with fields t, x; got {got}")
-        found.append(event_arrays(sample, f"events[{k}]", size))
+        found.append(event_arrays(sample, f"events[{k}]", size, unit, origin))
     return join_samples(found)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arrays import whole
-from ._labelled import LabelledSpikes
+from .._arrays import path, whole
+from .._spikes import Origin
+from ._labelled import LabelledSpikes, checked
 
 Split = Literal["train", "validation", "test"]
 
@@ -124,7 +125,7 @@ def mnist(
     prefix = {"train": "train", "test": "t10k"}.get(split)
     if prefix is None:
         raise ValueError(f"split is {split!r}; expected train or test")
-    pixels, labels, rows, columns = _core.read_idx(fspath(folder), prefix)
+    pixels, labels, rows, columns = _core.read_idx(path(folder, "folder"), prefix)
     return LabelledSpikes(*_core.encode_images(pixels, labels, rows, columns, t_max))
 
 
@@ -161,18 +162,28 @@ def fashion_mnist(
     return mnist(_DEBIAN_FASHION_MNIST if folder is None else folder, split, t_max=t_max)
 
 
-def read_spike_file(file: str | PathLike[str], channels: int = 0) -> LabelledSpikes:
+def read_spike_file(
+    file: str | PathLike[str],
+    channels: int = 0,
+    *,
+    unit: float = 1.0,
+    origin: Origin = 0.0,
+) -> LabelledSpikes:
     """Read an HDF5 file in the layout of the Heidelberg data sets (SHD, SSC), as published.
 
     Data sets ``spikes/times`` (ragged floats, seconds), ``spikes/units`` (ragged integers) and
-    ``labels``. Times are sorted within a sample where the file's are not.
+    ``labels``. Times are sorted within a sample where the file's are not. What is one-dimensional
+    under ``extra`` becomes `extra`, where it has an entry for each sample, else `tables`.
 
     Parameters
     ----------
     file : path-like
+        Gzipped as a whole (``.h5.gz``), as SHD is distributed, or not.
     channels : int
         Units of the source; 0: those of the file's attribute ``grid`` (channels, height, width), or
         the largest unit + 1.
+    unit, origin
+        As in `labelled_spikes`: ``unit=1e-3`` for a file in milliseconds.
 
     Returns
     -------
@@ -185,4 +196,5 @@ def read_spike_file(file: str | PathLike[str], channels: int = 0) -> LabelledSpi
     ValueError
         NaN or negative times, a unit outside of [0, channels).
     """
-    return LabelledSpikes(*_core.read_spike_file(fspath(file), whole(channels, "channels")))
+    found = _core.read_spike_file(path(file, "file"), whole(channels, "channels"))
+    return checked(LabelledSpikes(*found), unit, origin)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import integers, whole
-from .._spikes import event_arrays, join_samples
+from .._spikes import Origin, event_arrays, join_samples
 from ._events import expect_sensor
 from ._labelled import LabelledSpikes, labelled_spikes
 
@@ -23,6 +23,8 @@ def from_tonic(
     *,
     sensor_size: Sequence[int] | None = None,
     classes: int | Sequence[str] | None = None,
+    unit: float = 1e-6,
+    origin: Origin = 0.0,
 ) -> LabelledSpikes:
     """Read a data set of Tonic, bare or wrapped any number of times.
 
@@ -34,8 +36,8 @@ def from_tonic(
     ----------
     dataset : tonic.Dataset
         Anything with ``len`` and items ``(events, target)``. ``events`` is a structured array as in
-        `from_events`, its times ``t`` in microseconds; transforms must leave it one (not
-        ``ToFrame``) and must leave microseconds. A target is the number of a class, or its name.
+        `from_events`, its times ``t`` in microseconds unless `unit` says otherwise; transforms must
+        leave it one (not ``ToFrame``). A target is the number of a class, or its name.
     samples : iterable of int, optional
         Which samples to read; all unless given.
     sensor_size : (width, height, polarities), optional
@@ -44,19 +46,21 @@ def from_tonic(
     classes : int or sequence of str, optional
         How many classes, or their names in the order of their numbers. Unless given, what the data
         set lists as ``classes``; where it lists none, the largest label + 1.
+    unit, origin
+        As in `from_events`: ``unit=1`` for times in seconds; ``origin="first"`` for slices, which
+        keep their place in the recording.
 
     Returns
     -------
     LabelledSpikes
-        Times in seconds, counted from the recording's time 0 (a slice of ``SlicedDataset`` keeps
-        its place in the recording). Channels: width x height x polarities, numbered as in
-        `from_events`.
+        Times in seconds, counted from `origin`. Channels: width x height x polarities, numbered as
+        in `from_events`.
 
     Raises
     ------
     ValueError
         No sensor size, or data sets that differ in it or in their classes; an event outside of the
-        sensor or before time 0; a target that is none of the classes.
+        sensor or before the origin; a target that is none of the classes.
     TypeError
         Something that has no length or items, an item without events (frames, tensors), a target
         that is neither an integer nor a name.
@@ -72,7 +76,7 @@ def from_tonic(
     spikes, labels = [], []
     for k in _chosen(samples, len(dataset)):
         events, target = _events_and_target(dataset[k], f"dataset[{k}]")
-        spikes.append(event_arrays(events, f"dataset[{k}]", size))
+        spikes.append(event_arrays(events, f"dataset[{k}]", size, unit, origin))
         labels.append(_label(target, numbers, count, f"dataset[{k}]"))
     return labelled_spikes(join_samples(spikes), labels, math.prod(size), count)
 

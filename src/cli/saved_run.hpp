@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `saltus train --out` left in its folder, with its test data: for eval and predict.
+#pragma once
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cli/values.hpp"
+#include "cli/warnings.hpp"
+#include "saltus/advice.hpp"
+#include "saltus/error.hpp"
+#include "saltus/store.hpp"
+#include "saltus/task.hpp"
+
+namespace saltus::cli {
+
+struct SavedRun {
+  std::string folder, data, test_file;
+  int threads = 1;
+
+  /// Options that say where the run, and its data, are. `run` must live as long as the parser.
+  static void add_options(CLI::App& app, const std::shared_ptr<SavedRun>& run) {
+    app.add_option("folder", run->folder, "what `saltus train --out` left")->required();
+    add_value<std::string>(app, "--data", "folder where the data are now, if they moved",
+                           [run](auto v) { run->data = v; });
+    add_value<std::string>(app, "--test", "test spikes, if they moved (task spikes)",
+                           [run](auto v) { run->test_file = v; });
+    add_value<int>(app, "--threads", "0: all cores (default 1)",
+                   [run](auto v) { run->threads = v; });
+  }
+
+  std::filesystem::path path() const { return folder; }
+  std::filesystem::path model() const { return path() / "model.h5"; }
+
+  RunSettings settings() const {
+    RunSettings s = store::load_settings(path() / "settings.json");
+    if (s.task == "mnist" && !data.empty()) s.data = data;
+    if (s.task != "spikes") return s;
+    if (!data.empty()) {
+      s.test_file = (data / std::filesystem::path(s.test_file).filename()).string();
+    }
+    if (!test_file.empty()) s.test_file = test_file;
+    return s;
+  }
+
+  template <class Real>
+  Network<Real> network(const RunSettings& settings) const {
+    Network<Real> network = store::load_network<Real>(model());
+    const auto inputs = network.inputs();
+    const auto& populations = network.populations();
+    if (inputs.size() != 1 || populations.back().name != "out") {
+      throw FileError(fmt::format(
+          "{}: not a network of `saltus train`: it has {} inputs and ends in "
+          "'{}'; expected one input and 'out'",
+          model().string(), inputs.size(), populations.empty() ? "" : populations.back().name));
+    }
+    try {
+      store::check_settings_of_model(settings, store::load_settings_of_model(model()));
+    } catch (const InvalidInput& e) {
+      throw FileError(fmt::format("{}: {}", (path() / "settings.json").string(), e.what()));
+    }
+    return network;
+  }
+
+  template <class Real>
+  data::LabelledSpikes test(const RunSettings& settings, const Network<Real>& network) const {
+    data::LabelledSpikes test = load_test_data(settings);
+    // The last units may be silent in this file.
+    const auto channels =
+        static_cast<std::int32_t>(network.populations()[network.inputs()[0]].size);
+    if (settings.task == "spikes") test.channels = std::max(test.channels, channels);
+    Warnings().say_once(advice(network, test, settings.t_end));
+    return test;
+  }
+};
+
+}  // namespace saltus::cli
