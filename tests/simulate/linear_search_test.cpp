@@ -52,17 +52,18 @@ TEST(LinearSearch, side_by_side_gives_the_bits_of_one_by_one) {
         const std::size_t count = 11;
         const auto plan = population(random, *model, round % 2 == 0 ? 1 : count);
         const std::size_t components = plan.alike_linear->components;
+        const double fastest = plan.linear_neurons[0].free.fastest();
+        const double shortest = fastest > 0 ? 1 / fastest : 10e-3;  // time constant
         LinearCandidates may;
         may.resize(count);
         may.count = count;
         for (std::size_t i = 0; i < count; ++i) {
           may.neuron[i] = i;
-          const double slowest = 1 / plan.linear_neurons[0].free.fastest();
-          may.length[i] = logarithmic(random, 1e-3, 100) * slowest;
+          may.length[i] = logarithmic(random, 1e-3, 100) * shortest;
           may.x[0][i] = random.uniform(-1, 1);
           for (std::size_t k = 1; k < components; ++k) {
             const bool drives = model->linear->components[k] == "h";
-            may.x[k][i] = random.uniform(-2, 8) * (drives ? 1 / slowest : 1);
+            may.x[k][i] = random.uniform(-2, 8) * (drives ? 1 / shortest : 1);
           }
         }
         LinearKernels<double>::best().search(*plan.alike_linear, plan.linear_neurons, may, true);
