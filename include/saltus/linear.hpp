@@ -79,6 +79,14 @@ struct Dual {
     const double root = std::sqrt(a.value);
     return of(root, [&](std::size_t k) { return a.slopes[k] / (2 * root); });
   }
+  friend Dual sin(const Dual& a) {
+    const double cosine = std::cos(a.value);
+    return of(std::sin(a.value), [&](std::size_t k) { return cosine * a.slopes[k]; });
+  }
+  friend Dual cos(const Dual& a) {
+    const double sine = std::sin(a.value);
+    return of(std::cos(a.value), [&](std::size_t k) { return -sine * a.slopes[k]; });
+  }
 
  private:
   template <class Slope>
@@ -93,9 +101,10 @@ struct Dual {
 inline constexpr std::size_t most_components = 4, most_receptors = 2;
 
 /// One neuron, as its model makes it of the parameters. Component 0 is V, which a loss sees and
-/// which is held at its value after a spike for tau_ref seconds. What is left alone is 0, `reset`
-/// the identity. No component may act on itself through others (yet): the rates of decay, which are
-/// then -a[k][k], must be real, and not negative.
+/// which is held at its value after a spike for tau_ref seconds, with others that `held` names. What is
+/// left alone is 0, `reset` the identity. Two components may act on each other so that they oscillate
+/// (src/neuron/resonate_and_fire.cpp); else none may act on itself through others. No a[k][k] may be
+/// above 0.
 template <class T>
 struct LinearNeuron {
   using Vector = std::array<T, most_components>;
@@ -114,6 +123,7 @@ struct LinearNeuron {
   Vector reset_to{};
   Vector initial{};  ///< x(0)
   T tau_ref{};       ///< seconds
+  std::array<bool, most_components> held{true};
 };
 
 /// The parameters of one neuron by their names. @tparam T  double or Dual
@@ -158,7 +168,7 @@ constexpr ModelInfo linear_model() {
   ModelInfo info{M::name, M::says, M::parameters};
   info.spikes = true;
   if constexpr (requires { M::spikes; }) info.spikes = M::spikes;
-  if constexpr (requires { &M::check; }) info.check = &M::check;
+  if constexpr (requires(const Population& p) { M::check(p); }) info.check = &M::check;
   info.linear = &linear_mathematics<M>;
   return info;
 }

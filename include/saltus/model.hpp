@@ -22,7 +22,7 @@ struct ParameterRow {
   double usual;           ///< its value unless another is given
   Range range;            ///< which values it may have
   double typical;         ///< size of a sensible change, for checks of gradients
-  std::string_view unit;  ///< "s", or empty: without dimension
+  std::string_view unit;  ///< "s", "Hz", or empty: without dimension
   std::string_view says;  ///< what it is
 };
 

@@ -25,7 +25,7 @@ from ._epochs import Epoch, History
 from ._fit import Evaluation, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
-from ._layers import ALIF, IF, LI, LIF, Input, Recurrent, Sequential
+from ._layers import ALIF, IF, LI, LIF, RF, Input, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage, SpikeCount
 from ._models import Model, Parameter, models
 from ._network import Network, load
@@ -71,6 +71,7 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "RF",
     "SGD",
     "Adam",
     "AdamW",

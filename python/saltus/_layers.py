@@ -185,6 +185,20 @@ class IF(_Layer):
     model = "IF"
 
 
+class RF(_Layer):
+    """A layer of resonate-and-fire neurons, whose V oscillates.
+
+    Parameters
+    ----------
+    size, weight, delay, recurrent, name
+        As of `LIF`.
+    **parameters
+        Those of RF, such as `frequency`; as in `Network.add_population`.
+    """
+
+    model = "RF"
+
+
 class LI(_Layer):
     """A layer of leaky integrators, which do not spike: a readout, the last layer.
 
@@ -204,7 +218,7 @@ class Sequential(Network):
 
     Parameters
     ----------
-    *layers : Input, then LIF, ALIF, IF or LI
+    *layers : Input, then LIF, ALIF, IF, RF or LI
     seed : int
         Of weights given as `Normal`: drawn layer by layer, first `weight`, then that of
         `recurrent`, by one ``numpy.random.default_rng(seed)``.
@@ -241,7 +255,7 @@ class Sequential(Network):
     ((16, 1, 5, 5), (576, 10))
     """
 
-    def __init__(self, *layers: Input | LIF | ALIF | IF | LI, seed: int = 0) -> None:
+    def __init__(self, *layers: Input | LIF | ALIF | IF | RF | LI, seed: int = 0) -> None:
         super().__init__()
         _check(layers)
         rng = generator(seed)
@@ -287,7 +301,9 @@ def _check(layers: tuple[Any, ...]) -> None:
     for k, layer in enumerate(layers):
         if not isinstance(layer, (Input, _Layer)):
             got = type(layer).__name__
-            raise TypeError(f"layer {k}: expected a saltus.Input, LIF, ALIF, IF or LI; got {got}")
+            raise TypeError(
+                f"layer {k}: expected a saltus.Input, LIF, ALIF, IF, RF or LI; got {got}"
+            )
         if isinstance(layer, Input) != (k == 0):
             raise ValueError(f"layer {k} is {type(layer).__name__}; expected Input first, once")
         if isinstance(layer, LI) and k + 1 < len(layers):
@@ -300,7 +316,7 @@ def _check(layers: tuple[Any, ...]) -> None:
             raise TypeError(f"layer {k}: recurrent: expected a saltus.Recurrent; got {got}")
     if len(layers) < 2:
         raise ValueError(
-            f"{len(layers)} layers; expected an Input and at least one LIF, ALIF, IF or LI"
+            f"{len(layers)} layers; expected an Input and at least one LIF, ALIF, IF, RF or LI"
         )
 
 

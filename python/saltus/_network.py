@@ -94,8 +94,9 @@ class Network:
             A new name.
         model : str
             ``"LIF"``: leaky integrate-and-fire; ``"ALIF"``: the same with a threshold that each
-            spike raises; ``"IF"``: without a leak, tau_mem dV/dt = I + bias; ``"LI"``: without a
-            spike, a readout. `models` lists them and their parameters.
+            spike raises; ``"IF"``: without a leak, tau_mem dV/dt = I + bias; ``"RF"``:
+            resonate-and-fire, whose V oscillates; ``"LI"``: without a spike, a readout. `models`
+            lists them and their parameters.
         size : int
             The number of neurons.
         synapse : str
@@ -105,7 +106,7 @@ class Network:
             peak; ``"ex_in"``: two receptors, each exponential, with time constants `tau_syn_ex` and
             `tau_syn_in` (`connect` names the one). Or ``"delta"``: it adds w to V at once (unless
             V is held), and may so make a spike at the very time of the arrival; in a cycle such a
-            population needs delays above 0.
+            population needs delays above 0. (That of RF adds w to U, and does neither.)
         **parameters : float or array_like, shape (size,)
             Those of the model: one number that all neurons share, or one for each; the usual value
             unless given. Of LIF:
@@ -131,6 +132,17 @@ class Network:
             a_initial : 0.0
                 a(0).
 
+            RF ([2]_) holds z = U + i V, where tau_mem dz/dt = (-1 + 2 pi i frequency tau_mem) z +
+            I + bias. A spike, where V crosses `v_threshold`, takes z to u_reset + i v_reset, and
+            both are held for `tau_ref`. Besides the parameters of LIF:
+
+            frequency : 25.0
+                Of the oscillation, in Hz, above 0. (It decays with `tau_mem`.)
+            v_reset, u_reset : 1.0, 0.0
+                V and U just after a spike: on the threshold, or above it too.
+            u_initial : 0.0
+                U(0).
+
             A double exponential synapse has besides:
 
             tau_rise : 1e-3
@@ -151,6 +163,8 @@ class Network:
         ----------
         .. [1] G. Bellec, D. Salaj, A. Subramoney, R. Legenstein and W. Maass, "Long short-term
            memory and learning-to-learn in networks of spiking neurons", NeurIPS 31 (2018).
+        .. [2] E. M. Izhikevich, "Resonate-and-fire neurons", Neural Networks 14 (2001),
+           883-894.
         """
         model = model_of(text(model, "model"), text(synapse, "synapse"))
         size = whole(size, "size")

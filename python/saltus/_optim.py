@@ -62,9 +62,7 @@ class Optimizer:
         KeyError
             A gradient of no parameter.
         """
-        if self._network is None:
-            self._network = network
-        if network is not self._network:
+        if self._network is not None and network is not self._network:
             raise ValueError(
                 "network is another one than in earlier steps, whose moments the optimizer keeps; "
                 f"expected the same, or a new {type(self).__name__}"
@@ -75,6 +73,9 @@ class Optimizer:
             if gradients[name].shape != expected:
                 got = gradients[name].shape
                 raise ValueError(f"gradients['{name}'] has shape {got}; expected {expected}")
+        if self._network is None:
+            self._check_moments(gradients)
+            self._network = network
         rate = self.lr if lr is None or isinstance(lr, Mapping) else float(lr)
         settings = {**self._settings(), "lr": rate, "trainable": names}
         settings["lr_of"] = rates_for_core(lr if isinstance(lr, Mapping) else {})
@@ -86,18 +87,22 @@ class Optimizer:
             values = network._parameter(name)
             state = self._states.setdefault(name, _core.Optimizer())
             flat = np.ascontiguousarray(gradient, np.float64).reshape(-1)
-            kept = state.moments()[0].size
-            if kept not in (0, flat.size):
-                raise ValueError(
-                    f"the moments of '{name}' are {kept} numbers, but it has {flat.size}; expected "
-                    "those of this network"
-                )
             unit, own = known[name]
             decays = name.endswith(".weight")
             state.step(
                 settings, rate * own, self._steps, scale * unit, values.reshape(-1), flat, decays
             )
         before.clamp(network._core)
+
+    def _check_moments(self, gradients: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse moments that were loaded and are another network's."""
+        for name, tensor in self._states.items():
+            kept = tensor.moments()[0].size
+            if name in gradients and kept not in (0, gradients[name].size):
+                raise ValueError(
+                    f"the moments of '{name}' are {kept} numbers, but it has "
+                    f"{gradients[name].size}; expected those of this network"
+                )
 
     def state_dict(self) -> dict[str, NDArray[np.float64]]:
         """Return what it remembers of earlier steps, to be kept in a file.

@@ -35,7 +35,7 @@ void add(Report& sum, const Report& part) {
 Report check(std::uint64_t seed, const Settings& settings) {
   Report report;
   report.networks = 1;
-  const Case c = random_case(seed, seed % 2 == 0, true);  // half of them
+  const Case c = random_case(seed, seed % 2 == 0, true, settings.neuron);  // half of them are wide
   const Evaluation base = evaluate(c, c.network, c.inputs);
   const std::uint64_t branch = topology(c, c.network, c.inputs, base, &report.census);
   if (report.census.flattest_spike < grazing_slope) {

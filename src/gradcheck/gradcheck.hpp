@@ -58,6 +58,7 @@ struct Settings {
   bool with_differences = true;
   bool with_oracle = true;
   bool with_relations = true;
+  std::string neuron;  // of every layer, as "RF", with any synapse; empty: drawn
   std::function<void(std::size_t)> progress;  // called with the number of networks done
   const std::atomic<bool>* stop = nullptr;
 };

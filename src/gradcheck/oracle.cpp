@@ -38,7 +38,9 @@ bool translate(std::string_view model, saltus_oracle::Neuron& n) {
   const std::size_t end = std::min(model.find(':'), model.size());
   const std::string_view neuron = model.substr(0, end);
   n.leaks = neuron != "IF";
-  const bool known = neuron == "LIF" || neuron == "LI" || neuron == "ALIF" || neuron == "IF";
+  n.resonates = neuron == "RF";
+  const bool known =
+      neuron == "LIF" || neuron == "LI" || neuron == "ALIF" || neuron == "IF" || n.resonates;
   for (const auto& [name, current] : currents) {
     if (name != model.substr(end)) continue;
     n.current = current;
@@ -68,6 +70,9 @@ saltus_oracle::Neuron translate(const Population& p, std::size_t j) {
   set("tau_rise", n.tau_rise);
   set("tau_syn_ex", n.tau_syn);
   set("tau_syn_in", n.tau_syn_in);
+  set("frequency", n.frequency);
+  set("u_reset", n.u_reset);
+  set("u_initial", n.u_initial);
   return n;
 }
 
@@ -202,7 +207,10 @@ const std::vector<saltus_oracle::Scalar>& named(const saltus_oracle::Gradient& g
       {"a_initial", &G::a_initial},
       {"tau_rise", &G::tau_rise},
       {"tau_syn_ex", &G::tau_syn},
-      {"tau_syn_in", &G::tau_syn_in}};
+      {"tau_syn_in", &G::tau_syn_in},
+      {"frequency", &G::frequency},
+      {"u_reset", &G::u_reset},
+      {"u_initial", &G::u_initial}};
   for (const auto& [name, member] : all) {
     if (name == parameter) return g.*member;
   }

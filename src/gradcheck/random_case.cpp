@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numbers>
 #include <optional>
 
 #include "gradcheck/synapses.hpp"
@@ -125,17 +126,18 @@ Population neurons(Random& random, std::string name, Model model, std::size_t si
   return p;
 }
 
-// Another model than `usual` in one layer of five, so that each meets the others.
-Model model_of_layer(Random& random, Model usual) {
+// Another model than `usual` in one layer of five, so that each meets the others; or one of a neuron.
+Model model_of_layer(Random& random, Model usual, std::string_view neuron = {}) {
   std::vector<Model> others;
   for (const Model model : Model::all()) {
-    if (model->linear && model->spikes == usual->spikes) others.push_back(model);
+    const bool fits = neuron.empty() || model->name.substr(0, model->name.find(':')) == neuron;
+    if (fits && model->linear && model->spikes == usual->spikes) others.push_back(model);
   }
-  if (others.empty() || !random.chance(0.2)) return usual;
+  if (others.empty() || (neuron.empty() && !random.chance(0.2))) return usual;
   return others[random.below(static_cast<std::uint32_t>(others.size()))];
 }
 
-// A weight that is added to V does as much as a current of four times its size.
+// A weight that is added at once does as much as a current of four times its size.
 constexpr double jumps_are_stronger = 0.25;
 bool jumps(const Population& p) { return p.model->name.ends_with(":delta"); }
 
@@ -324,10 +326,11 @@ bool add_layer(Random& random, Model model, const Outline& o, std::size_t layer,
   // Currents that stay add up.
   const bool made_by_arrivals = jumps(p);
   const double ratio = p.model->has("tau_syn") ? p["tau_mem"][0] / p["tau_syn"][0] : 1;
-  const double strength = made_by_arrivals         ? jumps_are_stronger
-                          : o.wide && ratio < 0.05 ? 0.2
-                          : o.wide && ratio < 0.3  ? 0.3
-                                                   : 1;
+  const bool oscillates = p.model->has("frequency");  // and so comes less high
+  const double strength = (oscillates ? 2 : 1) * (made_by_arrivals         ? jumps_are_stronger
+                                                  : o.wide && ratio < 0.05 ? 0.2
+                                                  : o.wide && ratio < 0.3  ? 0.3
+                                                                           : 1);
   // Of its spikes, and those of the layer below, within a cycle.
   const bool needs_delay = o.recurrent && made_by_arrivals;
   const bool below_needs_delay = o.recurrent && jumps(network.populations().back());
@@ -462,14 +465,15 @@ void draw_objective(Random& random, const Outline& outline, Case& c) {
   }
 }
 
-Case draw(Random random, std::optional<Random> models, std::uint64_t seed, bool wide) {
+Case draw(Random random, std::optional<Random> models, std::uint64_t seed, bool wide,
+          std::string_view neuron) {
   const Outline o = outline(random, wide);
   Case c;
   c.network.add_input("in", o.channels);
   bool tonic = false;
   for (std::size_t l = 0; l < o.layers; ++l) {
-    tonic |= add_layer(random, models ? model_of_layer(*models, Model::lif) : Model::lif, o, l,
-                       c.network);
+    tonic |= add_layer(random, models ? model_of_layer(*models, Model::lif, neuron) : Model::lif, o,
+                       l, c.network);
   }
   if (o.readout) {
     add_readout(random, models ? model_of_layer(*models, Model::li) : Model::li, o, c.network);
@@ -519,8 +523,10 @@ double fastest(const Network<double>& network) {
   for (const Population& p : network.populations()) {
     for (std::size_t k = 0; k < p.parameters.size(); ++k) {
       const ParameterRow& row = p.model->parameters[k];
-      if (row.unit != "s" || row.range != Range::positive) continue;
-      for (const double tau : p.parameters[k].values()) result = std::min(result, tau);
+      if (row.unit.empty() || row.range != Range::positive) continue;
+      for (const double x : p.parameters[k].values()) {
+        result = std::min(result, row.unit == "Hz" ? 1 / (2 * std::numbers::pi * x) : x);
+      }
     }
   }
   return result;
@@ -530,12 +536,13 @@ double rounding(const Case& c) {
   return std::numeric_limits<double>::epsilon() * (16 + last_input(c) / fastest(c.network));
 }
 
-Case random_case(std::uint64_t seed, bool wide, bool any_kind) {
+Case random_case(std::uint64_t seed, bool wide, bool any_kind, std::string_view neuron) {
   for (std::uint32_t attempt = 0;; ++attempt) {
     const auto stream = [&](std::uint32_t number) {
       return Random(seed, Purpose::gradcheck, (attempt << 16) + number);
     };
-    Case c = draw(stream(0), any_kind ? std::optional(stream(2)) : std::nullopt, seed, wide);
+    Case c =
+        draw(stream(0), any_kind ? std::optional(stream(2)) : std::nullopt, seed, wide, neuron);
     if (any_kind) c.network = thinned(stream(3), c.network);
     std::size_t spikes = 0;
     for (const auto& p : simulate(c.network, c.view()).populations) spikes += p.spikes.times.size();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "saltus/adjoint.hpp"
@@ -42,7 +43,9 @@ struct Case {
 /// @param wide  also time constants far apart, biases above the threshold, long silences
 /// @param any_kind  also layers of other models than LIF, and projections that do not connect all to
 /// all
-Case random_case(std::uint64_t seed, bool wide = false, bool any_kind = false);
+/// @param neuron  of every layer then, with any synapse; empty: LIF, and now and then another
+Case random_case(std::uint64_t seed, bool wide = false, bool any_kind = false,
+                 std::string_view neuron = {});
 
 /// The smallest time constant of a network, s.
 double fastest(const Network<double>& network);

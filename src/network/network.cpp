@@ -37,7 +37,9 @@ void check_parameter(const Population& population, const ParameterRow& row,
                        row.range == Range::any        ? ""
                        : row.range == Range::positive ? " above 0"
                                                       : " of at least 0") +
-           (row.unit == "s" ? ", in seconds" : ""));
+           (row.unit == "s"    ? ", in seconds"
+            : row.unit.empty() ? ""
+                               : fmt::format(", in {}", row.unit)));
   }
 }
 

@@ -46,7 +46,8 @@ struct Text {
 ///     static constexpr std::array<ParameterRow, n> initial;        // of components of its own
 ///     static constexpr std::array<std::string_view, n> components; // the same, behind V and synapse
 ///     template <class T> static void add(LinearNeuron<T>&, const Values<T>&, std::size_t own);
-///     static void check(const Population&);
+///     static void check(const Population&);         // if parameters must fit each other
+///     static constexpr bool drives_v = false;       // the synapse drives its first own component
 ///
 /// With an exponential synapse the model bears the neuron's name alone, else one as "LIF:alpha".
 template <class Neuron, class Synapse>
@@ -68,12 +69,21 @@ struct Driven {
   static LinearNeuron<T> neuron(const Values<T>& q) {
     LinearNeuron<T> n;
     n.initial[0] = q["v_initial"];
-    Synapse::add(n, q);
-    for (std::size_t k = 1; k <= Synapse::currents; ++k) n.a[0][k] = 1.0 / q["tau_mem"];
-    Neuron::add(n, q, 1 + Synapse::components.size());
+    constexpr std::size_t own = 1 + Synapse::components.size();
+    constexpr std::size_t driven = drives_v() ? 0 : own;
+    Synapse::add(n, q, driven);
+    for (std::size_t k = 1; k <= Synapse::currents; ++k) n.a[driven][k] = 1.0 / q["tau_mem"];
+    Neuron::add(n, q, own);
     return n;
   }
-  static void check(const Population& p) { Neuron::check(p); }
+  static void check(const Population& p) requires requires { Neuron::check(p); }
+  { Neuron::check(p); }
+
+ private:
+  static constexpr bool drives_v() {
+    if constexpr (requires { Neuron::drives_v; }) return Neuron::drives_v;
+    return true;
+  }
 };
 
 /// The models of a neuron with some kinds of synapses.

@@ -35,7 +35,6 @@ struct Li : Leaky {
   static void add(LinearNeuron<T>& n, const Values<T>& q, std::size_t) {
     drive(n, q);
   }
-  static void check(const Population&) {}
 };
 
 }  // namespace

@@ -12,9 +12,11 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "neuron/linear_flow.hpp"
+#include "neuron/linear_turns.hpp"
 
 namespace saltus::linear {
 
@@ -34,7 +36,7 @@ inline constexpr double less_rounding = 1 - 4 * std::numeric_limits<double>::eps
 /// A neuron as its model says it, ready to run.
 template <class T>
 struct Motion {
-  System<T> free, held;  // held: V stays where it is, whatever arrives
+  System<T> free, held;  // held: V, and what else is, stays where it is, whatever arrives
   std::array<Vector<T>, most_receptors> receptors{};
   ReceptorOf receptor_of;
   Vector<T> c{};
@@ -42,11 +44,13 @@ struct Motion {
   Matrix<T> reset{};
   Vector<T> reset_to{}, initial{};
   T tau_ref{};
+  std::array<bool, most_components> holds{};  // which are held
   bool jumps =
       false;  // an arrival can lift y over 0 at once: it spikes at the very time of the arrival
 
   Motion() = default;
-  Motion(const LinearNeuron<T>& n, std::size_t components) : theta(n.theta), tau_ref(n.tau_ref) {
+  Motion(const LinearNeuron<T>& n, std::size_t components)
+      : theta(n.theta), tau_ref(n.tau_ref), holds(n.held) {
     Matrix<T> a{};
     Vector<T> b{};
     for (std::size_t k = 0; k < most_components; ++k) {
@@ -63,8 +67,11 @@ struct Motion {
     a[integral_of_v][0] = T(1);
     reset[integral_of_v][integral_of_v] = T(1);
     free = System<T>(a, b, components);
-    a[0] = {};
-    b[0] = T(0);
+    for (std::size_t k = 0; k < most_components; ++k) {
+      if (!holds[k]) continue;
+      a[k] = {};
+      b[k] = T(0);
+    }
     held = System<T>(a, b, components);
     for (const Vector<T>& e : receptors) jumps = jumps || number(dot(c, e)) != 0;
   }
@@ -77,9 +84,13 @@ struct Motion {
   }
   /// An arrival.
   void receive(Vector<T>& x, std::int32_t projection, double weight, bool is_held) const {
-    const T v = x[0];
-    add(x, receptors[receptor_of(projection)], weight);
-    if (is_held) x[0] = v;
+    const Vector<T>& e = receptors[receptor_of(projection)];
+    if (!is_held) return add(x, e, weight);
+    const Vector<T> before = x;
+    add(x, e, weight);
+    for (std::size_t k = 0; k < most_components; ++k) {
+      if (holds[k]) x[k] = before[k];
+    }
   }
   bool is_below(const Vector<T>& x) const { return number(dot(c, x)) <= number(theta); }
   Vector<T> after_spike(const Vector<T>& before) const {
@@ -89,36 +100,33 @@ struct Motion {
   }
 };
 
-/// A linear functional of the state, v.x + constant.
-struct Functional {
-  Vector<double> v{};
-  double constant = 0;
-
-  double operator()(const Vector<double>& x) const { return dot(v, x) + constant; }
-};
-
 struct Neuron : Motion<double> {
   System<double> free_back, held_back;  // of p = dL/dx, backwards: dp/dt = a^T p
-  std::size_t last = 0;                 // of `chain`
+  std::size_t last;                     // of `chain`
   bool spikes = false;
   // How y = c.x - theta moves (docs/theory.md, section 14): chain[0] is y, chain[k + 1] is
-  // d chain[k]/dt + rates[k] chain[k], which has an exponential less; chain[last] has but one.
+  // d chain[k]/dt + rates[k] chain[k], which has an exponential less; chain[last] has but one, or the
+  // pair that oscillates.
   std::array<Functional, dimension + 1> chain;
   std::array<double, dimension + 1> rates{};
   // y as a power series of time: c a^k/k! of x and of f.
   static constexpr std::size_t most_powers = 20;
   std::array<Functional, most_powers + 1> series;
+  std::optional<Turns> turns;  // if it oscillates
 
   Neuron(const LinearNeuron<double>& n, std::size_t components, bool may_spike)
       : Motion<double>(n, components),
         free_back(free.back(components)),
         held_back(held.back(components)),
-        last(components),
         spikes(may_spike) {
-    for (std::size_t k = 0; k < components; ++k) rates[k] = -free.matrix()[k][k];
-    std::sort(rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(components),
-              std::greater<>());
-    rates[components] = 0;  // of the constant
+    const std::optional<Pair<double>>& pair = free.pair();
+    last = 0;
+    for (std::size_t k = 0; k < components; ++k) {
+      if (!pair || !pair->has(k)) rates[last++] = -free.matrix()[k][k];
+    }
+    std::sort(rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(last), std::greater<>());
+    rates[last] = 0;  // of the constant
+    if (pair) ++last;
     chain[0] = series[0] = {c, -theta};
     const Matrix<double> back = transposed(free.matrix());
     for (std::size_t k = 1; k <= most_powers; ++k) {
@@ -127,29 +135,45 @@ struct Neuron : Motion<double> {
       for (double& v : series[k].v) v /= static_cast<double>(k);
       series[k].constant /= static_cast<double>(k);
     }
-    for (std::size_t k = 0; k < components; ++k) {
+    for (std::size_t k = 0; k < last; ++k) {
       chain[k + 1] = {product(back, chain[k].v),
                       dot(chain[k].v, free.constant()) + rates[k] * chain[k].constant};
       add(chain[k + 1].v, chain[k].v, rates[k]);
     }
+    if (pair) {
+      turns = Turns(free, components, chain[last], chain[0], settling_time());
+      return;
+    }
     // What is left is a constant. That of x only rounds to 0, and where the constant is 0 too (the bias is
     // the threshold, or nothing leaks) its sign would depend on x.
-    chain[components].v = {};
+    chain[last].v = {};
   }
 
   /// How far y is above 0.
   double above(const Vector<double>& x) const { return chain[0](x); }
+  /// Does y start above 0 at x, or leave it upwards? Then nothing crosses it from below.
+  bool starts_above(const Vector<double>& x) const {
+    for (const Functional& derivative : series) {
+      const double y = derivative(x);
+      if (y != 0) return y > 0;
+    }
+    return false;
+  }
   /// What an arrival of weight 1 does to x.
   Vector<double> kick(std::int32_t projection, bool is_held) const {
     Vector<double> e = receptors[receptor_of(projection)];
-    if (is_held) e[0] = 0;
+    for (std::size_t k = 0; is_held && k < most_components; ++k) {
+      if (holds[k]) e[k] = 0;
+    }
     return e;
   }
   double slope_above(const Vector<double>& x) const { return dot(c, free.slope(x)); }
   /// When all that decays has, to the last digit; infinite if something does not.
   double settling_time() const {
-    double slowest = rates[0];
-    for (std::size_t k = 0; k < last; ++k) slowest = std::min(slowest, rates[k]);
+    const std::optional<Pair<double>>& pair = free.pair();
+    const std::size_t real = pair ? last - 1 : last;
+    double slowest = pair ? pair->decay : rates[0];
+    for (std::size_t k = 0; k < real; ++k) slowest = std::min(slowest, rates[k]);
     return slowest > 0 ? 745 / slowest : std::numeric_limits<double>::infinity();
   }
 };
@@ -161,8 +185,9 @@ inline constexpr double widest = 1e12;
 /// Do the rates of decay lie further apart than that?
 inline bool is_too_wide(const LinearNeuron<double>& n) {
   double slowest = std::numeric_limits<double>::infinity(), fastest = 0;
+  const auto pair = pair_of<double>(n.a);
   for (std::size_t k = 0; k < most_components; ++k) {
-    const double rate = std::fabs(n.a[k][k]);
+    const double rate = pair && pair->has(k) ? pair->rate().size() : std::fabs(n.a[k][k]);
     if (rate > 0) slowest = std::min(slowest, rate);
     fastest = std::max(fastest, rate);
   }
@@ -177,7 +202,7 @@ inline bool grows(const LinearNeuron<double>& n) {
   return false;
 }
 
-/// The rates are the diagonal of `a` only if no component acts on itself through others.
+/// Does a component act on itself through others, in another way than as one of two that oscillate?
 inline bool has_circle(const LinearNeuron<double>& n) {
   auto reaches = n.a;
   for (std::size_t k = 0; k < most_components; ++k) reaches[k][k] = 0;
@@ -188,8 +213,12 @@ inline bool has_circle(const LinearNeuron<double>& n) {
       }
     }
   }
+  const auto pair = pair_of<double>(n.a);
   for (std::size_t k = 0; k < most_components; ++k) {
-    if (reaches[k][k] != 0) return true;
+    for (std::size_t l = 0; l < most_components; ++l) {
+      const bool paired = pair && pair->has(k) && pair->has(l);
+      if (!paired && reaches[k][l] != 0 && reaches[l][k] != 0) return true;
+    }
   }
   return false;
 }

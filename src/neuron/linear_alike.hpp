@@ -48,7 +48,8 @@ class Alike {
   bool plain_v = true;                       // c_V = 1
 
   /// None if they do not: different motion, or a shape that the vectors do not know (a component that
-  /// depends on one before it, a constant that drives another one than V).
+  /// depends on one before it, as where two oscillate; a constant that drives another one than V, or
+  /// more than V that is held).
   static std::optional<Alike> of(std::span<const Neuron> neurons) {
     const Neuron& first = neurons[0];
     Alike all;
@@ -64,6 +65,7 @@ class Alike {
         if (a[k][l] != 0) return {};
       }
     }
+    if (first.holds != LinearNeuron<double>().held) return {};
     for (const Neuron& n : neurons) {
       if (n.free.matrix() != a || n.receptors != first.receptors || n.jumps != first.jumps)
         return {};

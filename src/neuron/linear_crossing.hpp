@@ -7,6 +7,9 @@
 // Down the chain it ends with a single exponential, which has none. And as with polynomials (Budan,
 // Fourier) there are no more zeros in an interval than changes of sign along the chain are lost in
 // it: most intervals are done with that count.
+//
+// Where V oscillates the chain ends with the pair alone. Its zeros lie half a turn apart, and are known:
+// no piece goes over one, so that all of this holds in each.
 #pragma once
 
 #include <algorithm>
@@ -28,15 +31,17 @@ struct Crossing {
 
 class Search {
  public:
-  /// @param below  V comes from below the threshold, whatever rounding says
+  /// @param below  V comes from below the threshold, whatever rounding says; else from above
   Search(const Neuron& n, const Vector<double>& x, bool below) : n_(n), start_(x) {
     begin_ = point(0, x);
-    if (below) begin_.f[0] = std::min(begin_.f[0], 0.0);
+    double& y = begin_.f[0];
+    y = below ? std::min(y, 0.0) : std::max(y, smallest);
   }
 
   /// The first crossing from below in (0, end].
   Crossing first(double end, const Vector<double>& x_end) {
     const Point finish = point(end, x_end);
+    if (n_.turns) return first_between_turns(finish);
     // In pieces, each as long as all before: in a long one Newton would lose its way.
     Point from = begin_;
     for (double to = 1 / n_.free.fastest(); may_cross(from, finish); to *= 2) {
@@ -59,6 +64,7 @@ class Search {
     std::size_t count = 0;
     std::array<Point, dimension> at;
   };
+  static constexpr double smallest = std::numeric_limits<double>::min();
   const Neuron& n_;
   Vector<double> start_;
   Point begin_;
@@ -115,6 +121,33 @@ class Search {
     for (std::size_t k = 1; k < values.size(); ++k) values[k] = 1.0 / static_cast<double>(k);
     return values;
   }();
+
+  // The same where V oscillates.
+  Crossing first_between_turns(Point finish) const {
+    const Turns& turns = *n_.turns;
+    Point from = begin_;
+    const Turns::Zero zero = turns.first_zero(start_);
+    double turn = zero.after, sign = zero.sign;  // the next, and the sign of what turns until then
+    double length = 1 / n_.free.fastest();
+    for (int count = 1; turns.may_rise(from.x);) {
+      const double to = std::min(from.t + length, turn);
+      const bool last = !(to < finish.t);
+      Point next = last ? finish : point(to);
+      for (Point* const p : {&from, &next}) {
+        double& turning = p->f[n_.last];
+        if (sign != 0) turning = sign * std::max(std::fabs(turning), smallest);
+      }
+      const Crossing found = first(from, next);
+      if (found.found() || last) return found;
+      if (to == turn) {
+        turn = zero.after + turns.half() * count++;
+        sign = -sign;
+      }
+      length = std::max(length, to);
+      from = next;
+    }
+    return none();
+  }
 
   static Crossing none() { return {std::numeric_limits<double>::infinity(), {}}; }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flow of dx/dt = a x + b in closed form, where no component acts on itself through others
-// (docs/theory.md, section 14). For every path from a component to another the exponential of the
-// matrix has a product of entries of `a` and a divided difference of the exponential, which is
-// positive: nothing cancels, however far the time constants lie apart.
+// The flow of dx/dt = a x + b in closed form, where no component acts on itself through others, but for
+// two that oscillate (docs/theory.md, section 14). For every path from a component to another the
+// exponential of the matrix has a product of entries of `a` and a divided difference of the
+// exponential, which is positive: nothing cancels, however far the time constants lie apart. The pair
+// that oscillates is one step of a path, of a complex rate.
 #pragma once
 
 #include <algorithm>
@@ -10,11 +11,13 @@
 #include <cmath>
 #include <compare>
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <vector>
 
-#include "saltus/linear.hpp"
+#include "neuron/oscillation.hpp"
 
 namespace saltus::linear {
 
@@ -65,9 +68,6 @@ void add(Vector<T>& to, const Vector<T>& v, const Factor& factor) {
   for (std::size_t k = 0; k < dimension; ++k) to[k] += v[k] * factor;
 }
 
-inline double number(double v) { return v; }
-inline double number(const Dual& v) { return v.value; }
-
 inline bool is_zero(double v) { return v == 0; }
 inline bool is_zero(const Dual& v) { return v.value == 0 && v.slopes == decltype(v.slopes){}; }
 
@@ -101,6 +101,31 @@ T close_exponential(const Nodes<T>& z, std::size_t order) {
   return sum * exp(middle);
 }
 
+/// The same where one of them is complex, in any order, from their sizes next to their middle on.
+template <class T>
+Complex<T> close_exponential(const std::array<Complex<T>, dimension + 1>& z, std::size_t order,
+                             const Complex<T>& middle) {
+  std::array<Complex<T>, dimension + 1> y, h;
+  double inverse = 1;  // of (p + k)!
+  double reach = 0;
+  for (std::size_t k = 0; k <= order; ++k) {
+    y[k] = z[k] - middle;
+    h[k] = {T(1), T(0)};
+    reach = std::max(reach, y[k].size());
+    if (k > 0) inverse /= static_cast<double>(k);
+  }
+  Complex<T> sum{T(inverse), T(0)};
+  double left = 1;  // what the terms from p on are at most, next to e^middle
+  for (int p = 1; left > 1e-17; ++p) {
+    left *= reach / p;
+    inverse /= static_cast<double>(p) + static_cast<double>(order);
+    h[0] = h[0] * y[0];
+    for (std::size_t k = 1; k <= order; ++k) h[k] = h[k - 1] + y[k] * h[k];
+    sum = sum + h[order] * inverse;
+  }
+  return sum * exp(middle);
+}
+
 /// dx/dt = a x + b.
 template <class T>
 class System {
@@ -108,19 +133,27 @@ class System {
   System() = default;
   /// @param components  of the state that the model uses
   System(const Matrix<T>& matrix, const Vector<T>& constant, std::size_t components)
-      : a_(matrix), b_(constant) {
-    for (std::size_t k = 0; k < components; ++k) order_[count_++] = k;
+      : a_(matrix), b_(constant), pair_(pair_of<T>(matrix)) {
+    // The pair is one node, which stands where its first component would.
+    for (std::size_t k = 0; k < components; ++k) {
+      if (!pair_ || k != pair_->components[1]) order_[count_++] = k;
+    }
     order_[count_++] = integral_of_v;
     order_[count_++] = of_constant;
-    const auto rate = [this](std::size_t k) { return k == of_constant ? T(0) : a_[k][k]; };
+    const auto rate = [this](std::size_t k) {
+      if (is_paired(k)) return -pair_->decay;
+      return k == of_constant ? T(0) : a_[k][k];
+    };
     std::stable_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count_),
                      [&](auto k, auto l) { return number(rate(k)) < number(rate(l)); });
     for (std::size_t m = 0; m < count_; ++m) nodes_[m] = rate(order_[m]);
     for (std::size_t m = 0; m < count_; ++m) {
       if (order_[m] == of_constant) {
         follow_constant(m);
-      } else {
-        follow({order_[m], order_[m], false}, m, 1U << m, T(1));
+        continue;
+      }
+      for (const std::size_t k : components_of(m)) {
+        follow({k, k, false}, m, 1U << m, {T(1), T(0)});
       }
     }
     std::stable_sort(paths_.begin(), paths_.end(),
@@ -134,8 +167,12 @@ class System {
     for (std::size_t k = 0; k < dimension; ++k) f[k] += b_[k];
     return f;
   }
-  /// The fastest rate of decay.
-  double fastest() const { return std::fabs(number(nodes_[0])); }
+  /// The fastest rate of decay, or of the pair.
+  double fastest() const {
+    const double decay = std::fabs(number(nodes_[0]));
+    return pair_ ? std::max(decay, pair_->rate().size()) : decay;
+  }
+  const std::optional<Pair<T>>& pair() const { return pair_; }
   const Matrix<T>& matrix() const { return a_; }
   const Vector<T>& constant() const { return b_; }
 
@@ -165,22 +202,38 @@ class System {
   /// Calls visit(entry, its value after `t`) for those of the first rows that are wanted.
   template <class Wanted, class Visit>
   void for_each_entry(double t, std::size_t rows, Wanted&& wanted, Visit&& visit) const {
-    thread_local Known known;
-    known.set = {};
+    if (pair_) {
+      thread_local KnownOfPair known;
+      known.set = {};
+      known.oscillates = {};
+      sum_paths(rows, wanted, visit, [&](std::size_t m) { return part_at(m, t, known); });
+    } else {
+      thread_local Known known;
+      known.set = {};
+      sum_paths(rows, wanted, visit, [&](std::size_t m) { return difference_at(m, t, known); });
+    }
+  }
+
+ private:
+  template <class Wanted, class Visit, class Value>
+  void sum_paths(std::size_t rows, Wanted&& wanted, Visit&& visit, Value&& value_of) const {
     for (std::size_t k = 0; k < paths_.size();) {
       const Entry& entry = paths_[k].entry;
       if (entry.to >= rows) break;
       const bool skip = !wanted(entry);
       T value{};
       for (; k < paths_.size() && paths_[k].entry == entry; ++k) {
-        if (!skip) value += paths_[k].factor * difference_at(paths_[k].difference, t, known);
+        if (!skip) value += paths_[k].factor * value_of(paths_[k].difference);
       }
       if (!skip) visit(entry, value);
     }
   }
-
- private:
   static constexpr std::size_t of_constant = dimension;
+  // Through the pair: of the real and of the imaginary part of the difference.
+  struct Factor {
+    T real, imaginary;
+    Factor times(const T& entry) const { return {real * entry, imaginary * entry}; }
+  };
   struct Path {
     Entry entry;
     std::size_t difference;
@@ -190,10 +243,15 @@ class System {
     unsigned set;                                  // of nodes, a bit each
     std::size_t order;                             // nodes less one
     std::array<std::size_t, dimension + 1> nodes;  // ascending
-    std::size_t without_first, without_last;       // the differences that this one is made of
+    // The differences that this one is made of: without its first node, and without its last. With the
+    // pair: without that, and without the one that lies furthest from it.
+    std::size_t without_first, without_last;
+    enum class Part { whole, real, imaginary } part;  // real and imaginary: with the pair
+    std::size_t furthest;
   };
   Matrix<T> a_{};
   Vector<T> b_{};
+  std::optional<Pair<T>> pair_;
   Nodes<T>
       nodes_{};  // the eigenvalues of a, which are its diagonal, and 0 of the constant: ascending
   std::array<std::size_t, dimension + 1> order_{};  // whose they are
@@ -201,22 +259,51 @@ class System {
   std::vector<Path> paths_;
   std::vector<Difference> differences_;  // each behind those that it is made of
 
-  // Adds the path that ends at node `at`, and all that go on from there.
-  void follow(Entry entry, std::size_t at, unsigned set, const T& factor) {
-    entry.to = order_[at];
-    paths_.push_back({entry, difference(set), factor});
+  bool is_paired(std::size_t component) const { return pair_ && pair_->has(component); }
+  std::span<const std::size_t> components_of(std::size_t node) const {
+    if (is_paired(order_[node])) return pair_->components;
+    return {&order_[node], 1};
+  }
+
+  // Adds the path that ends at node `at`, at the component entry.to, and all that go on from there.
+  void follow(Entry entry, std::size_t at, unsigned set, const Factor& factor) {
+    if (!is_paired(entry.to)) return leave(entry, at, set, factor);
+    const auto& [first, second] = pair_->components;
+    const std::size_t in = entry.to == first ? 0 : 1;
+    for (std::size_t out = 0; out < 2; ++out) {
+      entry.to = out == 0 ? first : second;
+      leave(entry, at, set,
+            {out == in ? factor.real : T(0), factor.real * pair_->of_imaginary[out][in]});
+    }
+  }
+  void leave(Entry entry, std::size_t at, unsigned set, const Factor& factor) {
+    const std::size_t of_set = difference(set);
+    if (differences_[of_set].part == Difference::Part::whole) {
+      paths_.push_back({entry, of_set, factor.real});
+    } else {
+      if (!is_zero(factor.real)) paths_.push_back({entry, of_set, factor.real});
+      if (!is_zero(factor.imaginary)) {
+        paths_.push_back({entry, imaginary_part(of_set), factor.imaginary});
+      }
+    }
+    const std::size_t from = entry.to;
     for (std::size_t m = 0; m < count_; ++m) {
-      const std::size_t next = order_[m];
-      if (m == at || next == of_constant || is_zero(a_[next][entry.to])) continue;
-      follow(entry, m, set | 1U << m, factor * a_[next][entry.to]);
+      if (m == at || order_[m] == of_constant) continue;
+      for (const std::size_t next : components_of(m)) {
+        if (is_zero(a_[next][from])) continue;
+        entry.to = next;
+        follow(entry, m, set | 1U << m, factor.times(a_[next][from]));
+      }
     }
   }
   // All that start at the constant, which drives what has a `b`.
   void follow_constant(std::size_t constant) {
     for (std::size_t m = 0; m < count_; ++m) {
-      const std::size_t driven = order_[m];
-      if (driven == of_constant || is_zero(b_[driven])) continue;
-      follow({driven, driven, true}, m, 1U << constant | 1U << m, T(1));
+      if (order_[m] == of_constant) continue;
+      for (const std::size_t driven : components_of(m)) {
+        if (is_zero(b_[driven])) continue;
+        follow({driven, driven, true}, m, 1U << constant | 1U << m, {T(1), T(0)});
+      }
     }
   }
   // Of e^(z t): those that were found out.
@@ -224,6 +311,40 @@ class System {
     std::array<T, 1U << (dimension + 1)> values;
     std::array<bool, 1U << (dimension + 1)> set;
   };
+  struct KnownOfPair : Known {
+    std::array<Complex<T>, 1U << (dimension + 1)> oscillating;
+    std::array<bool, 1U << (dimension + 1)> oscillates;
+  };
+  T part_at(std::size_t m, double t, KnownOfPair& known) const {
+    const Difference& d = differences_[m];
+    if (d.part == Difference::Part::real) return oscillating_at(m, t, known).re;
+    if (d.part == Difference::Part::imaginary) return oscillating_at(d.without_last, t, known).im;
+    return difference_at(m, t, known);
+  }
+  // Where the pair is among the nodes: by its distance from the one furthest from it, which no two of
+  // the others lie further apart than twice.
+  const Complex<T>& oscillating_at(std::size_t m, double t, KnownOfPair& known) const {
+    Complex<T>& value = known.oscillating[m];
+    if (known.oscillates[m]) return value;
+    known.oscillates[m] = true;
+    const Difference& d = differences_[m];
+    if (d.order == 0) return value = exp(pair_->rate() * t);
+    const Complex<T> spread = node(d.furthest) - pair_->rate();
+    if (spread.size() * t <= 1) return value = close_oscillating(d, t);
+    const Complex<T> others{difference_at(d.without_first, t, known), T(0)};
+    return value = (others - oscillating_at(d.without_last, t, known)) / spread;
+  }
+  Complex<T> node(std::size_t m) const {
+    return is_paired(order_[m]) ? pair_->rate() : Complex<T>{nodes_[m], T(0)};
+  }
+  Complex<T> close_oscillating(const Difference& d, double t) const {
+    std::array<Complex<T>, dimension + 1> z;
+    double power = 1;
+    for (std::size_t k = 0; k <= d.order; ++k) z[k] = node(d.nodes[k]) * t;
+    for (std::size_t k = 0; k < d.order; ++k) power *= t;
+    const Complex<T> middle = (node(d.furthest) + pair_->rate()) * (0.5 * t);
+    return close_exponential(z, d.order, middle) * power;
+  }
   const T& difference_at(std::size_t m, double t, Known& known) const {
     T& value = known.values[m];
     if (known.set[m]) return value;
@@ -239,16 +360,42 @@ class System {
     for (std::size_t m = 0; m < differences_.size(); ++m) {
       if (differences_[m].set == set) return m;
     }
-    Difference d{set, 0, {}, 0, 0};
+    Difference d{set, 0, {}, 0, 0, Difference::Part::whole, 0};
+    std::size_t first = 0;
     for (std::size_t m = 0; m < count_; ++m) {
-      if (set & 1U << m) d.nodes[d.order++] = m;
+      if (!(set & 1U << m)) continue;
+      d.nodes[d.order++] = m;
+      if (!is_paired(order_[m])) continue;
+      d.part = Difference::Part::real;
+      first = m;
     }
     --d.order;
+    if (d.part == Difference::Part::real) {
+      double distance = -1;
+      for (std::size_t k = 0; k <= d.order; ++k) {
+        const double there = (node(d.nodes[k]) - pair_->rate()).size();
+        if (there <= distance) continue;
+        distance = there;
+        d.furthest = d.nodes[k];
+      }
+    } else {
+      first = d.nodes[0];
+      d.furthest = d.nodes[d.order];
+    }
     if (d.order > 0) {
-      d.without_first = difference(set & ~(1U << d.nodes[0]));
-      d.without_last = difference(set & ~(1U << d.nodes[d.order]));
+      d.without_first = difference(set & ~(1U << first));
+      d.without_last = difference(set & ~(1U << d.furthest));
     }
     differences_.push_back(d);
+    return differences_.size() - 1;
+  }
+  // Of one with the pair.
+  std::size_t imaginary_part(std::size_t of) {
+    for (std::size_t m = 0; m < differences_.size(); ++m) {
+      const Difference& d = differences_[m];
+      if (d.part == Difference::Part::imaginary && d.without_last == of) return m;
+    }
+    differences_.push_back({0, 0, {}, 0, of, Difference::Part::imaginary, 0});
     return differences_.size() - 1;
   }
   T close(const Difference& d, double t) const {

@@ -34,6 +34,7 @@ std::vector<const ModelInfo*>& known() {
     append(if_models);
     append(lif_models);
     append(li_models);
+    append(rf_models);
     return all;
   }();
   return list;

@@ -10,6 +10,6 @@
 namespace saltus {
 
 extern const std::array<ModelInfo, 4> lif_models, li_models;  // with other synapses
-extern const std::array<ModelInfo, 5> alif_models, if_models;
+extern const std::array<ModelInfo, 5> alif_models, if_models, rf_models;
 
 }  // namespace saltus

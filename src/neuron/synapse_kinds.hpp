@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a weight does to its neuron (docs/theory.md, section 14): a current, exponential as in LIF or
-// one that takes time to rise, or a jump of V. A kind is its parameters, its components of the state,
-// behind V and those that are currents first, and what it adds to a neuron; neuron/driven.hpp makes
-// models of neurons and kinds.
+// one that takes time to rise, or a jump of what the current would drive. A kind is its parameters, its
+// components of the state, behind V and those that are currents first, and what it adds to a neuron
+// whose component `driven` it drives; neuron/driven.hpp makes models of neurons and kinds.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ struct Exponential {
   static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
-  static void add(LinearNeuron<T>& n, const Values<T>& q) {
+  static void add(LinearNeuron<T>& n, const Values<T>& q, std::size_t) {
     enum { i = 1 };
     n.a[i][i] = -1.0 / q["tau_syn"];
     n.receptors[0][i] = T(1);
@@ -50,7 +50,7 @@ struct TwoExponentials {
   static constexpr std::array<std::string_view, 2> receptors{"ex", "in"};
 
   template <class T>
-  static void add(LinearNeuron<T>& n, const Values<T>& q) {
+  static void add(LinearNeuron<T>& n, const Values<T>& q, std::size_t) {
     enum { ex = 1, in };
     n.a[ex][ex] = -1.0 / q["tau_syn_ex"];
     n.a[in][in] = -1.0 / q["tau_syn_in"];
@@ -58,10 +58,9 @@ struct TwoExponentials {
   }
 };
 
-/// An arrival adds w to V: no current.
+/// An arrival adds w to V, or to what else is driven: no current.
 struct Delta {
-  static constexpr std::string_view name = "delta",
-                                    says = "delta synapse, whose weight is added to V";
+  static constexpr std::string_view name = "delta", says = "delta synapse, a jump by the weight";
   static constexpr std::array<ParameterRow, 0> time_constants{};
   static constexpr std::array<ParameterRow, 0> initial{};
   static constexpr std::array<std::string_view, 0> components{};
@@ -69,8 +68,8 @@ struct Delta {
   static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
-  static void add(LinearNeuron<T>& n, const Values<T>&) {
-    n.receptors[0][0] = T(1);
+  static void add(LinearNeuron<T>& n, const Values<T>&, std::size_t driven) {
+    n.receptors[0][driven] = T(1);
   }
 };
 
@@ -86,7 +85,7 @@ struct Alpha {
   static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
-  static void add(LinearNeuron<T>& n, const Values<T>& q) {
+  static void add(LinearNeuron<T>& n, const Values<T>& q, std::size_t) {
     enum { i = 1, h };
     n.a[i][i] = n.a[h][h] = -1.0 / q["tau_syn"];
     n.a[i][h] = T(1);
@@ -113,7 +112,7 @@ struct DoubleExponential {
   static constexpr std::array<std::string_view, 0> receptors{};
 
   template <class T>
-  static void add(LinearNeuron<T>& n, const Values<T>& q) {
+  static void add(LinearNeuron<T>& n, const Values<T>& q, std::size_t) {
     using std::exp;
     enum { i = 1, h };
     const T &tau_syn = q["tau_syn"], &tau_rise = q["tau_rise"];

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "neuron/linear_crossing.hpp"
 #include "saltus/error.hpp"
 
 namespace saltus {
@@ -20,8 +21,8 @@ std::vector<linear::Neuron> linear_neurons(const Population& p) {
     const auto n = mathematics.neuron(Values<double>(*p.model, values));
     if (linear::has_circle(n)) {
       throw InvalidInput(fmt::format(
-          "model {}: a component acts on itself through others; expected none (rates of decay "
-          "must be real)",
+          "model {}: a component acts on itself through others; expected none, or two that "
+          "oscillate (docs/theory.md, section 14)",
           p.model->name));
     }
     if (linear::grows(n)) {
@@ -215,14 +216,25 @@ void check_ends(const Population& p, std::size_t sample) {
   }
 }
 
+// After a spike alone, does it spike again, and so for ever?
+bool goes_on(const linear::Neuron& n, const linear::Vector<double>& at_rest) {
+  const linear::Vector<double> x = n.held.flow(n.after_spike(at_rest), n.tau_ref, most_components);
+  const double settles = n.settling_time();
+  return linear::Search(n, x, !n.starts_above(x))
+      .first(settles, n.free.flow(x, settles, most_components))
+      .found();
+}
+
 // What is linear must come to rest, and below its threshold.
 template <class Real>
 void check_ends(const Population& p, const PopulationPlan<Real>& plan, std::size_t sample) {
   for (std::size_t j = 0; j < plan.linear_neurons.size(); ++j) {
     const linear::Neuron& n = plan.linear_neurons[j];
     const double settles = n.settling_time();
-    if (!std::isinf(settles) && !(n.spikes && n.above(n.free.flow(n.initial, settles)) >= 0)) {
-      continue;
+    if (!std::isinf(settles)) {
+      const linear::Vector<double> rest = n.free.flow(n.initial, settles);
+      const bool spikes = n.above(rest) >= 0 || (n.turns && goes_on(n, rest));
+      if (!(n.spikes && spikes)) continue;
     }
     throw InvalidInput(fmt::format(
         "t_end[{}] is infinite, but {}[{}] ({}) does not come to rest below its threshold; give a "

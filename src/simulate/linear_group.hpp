@@ -26,7 +26,7 @@ class LinearGroup final : public Group<Real> {
     if (together_) layer_.begin(plan_, run.plan.size(population));
     for (std::size_t j = 0; j < run.plan.size(population); ++j) {
       const linear::Neuron& n = plan_.linear_neuron(j);
-      states_.push_back({n.initial, 0, n.above(n.initial) > 0});
+      states_.push_back({n.initial, 0, n.starts_above(n.initial)});
       jumps_ = jumps_ || n.jumps;
     }
     const auto [times, neurons] = run.record[population].spikes();
@@ -198,7 +198,7 @@ class LinearGroup final : public Group<Real> {
     State& s = states_[j];
     s.x = n.after_spike(s.x);
     s.release = n.release_after(time);
-    s.above = n.above(s.x) > 0;
+    s.above = n.starts_above(s.x);
   }
   // An endless sample ends where the neuron has come to rest.
   static double end_of(const linear::Neuron& n, const State& s, double t, double t_end) {
@@ -215,7 +215,7 @@ class LinearGroup final : public Group<Real> {
     if (s.release > t) {
       const double until = std::min(s.release, t_end);
       s.x = n.held.flow(s.x, until - t, most_components);
-      if (until == s.release) s.above = n.above(s.x) > 0;
+      if (until == s.release) s.above = n.starts_above(s.x);
       t = until;
     }
     if (t == t_end) return;

@@ -20,8 +20,9 @@ std::size_t clamp(std::vector<double>& values, const std::vector<double>& before
   return changed;
 }
 
-// V_reset and V(0) stay below the threshold.
+// V_reset and V(0) stay below the threshold, where the model asks for it.
 std::size_t keep_below(Population& p, const std::vector<Parameter>& before) {
+  if (!p.model->check) return 0;
   if (!p.model->has("v_threshold") || !p.model->has("v_reset")) return 0;
   constexpr std::string_view names[] = {"v_threshold", "v_reset", "v_initial"};
   std::size_t changed = 0;

@@ -32,7 +32,7 @@ struct Ranged {
 
 /// Brings what a step has taken out of its range back: a time constant has at most halved, delays and
 /// refractory times end at 0, and what would bring V_reset or V(0) to the threshold is undone for that
-/// neuron. @returns  how many values it changed
+/// neuron, if its model checks such things. @returns  how many values it changed
 template <class Real>
 std::size_t clamp(Network<Real>& network, const Ranged& before);
 

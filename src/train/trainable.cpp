@@ -109,7 +109,7 @@ double unit_of(const Network<Real>& network, const Trained& what) {
       break;
   }
   const ParameterRow& row = network.populations()[what.owner].model->parameters[what.parameter];
-  return row.unit == "s" ? row.typical / 5 : 1;
+  return row.unit.empty() ? 1 : row.typical / 5;
 }
 
 template <class Real>

@@ -40,7 +40,7 @@ struct Rate {
 };
 Rate rate_of(const std::string& text);
 
-/// In which unit an optimiser sees a parameter: 1, or where it is in seconds a part of a sensible change of
+/// In which unit an optimiser sees a parameter: 1, or where it has a unit a part of a sensible change of
 /// it. One learning rate then serves weights and times (Yin-Yang with all of them trained: a fifth of the
 /// typical change ends where weights alone do, or better; all of it a percent lower).
 template <class Real>

@@ -73,6 +73,23 @@ TEST(Gradient, matches_central_differences) {
   EXPECT_LE(r.compared_absolutely, r.parameters / 3);
 }
 
+// Of neurons that oscillate alone, with every synapse: both witnesses.
+TEST(Gradient, of_resonate_and_fire_matches) {
+  Settings settings;
+  settings.networks = scaled(60);
+  settings.seed = 4;
+  settings.neuron = "RF";
+  const Report r = run(settings);
+  tell(r);
+  EXPECT_LE(r.differences.error, difference_bar) << r.differences.where;
+  EXPECT_LE(r.oracle.error, oracle_bar) << r.oracle.where;
+  EXPECT_LE(r.spike_times.error, 1e-10) << r.spike_times.where;
+  EXPECT_LE(r.relation_gradients.error, relation_bar) << r.relation_gradients.where;
+  EXPECT_LE(static_cast<double>(r.voided()), void_bar * static_cast<double>(r.parameters));
+  EXPECT_GT(r.oracle_parameters, 60 * r.networks);
+  EXPECT_GT(r.census.linear_spikes, 3 * r.networks);
+}
+
 // Blind to how the code works: arrivals of weight 0, in every way of running, neurons relabelled,
 // populations split, projections halved, time shifted, the run cut into chunks.
 TEST(Gradient, does_not_change_where_nothing_changes) {

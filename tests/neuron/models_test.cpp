@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first spike of every model of the library that is linear between events, next to a threshold
-// that a peak of V touches but for 10^-12, against extended precision. Cases are multiplied by the
-// environment variable SALTUS_TEST_SCALE.
+// The first spike of every model of the library that is linear between events, where a peak of V
+// grazes the threshold and elsewhere, against extended precision. The environment variable
+// SALTUS_CROSSINGS says how many searches there are of each model: 100,000 unless given.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,9 +9,11 @@
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <sstream>
+#include <string>
 #include <vector>
 
-#include "matrix_course.hpp"
+#include "linear_course.hpp"
 #include "neuron/linear_crossing.hpp"
 #include "random/random.hpp"
 #include "saltus/model.hpp"
@@ -19,12 +21,14 @@
 namespace saltus {
 namespace {
 
+using linear_course::Course;
+using linear_course::Peak;
 using saltus_oracle::Scalar;
 namespace course = saltus_oracle::matrix_course;
 
-int scale() {
-  const char* text = std::getenv("SALTUS_TEST_SCALE");
-  return text ? std::atoi(text) : 1;
+std::size_t searches() {
+  const char* text = std::getenv("SALTUS_CROSSINGS");
+  return text ? static_cast<std::size_t>(std::atof(text)) : 100000;
 }
 
 struct Case {
@@ -40,6 +44,7 @@ Case random_case(Random& random, const ModelInfo& model) {
   Case c;
   saltus_oracle::Neuron& n = c.neuron;
   n.current = model.name.ends_with(":alpha")                ? Current::alpha
+              : model.name.ends_with(":delta")              ? Current::delta
               : model.name.ends_with(":ex_in")              ? Current::two
               : model.name.ends_with(":double_exponential") ? Current::double_exponential
                                                             : Current::exponential;
@@ -53,10 +58,24 @@ Case random_case(Random& random, const ModelInfo& model) {
   c.x[course::i] = random.uniform(-2, 8);
   if (n.current == Current::two) {
     c.x[course::h] = random.uniform(-4, 2);
-  } else if (n.current != Current::exponential) {
+  } else if (n.current == Current::alpha || n.current == Current::double_exponential) {
     c.x[course::h] = random.uniform(-2, 20) / (n.tau_syn + n.tau_rise);
+  } else if (n.current == Current::delta) {
+    c.x[course::i] = 0;
   }
   c.x[course::one] = 1;
+  if (model.name.starts_with("RF")) {
+    n.resonates = true;
+    n.frequency = logarithmic(3, 300);
+    c.x[course::u] = random.uniform(-1.5, 2);
+    if (random.chance(0.4)) {  // many turns on what rises slowly
+      n.tau_mem = logarithmic(20e-3, 200e-3);
+      n.tau_syn = n.tau_syn_in = logarithmic(50e-3, 500e-3);
+      c.x[course::i] = n.current == Current::delta ? 0 : random.uniform(-8, -1);
+      c.x[course::u] = random.uniform(-0.5, 0.5);
+      c.x[course::v] = random.uniform(-0.5, 0);
+    }
+  }
   if (model.name.starts_with("ALIF")) {
     n.tau_adapt = random.chance(0.1) ? n.tau_syn : logarithmic(2e-3, 500e-3);
     n.beta = random.uniform(-0.3, 1);
@@ -80,6 +99,7 @@ linear::Neuron neuron(const ModelInfo& model, const Case& c, double v_threshold)
   set("tau_adapt", c.neuron.tau_adapt);
   set("beta", c.neuron.beta);
   set("bias", c.neuron.bias);
+  set("frequency", c.neuron.frequency);
   set("v_threshold", v_threshold);
   linear::Neuron n(model.linear->neuron(Values<double>(model, values)),
                    model.linear->components.size(), true);
@@ -88,105 +108,112 @@ linear::Neuron neuron(const ModelInfo& model, const Case& c, double v_threshold)
     const auto from = name == "V"                     ? course::v
                       : name == "I" || name == "I_ex" ? course::i
                       : name == "h" || name == "I_in" ? course::h
+                      : name == "U"                   ? course::u
                                                       : course::a;
     n.initial[k] = static_cast<double>(c.x[from]);
   }
   return n;
 }
 
-// V - beta a as it goes on: where its peaks are, and how high.
-struct Peak {
-  Scalar time, height;
-};
-struct Course {
-  std::vector<Peak> peaks;
-  Scalar start, end;
+// What the search says of a threshold, next to the peaks: is there a spike, and on the first slope that
+// leads over the threshold?
+class Witness {
+ public:
+  std::size_t searched = 0, grazed = 0, spikes = 0, silent = 0, later = 0;
+  Scalar worst = 0;  // of V - beta a - theta at a spike
 
-  Course(const Case& c, Scalar until) {
-    const auto m = course::generator(c.neuron, false).value;
-    const auto height = [&](const course::Vector& x) {
-      return x[course::v] - c.neuron.beta * x[course::a];
-    };
-    const auto slope = [&](const course::Vector& x) { return height(course::product(m, x)); };
-    const Scalar stride = Scalar(std::min({c.neuron.tau_mem, c.neuron.tau_syn, c.neuron.tau_rise,
-                                           c.neuron.tau_syn_in, 5e-3})) /
-                          20;
-    course::Vector x = c.x;
-    start = height(x);
-    for (Scalar t = 0; t < until; t += stride) {
-      const Scalar by = std::min(stride, until - t);
-      const course::Vector next = course::step(m, x, by);
-      if (slope(x) > 0 && slope(next) <= 0) {
-        Scalar low = 0, high = by;
-        for (int k = 0; k < 60; ++k) {
-          const Scalar middle = (low + high) / 2;
-          (slope(course::step(m, x, middle)) > 0 ? low : high) = middle;
-        }
-        peaks.push_back({t + low, height(course::step(m, x, low))});
-      }
-      x = next;
+  Witness(const ModelInfo& model) : model_(model) {}
+
+  // @param peak  that may graze it, for which it is known to be more than rounding off
+  void look(const Case& c, const Course& known, double end, double v_threshold,
+            std::optional<std::size_t> peak = {}) {
+    constexpr Scalar rounding = 5e-13L;
+    if (!(known.start < v_threshold - rounding)) return;
+    std::size_t first = known.peaks.size();  // that lies above
+    for (std::size_t k = known.peaks.size(); k-- > 0;) {
+      const Scalar above = known.peaks[k].height - v_threshold;
+      if (k != peak && std::fabs(above) < rounding) return;
+      if (above > 0) first = k;
     }
-    end = height(x);
+    if (std::fabs(known.end - v_threshold) < rounding) return;
+    const bool expected = first < known.peaks.size() || known.end > v_threshold;
+    const linear::Neuron n = neuron(model_, c, v_threshold);
+    const auto found = linear::Search(n, n.initial, true).first(end, n.free.flow(n.initial, end));
+    ++searched;
+    grazed += peak.has_value();
+    ++(expected ? spikes : silent);
+    ASSERT_EQ(found.found(), expected) << where(c, v_threshold);
+    if (!expected) return;
+    later += peak && *peak < first;
+    const Scalar after = first > 0 ? known.peaks[first - 1].time : 0;
+    const Scalar until = first < known.peaks.size() ? known.peaks[first].time : Scalar(end);
+    constexpr Scalar flat = 1e-15L;  // times know no more digits
+    ASSERT_GT(found.after, after * (1 - flat)) << where(c, v_threshold);
+    ASSERT_LE(found.after, until * (1 + flat)) << where(c, v_threshold);
+    worst = std::max(worst, std::fabs(known.at(found.after) - v_threshold));
   }
-  // The highest from the peak of a number on, that peak not counted.
-  Scalar later(std::size_t peak) const {
-    Scalar highest = end;
-    for (std::size_t k = peak + 1; k < peaks.size(); ++k) {
-      highest = std::max(highest, peaks[k].height);
-    }
-    return highest;
+
+ private:
+  const ModelInfo& model_;
+  static std::string where(const Case& c, double v_threshold) {
+    std::ostringstream text;
+    text.precision(17);
+    const saltus_oracle::Neuron& n = c.neuron;
+    text << "v_threshold " << v_threshold << ", tau_mem " << n.tau_mem << ", tau_syn " << n.tau_syn
+         << ", tau_rise " << n.tau_rise << ", tau_syn_in " << n.tau_syn_in << ", tau_adapt "
+         << n.tau_adapt << ", beta " << n.beta << ", frequency " << n.frequency << ", bias "
+         << n.bias << ", x";
+    for (const Scalar x : c.x) text << " " << x;
+    return text.str();
   }
 };
 
 class LinearModel : public ::testing::TestWithParam<Model> {};
 
-TEST_P(LinearModel, misses_and_invents_no_spike_where_a_peak_grazes_the_threshold) {
+TEST_P(LinearModel, misses_and_invents_no_spike) {
   const ModelInfo& model = *GetParam();
   Random random(7, Purpose::gradcheck, 0);
-  std::size_t over = 0, under = 0, later = 0;
-  for (int k = 0; k < 1500 * scale(); ++k) {
+  Witness witness(model);
+  while (witness.searched < searches()) {
     const Case c = random_case(random, model);
     const double end = random.uniform(1, 6) * c.neuron.tau_mem;
-    const Course known(c, end);
-    Scalar before = known.start;
+    const Course known(c.neuron, c.x, end);
+    Scalar highest = std::max(known.start, known.end);
     for (std::size_t p = 0; p < known.peaks.size(); ++p) {
-      const Peak& peak = known.peaks[p];
-      for (const double gap : {1e-6, 1e-9, 1e-12}) {
-        for (const bool above : {true, false}) {
-          const auto v_threshold = static_cast<double>(peak.height) + (above ? -gap : gap);
-          // Something else must not touch it too.
-          if (!(before < v_threshold - 2 * gap)) continue;
-          const Scalar rest = known.later(p) - v_threshold;
-          if (!above && std::fabs(rest) < 2 * gap) continue;
-          const linear::Neuron n = neuron(model, c, v_threshold);
-          const auto found =
-              linear::Search(n, n.initial, true).first(end, n.free.flow(n.initial, end));
-          ASSERT_EQ(found.found(), above || rest > 0)
-              << model.name << " case " << k << ", peak " << p << ", gap " << gap;
-          if (!found.found()) {
-            ++under;
-            continue;
-          }
-          ++(above ? over : later);
-          const bool early = found.after <= static_cast<double>(peak.time) * (1 + 1e-15);
-          ASSERT_EQ(early, above) << model.name << " case " << k << ", gap " << gap;
+      for (int k = 0; k < 3; ++k) {
+        const double gap = std::pow(10, random.uniform(-12, -5));
+        for (const double shift : {-gap, gap}) {
+          witness.look(c, known, end, static_cast<double>(known.peaks[p].height) + shift, p);
+          if (HasFatalFailure()) return;
         }
       }
-      before = std::max(before, peak.height);
+      highest = std::max(highest, known.peaks[p].height);
+    }
+    for (int k = 0; k < 2; ++k) {
+      const double low = static_cast<double>(known.start), high = static_cast<double>(highest);
+      witness.look(c, known, end, random.uniform(low, high + 0.2 * (high - low)));
+      if (HasFatalFailure()) return;
     }
   }
-  std::cout << model.name << ": " << over << " just above, " << under << " just below, " << later
-            << " just below and later above\n";
-  EXPECT_GT(over, 900U * static_cast<std::size_t>(scale()));
-  EXPECT_GT(under, 400U * static_cast<std::size_t>(scale()));
+  std::cout << model.name << ": " << witness.searched << " searches, " << witness.grazed
+            << " where a peak grazes the threshold; " << witness.spikes << " spikes, "
+            << witness.later << " of them behind a peak that did not reach it; " << witness.silent
+            << " without; V at a spike is off by " << static_cast<double>(witness.worst)
+            << " at most\n";
+  EXPECT_GT(witness.spikes, witness.searched / 4);
+  EXPECT_GT(witness.silent, witness.searched / 30);
+  EXPECT_LT(witness.worst, 1e-12L);
 }
 
 // Where V tends to the threshold itself, or stays where it is: the last element of the chain is 0.
 TEST_P(LinearModel, misses_and_invents_no_spike_where_the_bias_is_the_threshold) {
   const ModelInfo& model = *GetParam();
+  if (model.name.starts_with("RF") || model.name.ends_with(":delta")) {
+    GTEST_SKIP() << "V oscillates about another value, or has no current that pulls it down";
+  }
   Random random(8, Purpose::gradcheck, 0);
   int crossed = 0, silent = 0;
-  for (int k = 0; k < 1500 * scale(); ++k) {
+  for (int k = 0; k < 1500; ++k) {
     Case c = random_case(random, model);
     const double v_threshold = 1;
     c.neuron.v_threshold = v_threshold;
@@ -206,7 +233,8 @@ TEST_P(LinearModel, misses_and_invents_no_spike_where_the_bias_is_the_threshold)
     const auto found = linear::Search(n, n.initial, true).first(end, n.free.flow(n.initial, end));
     if (found.found() != std::isfinite(expected)) {  // a grazing one may go either way
       Scalar highest = -1;
-      for (const Peak& peak : Course(c, end).peaks) highest = std::max(highest, peak.height);
+      for (const Peak& peak : Course(c.neuron, c.x, end).peaks)
+        highest = std::max(highest, peak.height);
       EXPECT_LT(std::fabs(highest - v_threshold), 1e-11L) << model.name << " case " << k;
       continue;
     }
@@ -216,15 +244,15 @@ TEST_P(LinearModel, misses_and_invents_no_spike_where_the_bias_is_the_threshold)
     }
   }
   std::cout << model.name << ": " << crossed << " crossed, " << silent << " silent\n";
-  EXPECT_GT(crossed, 200 * scale());
-  EXPECT_GT(silent, 100 * scale());
+  EXPECT_GT(crossed, 200);
+  EXPECT_GT(silent, 100);
 }
 
-// (What a delta synapse adds to V has no peak: tests/simulate/jumps_test.cpp.)
+// (Spikes at arrivals: tests/simulate/jumps_test.cpp.)
 std::vector<Model> spiking() {
   std::vector<Model> result;
   for (const Model model : Model::all()) {
-    if (model->linear && model->spikes && !model->name.ends_with(":delta")) result.push_back(model);
+    if (model->linear && model->spikes) result.push_back(model);
   }
   return result;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace saltus_oracle::matrix_course {
 namespace {
@@ -61,11 +62,19 @@ Differentiable generator(const Neuron& n, bool clamped) {
     m.value[row][column] = factor / tau;
     m.d[by][row][column] = -factor / (Scalar(tau) * tau);
   };
+  const size_t driven = n.resonates ? u : v;
   if (!clamped) {
     entry(v, v, n.leaks ? -1 : 0, n.tau_mem, tau_mem);
-    entry(v, i, 1, n.tau_mem, tau_mem);
-    entry(v, one, n.bias, n.tau_mem, tau_mem);
-    m.d[bias][v][one] = 1 / Scalar(n.tau_mem);
+    entry(driven, i, 1, n.tau_mem, tau_mem);
+    entry(driven, one, n.bias, n.tau_mem, tau_mem);
+    m.d[bias][driven][one] = 1 / Scalar(n.tau_mem);
+  }
+  if (!clamped && n.resonates) {
+    entry(u, u, -1, n.tau_mem, tau_mem);
+    m.d[frequency][v][u] = 2 * std::numbers::pi_v<Scalar>;
+    m.d[frequency][u][v] = -m.d[frequency][v][u];
+    m.value[v][u] = m.d[frequency][v][u] * n.frequency;
+    m.value[u][v] = -m.value[v][u];
   }
   entry(i, i, -1, n.tau_syn, tau_syn);
   if (n.current == Current::alpha || n.current == Current::double_exponential) m.value[i][h] = 1;
@@ -73,7 +82,7 @@ Differentiable generator(const Neuron& n, bool clamped) {
   if (n.current == Current::double_exponential) entry(h, h, -1, n.tau_rise, tau_rise);
   if (n.current == Current::two) {
     entry(h, h, -1, n.tau_syn_in, tau_syn_in);
-    if (!clamped) entry(v, h, 1, n.tau_mem, tau_mem);
+    if (!clamped) entry(driven, h, 1, n.tau_mem, tau_mem);
   }
   entry(a, a, -1, n.tau_adapt, tau_adapt);
   m.value[integral][v] = 1;
@@ -119,7 +128,7 @@ Kick kick(const Neuron& n, int receptor) {
       e.value[receptor == 0 ? i : h] = 1;
       break;
     case Current::delta:
-      e.value[v] = 1;
+      e.value[n.resonates ? u : v] = 1;
       break;
     case Current::alpha:
       e.value[h] = std::exp(Scalar(1)) / s;
@@ -163,11 +172,14 @@ Scalar first_crossing(const Neuron& n, const Vector& start, Scalar limit) {
   if (rises) fastest = std::min(fastest, n.tau_rise);
   const bool two = n.current == Neuron::Current::two;
   if (two) fastest = std::min(fastest, n.tau_syn_in);
+  if (n.resonates) fastest = std::min(fastest, 1 / (7 * n.frequency));
   // Nothing lifts V over theta any more.
   const auto hopeless = [&](const Vector& x) {
-    const Scalar current = std::fabs(x[i]) + std::fabs(x[h]) * (two     ? 1
-                                                                : rises ? fastest
-                                                                        : n.tau_syn);
+    const double of_h = two ? 1 : rises ? std::min(n.tau_syn, n.tau_rise) : n.tau_syn;
+    const Scalar current = std::fabs(x[i]) + std::fabs(x[h]) * of_h;
+    if (n.resonates) {  // no further from 0 than z is, and what drives it
+      return std::hypot(x[v], x[u]) + std::fabs(n.bias) + current < n.v_threshold;
+    }
     return n.leaks &&
            n.bias + std::fabs(x[v] - n.bias) + current + std::fabs(n.beta * x[a]) < n.v_threshold;
   };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A neuron between two events as x(t) = exp(M t) x(0), x = (V, I, h or the second I, a, integral of V, 1), with
+// A neuron between two events as x(t) = exp(M t) x(0), x = (V, I, h or the second I, a, U, integral of V, 1), with
 // derivatives by its parameters: a Taylor series of the matrix, scaled and squared, and not a closed
 // form in sight. Crossings are looked for step by step.
 #pragma once
@@ -27,12 +27,15 @@ enum Parameter : std::size_t {
   a_initial,
   tau_rise,
   tau_syn_in,
+  frequency,
+  u_reset,
+  u_initial,
   parameters
 };
 
 namespace matrix_course {
 
-enum Component : std::size_t { v, i, h, a, integral, one, components };
+enum Component : std::size_t { v, i, h, a, u, integral, one, components };
 using Vector = std::array<Scalar, components>;
 using Matrix = std::array<Vector, components>;  // [row][column]
 

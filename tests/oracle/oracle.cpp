@@ -317,10 +317,10 @@ class Simulation {
     g.weight = slice(0, synapses);
     g.delay = slice(synapses, synapses);
     g.input_time = slice(2 * synapses, inputs_.size());
-    std::vector<Scalar>* const fields[] = {&g.tau_mem,   &g.tau_syn,   &g.v_threshold, &g.v_reset,
-                                           &g.bias,      &g.tau_ref,   &g.v_initial,   &g.i_initial,
-                                           &g.beta,      &g.tau_adapt, &g.a_initial,   &g.tau_rise,
-                                           &g.tau_syn_in};
+    std::vector<Scalar>* const fields[] = {
+        &g.tau_mem,    &g.tau_syn,   &g.v_threshold, &g.v_reset,   &g.bias,      &g.tau_ref,
+        &g.v_initial,  &g.i_initial, &g.beta,        &g.tau_adapt, &g.a_initial, &g.tau_rise,
+        &g.tau_syn_in, &g.frequency, &g.u_reset,     &g.u_initial};
     for (size_t n = 0; n < states_.size(); ++n)
       for (size_t p = 0; p < parameters; ++p) fields[p]->push_back(sum[parameter(n, Parameter(p))]);
     return g;
@@ -400,6 +400,7 @@ class Simulation {
       s.x[matrix_course::v] = s.v;
       s.x[matrix_course::i] = s.i;
       s.x[matrix_course::a] = s.a;
+      s.x[matrix_course::u] = variable(network_.neurons[n].u_initial, parameter(n, u_initial));
       s.x[matrix_course::one] = constant(1);
       predict(n);
     }
@@ -724,6 +725,7 @@ class Simulation {
     s.v = variable(p.v_reset, parameter(n, v_reset));
     s.x[matrix_course::v] = s.v;
     s.x[matrix_course::a].value += 1;
+    s.x[matrix_course::u] = variable(p.u_reset, parameter(n, u_reset));
     s.clamped = true;  // also for tau_ref = 0: released at once, but with a moving release
     s.release = time;
     s.release.value += p.tau_ref;
@@ -739,7 +741,7 @@ class Simulation {
       const matrix_course::Kick e =
           matrix_course::kick(network_.neurons[n], network_.synapses[synapse].receptor);
       for (size_t c = 0; c < matrix_course::components; ++c) {
-        if (c == matrix_course::v && s.clamped) continue;
+        if ((c == matrix_course::v || c == matrix_course::u) && s.clamped) continue;
         s.x[c].value += weight * e.value[c];
         s.x[c].chain(e.value[c], synapse);
         for (size_t p = 0; p < parameters; ++p)
@@ -777,7 +779,8 @@ class Simulation {
     const bool again = same_instant(s.place.time, when);
     advance(n, mean, Maximum::Place::arrival);
     if (same_instant(s.place.time, when) && (again || group.size() > 1)) s.place.tied = true;
-    const bool jumps = p.spikes && p.current == Neuron::Current::delta && !s.clamped;
+    const bool jumps =
+        p.spikes && p.current == Neuron::Current::delta && !p.resonates && !s.clamped;
     const Arrival* last = nullptr;  // that took V over the threshold
     for (const Arrival& arrival : group) {
       const bool below = jumps && matrix_course::distance(p, values(s.x)) <= 0;

@@ -8,7 +8,7 @@
 // adapts:
 //     theta(t) = v_threshold + beta a(t),   tau_adapt da/dt = -a,   a <- a + 1 at a spike,
 // where a goes on decaying while V is held in the refractory time; currents that take time to rise;
-// and V that does not leak (section 14).
+// V that does not leak, and V that oscillates (section 14).
 #pragma once
 
 #include <cstddef>
@@ -35,8 +35,13 @@ struct Neuron {
   double tau_rise = 0.001, tau_syn_in = 0.01;
   bool leaks = true;  // else tau_mem dV/dt = I + bias
 
-  // Neither has the formulas of section 1: it moves by the exponential of a matrix.
-  bool general() const { return current != Current::exponential || !leaks; }
+  // V = Im z and U = Re z, tau_mem dz/dt = -z + 2 pi i frequency tau_mem z + I + bias; at a spike z becomes
+  // u_reset + i v_reset, and both are held. What does not take the way of a current is added to U.
+  bool resonates = false;
+  double frequency = 25, u_reset = 0, u_initial = 0;
+
+  // None of them has the formulas of section 1: it moves by the exponential of a matrix.
+  bool general() const { return current != Current::exponential || !leaks || resonates; }
 };
 
 struct Synapse {
@@ -114,7 +119,8 @@ struct Gradient {
   std::vector<Scalar> weight, delay;  // per synapse
   std::vector<Scalar> input_time;     // per input spike, in the order given
   std::vector<Scalar> tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial,
-      beta, tau_adapt, a_initial, tau_rise, tau_syn_in;  // per neuron
+      beta, tau_adapt, a_initial, tau_rise, tau_syn_in, frequency, u_reset,
+      u_initial;  // per neuron
 };
 
 // Both throw std::invalid_argument for a network, input or functional that has no meaning, and

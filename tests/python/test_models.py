@@ -77,6 +77,16 @@ SPIKING = [
     for neuron in ("LIF", "ALIF", "IF")
     for synapse, more in (("alpha", {}), ("double_exponential", {"tau_rise": 2e-3}), ("delta", {}))
 ]
+OF_RF = {"v_threshold": 0.5, "v_reset": -0.2, "u_reset": 0.1, "u_initial": 0.1, "frequency": 18.0}
+SPIKING += [
+    ("RF", synapse, OF_RF | more)
+    for synapse, more in (
+        ("exponential", {"v_threshold": 0.2}),
+        ("alpha", {}),
+        ("double_exponential", {"tau_rise": 2e-3}),
+        ("delta", {"v_threshold": 0.3}),
+    )
+]
 
 
 def net_of(neuron, synapse, readout="LI", **parameters):
@@ -244,7 +254,7 @@ def test_without_a_leak_v_is_the_integral_of_the_current():
 
 
 def test_layers_take_every_neuron_and_synapse():
-    for layer in (saltus.LIF, saltus.ALIF, saltus.IF):
+    for layer in (saltus.LIF, saltus.ALIF, saltus.IF, saltus.RF):
         net = saltus.Sequential(
             saltus.Input(4),
             layer(5, saltus.Normal(2.0, 1.0), synapse="double_exponential", tau_rise=2e-3),
@@ -252,6 +262,45 @@ def test_layers_take_every_neuron_and_synapse():
         )
         assert net["hidden.tau_rise"] == 2e-3
         assert len(saltus.simulate(net, batch(), 0.06).spikes("hidden")) > 10
+
+
+def test_resonate_and_fire_is_saved_trained_and_seen(tmp_path):
+    own = {"v_threshold": 0.2, "frequency": [10, 15, 20, 25, 30]}
+    net = net_of("RF", "exponential", **OF_RF | own)
+    assert saltus.models()["RF"].parameters["frequency"].unit == "Hz"
+    net.save(tmp_path / "net.h5")
+    assert saltus.load(tmp_path / "net.h5") == net
+
+    record = saltus.simulate(net, batch(), 0.06)
+    assert len(record.spikes("h")) > 20
+    at = np.linspace(0, 0.06, 50)
+    assert np.all(np.isfinite(record.voltages("h", at)))
+    assert np.all(np.isfinite(record.currents("h", at)))
+    with pytest.raises(ValueError, match="'h' is a RF population; expected LI"):
+        record.maxima("h")
+    with pytest.raises(ValueError, match="'h' is RF: thresholds with noise, ghosts"):
+        saltus.find_ghosts(net, record, saltus.Smoothing(0.1))
+
+    before = net["h.frequency"].copy()
+    data = saltus.data.yin_yang("train", n=64)
+    trained = saltus.Sequential(
+        saltus.Input(5),
+        saltus.RF(10, saltus.Normal(6.0, 3.0), v_threshold=0.3, v_reset=0.5, frequency=before[0]),
+        saltus.LI(3, saltus.Normal(0.5, 0.5)),
+    )
+    history = saltus.fit(
+        trained,
+        data,
+        saltus.Loss("maximum_voltage"),
+        t_end=0.06,
+        epochs=2,
+        trainable=["weights", "hidden.frequency", "hidden.v_threshold"],
+    )
+    assert np.all(np.isfinite(history["loss"]))
+    # On the threshold or above it, the reset is where it is wanted, and nothing is undone for it.
+    assert trained["hidden.v_reset"] == 0.5
+    assert trained["hidden.frequency"] != before[0]
+    assert trained["hidden.v_threshold"] != 0.3
 
 
 def test_a_loss_of_integrals_takes_every_readout():

@@ -267,6 +267,8 @@ def test_another_area_of_a_spike_is_written_and_read(model):
         ("ALIF:delta", {}, "'a' is ALIF:delta: NIR has no such neuron"),
         ("LIF:alpha", {}, "'a' is LIF:alpha: NIR has no such .* LIF:delta, LI:delta or IF:delta"),
         ("IF", {}, "'a' is IF: NIR has no such neuron"),
+        ("RF", {}, "'a' is RF: NIR has no such neuron"),
+        ("RF:delta", {}, "'a' is RF:delta: NIR has no such neuron"),
         ("LIF:delta", {"tau_ref": 1e-3}, "a.tau_ref is not 0"),
         ("LIF:delta", {"v_initial": 0.1}, "a.v_initial is not 0"),
         ("IF:delta", {"v_initial": -66, "v_threshold": -50, "v_reset": -70}, "is not -70"),

@@ -196,9 +196,9 @@ TEST(Schedules, PlateauGoesDownWhereTheValidationLossNoLongerFalls) {
   EXPECT_EQ(after(1), 0.025);
   // Without validation the loss counts.
   history.clear();
-  EXPECT_EQ(after(nan, 3), 0.1);
-  EXPECT_EQ(after(nan, 4), 0.1);
-  EXPECT_EQ(after(nan, 5), 0.05);
+  EXPECT_EQ(after(EpochReport::nan, 3), 0.1);
+  EXPECT_EQ(after(EpochReport::nan, 4), 0.1);
+  EXPECT_EQ(after(EpochReport::nan, 5), 0.05);
 }
 
 TEST(Schedules, WarmUpRisesToTheRateFromWhichTheScheduleBegins) {

@@ -160,7 +160,7 @@ TEST(Resume, refuses_another_network_and_says_what_differs) {
     auto u = trainer_of<float>(other);
     const Network<float> before = u.network();
     const std::string message = refusal([&] { u.resume(saved); });
-    EXPECT_TRUE(u.network() == before);
+    EXPECT_TRUE(message.empty() || u.network() == before);
     return message;
   };
   EXPECT_EQ(refused(s), "");

@@ -43,7 +43,7 @@ def to_nir(
     Raises
     ------
     ValueError
-        What NIR cannot express: ALIF, alpha synapses, a refractory time, a V(0) that does not
+        What NIR cannot express: ALIF, RF, alpha synapses, a refractory time, a V(0) that does not
         follow from the other parameters, delays that are no sum of one for each source and one for
         each target, an I(0), or a bias of IF, of neurons onto which nothing projects that can carry
         it, sparse weights that would fill gigabytes as a matrix. The message names it.
