@@ -190,7 +190,7 @@ class RF(_Layer):
 
     Parameters
     ----------
-    size, weight, delay, recurrent, name
+    size, weight, delay, recurrent, name, receptor
         As of `LIF`.
     **parameters
         Those of RF, such as `frequency`; as in `Network.add_population`.
