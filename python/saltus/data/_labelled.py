@@ -63,6 +63,7 @@ class LabelledSpikes:
 
     def __post_init__(self) -> None:
         times, neurons, offsets = spike_arrays(self.spikes, "spikes")
+        integers(self.labels, "labels", np.int32)  # the core's: what does not fit is refused
         labels = integers(self.labels, "labels", np.int64)
         samples = (len(offsets) - 1,)
         expect_shape(labels, "labels", samples, axes="[samples], as the spikes")
