@@ -163,7 +163,15 @@ class Data:
     def size(self) -> int: ...
 
 _Labelled = tuple[
-    NDArray[np.float64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32], int, int
+    NDArray[np.float64],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[Any],
+    int,
+    int,
+    tuple[int, int, int] | None,
+    dict[str, NDArray[Any]],
+    dict[str, NDArray[Any]],
 ]
 
 def yin_yang(n: int, seed: int, /) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
@@ -187,7 +195,7 @@ def read_spike_file(file: str, channels: int, /) -> _Labelled: ...
 _Loss = tuple[
     tuple[dict[str, Any], int] | None,
     Callable[
-        [_Record, NDArray[np.int32], tuple[float, bool, int]],
+        [_Record, NDArray[np.int32], NDArray[np.float64], tuple[float, bool, int]],
         tuple[float, NDArray[np.int32] | None, int, dict[int, _Errors]],
     ]
     | None,
