@@ -76,7 +76,7 @@ TEST(Gradient, matches_central_differences) {
 // Of neurons that oscillate alone, with every synapse: both witnesses.
 TEST(Gradient, of_resonate_and_fire_matches) {
   Settings settings;
-  settings.networks = scaled(60);
+  settings.networks = scaled(25);
   settings.seed = 4;
   settings.neuron = "RF";
   const Report r = run(settings);

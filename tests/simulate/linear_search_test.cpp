@@ -51,6 +51,7 @@ TEST(LinearSearch, side_by_side_gives_the_bits_of_one_by_one) {
         if (!model->linear || !model->spikes) continue;
         const std::size_t count = 11;
         const auto plan = population(random, *model, round % 2 == 0 ? 1 : count);
+        if (!plan.alike_linear) continue;  // V oscillates: they go one by one
         const std::size_t components = plan.alike_linear->components;
         const double fastest = plan.linear_neurons[0].free.fastest();
         const double shortest = fastest > 0 ? 1 / fastest : 10e-3;  // time constant

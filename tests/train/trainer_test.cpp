@@ -553,8 +553,7 @@ TEST(Trainer, RefusesSettingsOutOfRangeAndNamesFieldAndValue) {
             }),
             "trainable names 'taus'; expected weights, delays, tau_mem, tau_syn, v_threshold, "
             "v_reset, bias, tau_ref, v_initial, i_initial, tau_adapt, beta, a_initial, tau_rise, "
-            "tau_syn_ex, tau_syn_in, or one "
-            "parameter such as "
+            "tau_syn_ex, tau_syn_in, frequency, u_reset, u_initial, or one parameter such as "
             "'hidden.tau_mem'");
 }
 
@@ -610,7 +609,9 @@ TEST(Trainer, TakesTheEndOfEachSampleFromTheData) {
   const std::size_t half = data.size() / 2;
   std::fill(data.t_end.begin() + static_cast<std::ptrdiff_t>(half), data.t_end.end(), 0);
   const auto after = trainer(s).evaluate(data);
-  EXPECT_EQ(after.silent_samples - before.silent_samples, data.size() - half);
+  EXPECT_LT(before.silent_samples, data.size() - half);
+  EXPECT_GE(after.silent_samples, data.size() - half);
+  EXPECT_LE(after.silent_samples, data.size() - half + before.silent_samples);
   EXPECT_EQ(after.predictions.back(), -1);
   EXPECT_NE(before.predictions.back(), -1);
   data.t_end.back() = nan;
