@@ -184,7 +184,7 @@ def test_eval_of_a_wrong_setting(saltus, model, field, value, says):
 def test_eval_of_another_loss_than_the_models(saltus, model):
     settings = json.loads((model / "settings.json").read_text())
     (model / "settings.json").write_text(json.dumps(settings | {"loss": "maximum_voltage"}))
-    saltus.bad("eval", model, code=2, says=["maximum_voltage needs LI outputs"])
+    saltus.bad("eval", model, code=1, says=["settings.json", "loss is", "trained with"])
 
 
 def test_eval_of_metrics(saltus, model):

@@ -33,7 +33,7 @@ def test_what_is_trained_on_is_said_before(saltus):
     out = saltus.good("train", "yinyang", "--epochs", 0).out
     assert (
         "data: 5000 training, 1000 validation and 1000 test samples; 5.0 spikes a sample, the last "
-        "at 0.02997 s; t_end inf s\n" in out
+        "at 0.02998 s; t_end inf s\n" in out
     )
 
 
