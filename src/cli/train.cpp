@@ -287,7 +287,10 @@ RunSettings settings_for(Options& o) {
   if (!o.resume.empty()) {
     const auto file = store::checkpoint_in(o.resume);
     try {
-      settings = store::settings_from_json(store::load_checkpoint_settings(file));
+      const std::string saved = store::load_checkpoint_settings(file);
+      json text = json::parse(saved, nullptr, false);
+      if (text.is_object()) text.erase("training_data");  // begun_with() adds it
+      settings = store::settings_from_json(text.is_object() ? text.dump() : saved);
     } catch (const InvalidInput& e) {
       throw FileError(fmt::format("{}: {}", file.string(), e.what()));
     }

@@ -84,7 +84,7 @@ def test_a_seed_gives_the_same_first_weights():
         (
             (saltus.Input(2), 3),
             TypeError,
-            "layer 1: expected a saltus.Input, LIF, ALIF, IF or LI; got int",
+            "layer 1: expected a saltus.Input, LIF, ALIF, IF, RF or LI; got int",
         ),
         (
             (saltus.Input(2), saltus.LI(2, np.ones((2, 2))), saltus.LIF(1, np.ones((2, 1)))),
