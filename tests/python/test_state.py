@@ -327,6 +327,9 @@ def test_what_does_not_fit_is_named():
         saltus.backward(net, record, state_errors={"h.state.V": np.zeros((3, 11))})
     with pytest.raises(ValueError, match="errors of the state of 'h': 1 spikes; expected"):
         saltus.backward(net, record, state_errors={"h.state.times": np.zeros(1)})
+
+
+def test_nothing_goes_on_from_an_end_that_never_comes():
     acyclic = saltus.Network()
     acyclic.add_input("in", 1)
     acyclic.add_population("h", "LIF", 1)
