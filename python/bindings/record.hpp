@@ -3,14 +3,14 @@
 // apart.
 #pragma once
 
+#include <fmt/format.h>
 #include <nanobind/stl/tuple.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -18,6 +18,7 @@
 
 #include "arrays.hpp"
 #include "interrupt.hpp"
+#include "machine/digest.hpp"
 #include "saltus/error.hpp"
 #include "saltus/loss.hpp"
 #include "saltus/network.hpp"
@@ -33,25 +34,18 @@ inline SpikeView view_of(const SpikeArrays& arrays) {
   return {span_of(offsets), span_of(times), span_of(neurons)};
 }
 
-// Enough to notice that an array was written to: one multiplication for each eight bytes.
-template <class T>
-std::uint64_t mix(std::uint64_t hash, std::span<const T> values) {
-  const auto bytes = std::as_bytes(values);
-  for (std::size_t k = 0; k < bytes.size(); k += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + k, std::min<std::size_t>(8, bytes.size() - k));
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    hash ^= hash >> 32;
-  }
-  return hash;
-}
-
+// Enough to notice that an array was written to.
 inline std::uint64_t fingerprint(const Inputs& inputs) {
-  std::uint64_t hash = 1;
-  for (const SpikeView& spikes : inputs.spikes) {
-    hash = mix(mix(mix(hash, spikes.times), spikes.neurons), spikes.offsets);
+  Digest digest;
+  const auto add = [&](const std::string& name, const auto& values) {
+    digest.add(name, values.data(), values.size_bytes());
+  };
+  for (std::size_t k = 0; k < inputs.spikes.size(); ++k) {
+    add(fmt::format("times {}", k), inputs.spikes[k].times);
+    add(fmt::format("neurons {}", k), inputs.spikes[k].neurons);
+    add(fmt::format("offsets {}", k), inputs.spikes[k].offsets);
   }
-  return hash;
+  return digest.value();
 }
 
 template <class Real>

@@ -11,6 +11,7 @@
 #include "adjoint/entries.hpp"
 #include "adjoint/ghosts.hpp"
 #include "adjoint/linear_lambda.hpp"
+#include "observe/replay.hpp"
 #include "plan/plan.hpp"
 #include "plan/timeline.hpp"
 #include "saltus/adjoint.hpp"
@@ -40,9 +41,7 @@ struct Pass {
     return starts.empty() ? plan : starts[sample];
   }
   SpikeView spikes_of(std::size_t population) const {
-    const int input = plan.input_number[population];
-    if (input >= 0) return inputs.spikes[static_cast<std::size_t>(input)];
-    return record.populations[population].spikes.view();
+    return saltus::spikes_of(plan, inputs, record, population);
   }
   void start(Timeline<Real>& timeline, std::size_t population, std::size_t sample,
              Neurons targets = {}, std::span<const Reach> reach = {},

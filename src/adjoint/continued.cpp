@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "machine/parallel.hpp"
 #include "observe/on_the_way.hpp"
@@ -15,48 +16,46 @@
 namespace saltus {
 namespace {
 
+// What is said of the spikes of a population on their way at the end, sample by sample, is said of the spikes.
 template <class Real>
-SampleSpikes spikes_of(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
-                       std::size_t population, std::size_t sample) {
-  const int input = plan.input_number[population];
-  return sample_of(input >= 0 ? inputs.spikes[static_cast<std::size_t>(input)]
-                              : record.populations[population].spikes.view(),
-                   sample);
+void add_at_end(const Plan<Real>& plan, std::size_t population, const SpikeView& spikes,
+                const Inputs& inputs, std::span<const double> said, std::vector<Real>& errors) {
+  const Leaving<Real> leaving(plan, population);
+  std::size_t next = 0;
+  for (std::size_t s = 0; s < spikes.samples(); ++s) {
+    const auto first = static_cast<std::size_t>(spikes.offsets[s]);
+    for (const OnTheWay& spike : leaving.of(sample_of(spikes, s), inputs.end(s))) {
+      errors[first + spike.number] += static_cast<Real>(said[next++]);
+    }
+  }
 }
 
-// How many of the spikes at the end come before each sample's, per population: [population][sample + 1].
-using Offsets = std::vector<std::vector<std::size_t>>;
-
+// How many there are of all samples.
 template <class Real>
-Offsets offsets_at_end(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record) {
-  Offsets offsets(plan.populations.size(), {0});
-  const auto count = [&](const Plan<Real>& of, const Inputs& in, const Record<Real>& r,
-                         std::size_t s, double end) {
-    for (std::size_t p = 0; p < of.populations.size(); ++p) {
-      const auto found = Leaving<Real>(of, p).of(spikes_of(of, in, r, p, s), end);
-      offsets[p].push_back(offsets[p].back() + found.size());
-    }
-  };
-  for (std::size_t s = 0; s < inputs.samples(); ++s) {
-    if (!inputs.state) {
-      count(plan, inputs, record, s, inputs.end(s));
-      continue;
-    }
-    const Continued<Real> one(plan, inputs, &record, s, 1);
-    count(one.plans[0], one.inputs, one.record, 0, inputs.end(s));
+std::size_t count_at_end(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                         std::size_t population) {
+  const Leaving<Real> leaving(plan, population);
+  const SpikeView spikes = spikes_of(plan, inputs, record, population);
+  std::size_t count = 0;
+  for (std::size_t s = 0; s < spikes.samples(); ++s) {
+    count += leaving.of(sample_of(spikes, s), inputs.end(s)).size();
   }
-  return offsets;
+  return count;
 }
 
-// Adds what is said of the spikes at the end of one sample to those of the sample.
-// @param said  of this sample's  @param first  number of the sample's first spike in `errors`
+// Room for the spikes of before, in front of those of each sample, of which nothing is said.
 template <class Real>
-void add_at_end(const Plan<Real>& plan, std::size_t population, SampleSpikes spikes, double end,
-                std::span<const double> said, std::size_t first, std::vector<Real>& errors) {
-  const auto leaving = Leaving<Real>(plan, population).of(spikes, end);
-  for (std::size_t k = 0; k < leaving.size(); ++k) {
-    errors[first + leaving[k].number] += static_cast<Real>(said[k]);
+std::vector<Real> behind(const std::vector<Real>& errors, const SpikeView& spikes,
+                         const std::vector<std::size_t>& past) {
+  std::vector<Real> all(spikes.times.size(), Real(0));
+  auto from = errors.begin();
+  for (std::size_t s = 0; s < past.size(); ++s) {
+    const auto first = spikes.offsets[s] + static_cast<std::ptrdiff_t>(past[s]);
+    const auto count = spikes.offsets[s + 1] - first;
+    std::copy_n(from, count, all.begin() + first);
+    from += count;
   }
+  return all;
 }
 
 }  // namespace
@@ -65,52 +64,18 @@ template <class Real>
 Errors<Real> with_spikes_at_end(const Plan<Real>& plan, const Inputs& inputs,
                                 const Record<Real>& record, const Errors<Real>& errors) {
   Errors<Real> all = errors;
-  const Offsets offsets = offsets_at_end(plan, inputs, record);
   for (std::size_t p = 0; p < plan.populations.size(); ++p) {
     PopulationErrors<Real>& e = all.populations[p];
     if (e.at_end.past.empty()) continue;
-    std::size_t first = 0;
-    for (std::size_t s = 0; s < inputs.samples(); ++s) {
-      const SampleSpikes spikes = spikes_of(plan, inputs, record, p, s);
-      e.spikes.resize(std::max(e.spikes.size(), first + spikes.times.size()), Real(0));
-      add_at_end(plan, p, spikes, inputs.end(s),
-                 std::span<const double>(e.at_end.past).subspan(offsets[p][s]), first, e.spikes);
-      first += spikes.times.size();
-    }
+    const SpikeView spikes = spikes_of(plan, inputs, record, p);
+    e.spikes.resize(spikes.times.size(), Real(0));
+    add_at_end(plan, p, spikes, inputs, e.at_end.past, e.spikes);
     e.at_end.past.clear();
   }
   return all;
 }
 
 namespace {
-
-// The same errors of the same spikes, behind those of before, of which only what comes after the end says something.
-template <class Real>
-Errors<Real> errors_behind(const Continued<Real>& all, const Record<Real>& record,
-                           const Errors<Real>& errors, const Offsets& at_end) {
-  Errors<Real> result = errors;
-  for (std::size_t p = 0; p < result.populations.size(); ++p) {
-    const PopulationErrors<Real>& from = errors.populations[p];
-    PopulationErrors<Real>& to = result.populations[p];
-    to.at_end.past.clear();
-    if (from.spikes.empty() && from.at_end.past.empty()) continue;
-    to.spikes.clear();
-    for (std::size_t s = 0; s < all.plans.size(); ++s) {
-      const SampleSpikes spikes = spikes_of(all.plans[s], all.inputs, all.record, p, s);
-      const std::size_t first = to.spikes.size();
-      to.spikes.resize(first + spikes.times.size(), Real(0));
-      if (!from.spikes.empty()) {
-        std::copy_n(from.spikes.begin() + record.populations[p].spikes.offsets[s],
-                    spikes.times.size() - all.past[p][s],
-                    to.spikes.begin() + static_cast<std::ptrdiff_t>(first + all.past[p][s]));
-      }
-      if (from.at_end.past.empty()) continue;
-      add_at_end(all.plans[s], p, spikes, all.inputs.end(s),
-                 std::span<const double>(from.at_end.past).subspan(at_end[p][s]), first, to.spikes);
-    }
-  }
-  return result;
-}
 
 // The adjoint needs I at the release of a spike of before too.
 template <class Real>
@@ -129,8 +94,8 @@ void find_releases(Continued<Real>& all, int threads) {
     thread_local OwnSpikes own_spikes;
     for (std::size_t p = 0; p < all.past.size(); ++p) {
       const PopulationPlan<Real>& neurons = all.plans[s].populations[p];
-      if (!neurons.refractory || all.past[p][s] == 0) continue;
       SpikeRecord<Real>& r = all.record.populations[p];
+      if (!neurons.refractory || !held_at_start(neurons, sample_of(r.spikes, s))) continue;
       Releases<Real> found(r.release_currents.data() + r.spikes.offsets[s], all.past[p][s]);
       for_each_neuron(all.plans[s], all.inputs, all.record, p, s, timeline, own_spikes,
                       [&](std::size_t j, const auto& arrivals, auto own, auto times) {
@@ -194,12 +159,16 @@ void backward_to_state(const Plan<Real>& plan, const Inputs& inputs, const Recor
   const std::size_t samples = inputs.samples();
   Continued<Real> all(plan, inputs, &record, 0, samples);
   find_releases(all, threads);
+  Errors<Real> shifted = errors;
+  for (std::size_t p = 0; p < plan.populations.size(); ++p) {
+    std::vector<Real>& e = shifted.populations[p].spikes;
+    if (!e.empty()) e = behind(e, spikes_of(plan, all.inputs, all.record, p), all.past[p]);
+  }
   Wanted with_times = wanted;
   with_times.input_times = true;
   BackwardMemory<Real> memory;
-  backward<Real>(plan, all.inputs, all.record,
-                 errors_behind(all, record, errors, offsets_at_end(plan, inputs, record)),
-                 with_times, threads, nullptr, memory, gradients, nullptr, all.plans);
+  backward<Real>(plan, all.inputs, all.record, shifted, with_times, threads, nullptr, memory,
+                 gradients, nullptr, all.plans);
 
   auto& state = gradients.state.populations;
   state.assign(plan.populations.size(), {});
@@ -231,7 +200,11 @@ void check_errors_at_end(const Network<Real>& network, const Inputs& inputs,
     if (!std::isinf(inputs.t_end[s])) continue;
     throw InvalidInput(fmt::format("t_end[{}] is infinite: there is no state at the end", s));
   }
-  const Offsets offsets = offsets_at_end(Plan<Real>(network), inputs, record);
+  const Plan<Real> plan(network);
+  std::unique_ptr<const Continued<Real>> all;
+  if (inputs.state && says_of_spikes_at_end(errors)) {
+    all = std::make_unique<Continued<Real>>(plan, inputs, &record, 0, record.samples);
+  }
   for (std::size_t p = 0; p < network.populations().size(); ++p) {
     const Population& population = network.populations()[p];
     const auto& [x, past] = errors.populations[p].at_end;
@@ -252,7 +225,9 @@ void check_errors_at_end(const Network<Real>& network, const Inputs& inputs,
       }
     };
     check(x, values, "values");
-    check(past, offsets[p].back(), "spikes");
+    if (past.empty()) continue;
+    check(past, count_at_end(plan, all ? all->inputs : inputs, all ? all->record : record, p),
+          "spikes");
   }
 }
 

@@ -17,7 +17,7 @@ bool says_of_spikes_at_end(const Errors<Real>& errors) {
 }
 
 /// What is said of the spikes on their way at the end is said of these spikes, those of inputs too.
-/// @returns  the same errors, with it. Not of a run that goes on itself
+/// @returns  the same errors, with it
 template <class Real>
 Errors<Real> with_spikes_at_end(const Plan<Real>& plan, const Inputs& inputs,
                                 const Record<Real>& record, const Errors<Real>& errors);

@@ -30,6 +30,14 @@ struct SampleAdjoint {
   double end() const { return inputs.end(sample); }
 };
 
+/// dL/dV and dL/dI, or dL/dx, of a neuron in the state at the end, of which something is said.
+template <class Real>
+std::span<const double> said_of_end(const PopulationErrors<Real>& errors, std::size_t samples,
+                                    std::size_t size, std::size_t sample, std::size_t j) {
+  const std::size_t components = errors.at_end.x.size() / (samples * size);
+  return std::span(errors.at_end.x).subspan((sample * size + j) * components, components);
+}
+
 /// The view that the dynamics have of one population in one sample.
 template <class Real>
 struct PopulationAdjoint {
@@ -103,10 +111,8 @@ struct PopulationAdjoint {
     return {static_cast<Real>(-at_end(j)[0] / tc.tau_mem),
             static_cast<Real>(-at_end(j)[1] / tc.tau_syn)};
   }
-  /// dL/dV and dL/dI of neuron j at the end, or of all its components.
   std::span<const double> at_end(std::size_t j) const {
-    const std::size_t components = errors.at_end.x.size() / (samples * size);
-    return std::span(errors.at_end.x).subspan((sample * size + j) * components, components);
+    return said_of_end(errors, samples, size, sample, j);
   }
   /// What an error of V at the end does where V is held then: V is v_reset.
   double held_at_end(std::size_t j) const {

@@ -6,6 +6,7 @@
 //     dL/dq = sum over spikes of p- . s   + at the end p . s   + per sample of V: its error s_V
 //             + what enters only through threshold, c and tau_ref: SpikeSums
 #include "adjoint/accumulate.hpp"
+#include "adjoint/dynamics.hpp"
 #include "machine/parallel.hpp"
 #include "observe/linear_replay.hpp"
 #include "observe/replay.hpp"
@@ -116,10 +117,8 @@ Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, 
     if (std::isinf(end)) products.without_end(error, x[0]);
   }
   if (!errors.at_end.x.empty() && terms::state_local) {
-    const std::size_t components = errors.at_end.x.size() / (pass.record.samples * size);
-    for (std::size_t k = 0; k < components; ++k) {
-      add(products.sum, errors.at_end.x[(s * size + j) * components + k], x[k]);
-    }
+    const auto said = said_of_end(errors, pass.record.samples, size, s, j);
+    for (std::size_t k = 0; k < said.size(); ++k) add(products.sum, said[k], x[k]);
   }
   const SpikeSums& spikes = segments.sums[j];
   add(products.sum, spikes.threshold, motion.theta);

@@ -15,9 +15,7 @@ int evaluate(const RunSettings& settings, const SavedRun& run, bool json) {
   const Network<Real> network = run.network<Real>(settings);
   // Training figures are those of the run.
   const store::TrainedEpochs trained = store::read_metrics(run.path() / "metrics.jsonl");
-  const data::LabelledSpikes test = run.test(settings, network);
-  const Evaluation e = saltus::evaluate(network, network.populations().size() - 1, settings.loss,
-                                        settings.t_end, test, run.threads);
+  const Evaluation e = run.evaluate(settings, network, run.test(settings, network));
   if (json) {
     fmt::print("{}\n", result_of(settings, run.threads, trained, e).dump());
   } else {

@@ -15,8 +15,7 @@ template <class Real>
 int predict(const RunSettings& settings, const SavedRun& run, bool json) {
   const Network<Real> network = run.network<Real>(settings);
   const data::LabelledSpikes test = run.test(settings, network);
-  const Evaluation e = saltus::evaluate(network, network.populations().size() - 1, settings.loss,
-                                        settings.t_end, test, run.threads);
+  const Evaluation e = run.evaluate(settings, network, test);
   if (e.predictions.empty()) {
     throw InvalidInput(fmt::format("loss {} makes no predictions", settings.loss.kind));
   }

@@ -78,6 +78,13 @@ struct SavedRun {
     Warnings().say_once(advice(network, test, settings.t_end));
     return test;
   }
+
+  template <class Real>
+  Evaluation evaluate(const RunSettings& settings, const Network<Real>& network,
+                      const data::LabelledSpikes& test) const {
+    return saltus::evaluate(network, network.populations().size() - 1, settings.loss,
+                            settings.t_end, test, threads);
+  }
 };
 
 }  // namespace saltus::cli

@@ -9,7 +9,7 @@
 #include "gradcheck/tensors.hpp"
 #include "random/random.hpp"
 #include "saltus/state.hpp"
-#include "spikes/sample_spikes.hpp"
+#include "spikes/own_spikes.hpp"
 
 namespace saltus::gradcheck {
 namespace {
@@ -59,22 +59,20 @@ bool hand_out_spikes(const Case& c, const Record<double>& whole, const Errors<do
   }
   const Spikes& all = whole.populations[p].spikes;
   for (std::size_t s = 0; s < c.t_end.size(); ++s) {
-    std::vector<std::vector<std::size_t>> own(population.size);  // of the whole
-    for (auto k = static_cast<std::size_t>(all.offsets[s]);
-         k < static_cast<std::size_t>(all.offsets[s + 1]); ++k) {
-      own[static_cast<std::size_t>(all.neurons[k])].push_back(k);
-    }
+    OwnSpikes own;  // of the whole
+    own.sort(sample_of(all.view(), s), population.size);
+    const auto first = static_cast<std::size_t>(all.offsets[s]);
     std::vector<std::size_t> met(population.size, 0);
     for (auto& chunk : chunks) {
       const Spikes& part = chunk->record.populations[p].spikes;
       for (auto k = static_cast<std::size_t>(part.offsets[s]);
            k < static_cast<std::size_t>(part.offsets[s + 1]); ++k) {
         const auto j = static_cast<std::size_t>(part.neurons[k]);
-        if (met[j] == own[j].size()) {
+        if (met[j] == own.of(j).size()) {
           report.relation_times.meet(infinity, label + " one more of " + population.name);
           return false;
         }
-        const std::size_t there = own[j][met[j]++];
+        const std::size_t there = first + own.of(j)[met[j]++];
         const double moved = part.times[k] + chunk->from - all.times[there];
         report.relation_times.meet(std::fabs(moved) / population["tau_mem"][j],
                                    label + " " + population.name);
@@ -82,7 +80,7 @@ bool hand_out_spikes(const Case& c, const Record<double>& whole, const Errors<do
       }
     }
     for (std::size_t j = 0; j < population.size; ++j) {
-      if (met[j] == own[j].size()) continue;
+      if (met[j] == own.of(j).size()) continue;
       report.relation_times.meet(infinity, label + " one less of " + population.name);
       return false;
     }

@@ -36,9 +36,9 @@ inline void heed() {
   if (tbb::is_current_task_group_canceling()) throw Abandoned();
 #endif
 }
-/// The same, of a step with this number.
-inline void heed(std::size_t step) {
-  if (step % 4096 == 4095) heed();
+/// The same, of a step with this number: every so many.
+inline void heed(std::size_t step, std::size_t every = 4096) {
+  if (step % every == every - 1) heed();
 }
 
 #ifndef SALTUS_WITHOUT_TBB

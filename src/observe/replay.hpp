@@ -93,21 +93,37 @@ std::pair<Real, Real> replay(const neuron::Lif<Real>& n, const Arrivals<Real>& a
   return {v, i};
 }
 
+/// The spikes of a population: of an input, or of the record.
+template <class Real>
+SpikeView spikes_of(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
+                    std::size_t population) {
+  const int input = plan.input_number[population];
+  return input >= 0 ? inputs.spikes[static_cast<std::size_t>(input)]
+                    : record.populations[population].spikes.view();
+}
+
 /// Points a timeline at what reaches a population in one sample, and returns the spikes of any
 /// population there.
 template <class Real>
 auto start_timeline(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
                     std::size_t population, std::size_t sample, Timeline<Real>& timeline,
                     Timelines<Real>* timelines = nullptr) {
-  const auto spikes_of = [&plan, &inputs, &record, sample](std::size_t p) {
-    const int input = plan.input_number[p];
-    return sample_of(input >= 0 ? inputs.spikes[static_cast<std::size_t>(input)]
-                                : record.populations[p].spikes.view(),
-                     sample);
+  const auto of_sample = [&plan, &inputs, &record, sample](std::size_t p) {
+    return sample_of(spikes_of(plan, inputs, record, p), sample);
   };
-  timeline.start(plan, population, inputs.end(sample), spikes_of,
+  timeline.start(plan, population, inputs.end(sample), of_sample,
                  timelines ? &timelines->at(population, sample) : nullptr);
-  return spikes_of;
+  return of_sample;
+}
+
+/// Does a spike of before the sample hold any neuron of a LIF population at its start?
+template <class Real>
+bool held_at_start(const PopulationPlan<Real>& plan, SampleSpikes spikes) {
+  for (std::size_t k = 0; k < count_past(spikes.times); ++k) {
+    const auto j = static_cast<std::size_t>(spikes.neurons[k]);
+    if (spikes.times[k] + plan.neuron(j).tau_ref > 0) return true;
+  }
+  return false;
 }
 
 /// Calls body(j, arrivals, own, times) for every neuron of a population in one sample, as replay()
@@ -116,8 +132,8 @@ template <class Real, class Body>
 void for_each_neuron(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
                      std::size_t population, std::size_t sample, Timeline<Real>& timeline,
                      OwnSpikes& own, Body&& body) {
-  const auto spikes_of = start_timeline(plan, inputs, record, population, sample, timeline);
-  const SampleSpikes spikes = spikes_of(population);
+  const auto of_sample = start_timeline(plan, inputs, record, population, sample, timeline);
+  const SampleSpikes spikes = of_sample(population);
   own.sort(spikes, plan.size(population));
   for (std::size_t j = 0; j < plan.size(population); ++j) {
     body(j, timeline.of(j), own.of(j), spikes.times);

@@ -117,36 +117,24 @@ class Sums {
   }
 };
 
-// Is any neuron? I at the release of a spike of before is not in the record.
-template <class Real>
-bool held_at_start(const PopulationPlan<Real>& plan, SampleSpikes spikes) {
-  for (std::size_t k = 0; k < count_past(spikes.times); ++k) {
-    const auto j = static_cast<std::size_t>(spikes.neurons[k]);
-    if (spikes.times[k] + plan.neuron(j).tau_ref > 0) return true;
-  }
-  return false;
-}
-
 // One sample, of a run that started anew or goes on.
 template <class Real>
 void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
-          std::size_t sample, std::size_t at, State& state,
-          std::vector<std::vector<OnTheWay>>& leaving) {
+          std::size_t sample, std::size_t at, const std::vector<Leaving<Real>>& leaving,
+          State& state, std::vector<std::vector<OnTheWay>>& on_the_way) {
   thread_local Timeline<Real> timeline;
   thread_local OwnSpikes own_spikes;
   const double end = inputs.end(sample);
-  leaving.resize(plan.populations.size());
   for (std::size_t p = 0; p < plan.populations.size(); ++p) {
-    const int input = plan.input_number[p];
-    const SpikeView spikes = input >= 0 ? inputs.spikes[static_cast<std::size_t>(input)]
-                                        : record.populations[p].spikes.view();
-    leaving[p] = Leaving<Real>(plan, p).of(sample_of(spikes, sample), end);
-    if (input >= 0) continue;
+    const SpikeView spikes = spikes_of(plan, inputs, record, p);
+    const SampleSpikes of_all = sample_of(spikes, sample);
+    on_the_way.push_back(leaving[p].of(of_all, end));
+    if (plan.input_number[p] >= 0) continue;
     const PopulationPlan<Real>& neurons = plan.populations[p];
     const std::size_t components = state.populations[p].x.size() / (state.samples * plan.size(p));
     double* const x = state.populations[p].x.data() + at * plan.size(p) * components;
-    const SampleSpikes of_all = sample_of(spikes, sample);
     const SpikeRecord<Real>& r = record.populations[p];
+    // (I at the release of a spike of before is not in the record.)
     if (plan.in_vectors(p) && neurons.same_time_constants && !held_at_start(neurons, of_all)) {
       start_timeline(plan, inputs, record, p, sample, timeline);
       const auto first = static_cast<std::size_t>(spikes.offsets[sample]);
@@ -161,8 +149,7 @@ void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& reco
     const SharedSteps<double>* shared = nullptr;
     if (neurons.alike_linear) {
       start_timeline(plan, inputs, record, p, sample, timeline);
-      steps.find(linear::driven_by_one(neurons.linear_neuron(0).free, components),
-                 timeline.shared(), most_components);
+      steps.find(neurons.alike_linear->motion(), timeline.shared(), most_components);
       shared = &steps;
     }
     for_each_neuron(
@@ -201,20 +188,23 @@ State final_state(const Network<Real>& network, const Inputs& inputs, const Reco
     const Population& population = network.populations()[p];
     state.populations[p].x.resize(samples * population.size * components(population.model).size());
   }
-  std::vector<std::vector<std::vector<OnTheWay>>> leaving(samples);
+  std::vector<Leaving<Real>> leaving;
+  for (std::size_t p = 0; p < count; ++p) leaving.emplace_back(plan, p);
+  std::vector<std::vector<std::vector<OnTheWay>>> on_the_way(samples);
   if (inputs.state) {
     parallel_for(options.threads, samples, [&](std::size_t s) {
       const Continued<Real> one(plan, inputs, &record, s, 1);
-      find(one.plans[0], one.inputs, one.record, 0, s, state, leaving[s]);
+      find(one.plans[0], one.inputs, one.record, 0, s, leaving, state, on_the_way[s]);
     });
   } else {
-    parallel_for(options.threads, samples,
-                 [&](std::size_t s) { find(plan, inputs, record, s, s, state, leaving[s]); });
+    parallel_for(options.threads, samples, [&](std::size_t s) {
+      find(plan, inputs, record, s, s, leaving, state, on_the_way[s]);
+    });
   }
   for (std::size_t s = 0; s < samples; ++s) {
     for (std::size_t p = 0; p < count; ++p) {
       Spikes& past = state.populations[p].past;
-      for (const OnTheWay& spike : leaving[s][p]) {
+      for (const OnTheWay& spike : on_the_way[s][p]) {
         past.times.push_back(spike.time);
         past.neurons.push_back(spike.neuron);
       }

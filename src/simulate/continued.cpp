@@ -66,17 +66,15 @@ Continued<Real>::Continued(const Plan<Real>& plan, const Inputs& given, const Re
       const SampleSpikes own = of ? sample_of(of->populations[p].spikes, sample) : SampleSpikes{};
       join(before, own, all);
       const PopulationPlan<Real>& neurons = plan.populations[p];
-      const auto fill = [&](std::vector<Real>& to, const std::vector<Real>& from) {
-        to.resize(all.times.size() - own.times.size());
+      const auto fill = [&](std::vector<Real> SpikeRecord<Real>::*column) {
+        (r.*column).resize(all.times.size() - own.times.size());
         if (!of) return;
-        const auto begin = static_cast<std::size_t>(of->populations[p].spikes.offsets[sample]);
-        append(to, from, begin, begin + own.times.size());
+        const SpikeRecord<Real>& from = of->populations[p];
+        const auto begin = static_cast<std::size_t>(from.spikes.offsets[sample]);
+        append(r.*column, from.*column, begin, begin + own.times.size());
       };
-      static const SpikeRecord<Real> none;
-      const SpikeRecord<Real>& from = of ? of->populations[p] : none;
-      if (neurons.refractory) fill(r.release_currents, from.release_currents);
-      // (Of LI nothing is recorded.)
-      if (!neurons.is_linear()) fill(r.currents, from.currents);
+      if (neurons.refractory) fill(&SpikeRecord<Real>::release_currents);
+      if (!neurons.is_linear()) fill(&SpikeRecord<Real>::currents);  // (none of LI)
     }
     if (input) inputs.spikes.push_back(all);
     if (input) r.spikes.offsets.assign(count + 1, 0);
@@ -145,13 +143,18 @@ void for_each_above(const Plan<Real>& plan, const State& state, std::size_t p, s
   const SampleSpikes past = sample_of(state.populations[p].past, sample);
   for (std::size_t k = 0; k < past.times.size(); ++k) {
     const auto j = static_cast<std::size_t>(past.neurons[k]);
-    held[j] = past.times[k] + plan.network->populations()[p]["tau_ref"][j] > 0;
+    const double time = past.times[k];
+    held[j] = (neurons.is_linear() ? neurons.linear_neuron(j).release_after(time)
+                                   : time + neurons.neuron(j).tau_ref) > 0;
   }
+  // (As it was given: a float of the plan is another number.)
+  const Parameter* const v_threshold =
+      neurons.is_linear() ? nullptr : &plan.network->populations()[p]["v_threshold"];
   for (std::size_t j = 0; j < size; ++j) {
     const double* const from = all.data() + (sample * size + j) * components;
     if (held[j]) continue;
     if (!neurons.is_linear()) {
-      const double above = from[0] - plan.network->populations()[p]["v_threshold"][j];
+      const double above = from[0] - (*v_threshold)[j];
       if (above >= 0) meet(j, from[0], above);
       continue;
     }

@@ -56,7 +56,7 @@ class Windows {
     double from = 0;
     std::size_t windows = 0;
     do {
-      heed(16 * windows++ + 15);
+      heed(windows++, 256);
       double to = from + shortest;
       const double arrival = to < end ? next_arrival(from) : from;
       if (arrival >= to) to = next_event(arrival, from) + shortest;

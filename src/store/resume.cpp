@@ -10,15 +10,12 @@
 #include "machine/digest.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
+#include "store/free_settings.hpp"
 
 namespace saltus::store {
 namespace {
 
 using nlohmann::json;
-
-// No bit of what is learnt depends on them, or, of epochs, whoever resumes wants more.
-constexpr std::string_view free_settings[] = {"epochs",     "threads",   "data",
-                                              "train_file", "test_file", "checkpoint_minutes"};
 
 // What the state is about: streams of random numbers, moments. (And all of RunSettings, of which the
 // network and the data were made.)

@@ -9,6 +9,7 @@
 #include "fields/nearest.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
+#include "store/free_settings.hpp"
 #include "store/json.hpp"
 
 namespace saltus::store {
@@ -76,10 +77,7 @@ RunSettings settings_from_json(const std::string& text) {
 
 std::string settings_of_model(const RunSettings& settings) {
   json all = json::parse(to_json(settings));
-  for (const char* may_change :
-       {"data", "train_file", "test_file", "threads", "epochs", "checkpoint_minutes"}) {
-    all.erase(may_change);
-  }
+  for (const std::string_view name : free_settings) all.erase(std::string(name));
   return all.dump();
 }
 
