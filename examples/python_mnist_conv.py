@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train a convolutional network on MNIST, with images moved by up to a pixel in each epoch.
 
-Run: python examples/python_mnist_conv.py --data MNIST_FOLDER [--epochs 12] [--out model.h5]
+Run: python examples/python_mnist_conv.py --data MNIST_FOLDER [--epochs 12]
+     [--out model.safetensors]
 """
 
 import argparse

@@ -35,6 +35,6 @@ test = saltus.evaluate(net, saltus.data.yin_yang("test"), saltus.FirstSpike(), n
 print(f"test accuracy {100 * test.accuracy:.1f} % after {len(history)} epochs")
 
 with tempfile.TemporaryDirectory() as folder:
-    file = Path(folder) / "yin_yang.h5"
+    file = Path(folder) / "yin_yang.safetensors"
     net.save(file)
     print(f"saved and loaded to the last bit: {saltus.load(file) == net}")

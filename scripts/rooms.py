@@ -12,7 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = """
-    machine random hdf5
+    machine random
+    archive
+    hdf5
     fields spikes
     data network
     neuron

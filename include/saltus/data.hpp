@@ -76,14 +76,25 @@ Images read_idx(const std::filesystem::path& folder, const std::string& prefix);
 /// Latency code: a pixel p > 1 spikes once, at (1 - p / 255) * t_max; channel = its position.
 LabelledSpikes encode(const Images& images, double t_max = 20e-3);
 
+/// More than these is taken for damage: one flipped bit of a unit makes millions of channels.
+struct SpikeFileLimits {
+  std::int64_t channels = 1 << 20;
+  std::int64_t classes = 1 << 16;
+  std::int64_t spikes = std::int64_t{1} << 31;
+};
+
 /// Reads a spike file in SHD's HDF5 layout: `spikes/times` (ragged floats, seconds), `spikes/units`
 /// (ragged integers), `labels`. Times are sorted within a sample where the file's are not. The file
 /// may be gzipped as a whole; what it holds under `extra` is kept. It
 /// may have an attribute `grid` (channels, height, width), which says how many units there are too.
+/// It is read in a process of its own, with bounds on memory and time that grow with the file: HDF5
+/// does not survive every damaged file.
 /// @param channels  units of the source; 0: those of the grid, or the largest unit + 1
 /// @throws FileError  missing, truncated, not HDF5, data sets missing or of a wrong kind or length
-/// @throws InvalidInput  NaN or negative times, a unit outside [0, channels)
-LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t channels = 0);
+/// @throws FileError  HDF5 broke down over it, or it takes more than any file of its size needs
+/// @throws InvalidInput  NaN or negative times, a unit outside [0, channels), more than the limits
+LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t channels = 0,
+                               const SpikeFileLimits& limits = {});
 
 /// The samples `first` .. `first + count - 1`.
 LabelledSpikes slice(const LabelledSpikes& data, std::size_t first, std::size_t count);

@@ -12,18 +12,25 @@
 
 namespace saltus::store {
 
-/// Writes a network as HDF5.
+/// Writes a network as safetensors: arrays by the names of their tensors, and a checksum of the whole.
 /// @param settings  a text that it keeps: settings_of_model()
-/// @throws FileError  cannot be written; InvalidInput  a network without a meaning, which could not
-///         be read again
+/// @throws FileError  cannot be written; InvalidInput  a name that ends in .h5, or a network without
+///         a meaning, which could not be read again
 template <class Real>
 void save_network(const Network<Real>& network, const std::filesystem::path& file,
                   const std::string& settings = "");
 
 /// Reads it back, to the last bit if the type is the same.
-/// @throws FileError  missing, truncated or not a model; InvalidInput  a network without a meaning
+/// Models of earlier versions, which were HDF5, are read too.
+/// @throws FileError  missing, damaged or not a model; InvalidInput  a network without a meaning
 template <class Real>
 Network<Real> load_network(const std::filesystem::path& file);
+
+/// What save_network() writes into a file (in float64), and back. @throws InvalidInput
+template <class Real>
+std::string to_bytes(const Network<Real>& network);
+template <class Real>
+Network<Real> from_bytes(std::string bytes);
 
 /// The text that the file of a network keeps; empty if it has none. @throws FileError
 std::string load_settings_of_model(const std::filesystem::path& file);
@@ -41,14 +48,14 @@ template <class Real>
 void save_checkpoint(const TrainState<Real>& state, const std::string& settings,
                      const std::filesystem::path& file);
 
-/// Reads it back, to the last bit. @param file  or its folder: then `checkpoint.h5` there
+/// Reads it back, to the last bit. @param file  or its folder: then `checkpoint.safetensors` there
 /// @throws FileError  missing, damaged, no checkpoint, or one in the other precision
 template <class Real>
 Checkpoint<Real> load_checkpoint(const std::filesystem::path& file);
 /// Its settings alone.
 std::string load_checkpoint_settings(const std::filesystem::path& file);
 
-/// Where a checkpoint is: a file, or `checkpoint.h5` of a folder.
+/// Where a checkpoint is: a file, or `checkpoint.safetensors` of a folder.
 std::filesystem::path checkpoint_in(const std::filesystem::path& place);
 
 /// Settings with which a training goes on, against those of its checkpoint. How many epochs and threads

@@ -106,11 +106,12 @@ constexpr auto RunSettings::fields() {
             "scale the first weights until a hidden neuron spikes so often a sample; 0: leave"},
       Field{"precision", &S::precision, &check_precision, heading::run,
             "float32 (default) or float64"},
-      Field{
-          "checkpoint_minutes", &S::checkpoint_minutes,
-          Bound{[](double v) { return v >= 0; }, "at least 0 (0: after each epoch)"}, heading::run,
-          "with --out: write checkpoint.h5 when so many minutes have passed, within an epoch too; "
-          "0 (default): after each epoch"}};
+      Field{"checkpoint_minutes", &S::checkpoint_minutes,
+            Bound{[](double v) { return v >= 0; }, "at least 0 (0: after each epoch)"},
+            heading::run,
+            "with --out: write checkpoint.safetensors when so many minutes have passed, within an "
+            "epoch too; "
+            "0 (default): after each epoch"}};
 }
 
 /// The settings of a task as published for it (docs/results.md).

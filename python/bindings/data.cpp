@@ -92,11 +92,13 @@ void bind_data(nb::module_& module) {
     return arrays(
         data::encode(data::Images{rows, columns, vector_of(pixels), vector_of(labels)}, t_max));
   });
-  module.def("read_spike_file", [](const std::string& file, std::int32_t channels) {
+  module.def("read_spike_file", [](const std::string& file, std::int32_t channels,
+                                   std::int64_t most_channels, std::int64_t most_classes,
+                                   std::int64_t most_spikes) {
     LabelledSpikes d;
     {
       const Released released;
-      d = data::read_spike_file(file, channels);
+      d = data::read_spike_file(file, channels, {most_channels, most_classes, most_spikes});
     }
     return arrays(std::move(d));
   });

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/operators.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -12,6 +13,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -167,6 +169,19 @@ std::tuple<Populations, Projections> structure(const Net& network) {
   return result;
 }
 
+// How a projection connects: the name of its kind ("dense" of all to all), the rows of its shape, the
+// kind of its delays (Delay::Kind).
+std::tuple<std::string, std::map<std::string, std::vector<std::int64_t>>, int> connection(
+    const Net& network, const std::string& name) {
+  const auto& all = network.projections();
+  const auto p = std::ranges::find(all, name, &Projection<double>::name);
+  if (p == all.end()) throw InvalidInput(fmt::format("no projection is called '{}'", name));
+  const int delay = static_cast<int>(p->delay.kind);
+  if (p->connection.all_to_all()) return {"dense", {}, delay};
+  const auto& rows = p->connection.shape().rows();
+  return {std::string(p->connection.kind().name), {rows.begin(), rows.end()}, delay};
+}
+
 void save(const Net& network, const std::string& file, bool single) {
   network.check();
   if (!single) {
@@ -199,7 +214,18 @@ void bind_network(nb::module_& module) {
       .def("index", [](const Net& network, const std::string& name) { return network.index(name); })
       .def("check", &Net::check)
       .def("structure", &structure)
+      .def("connection", &connection)
       .def("save", &save)
+      .def("to_bytes",
+           [](const Net& network) {
+             const std::string bytes = store::to_bytes(network);
+             return nb::bytes(bytes.data(), bytes.size());
+           })
+      .def_static("from_bytes",
+                  [](const nb::bytes& bytes) {
+                    return store::from_bytes<double>(
+                        std::string(static_cast<const char*>(bytes.data()), bytes.size()));
+                  })
       .def_static("load", [](const std::string& file) { return store::load_network<double>(file); })
       .def("describe", [](const Net& network) { return describe(network); })
       .def(nb::self == nb::self);

@@ -23,7 +23,7 @@ from ._optim import Optimizer, Schedule, _Factor
 from ._setup import Setup
 from .data._labelled import LabelledSpikes
 
-_LAST, _BEST = "checkpoint.h5", "best.h5"
+_LAST, _BEST = "checkpoint.safetensors", "best.safetensors"
 
 
 @runtime_checkable
@@ -81,7 +81,7 @@ class Checkpoints:
     about : str
         Of `begun_with`.
     folder : path or None
-        Of ``checkpoint.h5`` and ``best.h5``; None: nothing is written.
+        Of ``checkpoint.safetensors`` and ``best.safetensors``; None: nothing is written.
     minutes : float
         Between two checkpoints; 0: one after each epoch.
     own, callbacks

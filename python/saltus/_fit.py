@@ -171,9 +171,10 @@ def fit(
         from the learning rate that they leave in the optimiser. Checkpoints keep what their
         ``state_dict()`` returns, numbers and arrays by name, and give it to ``load_state_dict``.
     checkpoint : path, optional
-        A folder. ``checkpoint.h5`` there is the last state of the training, ``best.h5`` that after
-        the epoch of the best validation accuracy (where they are the same, or there is none, loss):
-        networks that `load` reads, with all else that ``resume`` needs.
+        A folder. ``checkpoint.safetensors`` there is the last state of the training,
+        ``best.safetensors`` that after the epoch of the best validation accuracy (where they are
+        the same, or there is none, loss): networks that `load` reads, with all else that
+        ``resume`` needs.
     checkpoint_minutes : float
         0: after each epoch. Else when so many minutes have passed, within an epoch too, and at the
         end. Ctrl-C writes one as well.

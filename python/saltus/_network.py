@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -355,20 +354,24 @@ class Network:
         return result
 
     def save(self, file: str | PathLike[str], dtype: DTypeLike = np.float64) -> None:
-        """Write the network as HDF5, the format of ``saltus train --out`` (docs/guide.md, "Files").
+        """Write the network as safetensors, as ``saltus train --out`` does (guide, "Files").
 
-        The file is written aside and then renamed: a stopped write leaves the old one whole.
+        Its library reads the arrays by the names that the network has for them. A checksum is of
+        all of the file. It is written aside and then renamed: a stopped write leaves the old one
+        whole.
 
         Parameters
         ----------
         file : path-like
+            Such as ``net.safetensors``.
         dtype : {numpy.float64, numpy.float32}
             The type of the weights in the file. With float64 `load` gives back the same bits.
 
         Raises
         ------
         ValueError
-            A parameter without meaning, a weight that no float32 can hold, or another dtype.
+            A name that ends in ``.h5``, a parameter without meaning, a weight that no float32 can
+            hold, or another dtype.
         OSError
             The file cannot be written.
         """
@@ -384,11 +387,8 @@ class Network:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / "model.h5"
-            self.save(file)
-            shapes = {name: values.shape for name, values in self._parameters.items()}
-            return _unpickled, (file.read_bytes(), shapes)
+        shapes = {name: values.shape for name, values in self._parameters.items()}
+        return _unpickled, (self._core.to_bytes(), shapes)
 
     def __str__(self) -> str:
         return self._core.describe()
@@ -454,7 +454,8 @@ def load(file: str | PathLike[str]) -> Network:
     Parameters
     ----------
     file : path-like
-        A file, or a folder that holds ``model.h5``.
+        A file, or a folder that holds ``model.safetensors``; models of earlier versions, which were
+        HDF5 (``model.h5``), are read too.
 
     Returns
     -------
@@ -464,21 +465,23 @@ def load(file: str | PathLike[str]) -> Network:
     Raises
     ------
     OSError
-        A file that is missing, truncated or not a model.
+        A file that is missing, damaged or not a model.
     ValueError
         A network without a meaning.
     """
     found = Path(path(file, "file"))
     if found.is_dir():
-        found = found / "model.h5"
+        found = _model_in(found)
     return Network._from_core(_core.Network.load(str(found)))
 
 
+def _model_in(folder: Path) -> Path:
+    now, before = folder / "model.safetensors", folder / "model.h5"
+    return before if before.exists() and not now.exists() else now
+
+
 def _unpickled(model: bytes, shapes: dict[str, tuple[int, ...]]) -> Network:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "model.h5"
-        file.write_bytes(model)
-        network = load(file)
+    network = Network._from_core(_core.Network.from_bytes(model))
     for name, shape in shapes.items():  # a file cannot tell () from (1,)
         network._parameters[name] = network._parameters[name].reshape(shape)
     return network

@@ -56,7 +56,7 @@ class RunFolder {
     metrics(state, report.complete ? "" : store::metrics_line(report));
     // The best before the last: what a run that is killed in between does again is the same.
     if (report.complete && best_epoch(state.history) == state.epochs) {
-      store::save_checkpoint(state, checkpoint_settings_, folder_ / "best.h5");
+      store::save_checkpoint(state, checkpoint_settings_, folder_ / "best.safetensors");
     }
     if (minutes_ == 0 || !report.complete || due()) checkpoint(state);
   }
@@ -69,7 +69,7 @@ class RunFolder {
   template <class Real>
   void checkpoint(const TrainState<Real>& state) {
     if (folder_.empty()) return;
-    store::save_checkpoint(state, checkpoint_settings_, folder_ / "checkpoint.h5");
+    store::save_checkpoint(state, checkpoint_settings_, folder_ / "checkpoint.safetensors");
     written_ = Clock::now();
   }
 
@@ -86,21 +86,21 @@ class RunFolder {
   // What was the best so far: the state itself, or what lies beside its checkpoint.
   template <class Real>
   void best(const TrainState<Real>& state, const std::filesystem::path& resumed) const {
-    const auto file = folder_ / "best.h5";
+    const auto file = folder_ / "best.safetensors";
     const int number = best_epoch(state.history);
     if (number > 0 && number == state.epochs && state.epoch.minibatches == 0) {
       store::save_checkpoint(state, checkpoint_settings_, file);
       return;
     }
     std::error_code none;  // there need not be one
-    const auto before = resumed.parent_path() / "best.h5";
+    const auto before = resumed.parent_path() / "best.safetensors";
     if (number > 0 && std::filesystem::equivalent(before, file, none)) return;
     std::filesystem::remove(file, none);
     if (number > 0) std::filesystem::copy_file(before, file, none);
   }
   template <class Real>
   void model(const Network<Real>& network) const {
-    store::save_network(network, folder_ / "model.h5", model_settings_);
+    store::save_network(network, folder_ / "model.safetensors", model_settings_);
   }
   template <class Real>
   void metrics(const TrainState<Real>& state, const std::string& stopped = "") const {

@@ -36,7 +36,11 @@ struct SavedRun {
   }
 
   std::filesystem::path path() const { return folder; }
-  std::filesystem::path model() const { return path() / "model.h5"; }
+  /// (Earlier versions wrote HDF5.)
+  std::filesystem::path model() const {
+    const auto now = path() / "model.safetensors", before = path() / "model.h5";
+    return std::filesystem::exists(before) && !std::filesystem::exists(now) ? before : now;
+  }
 
   RunSettings settings() const {
     RunSettings s = store::load_settings(path() / "settings.json");

@@ -49,9 +49,10 @@ void add_options(CLI::App& app, Options& o) {
                           [](RunSettings& s, auto& v) { s.train.kernel = kernel_of(v); })
       ->group(run);
   add_fields<RunSettings>(app, o.given, heading::run, whole);
-  add_value<std::string>(
-      app, "--out", "folder for model.h5, settings.json, metrics.jsonl, checkpoint.h5, best.h5",
-      [&o](auto v) { o.out = v; })
+  add_value<std::string>(app, "--out",
+                         "folder for model.safetensors, settings.json, metrics.jsonl, "
+                         "checkpoint.safetensors, best.safetensors",
+                         [&o](auto v) { o.out = v; })
       ->group(run);
   add_value<std::string>(
       app, "--resume",

@@ -11,6 +11,8 @@
 
 #include "data/extra.hpp"
 #include "data/gzip.hpp"
+#include "data/packed.hpp"
+#include "hdf5/child.hpp"
 #include "hdf5/handle.hpp"
 #include "saltus/data.hpp"
 #include "saltus/error.hpp"
@@ -232,15 +234,19 @@ void append(const std::filesystem::path& file, hsize_t sample, std::span<const d
   spikes.offsets.push_back(static_cast<std::int64_t>(spikes.times.size()));
 }
 
-}  // namespace
+void check_limit(const std::filesystem::path& file, const char* name, std::int64_t value,
+                 std::int64_t most) {
+  if (value <= most) return;
+  throw InvalidInput(
+      fmt::format("{}: {} {}, more than the limit of {}; expected fewer, or a higher limit "
+                  "(max_{}) if they are meant",
+                  file.string(), value, name, most, name));
+}
 
-LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t channels) {
-  if (channels < 0) {
-    throw InvalidInput(fmt::format(
-        "channels is {}; expected the number of units, or 0 for the largest in the file + 1",
-        channels));
-  }
-  const hdf5::Session session;
+// The whole file, in the process of its own.
+LabelledSpikes read(const std::filesystem::path& file, std::int32_t channels,
+                    const SpikeFileLimits& limits) {
+  const hdf5::QuietErrors quiet;
   const Handle handle = open_file(file);
   const Grid grid = read_grid(file, handle.id());
   if (channels == 0) channels = static_cast<std::int32_t>(grid[0] * grid[1] * grid[2]);
@@ -274,8 +280,11 @@ LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t c
       }
       data.labels.push_back(static_cast<std::int32_t>(label));
       data.classes = std::max(data.classes, data.labels.back() + 1);
+      check_limit(file, "classes", data.classes, limits.classes);
       append(file, first + k, chunk_times.row<double>(k), chunk_units.row<std::int64_t>(k),
              channels > 0 ? channels : most, data.spikes);
+      check_limit(file, "spikes", static_cast<std::int64_t>(data.spikes.times.size()),
+                  limits.spikes);
     }
   }
   read_extra(file, handle.id(), data);
@@ -288,7 +297,24 @@ LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t c
     }
     data.channels = 1 + *std::max_element(data.spikes.neurons.begin(), data.spikes.neurons.end());
   }
+  check_limit(file, "channels", data.channels, limits.channels);
   return data;
+}
+
+}  // namespace
+
+LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t channels,
+                               const SpikeFileLimits& limits) {
+  if (channels < 0) {
+    throw InvalidInput(fmt::format(
+        "channels is {}; expected the number of units, or 0 for the largest in the file + 1",
+        channels));
+  }
+  // (A user who knows the number of units has no need of a limit on it.)
+  SpikeFileLimits allowed = limits;
+  allowed.channels = std::max<std::int64_t>(allowed.channels, channels);
+  return unpacked(hdf5::in_child(file, hdf5::Bounds::of(file),
+                                 [&] { return packed(read(file, channels, allowed)); }));
 }
 
 LabelledSpikes slice(const LabelledSpikes& data, std::size_t first, std::size_t count) {

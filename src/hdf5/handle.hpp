@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every reader and writer of HDF5 needs: identifiers that close themselves, silence, one at a
-// time.
+// What every reader of HDF5 needs: identifiers that close themselves, and silence. It has one thread:
+// each file is read in a process of its own (hdf5/child.hpp).
 #pragma once
 
 #include <hdf5.h>
 
-#include <mutex>
 #include <string>
 #include <utility>
 
 namespace saltus::hdf5 {
-
-// HDF5 keeps global state and may be built without its lock.
-inline std::mutex& library_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
 
 // Stops HDF5 from printing its errors: they are in the exception.
 class QuietErrors {
@@ -45,13 +38,6 @@ inline std::string last_error() {
       &text);
   return text.empty() ? "unknown HDF5 error" : text;
 }
-
-/// Holds the library for one thread, and keeps it quiet.
-class Session {
- private:
-  std::scoped_lock<std::mutex> lock_{library_mutex()};
-  QuietErrors quiet_;
-};
 
 // An HDF5 identifier, closed at the end of its scope.
 class Handle {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "archive/json.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "store/json.hpp"
@@ -25,11 +26,11 @@ TrainedEpochs read_metrics(const std::filesystem::path& file) {
   for (std::string line; std::getline(lines, line);) {
     ++number;
     try {
-      const auto entry = nlohmann::json::parse(line);
+      const auto entry = parse_json(line);
       t.seconds += entry.at("seconds").get<double>();
       t.samples += entry.at("samples").get<std::size_t>();
       t.epochs += entry.at("complete").get<bool>();
-    } catch (const nlohmann::json::exception&) {
+    } catch (const std::exception&) {
       throw FileError(
           fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "
                       "file to evaluate without the figures of the training",

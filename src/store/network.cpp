@@ -1,82 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network as HDF5:
+// A network as an archive: what is said of it under "network",
 //
-//     populations/<k>   attributes name, model ("input", "LIF", "LI"), size; data sets tau_mem, ...
-//     projections/<k>   attributes name, source, target (numbers), delay_kind, receptor (of several);
-//                       data sets weight [pre, post], delay
+//     populations   [{name, model ("input", "LIF", "LI", ...), size}, ...]
+//     projections   [{name, source, target (numbers), delay ("none", "common", ...), receptor (of
+//                   several), connection (unless dense)}, ...]
+//
+// and arrays <population>.<parameter>, <projection>.weight, .delay and .shape.<row>.
 #include "store/network.hpp"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
+
+#include "saltus/error.hpp"
+#include "saltus/store.hpp"
+#include "store/json.hpp"
 
 namespace saltus::store {
 namespace {
 
-constexpr std::uint64_t format_version = 1;
+using nlohmann::json;
 
-}  // namespace
+// In the order of Delay::Kind.
+constexpr std::array<std::string_view, 4> delay_kinds{"none", "common", "per_source",
+                                                      "per_synapse"};
 
-template <class Real>
-void write_network(const Network<Real>& network, const File& file, hid_t root) {
-  file.put(root, "saltus_format", format_version);
-  file.put(root, "populations", network.populations().size());
-  file.put(root, "projections", network.projections().size());
-  const Handle populations = file.group(root, "populations", true);
-  const Handle projections = file.group(root, "projections", true);
-  for (std::size_t k = 0; k < network.populations().size(); ++k) {
-    const Population& p = network.populations()[k];
-    const Handle group = file.group(populations.id(), std::to_string(k), true);
-    file.put(group.id(), "name", p.name);
-    file.put(group.id(), "model", std::string(p.model->name));
-    file.put(group.id(), "size", p.size);
-    for (std::size_t q = 0; q < p.parameters.size(); ++q) {
-      const auto& values = p.parameters[q].values();
-      file.write(group.id(), std::string(p.model->parameters[q].name).c_str(), values,
-                 values.size());
-    }
+Delay::Kind delay_kind(const std::string& name) {
+  for (std::size_t k = 0; k < delay_kinds.size(); ++k) {
+    if (delay_kinds[k] == name) return static_cast<Delay::Kind>(k);
   }
-  for (std::size_t k = 0; k < network.projections().size(); ++k) {
-    const Projection<Real>& p = network.projections()[k];
-    const Handle group = file.group(projections.id(), std::to_string(k), true);
-    file.put(group.id(), "name", p.name);
-    file.put(group.id(), "source", p.source);
-    file.put(group.id(), "target", p.target);
-    file.put(group.id(), "delay_kind", static_cast<std::uint64_t>(p.delay.kind));
-    const auto receptor = network.populations()[p.target].model->receptor_name(p.receptor);
-    if (!receptor.empty()) file.put(group.id(), "receptor", std::string(receptor));
-    const bool dense = p.connection.all_to_all();
-    file.write(group.id(), "weight", p.weight,
-               dense ? network.populations()[p.source].size : p.weight.size());
-    file.write(group.id(), "delay", p.delay.values, p.delay.values.size());
-    if (dense) continue;
-    file.put(group.id(), "connection", std::string(p.connection.kind().name));
-    for (const auto& [name, numbers] : p.connection.shape().rows()) {
-      file.write(group.id(), ("shape_" + name).c_str(), numbers, numbers.size());
-    }
-  }
+  throw InvalidInput(
+      fmt::format("delays are '{:.40}'; expected one of {}", name, fmt::join(delay_kinds, ", ")));
 }
 
-template <class Real>
-void save_network(const Network<Real>& network, const std::filesystem::path& name,
-                  const std::string& settings) {
-  network.check();
-  save_whole(name, [&](const File& file, hid_t root) {
-    write_network(network, file, root);
-    if (!settings.empty()) file.put(root, "settings", settings);
-  });
+// What one field of an object holds.
+template <class T>
+T field(const json& in, const char* name) {
+  const auto found = in.find(name);
+  if (found == in.end()) throw InvalidInput(fmt::format("holds no {}", name));
+  T value{};
+  read(name, *found, value);
+  return value;
+}
+const json& objects(const json& in, const char* name) {
+  const auto found = in.find(name);
+  if (found == in.end() || !found->is_array()) {
+    throw InvalidInput(fmt::format("holds no list of {}", name));
+  }
+  return *found;
 }
 
-namespace {
-
-Connection read_connection(const File& file, hid_t group) {
-  if (H5Aexists(group, "connection") <= 0) return {};  // all to all
-  const std::string kind = file.text(group, "connection");
+Connection read_connection(const Archive& from, const json& projection, const std::string& name) {
+  if (!projection.contains("connection")) return {};  // all to all
+  const auto kind = field<std::string>(projection, "connection");
   std::vector<Shape::Row> rows;
-  for (const std::string_view name : Connection::info(kind).shape) {
-    const std::string row(name);
-    rows.emplace_back(row, file.read<std::int64_t>(group, ("shape_" + row).c_str()));
+  for (const std::string_view called : Connection::info(kind).shape) {
+    const std::string row(called);
+    rows.emplace_back(row, from.get<std::int64_t>(name + ".shape." + row));
   }
   return Connection(kind, Shape(std::move(rows)));
 }
@@ -84,69 +68,75 @@ Connection read_connection(const File& file, hid_t group) {
 }  // namespace
 
 template <class Real>
-Network<Real> read_network(const File& file, hid_t root) {
-  const std::string name = file.name().string();
-  if (file.number(root, "saltus_format") != format_version) {
-    throw FileError(
-        fmt::format("{}: a model of another format; expected version {}", name, format_version));
-  }
-  const std::uint64_t population_count = file.number(root, "populations");
-  const std::uint64_t projection_count = file.number(root, "projections");
-  const Handle populations = file.group(root, "populations", false);
-  const Handle projections = file.group(root, "projections", false);
-  Network<Real> network;
-  for (std::uint64_t k = 0; k < population_count; ++k) {
-    const Handle group = file.group(populations.id(), std::to_string(k), false);
-    Population p;
-    p.name = file.text(group.id(), "name");
-    p.size = file.number(group.id(), "size");
-    const std::string model = file.text(group.id(), "model");
-    try {
-      p.model = Model::named(model);
-    } catch (const InvalidInput& e) {
-      throw FileError(fmt::format("{}: population '{}': {}", name, p.name, e.what()));
+void write_network(const Network<Real>& network, Archive& to) {
+  json populations = json::array(), projections = json::array();
+  for (const Population& p : network.populations()) {
+    populations.push_back({{"name", p.name}, {"model", p.model->name}, {"size", p.size}});
+    for (std::size_t q = 0; q < p.parameters.size(); ++q) {
+      to.put(fmt::format("{}.{}", p.name, p.model->parameters[q].name), p.parameters[q].values());
     }
-    for (const ParameterRow& row : p.model->parameters) {
-      p[row.name] = Parameter(file.read<double>(group.id(), std::string(row.name).c_str()));
+  }
+  for (const Projection<Real>& p : network.projections()) {
+    const Population &source = network.populations()[p.source],
+                     &target = network.populations()[p.target];
+    json& row = projections.emplace_back(json::object());
+    row = {{"name", p.name},
+           {"source", p.source},
+           {"target", p.target},
+           {"delay", delay_kinds[static_cast<std::size_t>(p.delay.kind)]}};
+    const auto receptor = target.model->receptor_name(p.receptor);
+    if (!receptor.empty()) row["receptor"] = receptor;
+    to.put(p.name + ".weight", p.weight, p.connection.weight_shape(source.size, target.size));
+    if (p.delay.kind != Delay::Kind::none) to.put(p.name + ".delay", p.delay.values);
+    if (p.connection.all_to_all()) continue;
+    row["connection"] = p.connection.kind().name;
+    for (const auto& [name, numbers] : p.connection.shape().rows()) {
+      to.put(p.name + ".shape." + name, numbers);
+    }
+  }
+  to.about["network"] = {{"populations", populations}, {"projections", projections}};
+}
+
+template <class Real>
+Network<Real> read_network(const Archive& from) {
+  const auto in = from.about.find("network");
+  if (in == from.about.end()) throw InvalidInput("holds no network of Saltus");
+  Network<Real> network;
+  for (const json& row : objects(*in, "populations")) {
+    Population p;
+    p.name = field<std::string>(row, "name");
+    p.size = field<std::size_t>(row, "size");
+    try {
+      p.model = Model::named(field<std::string>(row, "model"));
+    } catch (const InvalidInput& e) {
+      throw InvalidInput(fmt::format("population '{}': {}", p.name, e.what()));
+    }
+    for (const ParameterRow& parameter : p.model->parameters) {
+      p[parameter.name] = Parameter(from.get<double>(fmt::format("{}.{}", p.name, parameter.name)));
     }
     network.add_population(std::move(p));
   }
-  for (std::uint64_t k = 0; k < projection_count; ++k) {
-    const Handle group = file.group(projections.id(), std::to_string(k), false);
-    const std::uint64_t source = file.number(group.id(), "source");
-    const std::uint64_t target = file.number(group.id(), "target");
-    const std::uint64_t kind = file.number(group.id(), "delay_kind");
-    if (source >= population_count || target >= population_count || kind > 3) {
-      throw FileError(fmt::format("{}: projection {} leads nowhere", name, k));
+  const std::size_t count = network.populations().size();
+  for (const json& row : objects(*in, "projections")) {
+    const auto name = field<std::string>(row, "name");
+    const auto source = field<std::size_t>(row, "source");
+    const auto target = field<std::size_t>(row, "target");
+    if (source >= count || target >= count) {
+      throw InvalidInput(fmt::format("projection '{}' leads nowhere", name));
     }
+    Delay delay{delay_kind(field<std::string>(row, "delay")), {}};
+    if (delay.kind != Delay::Kind::none) delay.values = from.get<double>(name + ".delay");
     network.connect(network.populations()[source].name, network.populations()[target].name,
-                    file.read<Real>(group.id(), "weight"),
-                    {static_cast<Delay::Kind>(kind), file.read<double>(group.id(), "delay")},
-                    file.text(group.id(), "name"), read_connection(file, group.id()),
-                    H5Aexists(group.id(), "receptor") > 0 ? file.text(group.id(), "receptor") : "");
+                    from.get<Real>(name + ".weight"), std::move(delay), name,
+                    read_connection(from, row, name),
+                    row.contains("receptor") ? field<std::string>(row, "receptor") : "");
   }
   return network;
 }
 
-std::string load_settings_of_model(const std::filesystem::path& name) {
-  return load_whole(name, [](const File& file, hid_t root) {
-    return H5Aexists(root, "settings") > 0 ? file.text(root, "settings") : std::string();
-  });
-}
-
-template <class Real>
-Network<Real> load_network(const std::filesystem::path& name) {
-  return load_whole(name, &read_network<Real>);
-}
-
-template void write_network(const Network<float>&, const File&, hid_t);
-template void write_network(const Network<double>&, const File&, hid_t);
-template Network<float> read_network(const File&, hid_t);
-template Network<double> read_network(const File&, hid_t);
-template void save_network(const Network<float>&, const std::filesystem::path&, const std::string&);
-template void save_network(const Network<double>&, const std::filesystem::path&,
-                           const std::string&);
-template Network<float> load_network(const std::filesystem::path&);
-template Network<double> load_network(const std::filesystem::path&);
+template void write_network(const Network<float>&, Archive&);
+template void write_network(const Network<double>&, Archive&);
+template Network<float> read_network(const Archive&);
+template Network<double> read_network(const Archive&);
 
 }  // namespace saltus::store

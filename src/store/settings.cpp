@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "archive/json.hpp"
 #include "fields/nearest.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
@@ -36,27 +36,10 @@ std::vector<std::string_view> known_settings(const RunSettings& settings) {
   return known;
 }
 
-// JSON lets a name stand twice and takes the last: a slip that no one would notice.
-json parse(const std::string& text) {
-  std::set<std::string> seen;
-  return json::parse(text, [&seen](int depth, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::key && depth == 1 &&
-        !seen.insert(parsed.get<std::string>()).second) {
-      throw InvalidInput(fmt::format("{} is given twice; expected it once", parsed.dump()));
-    }
-    return true;
-  });
-}
-
 }  // namespace
 
 RunSettings settings_from_json(const std::string& text) {
-  json in;
-  try {
-    in = parse(text);
-  } catch (const json::parse_error& e) {
-    throw InvalidInput(fmt::format("not JSON from byte {} on", e.byte));
-  }
+  const json in = parse_json(text);
   if (!in.is_object() || !in.contains("task")) {
     throw InvalidInput("holds no task; expected what `saltus train` writes as settings.json");
   }

@@ -11,6 +11,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = Path(os.environ.get("SALTUS", REPOSITORY / "build" / "saltus")).resolve()
@@ -149,18 +151,45 @@ def model(saltus, tmp_path):
     return folder
 
 
+def about(file):
+    """Return what a model or a checkpoint says beside its arrays."""
+    with safe_open(file, "numpy") as opened:
+        return json.loads(opened.metadata()["saltus"])
+
+
+@pytest.fixture
+def old_model(model):
+    """The same folder with its model in HDF5, as before format 2."""
+    file = model / "model.safetensors"
+    arrays, said = load_file(file), about(file)
+    with h5py.File(model / "model.h5", "w") as old:
+        old.attrs["saltus_format"] = np.uint64(1)
+        old.attrs["settings"] = np.bytes_(said["settings"])
+        for kind, rows in said["network"].items():
+            old.attrs[kind] = np.uint64(len(rows))
+            for k, row in enumerate(rows):
+                group = old.create_group(f"{kind}/{k}")
+                for name, value in row.items():
+                    if name != "delay":
+                        word = isinstance(value, str)
+                        group.attrs[name] = np.bytes_(value) if word else np.uint64(value)
+                for name, array in arrays.items():
+                    owner, _, called = name.rpartition(".")
+                    if owner == row["name"]:
+                        group[called] = array.reshape(len(array), -1)
+        for group in old["projections"].values():
+            group.attrs["delay_kind"] = np.uint64(0)
+            group["delay"] = np.zeros((0, 0))
+    file.unlink()
+    return model
+
+
 @pytest.fixture(scope="session")
 def tensors():
-    """tensors(folder): every data set of the model, by name."""
+    """tensors(folder): every array of the model, by name."""
 
     def read(folder):
-        found = {}
-        with h5py.File(folder / "model.h5") as file:
-            file.visititems(
-                lambda name, item: (
-                    found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-                )
-            )
+        found = load_file(folder / "model.safetensors")
         assert found
         return found
 

@@ -110,9 +110,9 @@ def test_out_that_cannot_be(saltus, tmp_path):
     for out in (tmp_path / "file", tmp_path / "file" / "run", "/proc/saltus"):
         saltus.bad("train", "yinyang", "--out", out, code=1, says=["cannot create", str(out)])
     saltus.bad("train", "yinyang", "--out", "", code=2, says=["--out is empty"])
-    (tmp_path / "run" / "model.h5").mkdir(parents=True)
+    (tmp_path / "run" / "model.safetensors").mkdir(parents=True)
     saltus.bad("train", "yinyang", "--epochs", 1, "--out", tmp_path / "run", code=1,
-               says=["model.h5"])  # fmt: skip
+               says=["model.safetensors"])  # fmt: skip
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -5,6 +5,7 @@ import os
 import h5py
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 
 def test_eval_repeats_the_test_result(saltus, tmp_path):
@@ -69,26 +70,28 @@ def test_eval_of_data_that_do_not_fit(saltus, images, spike_file, tmp_path):
 
 def test_eval_without_a_model(saltus, model, tmp_path):
     saltus.bad("eval", tmp_path / "none", code=1, says=["settings.json", "No such file"])
-    saltus.bad("eval", model / "model.h5", code=1, says=["settings.json", "Not a directory"])
-    (model / "model.h5").unlink()
-    saltus.bad("eval", model, code=1, says=["model.h5", "no such file"])
+    saltus.bad(
+        "eval", model / "model.safetensors", code=1, says=["settings.json", "Not a directory"]
+    )
+    (model / "model.safetensors").unlink()
+    saltus.bad("eval", model, code=1, says=["model.safetensors", "No such file"])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9])
 def test_eval_of_a_truncated_model(saltus, model, share):
-    file = model / "model.h5"
+    file = model / "model.safetensors"
     os.truncate(file, int(share * file.stat().st_size))
-    saltus.bad("eval", model, code=1, says=["model.h5"])
+    saltus.bad("eval", model, code=1, says=["model.safetensors"])
 
 
 def test_no_damaged_model_crashes_eval(saltus, model):
-    good = (model / "model.h5").read_bytes()
+    good = (model / "model.safetensors").read_bytes()
     random = np.random.default_rng(3)
     for _ in range(40):
         damaged = bytearray(good)
         for place in random.integers(0, len(good), 20):
             damaged[place] = random.integers(0, 256)
-        (model / "model.h5").write_bytes(damaged)
+        (model / "model.safetensors").write_bytes(damaged)
         result = saltus("eval", model)
         assert result.code in (0, 1, 2), result.err
         assert result.code == 0 or result.err.startswith("saltus: "), result.err
@@ -128,21 +131,37 @@ def change_data(place, value):
         (change_data("populations/1/tau_mem", [[-1.0]]), ["tau_mem[0] is -1"]),
     ],
 )
-def test_eval_of_a_wrong_model(saltus, model, change, says):
-    with h5py.File(model / "model.h5", "r+") as file:
+def test_eval_of_a_wrong_hdf5_model(saltus, old_model, change, says):
+    with h5py.File(old_model / "model.h5", "r+") as file:
         change(file)
-    result = saltus("eval", model)
+    result = saltus("eval", old_model)
     assert result.code in (1, 2), result.err
     assert result.err.count("\n") == 1
     for text in ["model.h5", *says]:
         assert text in result.err
 
 
-def test_eval_of_a_model_too_large_to_read(saltus, model):
-    with h5py.File(model / "model.h5", "r+") as file:
+def test_eval_of_an_hdf5_model_too_large_to_read(saltus, old_model):
+    with h5py.File(old_model / "model.h5", "r+") as file:
         del file["projections/0/weight"]
         file.create_dataset("projections/0/weight", (2**24, 2**24), chunks=(64, 64), dtype="f4")
-    saltus.bad("eval", model, code=1, says=["model.h5", "too large"])
+    saltus.bad("eval", old_model, code=1, says=["model.h5", "more than 50", "MB of memory"])
+
+
+def test_eval_of_an_hdf5_model_is_that_of_the_same_model(saltus, model, request):
+    now = saltus.good("eval", model, "--json").json
+    old = request.getfixturevalue("old_model")
+    assert saltus.good("eval", old, "--json").json == now
+
+
+def test_eval_of_a_damaged_model(saltus, model):
+    file = model / "model.safetensors"
+    whole = file.read_bytes()
+    for at in (0, 20, 200, len(whole) - 1):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        saltus.bad("eval", model, code=1, says=["model.safetensors: damaged"])
+    save_file({"w": np.zeros(3)}, file)
+    saltus.bad("eval", model, code=1, says=["model.safetensors: damaged: it has no digest"])
 
 
 @pytest.mark.parametrize(

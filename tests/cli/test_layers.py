@@ -6,6 +6,8 @@ import json
 import h5py
 import pytest
 
+from tests.cli.conftest import about
+
 LAYERS = "conv:6x3,pool:2,30"
 
 
@@ -25,10 +27,10 @@ def test_a_convolution_learns_and_comes_back_from_its_folder(saltus, images, tmp
     assert settings["layers"] == LAYERS.split(",")
     assert settings["hidden"] == []
     assert settings["lr_final"] == 2e-5
-    with h5py.File(out / "model.h5") as file:
-        kinds = [file[f"projections/{k}"].attrs.get("connection") for k in range(4)]
-        assert [kind and str(kind.decode()) for kind in kinds] == ["conv2d", "pool2d", None, None]
-        sizes = [file[f"populations/{k}"].attrs["size"] for k in range(5)]
+    network = about(out / "model.safetensors")["network"]
+    kinds = [projection.get("connection") for projection in network["projections"]]
+    assert kinds == ["conv2d", "pool2d", None, None]
+    sizes = [population["size"] for population in network["populations"]]
     assert sizes == [144, 6 * 10 * 10, 6 * 5 * 5, 30, 10]
     assert saltus.good("eval", out, "--json").json["test_accuracy"] == found["test_accuracy"]
 
@@ -46,8 +48,8 @@ def test_spike_files_that_say_their_grid_have_convolutions(saltus, spike_file, t
         file.attrs["grid"] = [2, 4, 4]
     out = tmp_path / "run"
     saltus.good(*line, "--out", out)
-    with h5py.File(out / "model.h5") as file:
-        sizes = [file[f"populations/{k}"].attrs["size"] for k in range(4)]
+    network = about(out / "model.safetensors")["network"]
+    sizes = [population["size"] for population in network["populations"]]
     assert sizes == [32, 4 * 2 * 2, 10, 3]
     saltus.good("eval", out)
 

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import time
 
-import h5py
 import pytest
+from safetensors.numpy import load_file
+
+from tests.cli.conftest import about
 
 SMALL = ["--train-samples", 300, "--hidden", 40]
 MIXED = [
@@ -27,21 +29,13 @@ def metrics(folder):
 
 
 def expect_same(a, b):
-    assert (a / "model.h5").read_bytes() == (b / "model.h5").read_bytes()
+    assert (a / "model.safetensors").read_bytes() == (b / "model.safetensors").read_bytes()
     assert metrics(a) == metrics(b)
-    for name in ("checkpoint.h5", "best.h5"):
-        files = [h5py.File(folder / name) for folder in (a, b)]
-        arrays = [{}, {}]
-        for file, found in zip(files, arrays, strict=True):
-            file.visititems(
-                lambda name, item, found=found: (
-                    found.update({name: item[()].tobytes()})
-                    if isinstance(item, h5py.Dataset) and not name.endswith(("state", "settings"))
-                    else None
-                )
-            )
-            file.close()
-        assert arrays[0] == arrays[1], name
+    for name in ("checkpoint.safetensors", "best.safetensors"):
+        arrays = [load_file(folder / name) for folder in (a, b)]
+        assert arrays[0].keys() == arrays[1].keys(), name
+        for tensor in arrays[0]:
+            assert arrays[0][tensor].tobytes() == arrays[1][tensor].tobytes(), (name, tensor)
 
 
 @pytest.fixture
@@ -81,8 +75,7 @@ RUN = ["--train-samples", 2000, "--hidden", 40, "--epochs", 6, "--schedule", "co
 
 
 def state_of(folder):
-    with h5py.File(folder / "checkpoint.h5") as file:
-        return json.loads(bytes(file["training/state"][()]))
+    return about(folder / "checkpoint.safetensors")["training"]["state"]
 
 
 def stopped(saltus, out, number, minutes):
@@ -91,7 +84,7 @@ def stopped(saltus, out, number, minutes):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        state = state_of(out) if (out / "checkpoint.h5").exists() else {"epochs": 0}
+        state = state_of(out) if (out / "checkpoint.safetensors").exists() else {"epochs": 0}
         if state["epochs"] > 0 and (minutes == 0 or state["epoch"]["minibatches"] > 9):
             break
         time.sleep(0.002)
@@ -134,15 +127,14 @@ def test_the_best_epoch_is_kept_and_can_be_gone_on_from(saltus, tmp_path, throug
     out = through("--lr", 0.02)
     epochs = metrics(out)
     best = max(epochs, key=lambda e: (e["validation_accuracy"], -e["validation_loss"]))
-    with h5py.File(out / "best.h5") as file:
-        state = json.loads(bytes(file["training/state"][()]))
+    state = about(out / "best.safetensors")["training"]["state"]
     assert state["epochs"] == best["epoch"]
     again = tmp_path / "again"
-    saltus.good("train", "--resume", out / "best.h5", "--out", again, "--quiet")
+    saltus.good("train", "--resume", out / "best.safetensors", "--out", again, "--quiet")
     expect_same(again, out)
     # A new run leaves nothing of the old one.
     saltus.good("train", "yinyang", *SMALL, "--epochs", 0, "--out", out, "--quiet")
-    assert not (out / "best.h5").exists()
+    assert not (out / "best.safetensors").exists()
 
 
 def test_what_steps_are_made_of_may_change_and_is_told(saltus, tmp_path):
@@ -181,12 +173,18 @@ def test_what_it_cannot_go_on_with_is_refused(saltus, tmp_path):
 
 def test_what_is_no_checkpoint_is_an_error_that_names_the_file(saltus, tmp_path):
     out = tmp_path / "run"
-    saltus.bad("train", "--resume", out, code=1, says=[str(out), "no such file"])
+    saltus.bad("train", "--resume", out, code=1, says=[str(out), "No such file"])
     assert not out.exists()
     saltus.good("train", "yinyang", *SMALL, "--epochs", 1, "--out", out, "--quiet")
-    saltus.bad("train", "--resume", out / "model.h5", code=1, says=["model.h5", "no training"])
-    whole = (out / "checkpoint.h5").read_bytes()
+    saltus.bad(
+        "train",
+        "--resume",
+        out / "model.safetensors",
+        code=1,
+        says=["model.safetensors", "no training"],
+    )
+    whole = (out / "checkpoint.safetensors").read_bytes()
     other = whole.replace(b"yinyang", b"yanging")
     for damaged in (whole[:-100], whole[: len(whole) // 2], b"", other):
-        (out / "checkpoint.h5").write_bytes(damaged)
-        saltus.bad("train", "--resume", out, code=1, says=["checkpoint.h5"])
+        (out / "checkpoint.safetensors").write_bytes(damaged)
+        saltus.bad("train", "--resume", out, code=1, says=["checkpoint.safetensors"])

@@ -16,7 +16,13 @@ KEYS = {
     "seconds_per_epoch", "us_per_sample", "hidden_spikes_per_sample",
 }  # fmt: skip
 SMALL = ["--epochs", 2, "--train-samples", 300, "--hidden", 60]
-FILES = ["best.h5", "checkpoint.h5", "metrics.jsonl", "model.h5", "settings.json"]
+FILES = [
+    "best.safetensors",
+    "checkpoint.safetensors",
+    "metrics.jsonl",
+    "model.safetensors",
+    "settings.json",
+]
 
 
 def metrics(folder):
@@ -97,14 +103,14 @@ def test_a_new_run_replaces_the_old_one(saltus, model, tensors):
     saltus.good("train", "yinyang", "--epochs", 1, "--train-samples", 50, "--hidden", 20, "--out",
                 model)  # fmt: skip
     assert len(metrics(model)) == 1
-    assert tensors(model)["projections/0/weight"].shape == (5, 20)
+    assert tensors(model)["in->hidden.weight"].shape == (5, 20)
 
 
 def test_zero_epochs_leave_the_first_weights(saltus, tmp_path, tensors):
     out = tmp_path / "run"
     found = saltus.good("train", "yinyang", "--epochs", 0, "--out", out, "--json").json
     assert found["epochs"] == 0
-    assert tensors(out)["projections/0/weight"].mean() == pytest.approx(1.5, abs=0.1)
+    assert tensors(out)["in->hidden.weight"].mean() == pytest.approx(1.5, abs=0.1)
     assert saltus.good("eval", out, "--json").json["test_accuracy"] == found["test_accuracy"]
 
 
@@ -115,7 +121,7 @@ def test_threads_and_repetition_change_no_bit(saltus, tmp_path, precision):
         out = tmp_path / name
         saltus.good("train", "yinyang", *SMALL, "--precision", precision, "--threads", threads,
                     "--out", out)  # fmt: skip
-        models.append((out / "model.h5").read_bytes())
+        models.append((out / "model.safetensors").read_bytes())
     assert models[0] == models[1] == models[2] == models[3]
 
 
@@ -126,7 +132,7 @@ def test_precision_and_seed_reach_the_model(saltus, tmp_path, tensors):
             out = tmp_path / f"{precision}-{seed}"
             saltus.good("train", "yinyang", *SMALL, "--precision", precision, "--seed", seed,
                         "--out", out)  # fmt: skip
-            found[precision, seed] = tensors(out)["projections/0/weight"]
+            found[precision, seed] = tensors(out)["in->hidden.weight"]
             assert found[precision, seed].dtype == precision
     assert not np.array_equal(found["float32", 1], found["float32", 2])
     np.testing.assert_allclose(found["float32", 1], found["float64", 1], atol=1e-2)
@@ -158,10 +164,10 @@ def test_trains_delays_and_neuron_parameters(saltus, tmp_path, tensors):
     saltus.good("train", "yinyang", *SMALL, "--recurrent", "--t-end", 0.05, "--lr", 1e-4,
                 "--trainable", "weights,delays,tau_mem,v_threshold", "--out", out)  # fmt: skip
     found = tensors(out)
-    assert found["projections/1/delay"].item() != 1e-3
-    assert found["populations/1/tau_mem"].item() != 20e-3
-    assert found["populations/1/v_threshold"].item() != 1
-    assert found["populations/1/tau_syn"].item() == 5e-3
+    assert found["hidden->hidden.delay"].item() != 1e-3
+    assert found["hidden.tau_mem"].item() != 20e-3
+    assert found["hidden.v_threshold"].item() != 1
+    assert found["hidden.tau_syn"].item() == 5e-3
 
 
 def test_images(saltus, images, tmp_path):
@@ -315,6 +321,6 @@ def test_a_full_disk_leaves_the_old_run(saltus, small_disk):
     before = saltus.good("train", "yinyang", *SMALL, "--out", out, "--json").json
     saltus.bad("train", "yinyang", "--epochs", 1, "--train-samples", 50, "--hidden", 20000,
                "--quiet", "--out", out, code=1,
-               says=["model.h5", "No space left on device"])  # fmt: skip
+               says=["model.safetensors", "No space left on device"])  # fmt: skip
     assert sorted(p.name for p in out.iterdir()) == FILES
     assert saltus.good("eval", out, "--json").json["test_loss"] == before["test_loss"]

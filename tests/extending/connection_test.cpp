@@ -176,7 +176,7 @@ TEST_F(ToyConnection, has_delays_in_the_order_of_its_synapses) {
 TEST_F(ToyConnection, is_saved_and_loaded) {
   const Network<double> net = network(true, Delay::per_synapse(delays_));
   const test::TemporaryFolder folder;
-  const auto file = folder.path() / "model.h5";
+  const auto file = folder.path() / "model.safetensors";
   store::save_network(net, file);
   const auto loaded = store::load_network<double>(file);
   EXPECT_EQ(loaded, net);

@@ -68,7 +68,7 @@ TEST(ToyNeuron, is_saved_and_loaded) {
   network.add_population(p);
   network.connect("in", "h", {3.0, 2.0});
   const test::TemporaryFolder folder;
-  const auto file = folder.path() / "model.h5";
+  const auto file = folder.path() / "model.safetensors";
   store::save_network(network, file);
   EXPECT_EQ(store::load_network<double>(file), network);
 }

@@ -46,7 +46,7 @@ TEST(ToyOptimizer, trains_and_its_schedule_is_asked) {
 
 TEST(ToyOptimizer, goes_on_from_a_checkpoint_with_the_same_bits) {
   const test::TemporaryFolder folder;
-  const auto file = folder.path() / "checkpoint.h5";
+  const auto file = folder.path() / "checkpoint.safetensors";
   auto through = with_toys();
   for (int epoch = 0; epoch < 3; ++epoch) through.train_epoch(yin_yang());
   auto first = with_toys();

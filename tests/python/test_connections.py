@@ -226,8 +226,8 @@ def test_a_weight_that_silent_neurons_share_is_raised_once():
 def test_it_is_saved_loaded_copied_and_checked(name, tmp_path):
     listed, places = CASES[name]
     net = network(listed, *places.shape)
-    net.save(tmp_path / "model.h5")
-    loaded = saltus.load(tmp_path / "model.h5")
+    net.save(tmp_path / "model.safetensors")
+    loaded = saltus.load(tmp_path / "model.safetensors")
     assert loaded["in->h.weight"].shape == listed.weight.shape
     spikes = [
         saltus.simulate(n, inputs(places.shape[0]), 40e-3).spikes("h").times

@@ -11,6 +11,7 @@ import threading
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 
+import h5py
 import numpy as np
 import pytest
 import saltus
@@ -485,3 +486,29 @@ def test_the_checksums_are_those_of_the_published_files():
     for name in ("mnist", "fashion_mnist"):
         target = data_folder(name)
         assert saltus.data.fetch(name, target) == target  # nothing to download
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ({"max_channels": 9}, r"file\.h5: 10 channels, more than the limit of 9.*max_channels"),
+        ({"max_classes": 1}, r"file\.h5: 2 classes, more than the limit of 1.*max_classes"),
+        ({"max_spikes": 2}, r"file\.h5: 3 spikes, more than the limit of 2.*max_spikes"),
+    ],
+)
+def test_more_than_the_limits_is_taken_for_damage(tmp_path, limit, says):
+    file = tmp_path / "file.h5"
+    with h5py.File(file, "w") as root:
+        for name, rows, kind in (
+            ("times", [[0.1, 0.2], [0.3]], "f8"),
+            ("units", [[1, 9], [3]], "i8"),
+        ):
+            data = root.create_dataset(f"spikes/{name}", (2,), h5py.vlen_dtype(kind))
+            for k, row in enumerate(rows):
+                data[k] = row
+        root["labels"] = [0, 1]
+    assert saltus.data.read_spike_file(file).channels == 10
+    with pytest.raises(ValueError, match=says):
+        saltus.data.read_spike_file(file, **limit)
+    if "max_channels" in limit:  # who knows how many there are has no need of a limit
+        assert saltus.data.read_spike_file(file, 10, **limit).channels == 10

@@ -172,8 +172,12 @@ def test_its_gradients_are_central_differences():
 
 def test_it_is_saved_copied_and_pickled(tmp_path):
     net = conv_net()
-    net.save(tmp_path / "net.h5")
-    others = saltus.load(tmp_path / "net.h5"), copy.deepcopy(net), pickle.loads(pickle.dumps(net))
+    net.save(tmp_path / "net.safetensors")
+    others = (
+        saltus.load(tmp_path / "net.safetensors"),
+        copy.deepcopy(net),
+        pickle.loads(pickle.dumps(net)),
+    )
     assert all(other == net for other in others)
     layers = pickle.loads(
         pickle.dumps([saltus.Input((1, 4, 4)), saltus.LIF(weight=saltus.AvgPool2d(2))])

@@ -199,8 +199,8 @@ def test_a_receptor_is_named_kept_and_shown(tmp_path):
     net = two_receptors()
     for other in (net.copy(), pickle.loads(pickle.dumps(net))):
         assert other == net
-    net.save(tmp_path / "net.h5")
-    assert saltus.load(tmp_path / "net.h5") == net
+    net.save(tmp_path / "net.safetensors")
+    assert saltus.load(tmp_path / "net.safetensors") == net
     assert "receptor in" in str(net)
     net.add_population("plain", "LIF", 2)
     for target, receptor, message in (
@@ -268,8 +268,8 @@ def test_resonate_and_fire_is_saved_trained_and_seen(tmp_path):
     own = {"v_threshold": 0.2, "frequency": [10, 15, 20, 25, 30]}
     net = net_of("RF", "exponential", **OF_RF | own)
     assert saltus.models()["RF"].parameters["frequency"].unit == "Hz"
-    net.save(tmp_path / "net.h5")
-    assert saltus.load(tmp_path / "net.h5") == net
+    net.save(tmp_path / "net.safetensors")
+    assert saltus.load(tmp_path / "net.safetensors") == net
 
     record = saltus.simulate(net, batch(), 0.06)
     assert len(record.spikes("h")) > 20
@@ -318,8 +318,8 @@ def test_models_with_other_synapses_are_named_and_saved(tmp_path):
     other.add_population("h", "ALIF:double_exponential", 5, beta=0.2)
     assert list(net["h.tau_rise"].shape) == []
     assert [k for k in other if k.startswith("h.")] == [k for k in net if k.startswith("h.")]
-    net.save(tmp_path / "net.h5")
-    assert saltus.load(tmp_path / "net.h5") == net
+    net.save(tmp_path / "net.safetensors")
+    assert saltus.load(tmp_path / "net.safetensors") == net
     for synapse, message in {
         "linear": "synapse is 'linear'; expected one of 'exponential', 'alpha'",
         "": "synapse is ''",
@@ -416,8 +416,8 @@ def test_it_is_a_layer():
 
 def test_it_is_saved_and_loaded(tmp_path):
     net = adaptive_net(v_reset=-0.2)
-    net.save(tmp_path / "net.h5")
-    assert saltus.load(tmp_path / "net.h5") == net
+    net.save(tmp_path / "net.safetensors")
+    assert saltus.load(tmp_path / "net.safetensors") == net
 
 
 @pytest.mark.parametrize("trainable", [["weights"], ["weights", "beta", "h.tau_adapt"]])

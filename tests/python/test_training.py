@@ -295,10 +295,10 @@ def test_fit_has_the_same_bits_as_the_command_line(tmp_path, smooth):
     train += ["--out"]
     subprocess.run([*train, tmp_path / "a", "--epochs", "0"], check=True, capture_output=True)
     subprocess.run([*train, tmp_path / "b", "--epochs", "3"], check=True, capture_output=True)
-    net = saltus.load(tmp_path / "a" / "model.h5")
+    net = saltus.load(tmp_path / "a" / "model.safetensors")
     data = saltus.data.yin_yang()[:320]
     saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=3, progress=False, **smooth)
-    assert net == saltus.load(tmp_path / "b" / "model.h5")
+    assert net == saltus.load(tmp_path / "b" / "model.safetensors")
 
 
 LONG = saltus.data.yin_yang(n=1000)  # enough for every diagnostic of an epoch
@@ -911,7 +911,7 @@ def test_a_saved_network_comes_back_to_the_bit(tmp_path_factory, seed, delay_sha
     delay = None if delay_shape is None else rng.uniform(0, 1e-2, delay_shape)
     net.connect("in", "a", rng.normal(size=(3, 2)), delay)
     net.connect("a", "b", rng.normal(size=(2, 2)), name="read it")
-    file = tmp_path_factory.mktemp("saved") / "net.h5"
+    file = tmp_path_factory.mktemp("saved") / "net.safetensors"
     net.save(file)
     again = saltus.load(file)
     assert again == net
@@ -927,16 +927,16 @@ def test_files_that_are_no_networks_are_refused(tmp_path):
     with pytest.raises(OSError, match=r"text\.h5"):
         saltus.load(tmp_path / "text.h5")
     with pytest.raises(OSError, match="folder"):
-        recurrent_net().save(tmp_path / "no folder" / "net.h5")
+        recurrent_net().save(tmp_path / "no folder" / "net.safetensors")
     with pytest.raises(ValueError, match="dtype is int64"):
-        recurrent_net().save(tmp_path / "net.h5", dtype=np.int64)
+        recurrent_net().save(tmp_path / "net.safetensors", dtype=np.int64)
 
 
 def test_a_network_with_values_without_meaning_is_not_saved(tmp_path):
     net = recurrent_net()
     net["hidden.v_reset"] = 5.0
     with pytest.raises(ValueError, match="v_reset"):
-        net.save(tmp_path / "net.h5")
+        net.save(tmp_path / "net.safetensors")
 
 
 # --- import --------------------------------------------------------------------------------------

@@ -166,7 +166,7 @@ def test_what_is_wrong_is_named(call, error, says):
 
 
 def test_a_weight_that_no_float32_holds_leaves_the_older_file_whole(tmp_path):
-    file = tmp_path / "net.h5"
+    file = tmp_path / "net.safetensors"
     network = net()
     network.save(file, np.float32)
     before = file.read_bytes()

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -54,33 +52,11 @@ class Kind:
 
 def kinds(network: Network) -> dict[str, Kind]:
     """Return that of each projection."""
-    if all(network._core.synapses(name) is None for name in network._projections):
-        return {name: _dense(network, name) for name in network._projections}
-    # The core tells it to a file only.
-    import h5py  # noqa: PLC0415 (optional; nir needs it)
-
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "model.h5"
-        network.save(file)
-        with h5py.File(file) as root:
-            return dict(_kind(group) for group in root["projections"].values())
+    return {name: _kind(*network._core.connection(name)) for name in network._projections}
 
 
-def _dense(network: Network, name: str) -> Kind:
-    if f"{name}.delay" not in network:
-        return Kind("dense", {}, None)
-    return Kind("dense", {}, _DELAYS[1 + network[f"{name}.delay"].ndim])
-
-
-def _kind(group: Any) -> tuple[str, Kind]:
-    name = group.attrs.get("connection", b"dense").decode()
-    listed = [key.removeprefix("shape_") for key in group if key.startswith("shape_")]
-    rows = {
-        row: [int(n) for n in np.asarray(group[f"shape_{row}"]).reshape(-1)]
-        for row in _ROWS.get(name, listed)
-    }
-    delay = _DELAYS[int(group.attrs["delay_kind"])]
-    return group.attrs["name"].decode(), Kind(name, rows, delay)
+def _kind(name: str, shape: dict[str, list[int]], delay: int) -> Kind:
+    return Kind(name, {row: shape[row] for row in _ROWS.get(name, shape)}, _DELAYS[delay])
 
 
 def order(synapses: Synapses, pre: int, post: int) -> tuple[Places, Places, Places]:

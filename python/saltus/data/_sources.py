@@ -168,12 +168,18 @@ def read_spike_file(
     *,
     unit: float = 1.0,
     origin: Origin = 0.0,
+    max_channels: int = 2**20,
+    max_classes: int = 2**16,
+    max_spikes: int = 2**31,
 ) -> LabelledSpikes:
     """Read an HDF5 file in the layout of the Heidelberg data sets (SHD, SSC), as published.
 
     Data sets ``spikes/times`` (ragged floats, seconds), ``spikes/units`` (ragged integers) and
     ``labels``. Times are sorted within a sample where the file's are not. What is one-dimensional
     under ``extra`` becomes `extra`, where it has an entry for each sample, else `tables`.
+
+    The file is read in a process of its own, with bounds on memory and time that grow with it: the
+    library of HDF5 does not survive every damaged file.
 
     Parameters
     ----------
@@ -184,6 +190,8 @@ def read_spike_file(
         the largest unit + 1.
     unit, origin
         As in `labelled_spikes`: ``unit=1e-3`` for a file in milliseconds.
+    max_channels, max_classes, max_spikes : int
+        More than these are taken for damage: one flipped bit of a unit makes millions of channels.
 
     Returns
     -------
@@ -192,9 +200,18 @@ def read_spike_file(
     Raises
     ------
     OSError
-        A file that is missing, truncated, not HDF5 or of another layout.
+        A file that is missing, truncated, not HDF5 or of another layout; one that HDF5 breaks down
+        over, or that takes more memory or time than any file of its size needs.
     ValueError
-        NaN or negative times, a unit outside of [0, channels).
+        NaN or negative times, a unit outside of [0, channels), more than the limits.
     """
-    found = _core.read_spike_file(path(file, "file"), whole(channels, "channels"))
+    limits = [
+        whole(most, name, 2**62)
+        for name, most in (
+            ("max_channels", max_channels),
+            ("max_classes", max_classes),
+            ("max_spikes", max_spikes),
+        )
+    ]
+    found = _core.read_spike_file(path(file, "file"), whole(channels, "channels"), *limits)
     return checked(LabelledSpikes(*found), unit, origin)
