@@ -72,10 +72,12 @@ def small(line, resumed):
     return words
 
 
-RUN = [page for page in PAGES if any("saltus " in line for line in typed(page))]
+def pages(pattern):
+    """Those on which a line begins so."""
+    return [page for page in PAGES if any(re.match(pattern, line) for line in typed(page))]
 
 
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", pages(r"(build/)?saltus "), ids=lambda page: page.stem)
 def test_what_a_page_tells_to_type_runs(page, saltus, images, spike_file, tmp_path):
     images("mnist", train=5300, size=12)  # the first 5000 are for validation, usually
     for name in ("a.h5", "b.h5", "my_train.h5", "my_test.h5"):
@@ -87,7 +89,7 @@ def test_what_a_page_tells_to_type_runs(page, saltus, images, spike_file, tmp_pa
             saltus.good(*small(line, resumed), cwd=tmp_path)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", pages(r"make |python |\S+\.py "), ids=lambda page: page.stem)
 def test_what_else_a_page_tells_to_type_is_there(page):
     targets = (ROOT / "Makefile").read_text()
     for line in typed(page):
