@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door; the work is done in scripts/ and CMakePresets.json.
 .DEFAULT_GOAL := help
-.PHONY: help build yinyang test mutation asan tsan format lint clean
+.PHONY: help build yinyang test docs mutation asan tsan format lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -15,6 +15,10 @@ yinyang: build ## train on the Yin-Yang data set
 
 test: ## everything that must pass: C++, command line, Python, format, mutants
 	@scripts/test.sh
+
+docs: ## build/site: guides and the references of Python and C++, warnings as errors
+	@scripts/setup.sh test
+	@scripts/docs.sh
 
 mutation: ## with any one term of the adjoint deleted, the gradient test must fail
 	@scripts/setup.sh test

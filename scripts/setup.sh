@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # setup.sh build|test|lint: installs what is missing for that, and nothing else.
 #   build  compiler, CMake, Ninja, libraries
-#   test   the same, test libraries and the Python environment build/venv
+#   test   the same, test libraries, Doxygen and the Python environment build/venv
 #   lint   the same and the clang tools
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,6 +31,7 @@ if [[ $goal != build ]]; then
   runs python3 -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' ||
     wanted+=(python3-dev)
   wanted+=(ccache clang-format-14)
+  runs doxygen --version || wanted+=(doxygen)
 fi
 [[ $goal != lint ]] || wanted+=(clang-14 clang-tidy-14)
 

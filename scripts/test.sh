@@ -26,7 +26,7 @@ step "tests of the command line and the Python package"
 SALTUS=$PWD/build/saltus build/venv/bin/python -m pytest tests/cli tests/python
 
 step "documentation"
-NO_MKDOCS_2_WARNING=1 build/venv/bin/python -m mkdocs build --quiet
+scripts/docs.sh
 
 step "mutants"
 scripts/mutation.sh

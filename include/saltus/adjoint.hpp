@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The backward pass: a record and the errors of a loss give gradients.
+/// @file
+/// The backward pass: a record and the errors of a loss give gradients.
 #pragma once
 
 #include <span>
@@ -16,13 +17,14 @@ namespace saltus {
 
 /// Of the parameters of a population, as Population::parameters; empty if not wanted.
 struct NeuronGradients {
-  Model model = Model::input;
+  Model model = Model::input;                   ///< of the population
   std::vector<std::vector<double>> parameters;  ///< each as Parameter::values
 
   /// By name. @throws InvalidInput  the model has no such parameter
   std::vector<double>& operator[](std::string_view parameter) {
     return parameters.at(model->index(parameter));
   }
+  /// The same.
   const std::vector<double>& operator[](std::string_view parameter) const {
     return parameters.at(model->index(parameter));
   }
@@ -40,15 +42,17 @@ struct Gradients {
 
 /// Which gradients to compute besides those of the weights.
 struct Wanted {
-  bool delays = true;
-  bool input_times = true;
-  bool neurons = true;  ///< of their parameters
+  bool delays = true;       ///< of delays
+  bool input_times = true;  ///< of the times of input spikes
+  bool neurons = true;      ///< of their parameters
   /// [population][its parameter] which of those; empty: all. The gradients of others stay empty.
   std::vector<std::vector<bool>> only{};
 
+  /// Is parameter k of a population wanted?
   bool parameter(std::size_t population, std::size_t k) const {
     return neurons && (only.empty() || only.at(population).at(k));
   }
+  /// Nothing besides those of the weights.
   static Wanted weights_only() { return {false, false, false}; }
 };
 
@@ -74,7 +78,8 @@ Gradients<Real> backward(const Network<Real>& network, const Inputs& inputs,
 /// lambda_V and lambda_I, each [sample, time, neuron].
 template <class Real>
 struct AdjointTraces {
-  std::vector<Real> v, i;
+  std::vector<Real> v;  ///< lambda_V
+  std::vector<Real> i;  ///< lambda_I
 };
 
 /// The adjoint variables at chosen times (docs/theory.md, section 5): dL/dV(t) = -tau_mem lambda_V,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What looks like a mistake although nothing is wrong: a sentence each, with what would remedy it.
-// The command line writes them to standard error, Python warns. Each is worth saying once.
+/// @file
+/// What looks like a mistake although nothing is wrong: a sentence each, with what would remedy it.
+/// The command line writes them to standard error, Python warns. Each is worth saying once.
 #pragma once
 
 #include <string>

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// A kind of connection in one file: which synapses lead from one population to another, and which
-// of a projection's weights each of them has. Weights may be shared. Engine, gradients, delays,
-// files and checks follow from that list.
-//
-//     struct Ring { // somewhere in a .cpp
-//       static constexpr std::string_view name = "ring", says = "...";
-//       static constexpr std::string_view shape[] = {"reach"};  // whole numbers that it is made of
-//       static std::vector<Synapse> synapses(const Shape& shape, std::size_t pre,
-//                                            std::size_t post) {
-//         const std::int64_t reach = shape["reach"].at(0);
-//         ...
-//       }
-//     };
-//     constexpr ConnectionInfo ring = connection_kind<Ring>();
-//     Connection::add(ring);
-//     network.connect("a", "b", kernel, Delay::none(), "", Connection("ring", {{"reach", {2}}}));
-//
-// tests/extending/toy_connection.cpp is one.
+/// @file
+/// A kind of connection in one file: which synapses lead from one population to another, and which
+/// of a projection's weights each of them has. Weights may be shared. Engine, gradients, delays,
+/// files and checks follow from that list.
+///
+///     struct Ring { // somewhere in a .cpp
+///       static constexpr std::string_view name = "ring", says = "...";
+///       static constexpr std::string_view shape[] = {"reach"};  // whole numbers that it is made of
+///       static std::vector<Synapse> synapses(const Shape& shape, std::size_t pre,
+///                                            std::size_t post) {
+///         const std::int64_t reach = shape["reach"].at(0);
+///         ...
+///       }
+///     };
+///     constexpr ConnectionInfo ring = connection_kind<Ring>();
+///     Connection::add(ring);
+///     network.connect("a", "b", kernel, Delay::none(), "", Connection("ring", {{"reach", {2}}}));
+///
+/// tests/extending/toy_connection.cpp is one.
 #pragma once
 
 #include <concepts>
@@ -31,34 +32,39 @@
 
 namespace saltus {
 
+/// A synapse, as a kind of connection lists it.
 struct Synapse {
-  std::int32_t pre, post;  ///< neurons
-  std::int32_t weight;     ///< its place in Projection::weight; several may have the same
+  std::int32_t pre;     ///< the neuron that spikes
+  std::int32_t post;    ///< the neuron that it reaches
+  std::int32_t weight;  ///< its place in Projection::weight; several may have the same
 
-  bool operator==(const Synapse&) const = default;
+  bool operator==(const Synapse&) const = default;  ///< by value
 };
 
 /// The whole numbers that a connection is made of, by their names.
 class Shape {
  public:
+  /// A name and its numbers.
   using Row = std::pair<std::string, std::vector<std::int64_t>>;
 
   Shape() = default;
-  Shape(std::initializer_list<Row> rows) : rows_(rows) {}
-  explicit Shape(std::vector<Row> rows) : rows_(std::move(rows)) {}
+  Shape(std::initializer_list<Row> rows) : rows_(rows) {}            ///< rows by their names
+  explicit Shape(std::vector<Row> rows) : rows_(std::move(rows)) {}  ///< the same
 
   /// @throws InvalidInput  no such row
   const std::vector<std::int64_t>& operator[](std::string_view name) const;
+  /// All of them.
   const std::vector<Row>& rows() const { return rows_; }
-  bool operator==(const Shape&) const = default;
+  bool operator==(const Shape&) const = default;  ///< by value
 
  private:
   std::vector<Row> rows_;
 };
 
+/// A kind of connection: what Connection::add takes.
 struct ConnectionInfo {
-  std::string_view name;  ///< as in Python and in files
-  std::string_view says;
+  std::string_view name;                    ///< as in Python and in files
+  std::string_view says;                    ///< what it is, in a few words
   std::span<const std::string_view> shape;  ///< the names of its rows
   /// Lists the synapses between populations of these sizes; null: all to all.
   /// @throws InvalidInput  a shape that does not fit
@@ -78,6 +84,7 @@ constexpr ConnectionInfo connection_kind() {
 /// The synapses of a projection as the loops walk them: by target, and of each source.
 class SynapseList {
  public:
+  /// A synapse, and where it was listed.
   struct Entry : Synapse {
     std::int32_t number;  ///< in the order in which the kind listed them: that of Delay::values
   };
@@ -87,10 +94,10 @@ class SynapseList {
   SynapseList(const std::vector<Synapse>& synapses, std::size_t pre, std::size_t post,
               std::size_t weights = 0);
 
-  std::size_t size() const { return entries_.size(); }
-  std::size_t weights() const { return weights_; }
-  std::size_t sources() const { return from_.size() - 1; }
-  std::size_t targets() const { return into_.size() - 1; }
+  std::size_t size() const { return entries_.size(); }      ///< synapses
+  std::size_t weights() const { return weights_; }          ///< how many there are
+  std::size_t sources() const { return from_.size() - 1; }  ///< neurons of the source
+  std::size_t targets() const { return into_.size() - 1; }  ///< neurons of the target
   /// By its place in the order of targets.
   const Entry& operator[](std::integral auto place) const {
     return entries_[static_cast<std::size_t>(place)];
@@ -99,7 +106,10 @@ class SynapseList {
   std::size_t first_into(std::size_t post) const { return into_[post]; }
   /// What is asked of one that leaves a source.
   struct Reached {
-    std::int32_t post, place, weight, number;
+    std::int32_t post;    ///< the target neuron
+    std::int32_t place;   ///< in the order of targets
+    std::int32_t weight;  ///< its place in Projection::weight
+    std::int32_t number;  ///< as Entry::number
   };
   /// Those that leave a source: targets ascend.
   std::span<const Reached> from(std::size_t pre) const {
@@ -121,9 +131,9 @@ class Connection {
   /// @throws InvalidInput  no such kind (lists those that there are), or other rows than it has
   explicit Connection(std::string_view kind, Shape shape = {});
 
-  const ConnectionInfo& kind() const { return *kind_; }
-  const Shape& shape() const { return shape_; }
-  bool all_to_all() const { return !kind_->synapses; }
+  const ConnectionInfo& kind() const { return *kind_; }  ///< how it connects
+  const Shape& shape() const { return shape_; }          ///< what it is made of
+  bool all_to_all() const { return !kind_->synapses; }   ///< every neuron to every neuron?
 
   /// Lists the synapses between populations of these sizes. Network::connect does it.
   /// @throws InvalidInput  the shape does not fit them
@@ -138,13 +148,16 @@ class Connection {
   /// The shape of the weights between populations of these sizes, how many that is, and how many
   /// synapses there are.
   std::vector<std::size_t> weight_shape(std::size_t pre, std::size_t post) const;
+  /// How many weights there are between populations of these sizes.
   std::size_t weights(std::size_t pre, std::size_t post) const {
     return all_to_all() ? pre * post : synapses_->weights();
   }
+  /// How many synapses there are.
   std::size_t count(std::size_t pre, std::size_t post) const {
     return all_to_all() ? pre * post : synapses_->size();
   }
 
+  /// The same kind and shape?
   bool operator==(const Connection& other) const {
     return kind_ == other.kind_ && shape_ == other.shape_;
   }
@@ -152,6 +165,7 @@ class Connection {
   /// Makes a kind known. @param info  must live as long as the process
   /// @throws InvalidInput  a name that is taken
   static void add(const ConnectionInfo& info);
+  /// All that are known.
   static std::vector<const ConnectionInfo*> kinds();
   /// @throws InvalidInput  no such kind: lists those that there are
   static const ConnectionInfo& info(std::string_view kind);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets as spikes: Yin-Yang, IDX images (MNIST, Fashion-MNIST) by latency, spike files in the
-// layout of the Heidelberg data sets (SHD).
+/// @file
+/// Data sets as spikes: Yin-Yang, IDX images (MNIST, Fashion-MNIST) by latency, spike files in the
+/// layout of the Heidelberg data sets (SHD).
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 
 #include "saltus/spikes.hpp"
 
+/// Data sets as spikes.
 namespace saltus::data {
 
 /// Channels, height, width: neuron (c * height + y) * width + x is (y, x) of channel c. All 0: none.
@@ -25,17 +27,17 @@ using ExtraColumn =
 
 /// Samples as spikes, each with its class.
 struct LabelledSpikes {
-  Spikes spikes;
+  Spikes spikes;                     ///< what goes in
   std::vector<std::int32_t> labels;  ///< [samples]
   std::int32_t channels = 0;         ///< input neurons; of several inputs one after the other
-  std::int32_t classes = 0;
-  Grid grid{};  ///< of the input neurons, if they lie on one
+  std::int32_t classes = 0;          ///< labels lie in [0, classes)
+  Grid grid{};                       ///< of the input neurons, if they lie on one
   /// [samples] when each ends, in seconds. Empty: when a training or an evaluation says.
   std::vector<double> t_end{};
   std::map<std::string, ExtraColumn> extra{};   ///< each [samples]: who speaks
   std::map<std::string, ExtraColumn> tables{};  ///< what they are made with: names of speakers
 
-  std::size_t size() const { return labels.size(); }
+  std::size_t size() const { return labels.size(); }  ///< samples
 };
 
 /// Yin-Yang points: samples [n, 4] = x, y, 1 - x, 1 - y in [0, 1]; labels 0 yin, 1 yang, 2 dot.
@@ -47,12 +49,15 @@ struct YinYang {
 
 /// Seeds and sizes of the published files.
 struct YinYangSplit {
-  std::uint32_t seed;
-  std::size_t size;
+  std::uint32_t seed;  ///< of the generator
+  std::size_t size;    ///< points
 };
+/// The published files.
+/// @{
 inline constexpr YinYangSplit yin_yang_train{42, 5000};
 inline constexpr YinYangSplit yin_yang_validation{41, 1000};
 inline constexpr YinYangSplit yin_yang_test{40, 1000};
+/// @}
 
 /// Generates `n` points, equal to the published files to the last bit for the published seeds.
 YinYang yin_yang(std::size_t n, std::uint32_t seed);
@@ -63,7 +68,8 @@ LabelledSpikes encode(const YinYang& points, double t_max = 30e-3, double t_bias
 
 /// Grey images with labels, as read from IDX files.
 struct Images {
-  std::size_t rows = 0, columns = 0;
+  std::size_t rows = 0;              ///< pixels from top to bottom
+  std::size_t columns = 0;           ///< and from left to right
   std::vector<std::uint8_t> pixels;  ///< [n, rows, columns]
   std::vector<std::uint8_t> labels;  ///< [n]
 };

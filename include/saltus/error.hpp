@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors are exceptions with a type, a sentence, the value and the fix. The command line turns them
-// into one line and an exit code, Python into ValueError and friends.
+/// @file
+/// Errors are exceptions with a type, a sentence, the value and the fix. The command line turns them
+/// into one line and an exit code, Python into ValueError and friends.
 #pragma once
 
 #include <stdexcept>
 
+/// All that a program includes from saltus/.
 namespace saltus {
 
 /// Base of everything that Saltus throws on purpose.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ghosts: the peaks of V near noisy thresholds, spikes that nearly exist or nearly do not
-// (docs/ghosts.md; docs/theory.md, section 10). With them backward() (saltus/adjoint.hpp) sees
-// spikes appear and vanish.
+/// @file
+/// Ghosts: the peaks of V near noisy thresholds, spikes that nearly exist or nearly do not
+/// (docs/ghosts.md; docs/theory.md, section 10). With them backward() (saltus/adjoint.hpp) sees
+/// spikes appear and vanish.
 #pragma once
 
 #include <cstddef>
@@ -39,9 +40,10 @@ template <class Real>
 struct Ghosts {
   /// [population][sample]: by neuron, then in time. Empty for inputs and LI.
   std::vector<std::vector<std::vector<Ghost<Real>>>> populations;
-  Smoothing smoothing;
+  Smoothing smoothing;             ///< with which they were found
   bool differences_known = false;  ///< by measure_differences(); else backward() finds them
 
+  /// How many there are.
   std::size_t count() const {
     std::size_t sum = 0;
     for (const auto& samples : populations) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes into a run besides the network: spikes, ends of samples, and how to run.
+/// @file
+/// What goes into a run besides the network: spikes, ends of samples, and how to run.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +24,9 @@ struct Inputs {
   /// v_initial, i_initial and so on, and nothing on its way.
   std::shared_ptr<const State> state{};
 
+  /// Samples of the batch.
   std::size_t samples() const { return spikes.empty() ? t_end.size() : spikes[0].samples(); }
+  /// When a sample ends, s.
   double end(std::size_t sample) const { return t_end[t_end.size() == 1 ? 0 : sample]; }
 };
 
@@ -40,9 +43,10 @@ enum class Kernel {
   vector,  ///< side by side, with the best instructions that the machine has
 };
 
+/// How to run. Nothing here changes a result, but a forced way, by rounding.
 struct Options {
-  int threads = 1;  ///< 0: all cores. The result has the same bits for any number
-  Kernel kernel = Kernel::vector;
+  int threads = 1;                 ///< 0: all cores. The result has the same bits for any number
+  Kernel kernel = Kernel::vector;  ///< how the loops over neurons are run
   std::optional<Way> way;  ///< force a way on every component that can be run so (for tests)
 };
 

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// A neuron model in one file: any neuron that is linear between events (docs/theory.md, section
-// 14). Its mathematics is one function of its parameters; spikes, gradients by every parameter,
-// files, checks and Python follow from it.
-//
-//     dx/dt = a x + b      a spike when c.x - theta crosses 0 from below:  x <- reset x + reset_to
-//     an arrival of weight w:  x <- x + w receptor, one of a few if the model has several
-//
-//     struct Adex { // somewhere in a .cpp
-//       static constexpr std::string_view name = "...", says = "...";
-//       static constexpr ParameterRow parameters[] = {rows::tau_mem, ...};
-//       static constexpr std::string_view components[] = {"V", "I"};
-//       template <class T>
-//       static LinearNeuron<T> neuron(const Values<T>& q) {
-//         LinearNeuron<T> n;
-//         n.a[0][0] = -1.0 / q["tau_mem"];
-//         ...
-//         return n;
-//       }
-//       static void check(const Population&);      // if parameters must fit each other
-//       static constexpr bool spikes = false;      // a readout
-//       static constexpr std::string_view receptors[] = {"ex", "in"};  // projections name theirs
-//     };
-//     constexpr ModelInfo info = linear_model<Adex>();
-//     const Model adex = Model::add(info);
-//
-// tests/extending/toy_neuron.cpp is one, src/neuron/alif.cpp another.
+/// @file
+/// A neuron model in one file: any neuron that is linear between events (docs/theory.md, section
+/// 14). Its mathematics is one function of its parameters; spikes, gradients by every parameter,
+/// files, checks and Python follow from it.
+///
+///     dx/dt = a x + b      a spike when c.x - theta crosses 0 from below:  x <- reset x + reset_to
+///     an arrival of weight w:  x <- x + w receptor, one of a few if the model has several
+///
+///     struct Adex { // somewhere in a .cpp
+///       static constexpr std::string_view name = "...", says = "...";
+///       static constexpr ParameterRow parameters[] = {rows::tau_mem, ...};
+///       static constexpr std::string_view components[] = {"V", "I"};
+///       template <class T>
+///       static LinearNeuron<T> neuron(const Values<T>& q) {
+///         LinearNeuron<T> n;
+///         n.a[0][0] = -1.0 / q["tau_mem"];
+///         ...
+///         return n;
+///       }
+///       static void check(const Population&);      // if parameters must fit each other
+///       static constexpr bool spikes = false;      // a readout
+///       static constexpr std::string_view receptors[] = {"ex", "in"};  // projections name theirs
+///     };
+///     constexpr ModelInfo info = linear_model<Adex>();
+///     const Model adex = Model::add(info);
+///
+/// tests/extending/toy_neuron.cpp is one, src/neuron/alif.cpp another.
 #pragma once
 
 #include <array>
@@ -41,12 +42,15 @@ namespace saltus {
 /// with when gradients are wanted.
 struct Dual {
   static constexpr std::size_t width = 4;  ///< so many parameters
-  double value = 0;
-  std::array<double, width> slopes{};
+  double value = 0;                        ///< the number
+  std::array<double, width> slopes{};      ///< its derivative by each of them
 
   Dual() = default;
+  /// A constant.
   Dual(double v) : value(v) {}  // NOLINT(google-explicit-constructor)
 
+  /// Arithmetic and functions, with their rules of differentiation.
+  /// @{
   Dual& operator+=(const Dual& o) {
     value += o.value;
     for (std::size_t k = 0; k < width; ++k) slopes[k] += o.slopes[k];
@@ -87,6 +91,7 @@ struct Dual {
     const double sine = std::sin(a.value);
     return of(std::cos(a.value), [&](std::size_t k) { return -sine * a.slopes[k]; });
   }
+  /// @}
 
  private:
   template <class Slope>
@@ -97,8 +102,8 @@ struct Dual {
   }
 };
 
-/// The most components that a state may have, and the most receptors.
-inline constexpr std::size_t most_components = 4, most_receptors = 2;
+inline constexpr std::size_t most_components = 4;  ///< that a state may have
+inline constexpr std::size_t most_receptors = 2;   ///< that a model may have
 
 /// One neuron, as its model makes it of the parameters. Component 0 is V, which a loss sees and
 /// which is held at its value after a spike for tau_ref seconds, with others that `held` names. What is
@@ -107,29 +112,31 @@ inline constexpr std::size_t most_components = 4, most_receptors = 2;
 /// above 0.
 template <class T>
 struct LinearNeuron {
-  using Vector = std::array<T, most_components>;
+  using Vector = std::array<T, most_components>;       ///< [component]
   using Matrix = std::array<Vector, most_components>;  ///< [row][column]
 
-  Matrix a{};  ///< per second
-  Vector b{};
-  std::array<Vector, most_receptors> receptors{};
-  Vector c{};
-  T theta{};
+  Matrix a{};                                      ///< per second
+  Vector b{};                                      ///< per second
+  std::array<Vector, most_receptors> receptors{};  ///< what an arrival of weight 1 adds to x
+  Vector c{};                                      ///< what of x meets the threshold
+  T theta{};  ///< the threshold: a spike where c.x - theta crosses 0 from below
+  /// What a spike does to x: reset x + reset_to.
   Matrix reset = [] {
     Matrix one{};
     for (std::size_t k = 0; k < most_components; ++k) one[k][k] = T(1);
     return one;
   }();
-  Vector reset_to{};
-  Vector initial{};  ///< x(0)
-  T tau_ref{};       ///< seconds
-  std::array<bool, most_components> held{true};
+  Vector reset_to{};                             ///< the other half of it
+  Vector initial{};                              ///< x(0)
+  T tau_ref{};                                   ///< seconds
+  std::array<bool, most_components> held{true};  ///< what stays as it is for tau_ref
 };
 
 /// The parameters of one neuron by their names. @tparam T  double or Dual
 template <class T>
 class Values {
  public:
+  /// @param values  in the order of the model's table
   Values(const ModelInfo& info, std::span<const T> values) : info_(info), values_(values) {}
   /// @throws InvalidInput  the model's table has no such row
   const T& operator[](std::string_view parameter) const { return values_[info_.index(parameter)]; }
@@ -143,10 +150,13 @@ class Values {
 struct LinearModel {
   std::span<const std::string_view> components;  ///< their names; the first is V
   std::span<const std::string_view> receptors;   ///< the same; none: one without a name
+  /// In numbers.
   LinearNeuron<double> (*neuron)(const Values<double>&);
+  /// In numbers with derivatives.
   LinearNeuron<Dual> (*with_slopes)(const Values<Dual>&);
 };
 
+/// Those that a model names; none: it has one, without a name.
 template <class M>
 constexpr std::span<const std::string_view> receptors_of() {
   if constexpr (requires { M::receptors; }) {
@@ -156,6 +166,7 @@ constexpr std::span<const std::string_view> receptors_of() {
   return {};
 }
 
+/// Of a model as above.
 template <class M>
 inline constexpr LinearModel linear_mathematics{
     M::components, receptors_of<M>(), [](const Values<double>& q) { return M::neuron(q); },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses: a record and labels give a value and errors (docs/theory.md, sections 4 and 11).
+/// @file
+/// Losses: a record and labels give a value and errors (docs/theory.md, sections 4 and 11).
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,14 @@ class LossSettings {
   /// A setting, by its name: what was assigned, else its default.
   /// @throws InvalidInput  no loss has such a setting; lists those that there are
   double& operator[](std::string_view setting);
+  /// The same, to read.
   double operator[](std::string_view setting) const;
 
  private:
   std::map<std::string, double, std::less<>> assigned_;
 };
 
+/// What a loss says of a minibatch.
 template <class Real>
 struct LossResult {
   double value = 0;         ///< mean over the samples
@@ -60,15 +63,14 @@ class Timelines;
 /// A minibatch and its record, as a loss sees them.
 template <class Real>
 struct Batch {
-  const Network<Real>& network;
-  const Inputs& inputs;
-  const Record<Real>& record;
+  const Network<Real>& network;          ///< as it was run
+  const Inputs& inputs;                  ///< of the minibatch
+  const Record<Real>& record;            ///< what came of them
   std::span<const std::int32_t> labels;  ///< [sample]
   const Smoothing& smoothing;            ///< of the thresholds; sigma 0: none
-  int threads;
-  // What the library knows of it already, for losses of its own.
-  const Plan<Real>& plan;
-  Timelines<Real>* timelines;  // may be null
+  int threads;                           ///< that may be used; 0: all cores
+  const Plan<Real>& plan;      ///< what the library knows of it already, for losses of its own
+  Timelines<Real>* timelines;  ///< the same; may be null
 };
 
 /// What a training makes smaller. Derive from it for a loss of your own, and give it to Trainer and

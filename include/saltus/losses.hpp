@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses by name: what each is made of, and the list in which the command line, settings.json and
-// Python find them.
+/// @file
+/// Losses by name: what each is made of, and the list in which the command line, settings.json and
+/// Python find them.
 #pragma once
 
 #include <concepts>
@@ -22,6 +23,7 @@ namespace saltus {
 template <class Real>
 class ReadoutLoss : public Loss<Real> {
  public:
+  /// @param readout  the number of the population
   ReadoutLoss(const LossSettings& settings, std::size_t readout)
       : settings_(settings), readout_(readout) {}
 
@@ -36,8 +38,9 @@ class ReadoutLoss : public Loss<Real> {
   }
 
  protected:
-  double setting(std::string_view name) const { return settings_[name]; }
-  std::size_t readout() const { return readout_; }
+  double setting(std::string_view name) const { return settings_[name]; }  ///< a value
+  std::size_t readout() const { return readout_; }  ///< the number of the population
+  /// How many neurons it has.
   std::size_t outputs(const Batch<Real>& batch) const {
     return batch.network.populations()[readout_].size;
   }
@@ -54,15 +57,15 @@ class ReadoutLoss : public Loss<Real> {
 
 /// A setting of a loss, a number: described once, as a Field is. Its value is in LossSettings.
 struct LossSetting {
-  std::string_view name;
+  std::string_view name;       ///< as LossSettings knows it
   double usual;                ///< unless it is given
   Bound check;                 ///< check(name, value) throws InvalidInput unless it has a meaning
   std::string_view help = {};  ///< none: no option of the command line
-  std::string_view heading = heading::optimiser;
-  std::string_view option = {};
+  std::string_view heading = heading::optimiser;  ///< under which --help lists it
+  std::string_view option = {};  ///< on the command line, if it is not --name with - for _
 
-  double& of(LossSettings& settings) const { return settings[name]; }
-  double of(const LossSettings& settings) const { return settings[name]; }
+  double& of(LossSettings& settings) const { return settings[name]; }       ///< its value
+  double of(const LossSettings& settings) const { return settings[name]; }  ///< the same
 };
 
 /// A loss as it is found by its name: on the command line, in settings.json, in Python. It is one
@@ -75,21 +78,23 @@ struct LossSetting {
 ///
 /// and a line in src/loss/losses.cpp, or a call of add_loss(named_loss<L>()).
 struct NamedLoss {
-  std::string_view name;
-  Model readout_model;
-  std::span<const LossSetting> settings;
-  bool of_integrals;  ///< which have no limit in an endless sample with a bias
+  std::string_view name;                  ///< as people write it
+  Model readout_model;                    ///< what its outputs are
+  std::span<const LossSetting> settings;  ///< what it can be told
+  bool of_integrals;                      ///< which have no limit in an endless sample with a bias
   /// Integrals are known of every readout, all else of the one model alone.
   bool takes(Model outputs) const {
     return outputs == readout_model ||
            (of_integrals && outputs->linear && outputs->spikes == readout_model->spikes);
   }
+  /// How one is made.
   template <class Real>
   using Make = std::unique_ptr<ReadoutLoss<Real>> (*)(const LossSettings&, std::size_t readout);
-  Make<float> make_float;
-  Make<double> make_double;
+  Make<float> make_float;    ///< in float32
+  Make<double> make_double;  ///< in float64
 };
 
+/// What add_loss() takes.
 template <template <class> class L>
 NamedLoss named_loss() {
   NamedLoss loss{L<double>::name, L<double>::readout_model, {}, false, nullptr, nullptr};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a network is from a change of which spikes there are: how far its exact gradient can be
-// believed (docs/ghosts.md).
+/// @file
+/// How far a network is from a change of which spikes there are: how far its exact gradient can be
+/// believed (docs/ghosts.md).
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,7 @@
 
 namespace saltus {
 
+/// How far a network is from a change of which spikes there are.
 struct Margin {
   /// Peaks of V within the range below the threshold, and free peaks behind spikes within it above:
   /// spikes that nearly exist, or nearly do not.

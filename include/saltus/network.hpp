@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network: populations of neurons and the projections between them. A value: it can be copied,
-// compared and saved. It holds no numerics.
+/// @file
+/// A network: populations of neurons and the projections between them. A value: it can be copied,
+/// compared and saved. It holds no numerics.
 #pragma once
 
 #include <cstddef>
@@ -17,14 +18,20 @@ namespace saltus {
 /// A neuron parameter: one number for the whole population, or one per neuron.
 class Parameter {
  public:
+  /// One value for all.
   Parameter(double value) : values_{value} {}  // NOLINT(google-explicit-constructor)
+  /// [1] or [size].
   explicit Parameter(std::vector<double> values) : values_(std::move(values)) {}
 
-  bool shared() const { return values_.size() == 1; }
+  bool shared() const { return values_.size() == 1; }  ///< one value for all neurons?
+  /// Of a neuron.
   double operator[](std::size_t neuron) const { return values_[shared() ? 0 : neuron]; }
+  /// [1] or [size].
+  /// @{
   std::vector<double>& values() { return values_; }
   const std::vector<double>& values() const { return values_; }
-  bool operator==(const Parameter&) const = default;
+  /// @}
+  bool operator==(const Parameter&) const = default;  ///< by value
 
  private:
   std::vector<double> values_;
@@ -39,14 +46,14 @@ class Parameter {
 /// Times in seconds; voltages and currents without dimension. Which parameters there are, their
 /// usual values and what they mean: Model::parameters.
 struct Population {
-  std::string name;
-  Model model = Model::lif;
-  std::size_t size = 0;
+  std::string name;          ///< unique in a network
+  Model model = Model::lif;  ///< what its neurons do
+  std::size_t size = 0;      ///< neurons
 
   /// A parameter of the model by its name; its usual value unless it was set.
   /// @throws InvalidInput  the model has no such parameter
   Parameter& operator[](std::string_view parameter);
-  const Parameter& operator[](std::string_view parameter) const;
+  const Parameter& operator[](std::string_view parameter) const;  ///< the same
 
   /// Makes it one of another model; what both have stays, the rest gets its usual values.
   void become(Model other);
@@ -59,7 +66,7 @@ struct Population {
   /// All of them, in the order of the model's table: once set, or after Network::add_population.
   std::vector<Parameter> parameters;
 
-  bool operator==(const Population&) const = default;
+  bool operator==(const Population&) const = default;  ///< by value
 };
 
 /// V starts and restarts below the threshold, or there is no crossing from below to wait for.
@@ -68,18 +75,21 @@ void check_below_threshold(const Population& population);
 
 /// The time that a spike takes to arrive, in seconds.
 struct Delay {
+  /// How many delays there are.
   enum class Kind {
     none,         ///< zero
     common,       ///< one for the projection: values [1]
     per_source,   ///< values [pre]
     per_synapse,  ///< values [pre, post], or in the order in which the connection lists synapses
   };
-  Kind kind = Kind::none;
-  std::vector<double> values;
+  Kind kind = Kind::none;      ///< how many
+  std::vector<double> values;  ///< s; as the kind says
 
-  static Delay none() { return {}; }
-  static Delay common(double delay) { return {Kind::common, {delay}}; }
+  static Delay none() { return {}; }  ///< no parameter: spikes arrive at once
+  static Delay common(double delay) { return {Kind::common, {delay}}; }  ///< s
+  /// [pre] s.
   static Delay per_source(std::vector<double> d) { return {Kind::per_source, std::move(d)}; }
+  /// One for each synapse, s.
   static Delay per_synapse(std::vector<double> d) { return {Kind::per_synapse, std::move(d)}; }
 
   /// The place in `values` that holds the delay of a synapse (no meaning for Kind::none).
@@ -94,24 +104,26 @@ struct Delay {
         return 0;
     }
   }
+  /// The delay of a synapse, s.
   double operator()(std::size_t pre, std::size_t synapse) const {
     return kind == Kind::none ? 0.0 : values[index(pre, synapse)];
   }
-  bool operator==(const Delay&) const = default;
+  bool operator==(const Delay&) const = default;  ///< by value
 };
 
 /// Synapses from one population (or input) to another: a spike of neuron n that arrives at neuron j
 /// adds the weight of the synapse to I_j.
 template <class Real>
 struct Projection {
-  std::string name;  ///< "source->target" unless given
-  std::size_t source = 0, target = 0;
+  std::string name;          ///< "source->target" unless given
+  std::size_t source = 0;    ///< number of a population
+  std::size_t target = 0;    ///< the same
   std::vector<Real> weight;  ///< [pre, post], row by row, or as the connection says
-  Delay delay;
-  Connection connection;
+  Delay delay;               ///< from spike to arrival
+  Connection connection;     ///< which synapses there are
   std::size_t receptor = 0;  ///< that it drives, of those of the target's model
 
-  bool operator==(const Projection&) const = default;
+  bool operator==(const Projection&) const = default;  ///< by value
 };
 
 /// Populations and projections. `Real` is the type of weights, states and gradients: double for
@@ -146,15 +158,18 @@ class Network {
   /// The number of a population. @throws InvalidInput  no such name
   std::size_t index(std::string_view name) const;
 
+  /// In the order in which they were added. What is written there is checked by check().
+  /// @{
   const std::vector<Population>& populations() const { return populations_; }
   const std::vector<Projection<Real>>& projections() const { return projections_; }
   std::vector<Population>& populations() { return populations_; }
   std::vector<Projection<Real>>& projections() { return projections_; }
+  /// @}
 
   /// The numbers of the inputs, in the order in which they were added.
   std::vector<std::size_t> inputs() const;
 
-  bool operator==(const Network&) const = default;
+  bool operator==(const Network&) const = default;  ///< by value
 
  private:
   std::vector<Population> populations_;

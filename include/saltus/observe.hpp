@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be read off a record: maxima, integrals and samples of V, the synaptic current; and what
-// a loss says of them.
+/// @file
+/// What can be read off a record: maxima, integrals and samples of V, the synaptic current; and what
+/// a loss says of them.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +28,9 @@ enum class Place : std::uint8_t { start, interior, arrival, end };
 /// The largest V of each neuron of an LI population: all arrays [sample, neuron].
 template <class Real>
 struct Maxima {
-  std::vector<Real> values;
-  std::vector<double> times;  ///< seconds
-  std::vector<Place> places;
+  std::vector<Real> values;    ///< V there
+  std::vector<double> times;   ///< seconds
+  std::vector<Place> places;   ///< what sits there
   std::vector<Real> currents;  ///< I just before that time
 };
 
@@ -81,6 +82,7 @@ struct Errors {
   /// Where the maxima sit, for each population that has errors of maxima (others stay empty).
   std::vector<Maxima<Real>> maxima;
 
+  /// @param count  of populations
   explicit Errors(std::size_t count) : populations(count), maxima(count) {}
 };
 

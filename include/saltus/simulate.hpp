@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forward pass: a network and its input spikes give a record.
+/// @file
+/// The forward pass: a network and its input spikes give a record.
 #pragma once
 
 #include <span>
@@ -28,7 +29,7 @@ struct SpikeRecord {
 template <class Real>
 struct Record {
   std::vector<SpikeRecord<Real>> populations;  ///< as Network::populations()
-  std::size_t samples = 0;
+  std::size_t samples = 0;                     ///< of the batch
 };
 
 /// Simulates every sample, event by event, exactly.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spikes of a batch: flat arrays, sample after sample.
+/// @file
+/// The spikes of a batch: flat arrays, sample after sample.
 #pragma once
 
 #include <cstddef>
@@ -20,19 +21,22 @@ struct SpikeView {
   std::span<const double> times;          ///< [spikes], seconds
   std::span<const std::int32_t> neurons;  ///< [spikes]
 
+  /// Of the batch.
   std::size_t samples() const { return offsets.empty() ? 0 : offsets.size() - 1; }
 };
 
 /// The same, owning its arrays.
 struct Spikes {
-  std::vector<std::int64_t> offsets{0};
-  std::vector<double> times;
-  std::vector<std::int32_t> neurons;
+  std::vector<std::int64_t> offsets{0};  ///< [samples + 1]
+  std::vector<double> times;             ///< [spikes], seconds
+  std::vector<std::int32_t> neurons;     ///< [spikes]
 
-  std::size_t samples() const { return offsets.size() - 1; }
+  std::size_t samples() const { return offsets.size() - 1; }  ///< of the batch
+  /// Of these arrays, as long as they live.
   SpikeView view() const { return {offsets, times, neurons}; }
-  operator SpikeView() const { return view(); }  // NOLINT(google-explicit-constructor)
-  bool operator==(const Spikes&) const = default;
+  /// The same.
+  operator SpikeView() const { return view(); }    // NOLINT(google-explicit-constructor)
+  bool operator==(const Spikes&) const = default;  ///< by value
 };
 
 /// Checks that `spikes` is what SpikeView promises, for a source of `size` neurons: offsets start

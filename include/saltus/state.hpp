@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a run stands at its end: another goes on from there (docs/theory.md, section 15).
+/// @file
+/// Where a run stands at its end: another goes on from there (docs/theory.md, section 15).
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,7 @@ namespace saltus {
 
 /// All that a network remembers at the end of each sample of a batch.
 struct State {
+  /// What a population remembers.
   struct Neurons {
     std::vector<double> x;  ///< [sample, neuron, component]; empty of an input
     /// Those that have not arrived everywhere yet, or behind which V is still held, with their times in
@@ -22,7 +24,7 @@ struct State {
     Spikes past;
   };
   std::vector<Neurons> populations;  ///< as Network::populations()
-  std::size_t samples = 0;
+  std::size_t samples = 0;           ///< of the batch
 };
 
 /// What the components of a neuron's state are called: V and I, of other models as they say. None of an
@@ -43,10 +45,12 @@ State below_thresholds(const Network<Real>& network, State state);
 
 /// What a loss says of a state, in its layout: dL/dx, and dL/dt of its spikes.
 struct StateErrors {
+  /// Of one population.
   struct Neurons {
-    std::vector<double> x, past;
+    std::vector<double> x;     ///< dL/dx, as State::Neurons::x
+    std::vector<double> past;  ///< dL/dt of its spikes, as State::Neurons::past
   };
-  std::vector<Neurons> populations;
+  std::vector<Neurons> populations;  ///< as Network::populations()
 };
 
 }  // namespace saltus

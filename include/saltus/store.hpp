@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models and settings on disk. Every file is written aside and then renamed, so that a full disk or
-// a killed run leaves the old one whole.
+/// @file
+/// Models and settings on disk. Every file is written aside and then renamed, so that a full disk or
+/// a killed run leaves the old one whole.
 #pragma once
 
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "saltus/network.hpp"
 #include "saltus/task.hpp"
 
+/// Models, checkpoints and settings on disk.
 namespace saltus::store {
 
 /// Writes a network as safetensors: arrays by the names of their tensors, and a checksum of the whole.
@@ -38,8 +40,8 @@ std::string load_settings_of_model(const std::filesystem::path& file);
 /// A training as it was saved, and what it was begun with.
 template <class Real>
 struct Checkpoint {
-  TrainState<Real> state;
-  std::string settings;  ///< JSON text: one object
+  TrainState<Real> state;  ///< all that it had come to
+  std::string settings;    ///< JSON text: one object
 };
 
 /// Writes a training whole: a model that load_network() reads, and all else of its state.
@@ -69,8 +71,9 @@ std::vector<std::string> resumed_with(const std::string& was, const std::string&
 /// A number of data by which resumed_with() knows them again.
 std::string fingerprint(const data::LabelledSpikes& data);
 
-/// Settings as JSON text, and back. @throws InvalidInput  a field of a wrong kind
+/// Settings as JSON text.
 std::string to_json(const RunSettings& settings);
+/// And back. @throws InvalidInput  a field of a wrong kind
 RunSettings settings_from_json(const std::string& text);
 /// What of the settings belongs to a model: all but where the data are, and threads.
 std::string settings_of_model(const RunSettings& settings);
@@ -84,10 +87,11 @@ std::string metrics_line(const EpochReport& report);
 
 /// What the epochs of a run add up to.
 struct TrainedEpochs {
-  double seconds = 0;
-  std::size_t samples = 0;
-  int epochs = 0;  ///< complete ones
+  double seconds = 0;       ///< of training
+  std::size_t samples = 0;  ///< seen
+  int epochs = 0;           ///< complete ones
 
+  /// Microseconds a sample.
   double us_per_sample() const {
     return samples > 0 ? 1e6 * seconds / static_cast<double>(samples) : 0.0;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tasks that Saltus can run by itself: data, network and settings from a name.
+/// @file
+/// The tasks that Saltus can run by itself: data, network and settings from a name.
 #pragma once
 
 #include <string>
@@ -15,10 +16,11 @@ namespace saltus {
 
 /// Everything that determines a run. Saved with the model, so that `saltus eval` finds it again.
 struct RunSettings {
-  std::string task = "yinyang";       ///< yinyang, mnist or spikes
-  std::string data;                   ///< folder of the data (yinyang: none, generated)
-  std::string train_file, test_file;  ///< task spikes
-  std::string precision = "float32";
+  std::string task = "yinyang";             ///< yinyang, mnist or spikes
+  std::string data;                         ///< folder of the data (yinyang: none, generated)
+  std::string train_file;                   ///< task spikes
+  std::string test_file;                    ///< the same
+  std::string precision = "float32";        ///< float32 or float64, of weights
   std::vector<std::size_t> hidden = {200};  ///< neurons of each hidden layer
   std::vector<std::string> layers;          ///< in its place: 128, conv:16x5, conv:16x5s2, pool:2
   bool recurrent = false;                   ///< hidden layers project onto themselves
@@ -26,30 +28,38 @@ struct RunSettings {
   std::size_t validation = 0;               ///< training samples held out (mnist: the first)
   std::size_t train_samples = 0;            ///< use only so many; 0: all
 
-  double tau_mem = 20e-3, tau_syn = 5e-3;  ///< s
-  double v_threshold = 1, v_reset = 0, tau_ref = 0;
-  double conv_threshold = 0.15;                 ///< in its place, of convolutions
-  double t_max = 30e-3;                         ///< s, latest input of a latency code
-  double t_end = infinity;                      ///< s
-  double hidden_mean = 1.5, hidden_std = 0.78;  ///< first layer's weights
-  double deep_mean = 0.2, deep_std = 0.37;      ///< weights between hidden layers
-  double output_mean = 0.93, output_std = 0.1;
-  double recurrent_std = 0.1;
+  double tau_mem = 20e-3;        ///< s
+  double tau_syn = 5e-3;         ///< s
+  double v_threshold = 1;        ///< of all layers that spike
+  double v_reset = 0;            ///< V after a spike
+  double tau_ref = 0;            ///< s
+  double conv_threshold = 0.15;  ///< in its place, of convolutions
+  double t_max = 30e-3;          ///< s, latest input of a latency code
+  double t_end = infinity;       ///< s
+  double hidden_mean = 1.5;      ///< of the first layer's first weights
+  double hidden_std = 0.78;      ///< their standard deviation
+  double deep_mean = 0.2;        ///< of weights between hidden layers
+  double deep_std = 0.37;        ///< their standard deviation
+  double output_mean = 0.93;     ///< of weights into the output
+  double output_std = 0.1;       ///< their standard deviation
+  double recurrent_std = 0.1;    ///< of recurrent weights
   /// Scale the first weights until a hidden neuron spikes so often a sample on average; 0: leave.
   double initial_spikes = 0;
   /// So often a checkpoint is written; 0: after each epoch; infinite: at the end alone.
   double checkpoint_minutes = 0;
 
-  LossSettings loss;
-  TrainSettings train;
+  LossSettings loss;    ///< which, and its settings
+  TrainSettings train;  ///< of the loop
 
   static constexpr auto fields();  ///< a row for each setting of its own: see below
 };
 
 /// Checks of rows: float32 or float64; no layer without neurons; layers as they are written.
+/// @{
 void check_precision(std::string_view name, const std::string& precision);
 void check_layers(std::string_view name, const std::vector<std::size_t>& sizes);
 void check_layer_list(std::string_view name, const std::vector<std::string>& layers);
+/// @}
 
 constexpr auto RunSettings::fields() {
   using S = RunSettings;
@@ -122,8 +132,11 @@ RunSettings default_settings(const std::string& task, bool layers = false);
 /// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
 void check(const RunSettings& settings);
 
+/// The data of a task. `validation` may be empty.
 struct TaskData {
-  data::LabelledSpikes train, validation, test;  ///< validation may be empty
+  data::LabelledSpikes train;       ///< to train on
+  data::LabelledSpikes validation;  ///< held out; may be empty
+  data::LabelledSpikes test;        ///< to look at in the end
 };
 
 /// @throws FileError, InvalidInput  as the readers of saltus/data.hpp

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Thresholds with noise (docs/ghosts.md; docs/theory.md, section 10), or set by hand.
+/// @file
+/// Thresholds with noise (docs/ghosts.md; docs/theory.md, section 10), or set by hand.
 #pragma once
 
 #include <cstddef>
@@ -29,10 +30,12 @@ struct Names<ThresholdReading> {
 struct Smoothing {
   double sigma = 0;  ///< standard deviation before the cut, in units of V; 0: nothing is done
   double reach = 3;  ///< peaks further from the threshold than reach * sigma have no part
-  ThresholdReading thresholds = ThresholdReading::fixed;
-  std::uint64_t seed = 0;  ///< of sampled thresholds
+  ThresholdReading thresholds = ThresholdReading::fixed;  ///< mean or drawn
+  std::uint64_t seed = 0;                                 ///< of sampled thresholds
 
+  /// How far peaks may lie from the threshold, in units of V.
   double range() const { return sigma * reach; }
+  /// Are thresholds drawn?
   bool draws() const { return sigma > 0 && thresholds == ThresholdReading::sampled; }
 
   static constexpr auto fields();  ///< a row for each setting: see below
@@ -51,8 +54,11 @@ void check(const Smoothing& smoothing);
 
 /// One threshold that is set by hand: that of a neuron in one sample, after `segment` spikes.
 struct ThresholdOverride {
-  std::size_t population = 0, sample = 0, neuron = 0, segment = 0;
-  double threshold = 0;
+  std::size_t population = 0;  ///< its number
+  std::size_t sample = 0;      ///< of the batch
+  std::size_t neuron = 0;      ///< within the population
+  std::size_t segment = 0;     ///< spikes that the neuron had before
+  double threshold = 0;        ///< in units of V
 };
 
 }  // namespace saltus

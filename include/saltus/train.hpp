@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training: optimisers, schedules, the loop over minibatches.
+/// @file
+/// Training: optimisers, schedules, the loop over minibatches.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,9 @@
 
 namespace saltus {
 
+/// How weights step.
 enum class OptimizerKind { sgd, adam, adamw };
+/// How the learning rate changes with the epochs.
 enum class ScheduleKind { constant, exponential, cosine, step, plateau };
 
 template <>
@@ -45,29 +48,32 @@ struct Names<ScheduleKind> {
       {ScheduleKind::plateau, "plateau"}};
 };
 
+/// What a training is made of, besides network, loss and data.
 struct TrainSettings {
-  int epochs = 100;
-  std::size_t batch = 32;
-  std::uint64_t seed = 0;
-  int threads = 1;  ///< 0: all cores; never changes a result
-  Kernel kernel = Kernel::vector;
+  int epochs = 100;                ///< passes over the data
+  std::size_t batch = 32;          ///< samples of a minibatch
+  std::uint64_t seed = 0;          ///< of order, dropout and sampled thresholds
+  int threads = 1;                 ///< 0: all cores; never changes a result
+  Kernel kernel = Kernel::vector;  ///< how the loops over neurons are run
 
-  OptimizerKind optimizer = OptimizerKind::adam;
-  double lr = 5e-3;
-  double momentum = 0.9;                                ///< of SGD
-  double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;  ///< of Adam (Kingma & Ba 2015)
-  double weight_decay = 0;  ///< of AdamW (Loshchilov & Hutter 2019); SGD: L2
+  OptimizerKind optimizer = OptimizerKind::adam;  ///< which
+  double lr = 5e-3;                               ///< learning rate
+  double momentum = 0.9;                          ///< of SGD
+  double beta_1 = 0.9;                            ///< of Adam (Kingma & Ba 2015)
+  double beta_2 = 0.999;                          ///< the same
+  double epsilon = 1e-8;                          ///< the same
+  double weight_decay = 0;                        ///< of AdamW (Loshchilov & Hutter 2019); SGD: L2
 
-  ScheduleKind schedule = ScheduleKind::exponential;
+  ScheduleKind schedule = ScheduleKind::exponential;  ///< of the learning rate
   double decay = 0.95;   ///< exponential: factor an epoch; step and plateau: factor each time
   double lr_final = 0;   ///< cosine: where it ends
   int decay_every = 10;  ///< step: epochs from one time to the next
   int patience = 5;  ///< plateau: epochs without a lower validation loss (without validation: loss)
   int warmup = 0;    ///< epochs in which the rate rises, linearly, before the schedule begins
 
-  /// Penalties of weights that are trained, l1 sum |w| + l2 / 2 sum w^2: in the gradient, before
-  /// clipping and the optimiser; not in the loss that is reported.
-  double l1 = 0, l2 = 0;
+  double l1 = 0;  ///< penalty l1 sum |w| of weights that are trained: in the gradient, before
+                  ///< clipping and the optimiser; not in the loss that is reported
+  double l2 = 0;  ///< the same, l2 / 2 sum w^2
 
   double clip_norm = 0;      ///< longest gradient, over all that is trained; 0: no limit
   double input_dropout = 0;  ///< probability that an input spike is left out
@@ -81,8 +87,8 @@ struct TrainSettings {
   /// gradient sees spikes appear and vanish (docs/ghosts.md). It shrinks by a factor an epoch, down
   /// to `smooth_end`, below which it is 0: the exact gradient, to the last bit. 0: off.
   double smooth_threshold = 0;
-  double smooth_decay = 0.8;
-  double smooth_end = 0.01;
+  double smooth_decay = 0.8;  ///< factor an epoch
+  double smooth_end = 0.01;   ///< below this it is 0
   /// Fixed: the gradient thinks of the noise, the forward pass does not. Sampled: every neuron of
   /// every sample draws its threshold, anew after each of its spikes and in each minibatch.
   ThresholdReading smooth_reading = ThresholdReading::fixed;
@@ -188,23 +194,26 @@ double smoothing_sigma(const TrainSettings& settings, int epoch);
 
 /// What happened in one pass over the training data.
 struct EpochReport {
-  int epoch = 0;          ///< counted from 1
-  double loss = 0;        ///< mean over the samples as they were met
-  double accuracy = nan;  ///< likewise; NaN: the loss makes no predictions
-  double lr = 0;
-  double seconds = 0, us_per_sample = 0;
-  // Of these seconds, those of each phase: spikes gathered, network run, loss, gradients, optimiser.
-  double gather_seconds = 0, forward_seconds = 0, loss_seconds = 0, backward_seconds = 0,
-         step_seconds = 0;
-  double hidden_spikes_per_sample = 0;  ///< of all LIF populations that are no outputs
-  double gradient_norm = 0;             ///< mean over the minibatches, before clipping
-  std::size_t samples = 0;
+  int epoch = 0;                                ///< counted from 1
+  double loss = 0;                              ///< mean over the samples as they were met
+  double accuracy = nan;                        ///< likewise; NaN: the loss makes no predictions
+  double lr = 0;                                ///< learning rate of the epoch
+  double seconds = 0;                           ///< of training
+  double us_per_sample = 0;                     ///< of training
+  double gather_seconds = 0;                    ///< of these seconds, while spikes were gathered
+  double forward_seconds = 0;                   ///< while the network was run
+  double loss_seconds = 0;                      ///< the loss
+  double backward_seconds = 0;                  ///< the gradients
+  double step_seconds = 0;                      ///< the optimiser
+  double hidden_spikes_per_sample = 0;          ///< of all LIF populations that are no outputs
+  double gradient_norm = 0;                     ///< mean over the minibatches, before clipping
+  std::size_t samples = 0;                      ///< that were trained on
   std::size_t silent_neurons = 0;               ///< LIF neurons that never spiked
   std::size_t silent_labels = 0;                ///< samples whose label's output was silent
   std::size_t silent_samples = 0;               ///< samples in which no output said anything
   std::vector<std::string> silent_populations;  ///< of which no neuron ever spiked
-  std::size_t revived = 0;
-  double smoothing_sigma = 0;  ///< of the thresholds; 0: exact gradients alone
+  std::size_t revived = 0;                      ///< neurons that TrainSettings::revive raised
+  double smoothing_sigma = 0;                   ///< of the thresholds; 0: exact gradients alone
   double ghosts_per_sample =
       0;                   ///< spikes that nearly exist or nearly do not, that were counted in
   double ghost_share = 0;  ///< norm of what they add to the gradient, relative to the whole; of the
@@ -215,12 +224,13 @@ struct EpochReport {
   // Of the first gradient, on 1 in 1000 of the samples and at most 8; NaN if that is none:
   double near_peaks_per_sample = nan;  ///< within 0.1 of the threshold
   double believable_step = nan;        ///< Margin::step
-  std::size_t limited_steps = 0;  ///< minibatches whose step TrainSettings::step_limit cut short
-  std::size_t clamped = 0;        ///< values that a step would have taken out of their range
-  double validation_loss = nan, validation_accuracy = nan;  ///< after it; NaN: not evaluated
-  bool complete = true;                                     ///< false: stopped in between
+  std::size_t limited_steps = 0;     ///< minibatches whose step TrainSettings::step_limit cut short
+  std::size_t clamped = 0;           ///< values that a step would have taken out of their range
+  double validation_loss = nan;      ///< after it; NaN: not evaluated
+  double validation_accuracy = nan;  ///< the same
+  bool complete = true;              ///< false: stopped in between
 
-  static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  static constexpr double nan = std::numeric_limits<double>::quiet_NaN();  ///< not known
 
   static constexpr auto fields();  ///< a row for each: see below
 };
@@ -261,11 +271,14 @@ constexpr auto EpochReport::fields() {
                     Figure{"complete", &R::complete}};
 }
 
+/// What a network does on data.
 struct Evaluation {
-  double loss = 0;
-  double accuracy = EpochReport::nan;  ///< NaN: the loss makes no predictions
-  double hidden_spikes_per_sample = 0;
-  std::size_t samples = 0, silent_labels = 0, silent_samples = 0;
+  double loss = 0;                        ///< mean over the samples
+  double accuracy = EpochReport::nan;     ///< NaN: the loss makes no predictions
+  double hidden_spikes_per_sample = 0;    ///< of all LIF populations that are no outputs
+  std::size_t samples = 0;                ///< of the data
+  std::size_t silent_labels = 0;          ///< samples whose label's output was silent
+  std::size_t silent_samples = 0;         ///< samples in which no output said anything
   std::vector<std::int32_t> predictions;  ///< [samples]; as of LossResult
 
   static constexpr auto fields();
@@ -285,32 +298,36 @@ constexpr auto Evaluation::fields() {
 /// What the epoch under way has come to. Its random numbers are streams of the seed, the epoch and
 /// the sample or minibatch: these say where they stand.
 struct EpochState {
-  std::size_t minibatches = 0;   ///< that are done; 0: none is under way
-  std::size_t data_samples = 0;  ///< of the data that it goes through
-  EpochReport sums;              ///< of what its report gives the means of
-  std::size_t correct = 0, ghosts = 0;
-  bool predicts = true;
-  std::size_t hidden_spikes = 0, grazing_spikes = 0;
+  std::size_t minibatches = 0;                   ///< that are done; 0: none is under way
+  std::size_t data_samples = 0;                  ///< of the data that it goes through
+  EpochReport sums;                              ///< of what its report gives the means of
+  std::size_t correct = 0;                       ///< samples whose label won
+  std::size_t ghosts = 0;                        ///< that were counted in
+  bool predicts = true;                          ///< does the loss?
+  std::size_t hidden_spikes = 0;                 ///< of populations that are no outputs
+  std::size_t grazing_spikes = 0;                ///< that start flat
   std::vector<std::vector<std::size_t>> spiked;  ///< [population][neuron] in so many samples
 };
 
 /// Arrays by name, to be kept with a training: what an optimiser of one's own remembers, say.
 struct Array {
-  std::vector<std::size_t> shape;
-  std::vector<double> values;
+  std::vector<std::size_t> shape;  ///< of the array
+  std::vector<double> values;      ///< row by row
 
-  bool operator==(const Array&) const = default;
+  bool operator==(const Array&) const = default;  ///< by value
 };
+/// By their names.
 using Memory = std::map<std::string, Array>;
 
 /// All that a training has come to. From it and the settings a training goes on as if it had never
 /// stopped, to the bit: store::save_checkpoint() keeps it.
 template <class Real>
 struct TrainState {
-  Network<Real> network;
+  Network<Real> network;  ///< as the last step made it
   /// What the optimiser remembers of each parameter, in its shape: SGD its velocity and nothing,
   /// Adam two moments. Empty where it never took a step.
-  Gradients<Real> first, second;
+  Gradients<Real> first;
+  Gradients<Real> second;            ///< the other half of it
   std::int64_t steps = 0;            ///< of the optimiser
   int epochs = 0;                    ///< that are done
   EpochState epoch;                  ///< the one under way
@@ -350,14 +367,15 @@ class Optimizer {
                     double scale) = 0;
   /// What it remembers of earlier steps, for a checkpoint; and back.
   virtual Memory memory() const { return {}; }
+  /// The other way: takes what memory() said.
   virtual void recall(const Memory& /*memory*/) {}
 };
 
 /// What takes the place of what the settings name, unless null.
 template <class Real>
 struct TrainHooks {
-  std::shared_ptr<Schedule> schedule;
-  std::shared_ptr<Optimizer<Real>> optimizer;
+  std::shared_ptr<Schedule> schedule;          ///< of the learning rate
+  std::shared_ptr<Optimizer<Real>> optimizer;  ///< of weights and what else is trained
 };
 
 /// The loop over minibatches. Same seed, same bits, for any number of threads.
@@ -373,7 +391,7 @@ class Trainer {
   Trainer(Network<Real> network, std::size_t readout, const LossSettings& loss, double t_end,
           const TrainSettings& settings);
   ~Trainer();
-  Trainer(Trainer&&) noexcept;
+  Trainer(Trainer&&) noexcept;  ///< what moved away is empty
 
   /// One pass over the data, shuffled; or the rest of one that was stopped. Told after each minibatch
   /// how many samples are done, and asked before each whether to stop. After an exception the state
@@ -384,16 +402,17 @@ class Trainer {
                           const std::function<void(const EpochReport&)>& progress = {},
                           const std::atomic<bool>* stop = nullptr);
 
+  /// Loss and accuracy, without training.
   Evaluation evaluate(const data::LabelledSpikes& data);
 
-  const Network<Real>& network() const;
-  int epochs_done() const;
+  const Network<Real>& network() const;  ///< as the last step made it
+  int epochs_done() const;               ///< whole ones
 
   /// To be saved (also while an epoch tells of its progress), or changed between epochs: put back,
   /// its network's values or its learning rate set. `validation_loss` and `validation_accuracy` of
   /// its last epoch are set by whoever evaluates.
   const TrainState<Real>& state() const;
-  TrainState<Real>& state();
+  TrainState<Real>& state();  ///< the same
   /// Goes on from a state that was saved.
   /// @throws InvalidInput  a state of another network: says what differs
   void resume(TrainState<Real> state);
@@ -412,6 +431,7 @@ extern template class Trainer<double>;
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,
                     const data::LabelledSpikes& data, int threads = 1);
+/// The same of a loss of the library. @param readout  the population that it looks at
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
                     double t_end, const data::LabelledSpikes& data, int threads = 1);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples run, and end as they say; so do the Python blocks of README and guides."""
+"""The examples run, and end as they say; so do the Python blocks of README and docs/."""
 
 import json
 import re
@@ -75,7 +75,7 @@ def test_python_mnist_conv(tmp_path):
 
 BLOCKS = [
     pytest.param(page, block, id=f"{page.stem}-{number}")
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs" / "python").glob("*.md"))]
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.S))
     if "# not run" not in block
 ]
@@ -90,3 +90,15 @@ def test_python_in_the_documentation_runs(page, block, tmp_path):
         [sys.executable, *code], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_the_recipe_for_silent_outputs_wakes_them(tmp_path):
+    page = (ROOT / "docs" / "python" / "index.md").read_text()
+    section = page[page.index("### Outputs that are silent") :]
+    block = re.search(r"```python\n(.*?)```", section, re.S)[1]
+    result = subprocess.run(
+        [sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    before, after = map(int, result.stdout.split())
+    assert before > 250
+    assert after == 0
