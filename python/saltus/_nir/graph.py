@@ -86,6 +86,11 @@ def _check(place: Place, node: Any) -> None:
             f"node '{said(place)}' is I, a readout that integrates without a leak, which cannot be "
             "expressed; expected LI, or IF with a threshold that it does not reach"
         )
+    if node is None:
+        raise ValueError(
+            f"node '{said(place)}' is None: the exporter of the tool has no word for that module; "
+            "put a node of NIR there, or leave the module out"
+        )
     known = ("Input", "Output", *BY_NODE, *MAPS, "Delay", "Flatten")
     if kind not in known and not isinstance(node, Through):
         raise ValueError(
