@@ -4,6 +4,7 @@
 import contextlib
 import io
 import itertools
+import tempfile
 
 import numpy as np
 import pytest
@@ -144,6 +145,101 @@ def test_steps_and_a_refractory_time_bring_spike_counts_nearer(kind):
     assert np.all(off[2] < 0.05 * off[0]), off
 
 
+def leaky(size, kind="Leaky", **options):
+    """Neurons of snnTorch as users make them, but for the shape that its exporter wants."""
+    import torch  # noqa: PLC0415 (optional)
+
+    options |= {
+        "beta": torch.full(size, 0.9),
+        "threshold": torch.full(size, 0.3),
+        "init_hidden": True,
+    }
+    options |= {"reset_mechanism": "zero", "reset_delay": kind == "RSynaptic"}
+    if kind.endswith("Synaptic"):
+        options["alpha"] = torch.full(size, 0.8)
+    return getattr(snntorch()[0], kind)(**options)
+
+
+def perceptron(*kinds):
+    """Layers of 20-30-5 neurons of these kinds."""
+    import torch  # noqa: PLC0415 (optional)
+
+    modules = []
+    for kind, (pre, post) in zip(kinds, itertools.pairwise((20, 30, 5)), strict=False):
+        more = {"linear_features": post} if kind.startswith("R") else {}
+        if kind.endswith("V"):
+            more = {"all_to_all": False, "V": torch.full((post,), 0.3)}
+        modules += [torch.nn.Linear(pre, post), leaky((post,), kind.removesuffix("V"), **more)]
+    return modules, (1, 20)
+
+
+def convolution(*modules, size):
+    import torch  # noqa: PLC0415 (optional)
+
+    end = [torch.nn.Flatten(), torch.nn.Linear(size, 5), leaky((5,))]
+    return [*modules, *end], (1, 1, 8, 8)
+
+
+def convolutions(kind):
+    from torch.nn import AvgPool2d, Conv2d  # noqa: PLC0415 (optional)
+
+    return {
+        "pool behind": lambda: convolution(
+            Conv2d(1, 4, 3), leaky((4, 6, 6)), AvgPool2d(2), size=36
+        ),
+        "pool": lambda: convolution(Conv2d(1, 4, 3), AvgPool2d(2), leaky((4, 3, 3)), size=36),
+        "no bias": lambda: convolution(
+            Conv2d(1, 4, 3, padding=1, bias=False), leaky((4, 8, 8)),
+            Conv2d(4, 6, 3, stride=2), leaky((6, 3, 3)), size=54,
+        ),
+        "same": lambda: convolution(Conv2d(1, 4, 3, padding="same"), leaky((4, 8, 8)), size=256),
+        "flatten": lambda: convolution(size=64),
+    }[kind]()  # fmt: skip
+
+
+def nested():
+    """Names with dots; a graph in a graph."""
+    import torch  # noqa: PLC0415 (optional)
+
+    modules, shape = perceptron("RSynaptic", "Leaky")
+    return [torch.nn.Sequential(*modules[:2]), torch.nn.Sequential(*modules[2:])], shape
+
+
+FIRST = ("Leaky", "Synaptic", "RLeaky", "RSynaptic", "RLeakyV", "RSynapticV")
+GRIDS = ("pool behind", "pool", "no bias", "same", "flatten")
+USERS = {
+    **{f"{a}, {b}": (perceptron, (a, b)) for a in FIRST for b in ("Leaky", "Synaptic", "RLeaky")},
+    **{kind: (convolutions, (kind,)) for kind in GRIDS},
+    "nested": (nested, ()),
+}
+
+
+@WARNINGS
+@pytest.mark.parametrize("name", USERS)
+def test_graphs_as_users_of_snntorch_make_them_are_read_and_written_back(name):
+    _, export, reader = snntorch()
+    import torch  # noqa: PLC0415 (optional)
+
+    torch.manual_seed(0)
+    make, values = USERS[name]
+    modules, shape = make(*values)
+    module = torch.nn.Sequential(*modules)
+    graph = export(module, torch.zeros(shape), ignore_dims=[0])
+    net = saltus.from_nir(graph, step=DT)
+    x = (np.random.default_rng(0).random((60, *shape[1:])) < 0.3).astype(np.float32)
+    inputs, *neurons = net.populations
+    record = saltus.simulate(net, {inputs: given(x)}, 60 * DT)
+    assert len(record.spikes(neurons[0])) > 0
+    saltus.to_nir(net, dialect="norse", step=DT)
+    graph = saltus.to_nir(net, dialect="snntorch")
+    shape = next(node for node in graph.nodes.values() if isinstance(node, nir.Input)).input_type
+    again = stepped(reader(graph), x.reshape(60, *shape["input"]), stateful=True)
+    if "RSynaptic" in str(module):
+        return  # which cannot reset in the same step, as what snnTorch reads does
+    expected = stepped(module, x)
+    assert np.abs(again - expected).sum() <= 0.02 * max(expected.sum(), 50)
+
+
 def looped(*names):
     """A graph of LIF neurons in a row whose last leads back to the first."""
     one = np.ones(2)
@@ -237,6 +333,9 @@ def test_an_import_says_what_it_read_and_assumed(tmp_path):
 def theirs(net, x, tool, dt=DT):
     """The spikes that a tool makes with a network of ours, [step, neuron]; x [step, ...]."""
     graph = saltus.to_nir(net, dialect=tool, **({} if tool == "snntorch" else {"step": dt}))
+    with tempfile.TemporaryDirectory() as folder:  # which keeps no order of nodes
+        nir.write(f"{folder}/graph.nir", graph)
+        graph = nir.read(f"{folder}/graph.nir")
     if tool == "snntorch":
         module = snntorch()[2](graph)
     else:
@@ -536,3 +635,30 @@ def test_no_node_is_called_as_what_a_container_of_modules_has():
         for name in dir(container):
             assert not hasattr(container, label(name)), name
     assert label("lif1.lif") == "lif1_lif"
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (None, "node 'x' is None: the exporter of the tool has no word for that module"),
+        (
+            nir.LIF(np.full(2, np.inf), *np.ones((3, 2))),
+            r"not finite \(a neuron without a leak is IF",
+        ),
+    ],
+)
+def test_what_an_exporter_leaves_out_is_named(node, message):
+    nodes = {"in": nir.Input(np.array([2])), "x": node}
+    with pytest.raises(ValueError, match=message):
+        saltus.from_nir(nir.NIRGraph(nodes, [("in", "x")], type_check=False), step=DT)
+
+
+def test_one_sample_in_front_of_a_grid_is_none():
+    """As Norse exports it."""
+    one = np.ones(())
+    neurons = nir.LIF(20e-3 * one, one, 0 * one, one, 0 * one)
+    conv = nir.Conv2d(None, np.ones((4, 1, 3, 3)), 1, 0, 1, 1, np.zeros(4))
+    nodes = {"in": nir.Input(np.array([1, 1, 8, 8])), "conv": conv, "lif": neurons}
+    graph = nir.NIRGraph(nodes, [("in", "conv"), ("conv", "lif")], type_check=False)
+    net = saltus.from_nir(graph, step=1e-3)
+    assert net["in->lif.weight"].shape == (4, 1, 3, 3)

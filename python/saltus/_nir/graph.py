@@ -100,7 +100,10 @@ def _check(place: Place, node: Any) -> None:
     for key, value in vars(node).items():
         found = np.asarray(() if value is None else value)
         if found.dtype.kind == "f" and not np.all(np.isfinite(found)):
-            raise ValueError(f"node '{said(place)}': {key} holds a value that is not finite")
+            without = " (a neuron without a leak is IF)" if key.startswith("tau") else ""
+            raise ValueError(
+                f"node '{said(place)}': {key} holds a value that is not finite{without}"
+            )
 
 
 class _Walk:

@@ -120,9 +120,9 @@ def read_nir(
             network.add_input(called[place], population.size)
         else:
             constant = flat.constants.get(place, 0.0)
-            parameters = _parameters(population, constant, area[place])
-            gains[place] = steps.gain(population, parameters) * area[place]
-            parameters = steps.decaying(population, parameters)
+            theirs = _parameters(population, constant, area[place])
+            parameters = steps.decaying(population, theirs)
+            gains[place] = steps.gain(population, theirs) * area[place]
             held = asked.held(population.row)
             if held > 0:
                 parameters["tau_ref"] = np.array(held)
