@@ -145,6 +145,44 @@ def test_steps_and_a_refractory_time_bring_spike_counts_nearer(kind):
     assert np.all(off[2] < 0.05 * off[0]), off
 
 
+@WARNINGS
+def test_spikes_of_norses_cells_are_as_many_with_its_steps():
+    """Two layers of LIFCell that spike in up to every second step of 1 ms."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    norse = pytest.importorskip("norse.torch", reason="Norse is not installed")
+    rng, dt, modules = np.random.default_rng(5), 1e-3, []
+    for (pre, post), (mean, std) in (((8, 60), (1.5, 1.8)), ((60, 40), (0.3, 0.45))):
+        linear = torch.nn.Linear(pre, post, bias=False)
+        linear.weight.data = torch.tensor(rng.normal(mean, std, (post, pre)))
+        parameters = norse.LIFParameters(
+            tau_syn_inv=1 / torch.tensor(rng.uniform(3e-3, 8e-3, post)),
+            tau_mem_inv=1 / torch.tensor(rng.uniform(15e-3, 25e-3, post)),
+            v_leak=torch.zeros(post, dtype=torch.float64),
+            v_th=torch.tensor(rng.uniform(0.8, 1.2, post)),
+            v_reset=torch.zeros(post, dtype=torch.float64),
+        )
+        modules += [linear, norse.LIFCell(parameters, dt=dt)]
+    module = norse.SequentialState(*modules)
+    graph = norse.to_nir(module, torch.zeros(1, 8, dtype=torch.float64), dt=1.0)
+    x = (rng.random((100, 8)) < 0.12).astype(float)
+    states, expected = [None, None], np.zeros(2)
+    with torch.no_grad():
+        for coming in torch.from_numpy(x[:, None]):
+            out = coming
+            for k in range(2):
+                out, states[k] = module[2 * k + 1](module[2 * k](out), states[k])
+                expected[k] += out.sum().item()
+    off = []
+    for options in ({"tau_ref": 0}, {}):
+        net = saltus.from_nir(graph, step=dt, **options)
+        record = saltus.simulate(net, {net.populations[0]: given(x, dt)}, 0.1)
+        ours = np.array([len(record.spikes(name)) for name in net.populations[1:]])
+        off.append(np.abs(ours / expected - 1))
+    assert expected.min() > 500
+    assert np.all(off[0] > 0.2), off
+    assert np.all(off[1] < [0.02, 0.1]), off
+
+
 def leaky(size, kind="Leaky", **options):
     """Neurons of snnTorch as users make them, but for the shape that its exporter wants."""
     import torch  # noqa: PLC0415 (optional)
@@ -490,6 +528,27 @@ def test_convolutions_and_pooling_are_read(tool):
     found, ours = both(net, x, tool)
     assert found.sum() > 100
     np.testing.assert_array_equal(found, ours)
+
+
+@WARNINGS
+def test_grids_of_several_samples_stay_apart():
+    """PyTorch's modules have an axis of samples, which a Flatten must not take."""
+    rng = np.random.default_rng(3)
+    net = saltus.Network()
+    net.add_input("in", 16)
+    net.add_population("conv", "LIF", 9, synapse="delta", v_threshold=0.5)
+    net.add_population("out", "LIF", 4, synapse="delta", v_threshold=0.5)
+    net.connect("in", "conv", saltus.Conv2d(np.ones((1, 1, 2, 2)), (1, 4, 4)))
+    net.connect("conv", "out", rng.normal(0.5, 0.5, (9, 4)))
+    x = (rng.random((2, 1, 4, 4)) < 0.3).astype(np.float32)
+    graph = saltus.to_nir(net, dialect="snntorch")
+    import torch  # noqa: PLC0415 (optional)
+
+    whole, _ = snntorch()[2](graph)(torch.from_numpy(x))
+    assert whole.shape == (2, 4)
+    for k in range(2):
+        one, _ = snntorch()[2](graph)(torch.from_numpy(x[k : k + 1]))
+        np.testing.assert_array_equal(one[0].detach(), whole[k].detach())
 
 
 @WARNINGS
