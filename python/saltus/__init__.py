@@ -29,7 +29,7 @@ from ._layers import ALIF, IF, LI, LIF, RF, Input, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage, SpikeCount
 from ._models import Model, Parameter, models
 from ._network import Network, load
-from ._nir import from_nir, to_nir
+from ._nir import NIRImport, from_nir, from_nir_data, read_nir, to_nir, to_nir_data
 from ._normal import Normal
 from ._optim import (
     SGD,
@@ -95,6 +95,7 @@ __all__ = [
     "Maxima",
     "MaximumVoltage",
     "Model",
+    "NIRImport",
     "Network",
     "Normal",
     "OneToOne",
@@ -129,15 +130,18 @@ __all__ = [
     "find_ghosts",
     "fit",
     "from_nir",
+    "from_nir_data",
     "get_threads",
     "gradcheck",
     "load",
     "models",
     "predict",
+    "read_nir",
     "record",
     "scale_weights",
     "set_threads",
     "simulate",
     "to_nir",
+    "to_nir_data",
     "weight_penalty",
 ]

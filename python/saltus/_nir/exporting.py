@@ -10,12 +10,20 @@ import numpy as np
 
 from .._models import MODELS
 from .._network import Network
+from .dialects import Dialect, prepare
+from .dialects import dialect as find_dialect
 from .models import BY_MODEL, Row
+from .visits import output_last
 from .writer import Writer
 
 
 def to_nir(
-    network: Network, outputs: Sequence[str] | None = None, *, spike_area: float = 1.0
+    network: Network,
+    outputs: Sequence[str] | None = None,
+    *,
+    spike_area: float | None = None,
+    dialect: str | None = None,
+    step: float | None = None,
 ) -> Any:
     """Turn a network into a NIR graph.
 
@@ -31,10 +39,17 @@ def to_nir(
     network : Network
     outputs : sequence of str, optional
         The populations that lead to an Output; those that project onto no other unless given.
-    spike_area : float
-        The area of a spike S in NIR's equations, in seconds, as in `from_nir`. 1 is NIR's own
-        reading. For a tool that steps by dt and reads that a spike lasts a step: dt (snnTorch's
-        importer: 1e-4).
+    spike_area : float, optional
+        The area of a spike S in NIR's equations, in seconds, as in `from_nir`. 1, NIR's own
+        reading, unless given. For a tool that steps by dt and reads that a spike lasts a step: dt.
+    dialect : {"snntorch", "norse"}, optional
+        Write what the reader of this tool reads as it is meant: one input and one output, voltages
+        in units of v_threshold above v_reset, time constants and weights with which its steps make
+        the same voltages, pooling as a convolution, readouts as neurons with a threshold of 1e30.
+        ``from_nir(graph, step=step)`` reads that.
+    step : float, optional
+        With a dialect the step of the tool, in seconds. snnTorch always takes 1e-4; Norse the dt
+        that is given to its ``from_nir``, 1e-3 unless given.
 
     Returns
     -------
@@ -46,7 +61,8 @@ def to_nir(
         What NIR cannot express: ALIF, RF, alpha synapses, a refractory time, a V(0) that does not
         follow from the other parameters, delays that are no sum of one for each source and one for
         each target, an I(0), or a bias of IF, of neurons onto which nothing projects that can carry
-        it, sparse weights that would fill gigabytes as a matrix. The message names it.
+        it, sparse weights that would fill gigabytes as a matrix; with a dialect what the tool
+        cannot have: delays, a start elsewhere than at the reset. The message names it.
     ImportError
         The package nir is not installed.
     """
@@ -54,9 +70,21 @@ def to_nir(
 
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a saltus.Network; got {type(network).__name__}")
-    if not (np.isfinite(spike_area) and spike_area > 0):
+    if spike_area is not None and not (np.isfinite(spike_area) and spike_area > 0):
         raise ValueError(f"spike_area is {spike_area}; expected a finite number above 0")
     network._core.check()
+    tool = find_dialect(dialect, step)
+    if tool is None:
+        return _plain(nir, network, outputs, 1.0 if spike_area is None else spike_area)
+    if spike_area is not None:
+        raise ValueError(
+            f"spike_area is {spike_area} with dialect {dialect!r}; expected none, since a spike "
+            "lasts a step there"
+        )
+    return _for_tool(nir, network, outputs, tool)
+
+
+def _plain(nir: Any, network: Network, outputs: Sequence[str] | None, spike_area: float) -> Any:
     rows = {name: _row(network, name) for name in network._populations}
     writer = Writer(nir, network)
     for order, (name, row) in enumerate(rows.items()):
@@ -83,12 +111,41 @@ def to_nir(
     return writer.graph()
 
 
+def _for_tool(nir: Any, network: Network, outputs: Sequence[str] | None, tool: Dialect) -> Any:
+    for name in network._populations:
+        _row(network, name, for_tool=True)
+    ends = _outputs(network, outputs)
+    if len(ends) != 1:
+        raise ValueError(
+            f"outputs: {tool.name} reads graphs with one output; there are {len(ends)}: {ends}. "
+            "Name one in outputs"
+        )
+    found = prepare(network, tool)
+    writer = Writer(nir, found.network, for_modules=True)
+    for order, name in enumerate(found.network._populations):
+        shape = writer.shapes[name]
+        if name in found.nodes:
+            kind, values = found.nodes[name]
+            node = getattr(nir, kind)(**{key: v.reshape(shape) for key, v in values.items()})
+        else:
+            node = nir.Input(input_type={"input": np.array(shape)})
+        writer.put_population(name, node, order=order)
+    writer.put_projections(found.currents)
+    size = np.array(writer.shapes[ends[0]])
+    writer.put_output(ends[0], nir.Output(output_type={"output": size}))
+    if tool.name == "norse":
+        start = writer.labels[next(iter(found.network._populations))]
+        last = writer.edges[-1][1]
+        writer.edges = output_last(writer.edges, start, last)
+    return writer.graph()
+
+
 def _reader(network: Network, name: str) -> Any:
     size = network._populations[name][1]
     return lambda key: np.broadcast_to(network[f"{name}.{key}"], (size,))
 
 
-def _row(network: Network, name: str) -> Row | None:
+def _row(network: Network, name: str, for_tool: bool = False) -> Row | None:
     """Return what a population is in NIR, None for an input; refuse what it cannot be."""
     model, _ = network._populations[name]
     if model == "input":
@@ -98,6 +155,8 @@ def _row(network: Network, name: str) -> Row | None:
         *others, last = BY_MODEL
         known = f"{', '.join(others)} or {last}"
         raise ValueError(f"'{name}' is {model}: NIR has no such neuron; expected {known}")
+    if for_tool:
+        return row  # which says itself where it may start
     if f"{name}.tau_ref" in network and np.any(network[f"{name}.tau_ref"]):
         raise ValueError(f"{name}.tau_ref is not 0: NIR cannot express it; set it to 0")
     of = _reader(network, name)

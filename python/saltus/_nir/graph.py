@@ -86,6 +86,11 @@ def _check(place: Place, node: Any) -> None:
             f"node '{said(place)}' is I, a readout that integrates without a leak, which cannot be "
             "expressed; expected LI, or IF with a threshold that it does not reach"
         )
+    if node is None:
+        raise ValueError(
+            f"node '{said(place)}' is None: the exporter of the tool has no word for that module; "
+            "put a node of NIR there, or leave the module out"
+        )
     known = ("Input", "Output", *BY_NODE, *MAPS, "Delay", "Flatten")
     if kind not in known and not isinstance(node, Through):
         raise ValueError(
@@ -95,7 +100,10 @@ def _check(place: Place, node: Any) -> None:
     for key, value in vars(node).items():
         found = np.asarray(() if value is None else value)
         if found.dtype.kind == "f" and not np.all(np.isfinite(found)):
-            raise ValueError(f"node '{said(place)}': {key} holds a value that is not finite")
+            without = " (a neuron without a leak is IF)" if key.startswith("tau") else ""
+            raise ValueError(
+                f"node '{said(place)}': {key} holds a value that is not finite{without}"
+            )
 
 
 class _Walk:

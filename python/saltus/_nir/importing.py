@@ -3,37 +3,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from .._connections import Synapses
 from .._network import Network
+from .areas import areas
+from .cycles import delayed_by_a_step, expect_later
 from .extra import extra
 from .graph import Flat, Path, Population, flatten
 from .kinds import order, restored
 from .maps import Array, Dense, Each, Listed
+from .models import Values
 from .nest import Place, free, names, said
+from .report import Asked, NIRImport, assumptions
+from .steps import Steps
 from .windows import Windows
 
-_SUSPICIOUS = 10.0  # a spike of area 1 that adds more than this times its weight
 
-
-def from_nir(graph: Any, *, spike_area: float | None = None) -> Network:
+def from_nir(
+    graph: Any,
+    *,
+    spike_area: float | None = None,
+    step: float | None = None,
+    tau_ref: float | None = None,
+) -> Network:
     """Make a network of a NIR graph.
 
     Input, Linear, Affine, Scale, Conv2d, SumPool2d, AvgPool2d, CubaLIF, CubaLI, LIF, LI, IF, Delay,
     Flatten and Output, recurrent and nested. LIF, LI and IF have delta synapses here. What lies on
     a grid becomes flat: neuron ``(c * height + y) * width + x`` is pixel (y, x) of channel c.
+    `read_nir` makes the same network, and says what was assumed.
 
     Parameters
     ----------
-    graph : nir.NIRGraph
+    graph : nir.NIRGraph or path-like
+        A graph, or the file of one.
     spike_area : float, optional
         The area of a spike S in NIR's equations, in seconds. 1 is NIR's own reading. A tool that
         steps by dt and adds W at a spike means dt (snnTorch's exporter: 1e-4, whatever the user's
         step); one whose neurons have no current, and r = 1, means dt too (Norse's LIFBoxCell).
-        Unless given it is 1, and a graph whose numbers speak against that is refused.
+        Unless given it is 1, and a graph whose numbers speak against that is refused; with `step`
+        it is read as they say.
+    step : float, optional
+        The step of the tool that the graph is from, in the unit of its time constants (snnTorch:
+        always 1e-4). With it V and I decay in a step by what they do there, 1 - step / tau; weights
+        of exponential synapses make V as large as there; and what leads back in a cycle, which a
+        tool brings a step later, has a delay of a step.
+    tau_ref : float, optional
+        The refractory time of all neurons that spike, in seconds; NIR has none. 0 unless given, and
+        with `step` half a step for neurons with exponential synapses: so much later than V is at
+        the threshold a tool resets on average. One that resets in the step after (snnTorch's
+        ``reset_mechanism="zero"`` with its usual reset_delay) wants ``1.5 * step``.
 
     Returns
     -------
@@ -43,21 +67,51 @@ def from_nir(graph: Any, *, spike_area: float | None = None) -> Network:
     ------
     ValueError
         A node that cannot be expressed or would have no part in the network, named with the
-        reason; LIF or IF in a cycle without a delay; a graph that looks as if spikes did not have
-        area 1, when no `spike_area` is given: the message names the value to pass.
+        reason; LIF or IF in a cycle without a delay, unless `step` is given; a graph that looks as
+        if spikes did not have area 1, when neither `spike_area` nor `step` is given: the message
+        names the value to pass; a time constant that is not longer than `step`.
     TypeError
         `graph` is no NIR graph.
     """
+    return read_nir(graph, spike_area=spike_area, step=step, tau_ref=tau_ref).network
+
+
+def read_nir(
+    graph: Any,
+    *,
+    spike_area: float | None = None,
+    step: float | None = None,
+    tau_ref: float | None = None,
+) -> NIRImport:
+    """Make a network of a NIR graph, and say what was read and what was assumed.
+
+    Parameters
+    ----------
+    graph : nir.NIRGraph or path-like
+        A graph, or the file of one.
+    spike_area, step, tau_ref : float
+        As in `from_nir`, which raises the same errors.
+
+    Returns
+    -------
+    NIRImport
+        To be printed; its `network` is what `from_nir` returns.
+    """
+    if isinstance(graph, str | PathLike):
+        import nir  # noqa: PLC0415 (optional)
+
+        graph = nir.read(graph)
     if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
         raise TypeError(f"graph: expected a nir.NIRGraph; got {type(graph).__name__}")
-    if spike_area is not None and not (np.isfinite(spike_area) and spike_area > 0):
-        raise ValueError(f"spike_area is {spike_area}; expected a finite number above 0")
+    asked = Asked(spike_area, step, tau_ref)
+    asked.check()
     flat = _without_added_inputs(flatten(graph))
-    if spike_area is None:
-        _check_area(flat)
-        spike_area = 1.0
+    late = [] if step is None else delayed_by_a_step(flat, step)
+    area = areas(flat, spike_area, step)
+    steps = Steps(step)
     called = _names(flat)
     network = Network()
+    gains: dict[Place, Array] = {}
     # A graph of ours knows its order, which a file does not keep.
     for place, population in sorted(
         flat.populations.items(), key=lambda e: extra(e[1].node).get("order", 0)
@@ -66,13 +120,27 @@ def from_nir(graph: Any, *, spike_area: float | None = None) -> Network:
             network.add_input(called[place], population.size)
         else:
             constant = flat.constants.get(place, 0.0)
-            _add_population(network, called[place], population, constant, spike_area)
+            theirs = _parameters(population, constant, area[place])
+            parameters = steps.decaying(population, theirs)
+            gains[place] = steps.gain(population, theirs) * area[place]
+            held = asked.held(population.row)
+            if held > 0:
+                parameters["tau_ref"] = np.array(held)
+            _add_population(network, called[place], population, parameters)
     paths = sorted(flat.paths, key=lambda path: extra(path.node).get("order", 0))
     for path in paths:
-        _connect(network, called, path, flat.populations[path.target], spike_area)
+        _connect(network, called, path, flat.populations[path.target], gains[path.target])
     for path, name in zip(paths, network.projections, strict=True):
-        _expect_later(network, name, path, flat)
-    return network
+        expect_later(network, name, path, flat)
+    return NIRImport(
+        network,
+        {name: said(place) for place, name in called.items()},
+        {
+            name: tuple(map(said, path.passed))
+            for path, name in zip(paths, network.projections, strict=True)
+        },
+        assumptions(flat, asked, area, late),
+    )
 
 
 def _without_added_inputs(flat: Flat) -> Flat:
@@ -100,38 +168,45 @@ def _names(flat: Flat) -> dict[Place, str]:
     return {**found, **names(neurons, own, found.values())}
 
 
-def _add_population(
-    network: Network, name: str, neurons: Population, constant: Array | float, area: float
-) -> None:
+def _parameters(neurons: Population, constant: Array | float, area: Array | float) -> Values:
     row = neurons.row
     assert row is not None
-    parameters: dict[str, Any] = dict(row.ours(neurons.of, constant))
+    parameters = row.ours(neurons.of, constant)
     ours = extra(neurons.node)
     for key in ours.get("zeros", ()):
         parameters[key] = np.zeros(neurons.size)
-    parameters |= _exact(neurons, parameters, ours.get("exact", {}), constant, area)
-    for key, values in parameters.items():
+    return parameters | _exact(neurons, parameters, ours.get("exact", {}), constant, area)
+
+
+def _add_population(
+    network: Network, name: str, neurons: Population, parameters: Mapping[str, Any]
+) -> None:
+    row = neurons.row
+    assert row is not None
+    ours, given = extra(neurons.node), dict(parameters)
+    for key, values in given.items():
         every = np.broadcast_to(values, (neurons.size,))
         one = key in ours.get("shared", ()) or neurons.holds_one(key)
         # What NIR has no word for is one number where it is the same for all.
         implied = not ours and key in row.untold and (np.ndim(values) == 0 or not np.any(every))
-        parameters[key] = every[0] if one or implied else every
+        asked = key == "tau_ref" and np.ndim(values) == 0
+        given[key] = every[0] if one or implied or asked else every
     try:
-        network.add_population(name, row.model, neurons.size, **parameters)
+        network.add_population(name, row.model, neurons.size, **given)
     except ValueError as error:
         raise ValueError(f"node '{said(neurons.place)}': {error}") from None
 
 
 def _exact(
     neurons: Population,
-    parameters: dict[str, Any],
+    parameters: Values,
     saved: dict[str, list[float]],
     constant: Array | float,
-    area: float,
-) -> dict[str, Any]:
+    area: Array | float,
+) -> Values:
     """Return what NIR's numbers give but to rounding, as it was; nothing if they have changed."""
     row = neurons.row
-    if row is None or not saved:
+    if row is None or not saved or isinstance(area, np.ndarray):
         return {}
     found = {key: np.asarray(values, np.float64) for key, values in saved.items()}
     if any(values.shape != (neurons.size,) for values in found.values()):
@@ -148,7 +223,7 @@ def _exact(
 
 
 def _connect(
-    network: Network, called: dict[Place, str], path: Path, target: Population, area: float
+    network: Network, called: dict[Place, str], path: Path, target: Population, gain: Array
 ) -> None:
     assert target.row is not None
     ours = extra(path.node)
@@ -156,7 +231,7 @@ def _connect(
     name = ours.get("name", path.named[-1] if ours and path.named else default)
     if name in network.projections:
         name = free(default, network.projections)
-    linear = path.map.scaled(target.row.gain(target.of) * area)
+    linear = path.map.scaled(target.row.gain(target.of) * gain)
     if isinstance(linear, Listed | Windows) and not linear.listed().place.size:
         raise ValueError(
             f"nothing that leaves '{said(path.source)}' reaches '{said(path.target)}' through "
@@ -171,34 +246,6 @@ def _connect(
     except ValueError as error:
         way = " and ".join(f"'{said(place)}'" for place in path.passed) or "no node"
         raise ValueError(f"by way of {way}: {error}") from None
-
-
-def _expect_later(network: Network, name: str, path: Path, flat: Flat) -> None:
-    """Refuse spikes of delta synapses that come back at the very time at which they happen."""
-    source = flat.populations[path.source]
-    if source.row is None or not (source.row.delta and source.row.spikes):
-        return
-    delay = f"{name}.delay"
-    if (delay in network and np.min(network[delay]) > 0) or path.source not in _behind(path, flat):
-        return
-    first = path.passed[0] if path.passed else path.target
-    raise ValueError(
-        f"node '{said(path.source)}' is {source.row.node} and in a cycle in which "
-        f"'{said(first)}' has no delay in front: a spike at an arrival would arrive again at the "
-        "very same time. A tool that steps means one step by it; put a Delay of that, above 0, "
-        f"between '{said(path.source)}' and '{said(first)}'"
-    )
-
-
-def _behind(path: Path, flat: Flat) -> set[Place]:
-    """Return the populations that a path leads to, directly or through others."""
-    found, ready = {path.target}, [path.target]
-    while ready:
-        place = ready.pop()
-        new = {other.target for other in flat.paths if other.source == place} - found
-        found |= new
-        ready += new
-    return found
 
 
 def _delay(path: Path, connection: Any, ours: str | None) -> Array | None:
@@ -222,35 +269,3 @@ def _delay(path: Path, connection: Any, ours: str | None) -> Array | None:
     before, after, _ = order(connection, pre, post)  # that of `own` if there is one
     result: Array = (0.0 if own is None else own) + in_front[before] + in_back[after]
     return result[None]
-
-
-def _check_area(flat: Flat) -> None:
-    for place, neurons in flat.populations.items():
-        if neurons.row is None:
-            continue
-        jumps = neurons.row.jumps(neurons.of)
-        if np.all(np.abs(jumps) <= _SUSPICIOUS):
-            continue
-        k = int(np.argmax(np.abs(jumps)))
-        what, adds_to = neurons.row.jump
-        raise ValueError(
-            f"node '{said(place)}': {what} is {jumps[k]:.6g}, so a spike of area 1 would add that "
-            f"times its weight to {adds_to}. {_advice(neurons, k, float(jumps[k]))}, or "
-            "spike_area=1 if the numbers are meant as they are"
-        )
-
-
-def _advice(neurons: Population, k: int, jump: float) -> str:
-    row = neurons.row
-    if row is not None and row.delta and neurons.of("r")[k] == 1:
-        return (
-            "r is 1, as of a tool in which a spike is a current that lasts one step (Norse); pass "
-            "that step, in the unit of tau, as spike_area"
-        )
-    looks_like = f"steps by dt = {1 / jump:.6g}"
-    if hasattr(neurons.node, "w_in") and neurons.of("w_in")[k] == 1:
-        looks_like = "leaves w_in at 1 (Norse)"
-    return (
-        f"This looks like a tool that {looks_like}; pass spike_area={1 / jump:.6g} if a spike adds "
-        "its weight"
-    )

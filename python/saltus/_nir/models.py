@@ -69,6 +69,11 @@ class Row:
         return self.start is not None
 
     @property
+    def leaks(self) -> bool:
+        """IF does not: its time constant is a unit."""
+        return self.node != "IF"
+
+    @property
     def delta(self) -> bool:
         """Whether an arrival moves V itself, and can make a spike at its own time."""
         return self.model.endswith(":delta")

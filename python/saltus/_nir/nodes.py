@@ -105,6 +105,8 @@ def windows(place: Place, node: Any, coming: Shape) -> Windows:
 def _grid(place: Place, node: Any, coming: Shape, channels: int | None) -> tuple[int, int, int]:
     kind = type(node).__name__
     said_by_node = getattr(node, "input_shape", None)
+    while len(coming) > 3 and coming[0] == 1:  # one sample, as Norse exports it
+        coming = coming[1:]
     if len(coming) != 3 and said_by_node is not None and channels is not None:
         height, width = (int(n) for n in np.asarray(said_by_node).reshape(-1))
         if channels * height * width == np.prod(coming):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._network import Network
 from .delays import split
+from .dialects import label
 from .extra import with_extra
 from .grids import grids, windows_of
 from .kinds import Kind, kinds
@@ -19,10 +20,13 @@ _LARGEST = 2**27  # entries of a matrix that is zeros for the most part: 1 GiB
 
 
 class Writer:
-    """A graph that grows: populations first, then projections, then outputs."""
+    """A graph that grows: populations first, then projections, then outputs.
 
-    def __init__(self, nir: Any, network: Network) -> None:
-        self.nir, self.network = nir, network
+    `for_modules`: for readers that make modules of PyTorch of its nodes.
+    """
+
+    def __init__(self, nir: Any, network: Network, for_modules: bool = False) -> None:
+        self.nir, self.network, self.for_modules = nir, network, for_modules
         self.kinds = kinds(network)
         self.shapes = grids(network, self.kinds)
         self.nodes: dict[str, Any] = {}
@@ -79,6 +83,11 @@ class Writer:
         if behind is not None:
             chain.add(f"{name} delay behind", self.nir.Delay(delay=behind.reshape(chain.shape)))
         chain.reach(self.shapes[target], f"{name} flat behind")
+        if self.for_modules and source == target:
+            # snnTorch takes neurons, weights and nothing else in a cycle for a module of its own,
+            # and leads what comes to them through these weights.
+            shape = {"input": np.array(chain.shape)}
+            chain.add(f"{name} back", self.nir.Flatten(shape, start_dim=-1, end_dim=-1))
         self.edges.append((chain.end, self.labels[target]))
 
     def _weights(self, name: str, current: Array | None) -> Any:
@@ -105,7 +114,7 @@ class Writer:
                 )
                 return shape, [("", node)], {}
             return shape, self._pool(windows, float(weight[0])), {}
-        if kind.one_to_one(pre, post) and current is None:
+        if kind.one_to_one(pre, post) and current is None and not self.for_modules:
             at = self.shapes[source] if self.shapes[source] == self.shapes[target] else (pre,)
             place = kind.rows["place"]
             more = {"connection": kind.saved(weight, place)} if place else {}
@@ -193,13 +202,14 @@ class Writer:
 
     def _put(self, name: str, node: Any, **extra: Any) -> str:
         """Add a node under a name that a file can have, and that no other has."""
-        label = free(name.replace("/", "|").replace("\0", "|"), self.nodes)
-        if label in (".", ".."):
-            label = free(f"{label} ", self.nodes)
+        own = label(name) if self.for_modules else name.replace("/", "|").replace("\0", "|")
+        found = free(own, self.nodes)
+        if found in (".", ".."):
+            found = free(f"{found} ", self.nodes)
         if extra:
-            with_extra(node, **extra, **({} if label == name else {"name": name}))
-        self.nodes[label] = node
-        return label
+            with_extra(node, **extra, **({} if found == name else {"name": name}))
+        self.nodes[found] = node
+        return found
 
 
 class _Chain:
@@ -214,8 +224,9 @@ class _Chain:
         self.end = label
 
     def reach(self, shape: tuple[int, ...], name: str) -> None:
-        """Flatten what is still on a grid."""
+        """Flatten what is still on a grid: its last axes, if a module has samples in front."""
         if self.shape != shape:
             input_type = {"input": np.array(self.shape)}
-            self.add(name, self.writer.nir.Flatten(input_type, start_dim=0, end_dim=-1))
+            first = -len(self.shape) if self.writer.for_modules else 0
+            self.add(name, self.writer.nir.Flatten(input_type, start_dim=first, end_dim=-1))
             self.shape = shape
