@@ -49,6 +49,7 @@ int main() {
   }
   const saltus::Evaluation result = trainer.evaluate(test);
   std::printf("test accuracy %.2f %%\n", 100 * result.accuracy);
-  saltus::store::save_network(trainer.network(), "yin_yang.safetensors");  // saltus.load() in Python
+  saltus::store::save_network(trainer.network(),
+                              "yin_yang.safetensors");  // saltus.load() in Python
   return result.accuracy > 0.9 ? 0 : 1;
 }

@@ -99,6 +99,24 @@ struct TrainedEpochs {
 /// Reads metrics.jsonl; all zero if there is none. @throws FileError  it holds something else
 TrainedEpochs read_metrics(const std::filesystem::path& file);
 
+/// A folder that one run writes, while it lives: the file `lock` there, which says whose it is. A
+/// process that dies lets go of it; what it was writing aside is removed by the next.
+class FolderLock {
+ public:
+  FolderLock() = default;
+  /// @throws FileError  another run holds it: says which; it cannot be written
+  explicit FolderLock(const std::filesystem::path& folder);
+  ~FolderLock();
+  FolderLock(FolderLock&& other) noexcept;
+  FolderLock& operator=(FolderLock&& other) noexcept;
+  /// Lets go; does nothing the second time.
+  void release();
+
+ private:
+  std::filesystem::path file_;
+  int fd_ = -1;
+};
+
 /// Writes text aside, then renames. @throws FileError
 void write_file(const std::filesystem::path& file, const std::string& text);
 /// @throws FileError

@@ -104,7 +104,7 @@ struct TrainSettings {
 
   /// Learning rates of their own, "name=rate", names as in `trainable`; that of a single parameter
   /// counts before that of its kind. In the parameter's unit: seconds for delays. They follow the
-  /// schedule. What is named nowhere takes `lr`, and where it is in seconds, in a unit of its own (0.2 ms
+  /// schedule. What is named nowhere takes `lr`, and where it is in seconds, in a unit of its own (10 ms
   /// for delays, 2 ms for tau_mem, 1 ms for tau_syn and tau_ref, 10 ms for tau_adapt).
   std::vector<std::string> lr_of;
 
@@ -394,8 +394,8 @@ class Trainer {
   Trainer(Trainer&&) noexcept;  ///< what moved away is empty
 
   /// One pass over the data, shuffled; or the rest of one that was stopped. Told after each minibatch
-  /// how many samples are done, and asked before each whether to stop. After an exception the state
-  /// is that of the last minibatch that was done, and the epoch can go on.
+  /// how many samples are done; `stop` is heard within samples too. After it, and after an exception, the
+  /// state is that of the last minibatch that was done, and the epoch can go on.
   /// @throws InvalidInput  a loss or weight that is not finite, errors that do not fit the record, a
   ///         step of an optimiser of one's own that takes a parameter out of its range
   EpochReport train_epoch(const data::LabelledSpikes& data,

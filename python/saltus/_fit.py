@@ -130,7 +130,7 @@ def fit(
         Learning rates of their own, by the same names: ``{"delays": 1e-4, "hidden.tau_mem":
         2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
         its kind. They follow the schedule. All else takes the optimiser's; a parameter in seconds
-        is then seen in a unit of its own (0.2 ms for delays, 2 ms for `tau_mem`, 1 ms for
+        is then seen in a unit of its own (10 ms for delays, 2 ms for `tau_mem`, 1 ms for
         `tau_syn` and `tau_ref`).
     l1, l2 : float
         Penalties of weights that are trained, ``l1 sum |w| + l2 / 2 sum w**2``: in the gradient,

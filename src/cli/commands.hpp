@@ -10,7 +10,7 @@
 namespace saltus::cli {
 
 /// Exit codes, also in --help.
-enum Exit : int { success = 0, failure = 1, usage = 2, interrupted = 130 };
+enum Exit : int { success = 0, failure = 1, usage = 2, interrupted = 130, terminated = 143 };
 
 using Command = std::function<int()>;
 
@@ -23,5 +23,7 @@ Command add_bench(CLI::App& app);
 /// From here on Ctrl-C (or SIGTERM) only asks to stop; a second one ends the program at once.
 void catch_interrupts();
 const std::atomic<bool>& stop_requested();
+/// The exit code of what was stopped: 128 and the number of the signal, as shells have it.
+Exit stop_code();
 
 }  // namespace saltus::cli

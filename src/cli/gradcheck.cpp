@@ -127,7 +127,7 @@ Command add_gradcheck(CLI::App& app) {
     } else {
       print(r);
     }
-    if (stop_requested()) return static_cast<int>(interrupted);
+    if (stop_requested()) return static_cast<int>(stop_code());
     return static_cast<int>(r.passed() ? success : failure);
   };
 }

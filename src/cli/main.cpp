@@ -19,8 +19,10 @@ namespace saltus::cli {
 namespace {
 
 std::atomic<bool> stop{false};
+std::atomic<int> stopped_by{SIGINT};
 
 void on_interrupt(int signal) {
+  stopped_by = signal;
   if (stop.exchange(true)) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
@@ -57,7 +59,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 success, 1 failure (a check failed, a file cannot be read or written),\n"
-      "2 wrong arguments or input, 130 stopped by Ctrl-C.\n\n"
+      "2 wrong arguments or input, 130 stopped by Ctrl-C, 143 by SIGTERM.\n\n"
       "Examples:\n"
       "  saltus train yinyang                 the EventProp paper's Yin-Yang run\n"
       "  saltus train --help                  all tasks and options, with examples\n"
@@ -117,6 +119,8 @@ void catch_interrupts() {
 }
 
 const std::atomic<bool>& stop_requested() { return stop; }
+
+Exit stop_code() { return stopped_by == SIGTERM ? terminated : interrupted; }
 
 }  // namespace saltus::cli
 

@@ -30,6 +30,7 @@ class RunFolder {
       throw FileError(fmt::format("cannot create the folder {}: {}", folder,
                                   error ? error.message() : "a file of that name exists"));
     }
+    lock_ = store::FolderLock(folder_);
   }
 
   /// @param checkpoint_settings  JSON: what a checkpoint says of how the training was begun
@@ -79,6 +80,8 @@ class RunFolder {
  private:
   using Clock = std::chrono::steady_clock;
   std::filesystem::path folder_;
+  store::FolderLock
+      lock_;  // two runs in one folder would leave the model of one and the rest of the other
   std::string checkpoint_settings_, model_settings_;
   double minutes_ = 0;
   Clock::time_point written_ = Clock::now();

@@ -244,7 +244,7 @@ int train(RunSettings settings, const Options& options) {
         trained.seconds, trained.us_per_sample(), test.hidden_spikes_per_sample);
     if (folder) fmt::print("model, settings and metrics are in {}\n", folder.name());
   }
-  return stopped ? interrupted : success;
+  return stopped ? stop_code() : success;
 }
 
 // An option that its task does not read is a mistake, as is one that it needs and does not get.

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "adjoint/backward.hpp"
+#include "machine/stoppable.hpp"
 #include "machine/uninterrupted.hpp"
 #include "plan/plan.hpp"
 #include "saltus/error.hpp"
@@ -271,13 +272,17 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   const auto order = shuffled(data.size(), m.settings.seed, epoch.number);
+  const Stoppable stoppable(stop);
   while (sums.samples < order.size()) {
-    if (stop && *stop) {
-      sums.complete = false;
+    const std::size_t size = std::min(m.settings.batch, order.size() - sums.samples);
+    try {
+      if (stop && *stop) throw Interrupted();
+      m.train(data, std::span(order).subspan(sums.samples, size), epoch);
+    } catch (const Interrupted&) {
+      if (!stop || !*stop) throw;
+      sums.complete = false;  // the state is that of the last step
       break;
     }
-    const std::size_t size = std::min(m.settings.batch, order.size() - sums.samples);
-    m.train(data, std::span(order).subspan(sums.samples, size), epoch);
     sums.seconds = before + took();
     if (progress) progress(epoch.so_far());
   }

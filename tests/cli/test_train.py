@@ -235,7 +235,7 @@ class Running:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_and_says_so(saltus, tmp_path, number):
     code, out, err = Running(saltus, tmp_path / "run").stop(number)
-    assert code == 130
+    assert code == 128 + number
     assert re.search(r"stopped after \d+ epochs and \d+ samples of the next; the model is in", err)
     found = json.loads(out.splitlines()[-1])
     assert found["interrupted"] is True
@@ -243,6 +243,23 @@ def test_an_interrupt_saves_and_says_so(saltus, tmp_path, number):
     for key in ("test_accuracy", "test_loss", "epochs"):
         assert again[key] == found[key]
     assert again["train_seconds"] == pytest.approx(found["train_seconds"])
+
+
+def test_a_second_run_in_a_folder_is_refused_and_names_the_first(saltus, tmp_path):
+    out = tmp_path / "run"
+    first = Running(saltus, out)
+    for command in (("yinyang", "--out", out), ("--resume", out)):
+        saltus.bad("train", *command, code=1,
+                   says=[f"{out} is in use by another run", f"process {first.process.pid} on"])  # fmt: skip
+    assert first.stop(signal.SIGTERM)[0] == 143
+    assert not (out / "lock").exists()
+    saltus.good("train", "yinyang", *SMALL, "--out", out, "--quiet")
+    # A killed one leaves its lock behind, which holds nobody.
+    (out / "metrics.jsonl").unlink()  # by which a run is seen to have begun
+    assert Running(saltus, out).stop(signal.SIGKILL)[0] == -signal.SIGKILL
+    assert (out / "lock").exists()
+    saltus.good("train", "yinyang", *SMALL, "--out", out, "--quiet")
+    assert sorted(p.name for p in out.iterdir()) == FILES
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT, signal.SIGINT]])

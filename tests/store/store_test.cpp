@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "archive/archive.hpp"
@@ -533,6 +536,28 @@ TEST(WriteFile, FromManyThreadsAtOnceLeavesOneOfThemWhole) {
   const std::string found = store::read_file(file);
   EXPECT_TRUE(found == texts[0] || found == texts[1]);
   EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"text"});
+}
+
+TEST(FolderLock, IsHeldByOneAtATimeAndSaysByWhom) {
+  const TemporaryFolder folder;
+  store::FolderLock first(folder.path());
+  const std::string message = refusal<FileError>([&] { store::FolderLock(folder.path()); });
+  EXPECT_THAT(message, HasSubstr(folder.path().string() + " is in use by another run (process " +
+                                 std::to_string(::getpid())));
+  store::FolderLock moved = std::move(first);
+  EXPECT_NE(refusal<FileError>([&] { store::FolderLock(folder.path()); }), "");
+  moved.release();
+  EXPECT_TRUE(names_in(folder.path()).empty());
+  const store::FolderLock second(folder.path());
+}
+
+TEST(FolderLock, RemovesWhatKilledRunsWereWriting) {
+  const TemporaryFolder folder;
+  const auto of = [](long pid) { return "model.safetensors." + std::to_string(pid) + "-3.tmp"; };
+  const std::string gone = of(999999999), alive = of(::getpid()), other = "notes.tmp";
+  for (const auto& name : {gone, alive, other}) write_bytes(folder.path() / name, "x");
+  const store::FolderLock lock(folder.path());
+  EXPECT_THAT(names_in(folder.path()), ::testing::UnorderedElementsAre("lock", alive, other));
 }
 
 TEST(ReadFile, OfAMissingFileOrAFolderIsAFileError) {

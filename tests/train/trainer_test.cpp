@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <numeric>
+#include <thread>
 
 #include "saltus/task.hpp"
 #include "saltus/train.hpp"
@@ -343,6 +345,34 @@ TEST(Trainer, BringsASilentLayerBackToLife) {
     spikes = t.train_epoch(yin_yang()).hidden_spikes_per_sample;
   }
   EXPECT_GT(spikes, 0);
+}
+
+// A recurrent network that runs away: 50 neurons that make each other spike for a thousand seconds.
+TEST(Trainer, IsStoppedWithinASample) {
+  for (const int threads : {1, 2}) {
+    RunSettings s = small("integrated_voltage");
+    s.recurrent = true;
+    s.recurrent_delay = 1e-3;
+    s.t_end = 1000;
+    s.train.threads = threads;
+    auto t = trainer<double>(s, [](Network<double>& network) {
+      for (auto& p : network.projections()) {
+        if (p.source == p.target) std::fill(p.weight.begin(), p.weight.end(), 5.0);
+      }
+    });
+    const auto before = t.network();
+    std::atomic<bool> stop = false;
+    const std::jthread later([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      stop = true;
+    });
+    const auto begun = std::chrono::steady_clock::now();
+    const EpochReport report = t.train_epoch(yin_yang(), {}, &stop);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
+    EXPECT_FALSE(report.complete);
+    EXPECT_EQ(report.samples, 0u);
+    EXPECT_EQ(t.network(), before);
+  }
 }
 
 TEST(Trainer, StopsBetweenMinibatchesAndDoesNotCountTheEpoch) {
