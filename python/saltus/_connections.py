@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, expect_shape, integers, numbers
-from ._normal import Normal
+from ._initial import Initial
 
 if TYPE_CHECKING:
     Rows = list[tuple[str, list[int]]]
@@ -27,8 +27,8 @@ class Synapses:
     ----------
     kind : str
     weight : array_like
-        As many as the kind says; several synapses may share one. `Normal`: a kernel that a layer
-        draws.
+        As many as the kind says; several synapses may share one. A kernel that a layer draws: what
+        draws it, such as `Normal`.
     rows : list of (str, list of int)
         The whole numbers that the kind is made of, by name.
     shape : (int, int), optional
@@ -36,13 +36,13 @@ class Synapses:
     """
 
     kind: str
-    weight: NDArray[np.float64] | Normal
+    weight: NDArray[np.float64] | Initial
     rows: Rows
     shape: tuple[int, ...] | None = None
 
     def __repr__(self) -> str:
         weight = self.weight
-        parts = [f"weight {weight if isinstance(weight, Normal) else weight.shape}"]
+        parts = [f"weight {weight.shape if isinstance(weight, np.ndarray) else weight}"]
         parts += [f"{n} {tuple(v) if len(v) < 5 else f'[{len(v)}]'}" for n, v in self.rows if v]
         return f"<saltus.{type(self).__name__}: {', '.join(parts)}>"
 

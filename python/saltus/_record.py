@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._advice import SaltusWarning, unseen_input
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
+from ._html import html_table
 from ._models import SPIKING
 from ._network import Network
 from ._smoothing import Smoothing, check_smoothing
@@ -215,6 +216,14 @@ class Record:
 
     def __repr__(self) -> str:
         return f"<saltus.Record: {self.samples} samples, {self._dtype}, of {self._network!r}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, str, int, float | None]] = []
+        for name, (model, size) in self._network._populations.items():
+            spikes = len(self.spikes(name)) / max(1, self.samples) if model in SPIKING else None
+            rows.append((name, model, size, spikes))
+        head = ("population", "model", "neurons", "spikes a sample")
+        return html_table(f"Record: {self.samples} samples, {self._dtype}", head, rows)
 
     def _index(self, population: str) -> int:
         if not isinstance(population, str):
