@@ -32,7 +32,8 @@ class Network:
     Times are in seconds; voltages, currents and weights have no dimension.
 
     Parameters can be read and set by name, in place and with their shape kept:
-    ``net["hidden.tau_mem"]``, ``net["in->hidden.weight"][0, 1] += 1e-6``. What one gets is a view
+    ``net["hidden.tau_mem"]``, ``net["in->hidden.weight"][0, 1] += 1e-6``. One number sets all of an
+    array, and an array of equal numbers one that all share. What one gets is a view
     of the network's own memory. Values are checked when the network is next simulated.
     Iterating over a network gives the names of its parameters.
 
@@ -340,6 +341,14 @@ class Network:
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         parameter = self._parameter(name)
         array = numbers(value, name)
+        if array.ndim == 0 or (parameter.ndim == 0 and array.size and np.ptp(array) == 0):
+            parameter[...] = array.reshape(-1)[0]  # one number for all
+            return
+        if parameter.ndim == 0:
+            raise ValueError(
+                f"{name} has shape {array.shape}; expected one number, which all share: values of "
+                "their own are given when a population or projection is added"
+            )
         expect_shape(array, name, parameter.shape)
         parameter[...] = array
 

@@ -45,6 +45,14 @@ def test_mypy_finds_nothing_in_strict_mode():
     assert code == 0, said
 
 
+def test_mypy_finds_nothing_in_the_examples():
+    needs("torch", "mypy")
+    # Tensor.backward of PyTorch has no types.
+    command = ("-m", "mypy", "--strict", "--allow-untyped-calls")
+    code, said = run(*command, *sorted((ROOT / "examples").glob("*.py")))
+    assert code == 0, said
+
+
 def test_pyright_finds_nothing_in_strict_mode(tmp_path):
     needs("torch", "basedpyright")
     code, said = pyright(SCRIPT, tmp_path)
