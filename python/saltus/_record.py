@@ -455,7 +455,7 @@ def _prepare(
         got = type(network).__name__
         raise TypeError(f"network: expected a saltus.Network; got {got}")
     if isinstance(inputs, LabelledSpikes):
-        arrays = by_input(inputs.spikes, _input_sizes(network, inputs))
+        arrays = by_input(inputs.spikes, input_sizes(network, inputs))
         t_end = inputs.t_end if t_end is None else t_end
     else:
         arrays = list(_all_spikes(network, inputs, "inputs", "input").values())
@@ -470,7 +470,8 @@ def _prepare(
     return network.copy(), arrays, ends.reshape(-1).copy()
 
 
-def _input_sizes(network: Network, data: LabelledSpikes) -> list[int]:
+def input_sizes(network: Network, data: LabelledSpikes) -> list[int]:
+    """Return how many channels each input takes of a data set."""
     sizes = [size for model, size in network._populations.values() if model == "input"]
     if data.channels != sum(sizes):
         raise ValueError(

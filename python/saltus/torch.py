@@ -21,13 +21,14 @@ from typing_extensions import TypeVar
 from ._arrays import expect_dimensions, number, numbers, whole
 from ._models import NEURONS, SPIKING
 from ._network import Network
-from ._record import Record
-from ._spikes import SpikeArrays
+from ._record import Record, input_sizes
+from ._spikes import SpikeArrays, by_input
 from ._torch_names import Named
 from ._torch_run import Call, Run, tensors_of
 from ._torch_spikes import Spikes, collate, from_padded
 from ._torch_state import State, values_of
 from ._vocabulary import named_by
+from .data._labelled import LabelledSpikes
 
 __all__ = ["EventProp", "Output", "Spikes", "State", "collate", "from_padded"]
 
@@ -228,8 +229,8 @@ class EventProp(torch.nn.Module, Generic[Out]):
         Parameters
         ----------
         inputs : Spikes, or what `saltus.simulate` takes for an input
-            A dict from names to these where the network has several inputs. Gradients flow into
-            ``Spikes.times``.
+            A dict from names to these where the network has several inputs (a data set takes its
+            channels one input after the other). Gradients flow into ``Spikes.times``.
         state : State, optional
             Of an earlier call: this one goes on where that one ended. Gradients flow back through
             it, unless it was detached: truncated backpropagation through time.
@@ -269,7 +270,7 @@ class EventProp(torch.nn.Module, Generic[Out]):
     def _run(self, inputs: Inputs, state: State | None, keep_state: bool) -> Any:
         if state is not None and not isinstance(state, State):
             raise TypeError(f"state: expected a saltus.torch.State; got {type(state).__name__}")
-        given = inputs if isinstance(inputs, Mapping) else self._only_input(inputs)
+        given = inputs if isinstance(inputs, Mapping) else self._by_input(inputs)
         spikes = {name: tensors_of(value, f"inputs['{name}']") for name, value in given.items()}
         parameters = [self._parameter(name) for name in self._network]
         real, device = self._real(), parameters[0].device
@@ -308,8 +309,11 @@ class EventProp(torch.nn.Module, Generic[Out]):
         kept = dict(zip(values_of(call.end), flat[len(self._outputs) :], strict=True))
         return result, State(kept, call.end)
 
-    def _only_input(self, inputs: Any) -> dict[str, Any]:
+    def _by_input(self, inputs: Any) -> dict[str, Any]:
         names = [n for n, (model, _) in self._network._populations.items() if model == "input"]
+        if isinstance(inputs, LabelledSpikes):
+            sizes = input_sizes(self._network, inputs)
+            return dict(zip(names, by_input(inputs.spikes, sizes), strict=True))
         if len(names) != 1:
             raise TypeError(
                 f"inputs: the network has {len(names)} inputs; expected a dict from their names"

@@ -553,3 +553,18 @@ def test_a_state_of_some_samples():
     assert net.projections["in->hidden"].weight.grad.abs().sum() > 0
     with pytest.raises(ValueError, match="samples: 3 is none of the 3 samples"):
         state.take([3])
+
+
+def test_a_data_set_feeds_several_inputs():
+    net = saltus.Network(seed=1)
+    for name, size in (("a", 2), ("b", 3)):
+        net.add_input(name, size)
+    net.add_population("out", "LI", 2)
+    net.connect("a", "out")
+    net.connect("b", "out")
+    data = saltus.data.yin_yang(n=6)
+    found = st.EventProp(net, T_END, "out.maxima", dtype=torch.float64)(data)
+    expected = saltus.simulate(net, data, T_END).maxima("out").values
+    assert np.array_equal(found.detach().numpy(), expected)
+    with pytest.raises(TypeError, match="the network has 2 inputs; expected a dict"):
+        st.EventProp(net, T_END, "out.maxima")(data.spikes)
