@@ -236,6 +236,7 @@ def fit(
     }
     if not (names := [trainable] if isinstance(trainable, str) else list(trainable)):
         raise ValueError("trainable is empty; expected 'weights', 'delays' or names of parameters")
+    _core.check_settings(settings)
     _, real = _core_type(dtype)
     setup = check_setup(network, loss, t_end, dtype=real)
     settings["trainable"] = words_for_core(network, names, "fit: trainable")
