@@ -61,7 +61,7 @@ class Call:
             network,
             arrays,
             self.t_end,
-            state=None if start is None else start.start(),
+            state=None if start is None else start._start(),
             dtype=self.dtype,
             threads=self.threads,
         )

@@ -30,7 +30,7 @@ class State(NamedTuple):
     values: dict[str, torch.Tensor]
     core: CoreState
 
-    def start(self) -> CoreState:
+    def _start(self) -> CoreState:
         """Return what `values` says, as `saltus.simulate` takes it."""
         known = values_of(self.core)
         if odd := sorted(known.keys() ^ self.values.keys()):
