@@ -242,6 +242,7 @@ class Network:
         pre, post = self._size(text(source, "source")), self._size(text(target, "target"))
         listed = as_synapses(weight)
         if listed is not None:
+            listed = listed._drawn(self._rng)
             listed._check(pre, post)
         elif weight is None or is_drawn(weight):
             weight = draw(weight or FanIn(), (pre, post), self._rng, "weight")

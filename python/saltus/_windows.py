@@ -25,13 +25,13 @@ class _Windows(Synapses, ABC):
     input_shape: tuple[int, ...] | None = None
     output_shape: tuple[int, ...] | None = None
 
+    def _drawn(self, rng: np.random.Generator) -> Synapses:
+        if is_drawn(self.weight) and self.input_shape is not None:
+            return self._on(self.input_shape, rng)
+        return self
+
     def _check(self, pre: int, post: int) -> None:
         own = type(self).__name__
-        if is_drawn(self.weight):
-            raise ValueError(
-                f"kernel of {own} is {self.weight}, which only a layer of saltus.Sequential draws; "
-                "expected an array, [out, in, y, x]"
-            )
         if self.input_shape is None:
             raise ValueError(
                 f"input_shape of {own} is missing, and only a layer of saltus.Sequential finds it "

@@ -314,8 +314,7 @@ def test_layers_that_do_not_fit_are_refused(below, layer, message):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (saltus.Conv2d(NORMAL, (1, 2, 2), channels=1, size=1),
-         "kernel of Conv2d is Normal.*, which only a layer .* expected an array"),
+        (saltus.Conv2d(NORMAL, channels=1, size=1), "input_shape of Conv2d is missing"),
         (saltus.Conv2d(np.ones((1, 1, 1, 1))), "input_shape of Conv2d is missing"),
         (saltus.SumPool2d(1), "input_shape of SumPool2d is missing"),
     ],
@@ -441,3 +440,31 @@ def test_a_layer_shows_what_it_was_given():
     assert shown == "ALIF(size=3, weight=(2, 3), tau_mem=Uniform(low=1, high=2), beta=0.1)"
     assert "v_threshold" in inspect.signature(saltus.LIF).parameters
     assert "v_threshold" not in inspect.signature(saltus.LI).parameters
+
+
+def test_weights_of_listed_synapses_are_drawn():
+    mask = np.eye(4, dtype=bool)
+    net = saltus.Network(seed=5)
+    net.add_input("in", 4)
+    net.add_population("h", "LIF", 4)
+    net.connect("in", "h", saltus.Sparse(NORMAL, [0, 1, 3], [1, 1, 2]), name="sparse")
+    net.connect("in", "h", saltus.Sparse(NORMAL, [0, 1], [1, 2], place=[0, 0]), name="shared")
+    net.connect("in", "h", saltus.Masked(saltus.Uniform(1, 2), mask), name="masked")
+    conv = saltus.Conv2d(NORMAL, (1, 2, 2), channels=1, size=1)
+    net.connect("in", "h", conv, name="conv")
+    rng = np.random.default_rng(5)
+    for name, values in {
+        "sparse": rng.normal(2, 1, 3),
+        "shared": rng.normal(2, 1, 1),
+        "masked": rng.uniform(1, 2, 4),
+        "conv": rng.normal(2, 1, (1, 1, 1, 1)),
+    }.items():
+        np.testing.assert_array_equal(net[f"{name}.weight"], values, err_msg=name)
+    layered = saltus.Sequential(
+        saltus.Input(4), saltus.LIF(weight=saltus.Masked(NORMAL, mask)), seed=5
+    )
+    np.testing.assert_array_equal(
+        layered["in->out.weight"], np.random.default_rng(5).normal(2, 1, 4)
+    )
+    with pytest.raises(ValueError, match=r"FanIn.*: weights have shape \(3,\)"):
+        net.connect("in", "h", saltus.Sparse(saltus.FanIn(), [0, 1, 3], [1, 1, 2]), name="no")
