@@ -19,7 +19,7 @@ import saltus
 HIDDEN = 30
 
 
-def build(kind, seed):
+def build(kind: str, seed: int) -> saltus.Sequential:
     """Make the network 5-30-3; all kinds have the same first weights."""
     drawn = np.random.default_rng([seed, 1]).uniform(0, 20e-3, (5, HIDDEN))
     delay = None if kind == "none" else drawn
@@ -31,7 +31,7 @@ def build(kind, seed):
     )
 
 
-def main():
+def main() -> None:
     """Train each kind with each seed, and print the test accuracies."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1, help="how many")
@@ -42,7 +42,7 @@ def main():
     a = parser.parse_args()
 
     train, test = saltus.data.yin_yang("train"), saltus.data.yin_yang("test")
-    found = {kind: [] for kind in a.nets}
+    found: dict[str, list[float]] = {kind: [] for kind in a.nets}
     for seed in range(a.first_seed, a.first_seed + a.seeds):
         for kind in a.nets:
             net = build(kind, seed)
@@ -62,9 +62,12 @@ def main():
                 progress=False,
             )
             result = saltus.evaluate(net, test, saltus.FirstSpike(), np.inf)
+            trained = history[-1].accuracy
+            assert result.accuracy is not None  # FirstSpike predicts
+            assert trained is not None
             found[kind].append(100 * result.accuracy)
             line = f"seed {seed:2}  {kind:7}  test {100 * result.accuracy:.1f} %, {result.loss:.4f}"
-            line += f"  training {100 * history[-1].accuracy:.1f} %, {history[-1].loss:.4f}"
+            line += f"  training {100 * trained:.1f} %, {history[-1].loss:.4f}"
             line += f"  {history[-1].hidden_spikes_per_sample:.1f} spikes/sample"
             line += f"  {time.perf_counter() - start:.0f} s"
             if kind != "none":

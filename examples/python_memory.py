@@ -18,18 +18,21 @@ Run: python examples/python_memory.py [--seeds 1] [--nets lif alif fixed delays]
 
 import argparse
 import time
+from collections.abc import Callable
 
 import numpy as np
 import saltus
+from numpy.typing import NDArray
 
 CHANNELS, LINES = 4, 5  # a channel is a bundle of lines
 READ = np.arange(10e-3, 46e-3, 5e-3)  # after the question, when the readout is read
 REST = 50e-3  # from the question to the end
 SHARPNESS = 10.0  # of the softmax
+Loss = Callable[[saltus.Record, NDArray[np.int64]], saltus.LossResult]
 NETS = ("lif", "alif", "fixed", "delays", "looped")
 
 
-def samples(count, asked, rng):
+def samples(count: int, asked: float, rng: np.random.Generator) -> saltus.data.LabelledSpikes:
     """Draw cues, the bursts that ask for them, and noise."""
     lines = (CHANNELS + 1) * LINES
     labels = rng.integers(0, CHANNELS, count)
@@ -51,11 +54,11 @@ def samples(count, asked, rng):
     return saltus.data.labelled_spikes(spikes, labels, channels=lines, classes=CHANNELS)
 
 
-def recall(asked):
+def recall(asked: float) -> Loss:
     """Return the loss: cross-entropy of the softmax of the readout's mean V after the question."""
     at = asked + READ
 
-    def loss(record, labels):
+    def loss(record: saltus.Record, labels: NDArray[np.int64]) -> saltus.LossResult:
         scores = SHARPNESS * record.voltages("out", at).astype(float).mean(axis=1)
         p = np.exp(scores - scores.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
@@ -69,10 +72,10 @@ def recall(asked):
     return loss
 
 
-def build(kind, size, seed):
+def build(kind: str, size: int, seed: int) -> saltus.Sequential:
     """Make one of the networks; all have the same first weights."""
     weight, lines = saltus.Normal(1.0, 1.0), (CHANNELS + 1) * LINES
-    hidden = saltus.LIF(size, weight)
+    hidden: saltus.LIF | saltus.ALIF = saltus.LIF(size, weight)
     if kind == "alif":
         hidden = saltus.ALIF(size, weight, tau_adapt=250e-3, beta=1.0)
     elif kind in ("fixed", "delays"):
@@ -86,7 +89,7 @@ def build(kind, size, seed):
     )
 
 
-def main():
+def main() -> None:
     """Train each network with each seed, and print the accuracies."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1, help="how many")
@@ -100,7 +103,7 @@ def main():
 
     asked = 1e-3 * a.asked
     t_end, loss = asked + REST, recall(asked)
-    found = {kind: [] for kind in a.nets}
+    found: dict[str, list[float]] = {kind: [] for kind in a.nets}
     for seed in range(a.first_seed, a.first_seed + a.seeds):
         rng = np.random.default_rng([seed, 0])
         train, test = samples(a.samples, asked, rng), samples(1000, asked, rng)
@@ -121,10 +124,12 @@ def main():
                 seed=seed,
                 progress=False,
             )
-            accuracy = 100 * saltus.evaluate(net, test, loss, t_end).accuracy
-            found[kind].append(accuracy)
-            line = f"seed {seed}  {kind:6}  test {accuracy:5.1f} %"
-            line += f"  training {100 * history[-1].accuracy:5.1f} %"
+            tested, trained = saltus.evaluate(net, test, loss, t_end).accuracy, history[-1].accuracy
+            assert tested is not None  # the loss predicts
+            assert trained is not None
+            found[kind].append(100 * tested)
+            line = f"seed {seed}  {kind:6}  test {100 * tested:5.1f} %"
+            line += f"  training {100 * trained:5.1f} %"
             line += f"  {history[-1].hidden_spikes_per_sample:5.1f} spikes/sample"
             line += f"  {time.perf_counter() - start:4.1f} s"
             if kind == "delays":

@@ -8,15 +8,15 @@ Run: python examples/python_mnist_conv.py --data MNIST_FOLDER [--epochs 12]
 import argparse
 import json
 import math
-import sys
 import time
+from typing import Any
 
 import numpy as np
 import saltus
 
 SIDE = 28  # pixels
 HELD_OUT = 5000  # training samples for validation
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "channels": 16,
     "kernel": 5,
     "stride": 2,
@@ -30,7 +30,7 @@ SETTINGS = {
 }
 
 
-def build(samples, seed):
+def build(samples: saltus.data.LabelledSpikes, seed: int) -> saltus.Sequential:
     """Return a network whose layers spike.
 
     Parameters
@@ -60,7 +60,9 @@ def build(samples, seed):
     return net
 
 
-def moved(data, most, rng):
+def moved(
+    data: saltus.data.LabelledSpikes, most: int, rng: np.random.Generator
+) -> saltus.data.LabelledSpikes:
     """Return the images of a data set, each moved by up to `most` pixels along y and x.
 
     Parameters
@@ -83,7 +85,7 @@ def moved(data, most, rng):
     return saltus.data.labelled_spikes(spikes, data.labels, data.channels, data.classes)
 
 
-def main():
+def main() -> None:
     """Train, and print a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="a folder with the IDX files of MNIST")
@@ -101,7 +103,7 @@ def main():
     validation, train = data[:HELD_OUT], data[HELD_OUT : HELD_OUT + given.samples]
     net = build(train[:64], given.seed)
     print(net)
-    epochs = []
+    epochs: list[saltus.Epoch] = []
     for k in range(given.epochs):
         share = (1 + math.cos(math.pi * k / given.epochs)) / 2
         epochs += saltus.fit(  # an epoch a call: each has its own data
@@ -118,6 +120,8 @@ def main():
             progress=False,
         )
         e = epochs[-1]
+        assert e.accuracy is not None  # the loss predicts
+        assert e.validation_accuracy is not None
         each = 1e6 / e.samples
         print(
             f"epoch {k + 1}/{given.epochs}  loss {e.loss:.4f}  accuracy {100 * e.accuracy:.2f} %  "
@@ -145,4 +149,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

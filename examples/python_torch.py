@@ -23,12 +23,10 @@ spiking = saltus.Sequential(
     saltus.LIF(100, saltus.Normal(1.5, 0.78), delay=np.full(5, 1e-3)),
     saltus.LI(30, saltus.Normal(0.0, 0.5)),
 )
-model = torch.nn.Sequential(
-    saltus.torch.EventProp(
-        spiking, np.inf, "out.maxima", trainable=["weights", "delays", "hidden.tau_mem"]
-    ),
-    torch.nn.Linear(30, 3),
+layer = saltus.torch.EventProp(
+    spiking, np.inf, "out.maxima", trainable=["weights", "delays", "hidden.tau_mem"]
 )
+model = torch.nn.Sequential(layer, torch.nn.Linear(30, 3))
 print(model)
 
 # Delays and time constants are seconds: they take smaller steps than weights.
@@ -52,4 +50,5 @@ for epoch in range(epochs):
 with torch.no_grad():
     accuracy = (model(test.spikes).argmax(1).numpy() == test.labels).mean()
 print(f"test accuracy {100 * accuracy:.1f} %")
-print(f"tau_mem of the hidden layer {1e3 * model[0].populations['hidden'].tau_mem.item():.2f} ms")
+tau_mem = layer.network()["hidden.tau_mem"]
+print(f"tau_mem of the hidden layer {1e3 * tau_mem.item():.2f} ms")

@@ -32,6 +32,7 @@ history = saltus.fit(
     callbacks=[saltus.EarlyStopping(patience=10, watch="validation_accuracy")],
 )
 test = saltus.evaluate(net, saltus.data.yin_yang("test"), saltus.FirstSpike(), np.inf)
+assert test.accuracy is not None  # FirstSpike predicts
 print(f"test accuracy {100 * test.accuracy:.1f} % after {len(history)} epochs")
 
 with tempfile.TemporaryDirectory() as folder:

@@ -25,12 +25,12 @@ from ._epochs import Epoch, History
 from ._fit import Evaluation, evaluate, fit
 from ._ghosts import Ghosts, find_ghosts
 from ._gradcheck import GradcheckReport, gradcheck
+from ._initial import FanIn, Normal, Uniform
 from ._layers import ALIF, IF, LI, LIF, RF, Input, Recurrent, Sequential
 from ._loss import FirstSpike, IntegratedVoltage, Loss, LossResult, MaximumVoltage, SpikeCount
 from ._models import Model, Parameter, models
 from ._network import Network, load
 from ._nir import NIRImport, from_nir, from_nir_data, read_nir, to_nir, to_nir_data
-from ._normal import Normal
 from ._optim import (
     SGD,
     Adam,
@@ -51,6 +51,7 @@ from ._spikes import Spikes
 from ._state import PopulationState, State
 from ._stopping import EarlyStopping
 from ._threads import get_threads, set_threads
+from ._trackers import MLflow, TensorBoard
 from ._windows import AvgPool2d, Conv2d, SumPool2d
 
 _OPTIONAL = ("jax", "plot", "torch")
@@ -83,6 +84,7 @@ __all__ = [
     "Epoch",
     "Evaluation",
     "Exponential",
+    "FanIn",
     "FirstSpike",
     "Ghosts",
     "GradcheckReport",
@@ -91,6 +93,7 @@ __all__ = [
     "IntegratedVoltage",
     "Loss",
     "LossResult",
+    "MLflow",
     "Masked",
     "Maxima",
     "MaximumVoltage",
@@ -120,6 +123,8 @@ __all__ = [
     "SumOfLosses",
     "SumPool2d",
     "Synapses",
+    "TensorBoard",
+    "Uniform",
     "VanRossum",
     "__version__",
     "adjoint",

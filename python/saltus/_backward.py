@@ -15,6 +15,7 @@ from ._network import Network
 from ._record import Record, network_of
 from ._state import errors_of, named
 from ._threads import thread_count
+from ._vocabulary import kind_of, named_by
 
 KINDS = ("weights", "delays", "neurons", "times")
 """What `backward` gives gradients of."""
@@ -30,7 +31,7 @@ def backward(
     sample_errors: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     state_errors: Mapping[str, ArrayLike] | None = None,
     ghosts: Ghosts | None = None,
-    wanted: Collection[str] = KINDS,
+    wanted: str | Collection[str] = KINDS,
     threads: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Compute exact gradients by the adjoint equations.
@@ -63,9 +64,10 @@ def backward(
     ghosts : Ghosts, optional
         From `find_ghosts`, for this record: the result is then the gradient of the loss averaged
         over noisy thresholds. Their differences are filled in, unless they were measured.
-    wanted : collection of {"weights", "delays", "neurons", "times"}
-        The kinds of gradients to return; those that are left out save time. Weights are always
-        there.
+    wanted : str or collection of str
+        The gradients to return: ``"weights"``, ``"delays"``, ``"neurons"``, ``"times"`` (of the
+        inputs), a parameter of all populations (``"tau_mem"``) or of one (``"hidden.tau_mem"``).
+        Kinds that are left out save time. Weights are always there.
     threads : int, optional
         0: all cores; unless given what `set_threads` says. The result has the same bits for any
         number.
@@ -112,7 +114,7 @@ def backward(
         state_errors=state_errors,
     )
     other = network.copy()._core if changed else None
-    kinds = _wanted(wanted)
+    kinds, names = _wanted(network, wanted)
     flat = record._core.backward(
         errors,
         other,
@@ -120,9 +122,7 @@ def backward(
         thread_count(threads),
         None if ghosts is None else ghosts._core,
     )
-    gradients = {
-        name: flat[name].reshape(network[name].shape) for name in network if kind_of(name) in kinds
-    }
+    gradients = {name: flat[name].reshape(network[name].shape) for name in network if name in names}
     if "times" in kinds:
         for name, (model, _) in network._populations.items():
             if model == "input":
@@ -187,20 +187,13 @@ def adjoint(
     return v.reshape(shape), i.reshape(shape)
 
 
-def kind_of(parameter: str) -> str:
-    """Return what a parameter is: "weights", "delays" or "neurons"."""
-    last = parameter.rsplit(".", 1)[1]
-    return {"weight": "weights", "delay": "delays"}.get(last, "neurons")
-
-
-def _wanted(given: Collection[str]) -> set[str]:
-    kinds = {given} if isinstance(given, str) else set(given)
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ValueError(
-                f"wanted: {kind!r} is no kind of gradient; expected {', '.join(KINDS)}"
-            )
-    return kinds | {"weights"}
+def _wanted(network: Network, given: str | Collection[str]) -> tuple[set[str], set[str]]:
+    """Return which kinds to compute, and the parameters to return."""
+    words = {given} if isinstance(given, str) else set(given)
+    named = named_by(network, words - {*KINDS}, "backward: wanted", besides="times")
+    kinds = (words & {*KINDS}) | {kind_of(name) for name in named}
+    whole = (words & {*KINDS}) | {"weights"}
+    return kinds, named | {name for name in network if kind_of(name) in whole}
 
 
 def error_arrays(

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, expect_shape, integers, numbers
-from ._normal import Normal
+from ._initial import Initial, Value, draw, is_drawn
 
 if TYPE_CHECKING:
     Rows = list[tuple[str, list[int]]]
@@ -26,9 +27,8 @@ class Synapses:
     Parameters
     ----------
     kind : str
-    weight : array_like
-        As many as the kind says; several synapses may share one. `Normal`: a kernel that a layer
-        draws.
+    weight : array_like, or what draws it
+        As many as the kind says; several synapses may share one.
     rows : list of (str, list of int)
         The whole numbers that the kind is made of, by name.
     shape : (int, int), optional
@@ -36,13 +36,13 @@ class Synapses:
     """
 
     kind: str
-    weight: NDArray[np.float64] | Normal
+    weight: NDArray[np.float64] | Initial
     rows: Rows
     shape: tuple[int, ...] | None = None
 
     def __repr__(self) -> str:
         weight = self.weight
-        parts = [f"weight {weight if isinstance(weight, Normal) else weight.shape}"]
+        parts = [f"weight {weight.shape if isinstance(weight, np.ndarray) else weight}"]
         parts += [f"{n} {tuple(v) if len(v) < 5 else f'[{len(v)}]'}" for n, v in self.rows if v]
         return f"<saltus.{type(self).__name__}: {', '.join(parts)}>"
 
@@ -53,11 +53,15 @@ class Synapses:
                 f"weight is for populations of {self.shape}; expected {(pre, post)} ([pre, post])"
             )
 
+    def _drawn(self, rng: np.random.Generator) -> Synapses:
+        """Return the same with weights, if it says what draws them."""
+        return self
+
     def _over(
         self, below: tuple[int, ...], rng: np.random.Generator
     ) -> tuple[Synapses, tuple[int, ...] | None]:
         """Return what leads on from a layer of this grid, and the next one's grid if it says it."""
-        return self, None if self.shape is None else self.shape[1:]
+        return self._drawn(rng), None if self.shape is None else self.shape[1:]
 
 
 class Sparse(Synapses):
@@ -67,7 +71,7 @@ class Sparse(Synapses):
 
     Parameters
     ----------
-    weight : array_like, shape (nnz,)
+    weight : array_like, shape (nnz,), or what draws it
         Or, with `place`, the weights that synapses share, in any number.
     pre, post : array_like of int, shape (nnz,)
         Source and target neuron.
@@ -96,28 +100,35 @@ class Sparse(Synapses):
 
     def __init__(
         self,
-        weight: ArrayLike,
+        weight: Value,
         pre: ArrayLike,
         post: ArrayLike,
         shape: tuple[int, ...] | None = None,
         *,
         place: ArrayLike | None = None,
     ) -> None:
-        w = numbers(weight, "weight")
-        expect_dimensions(w, "weight", "[nnz]")
         sources, targets = _listed(pre, "pre"), _listed(post, "post")
         expect_shape(targets, "post", sources.shape, axes="as pre")
-        places = np.arange(0)
-        if place is None:
-            expect_shape(w, "weight", sources.shape, axes="as pre")
+        w: NDArray[np.float64] | Initial
+        if is_drawn(weight):
+            w, values = weight, sources.size
+            if place is not None:
+                values = 1 + int(_listed(place, "place").max(initial=-1))
         else:
-            places = _listed(place, "place", w.size, f"weight has {w.size} values")
+            w = numbers(weight, "weight")
+            expect_dimensions(w, "weight", "[nnz]")
+            values = w.size
+        places = np.arange(0)
+        if place is not None:
+            places = _listed(place, "place", values, f"weight has {values} values")
             expect_shape(places, "place", sources.shape, axes="as pre")
-            if (used := int(places.max(initial=-1)) + 1) < w.size:
+            if (used := int(places.max(initial=-1)) + 1) < values:
                 raise ValueError(
-                    f"weight has {w.size} values, but place names none after the first {used}; "
+                    f"weight has {values} values, but place names none after the first {used}; "
                     "leave them out"
                 )
+        elif isinstance(w, np.ndarray):
+            expect_shape(w, "weight", sources.shape, axes="as pre")
         sizes = None
         if shape is not None:
             given = integers(shape, "shape", np.int64)
@@ -128,6 +139,15 @@ class Sparse(Synapses):
             _expect_below(targets, "post", sizes[1], f"shape is {sizes}")
         rows = [("pre", sources), ("post", targets), ("place", places)]
         super().__init__("sparse", w, [(name, row.tolist()) for name, row in rows], sizes)
+
+    def _drawn(self, rng: np.random.Generator) -> Self:
+        if not is_drawn(self.weight):
+            return self
+        rows = dict(self.rows)
+        values = 1 + max(rows["place"]) if rows["place"] else len(rows["pre"])
+        drawn = copy(self)
+        object.__setattr__(drawn, "weight", draw(self.weight, (values,), rng, "weight"))
+        return drawn
 
     def _check(self, pre: int, post: int) -> None:
         super()._check(pre, post)
@@ -143,7 +163,7 @@ class Masked(Sparse):
 
     Parameters
     ----------
-    weight : array_like, shape (pre, post)
+    weight : array_like, shape (pre, post), or, with `mask`, what draws those that are left
     mask : array_like of bool, shape (pre, post), optional
         True where there is a synapse; where `weight` is not 0 unless given.
 
@@ -165,13 +185,16 @@ class Masked(Sparse):
     <saltus.Masked: weight (118,), pre [118], post [118]>
     """
 
-    def __init__(self, weight: ArrayLike, mask: ArrayLike | None = None) -> None:
+    def __init__(self, weight: Value, mask: ArrayLike | None = None) -> None:
+        if is_drawn(weight) and mask is not None:
+            kept = _mask(mask)
+            pre, post = np.nonzero(kept)
+            super().__init__(weight, pre, post, kept.shape)
+            return
         w = numbers(weight, "weight")
         if w.ndim != 2:
             raise ValueError(f"weight has shape {w.shape}; expected two dimensions, [pre, post]")
-        kept = w != 0 if mask is None else np.asarray(mask)
-        if kept.dtype != np.bool_:
-            raise TypeError(f"mask: expected an array of bool; got dtype {kept.dtype}")
+        kept = w != 0 if mask is None else _mask(mask)
         expect_shape(kept, "mask", w.shape, axes="[pre, post]")
         pre, post = np.nonzero(kept)
         super().__init__(w[kept], pre, post, w.shape)
@@ -218,6 +241,15 @@ def as_synapses(weight: Any) -> Synapses | None:
             data, row, col = data[data != 0], row[data != 0], col[data != 0]
         return Sparse(data, row, col, listed.shape)
     return None
+
+
+def _mask(mask: ArrayLike) -> NDArray[np.bool_]:
+    kept = np.asarray(mask)
+    if kept.dtype != np.bool_:
+        raise TypeError(f"mask: expected an array of bool; got dtype {kept.dtype}")
+    if kept.ndim != 2:
+        raise ValueError(f"mask has shape {kept.shape}; expected two dimensions, [pre, post]")
+    return kept
 
 
 def _listed(value: object, argument: str, limit: int = 2**31, why: str = "") -> NDArray[np.int64]:

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, overload
+
+from ._html import html_table
 
 
 @dataclass(frozen=True)
@@ -98,23 +102,148 @@ class Epoch:
     validation_accuracy: float | None = None
 
 
+Number = Literal[
+    "epoch",
+    "loss",
+    "lr",
+    "seconds",
+    "gather_seconds",
+    "forward_seconds",
+    "loss_seconds",
+    "backward_seconds",
+    "step_seconds",
+    "samples",
+    "hidden_spikes_per_sample",
+    "gradient_norm",
+    "silent_neurons",
+    "silent_labels",
+    "silent_samples",
+    "revived",
+    "smoothing_sigma",
+    "ghosts_per_sample",
+    "ghost_share",
+    "grazing_spikes_per_sample",
+    "saturated_neurons",
+    "limited_steps",
+    "clamped",
+]
+Perhaps = Literal[
+    "accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "near_peaks_per_sample",
+    "believable_step",
+]
+
+
 class History(Sequence[Epoch]):
-    """The epochs of a training; ``history["loss"]`` is a column."""
+    """The epochs of a training; ``history["loss"]`` is a column.
 
-    def __init__(self) -> None:
-        self._epochs: list[Epoch] = []
+    ``first + second`` goes on counting where the first ends: of trainings one after the other.
 
-    def __getitem__(self, key: Any) -> Any:
+    Parameters
+    ----------
+    epochs : iterable of Epoch
+    """
+
+    def __init__(self, epochs: Iterable[Epoch] = ()) -> None:
+        self._epochs = list(epochs)
+
+    @overload
+    def __getitem__(self, key: int) -> Epoch: ...
+    @overload
+    def __getitem__(self, key: slice) -> History: ...
+    @overload
+    def __getitem__(self, key: Number) -> list[float]: ...
+    @overload
+    def __getitem__(self, key: Perhaps) -> list[float | None]: ...
+    @overload
+    def __getitem__(self, key: Literal["silent_populations"]) -> list[list[str]]: ...
+    @overload
+    def __getitem__(self, key: str) -> list[Any]: ...
+    def __getitem__(self, key: int | slice | str) -> Epoch | History | list[Any]:
         if isinstance(key, str):
             if key not in Epoch.__dataclass_fields__:
                 known = ", ".join(Epoch.__dataclass_fields__)
                 raise KeyError(f"an epoch has no {key!r}; it has: {known}")
             return [getattr(epoch, key) for epoch in self._epochs]
-        return self._epochs[key]
+        return History(self._epochs[key]) if isinstance(key, slice) else self._epochs[key]
 
     def __len__(self) -> int:
         return len(self._epochs)
 
+    def __eq__(self, other: object) -> bool:
+        return self._epochs == other._epochs if isinstance(other, History) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, other: History) -> History:
+        if not isinstance(other, History):
+            return NotImplemented
+        done = self[-1].epoch if len(self) else 0
+        begun = other[0].epoch - 1 if len(other) else 0
+        counted = [replace(epoch, epoch=epoch.epoch - begun + done) for epoch in other]
+        return History([*self, *counted])
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Return the columns by name: what ``pandas.DataFrame`` takes."""
+        return {name: self[name] for name in Epoch.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, columns: Mapping[str, Sequence[Any]]) -> History:
+        """Make a history of columns, as `to_dict` returns them.
+
+        Raises
+        ------
+        ValueError
+            A column that is missing, unknown, or of another length.
+        """
+        if odd := sorted(columns.keys() ^ Epoch.__dataclass_fields__.keys()):
+            what = "has no" if odd[0] in Epoch.__dataclass_fields__ else "has an unknown"
+            known = ", ".join(Epoch.__dataclass_fields__)
+            raise ValueError(f"columns: {what} {odd[0]!r}; expected {known}")
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"columns have the lengths {lengths}; expected the same of all")
+        rows = zip(*columns.values(), strict=True)
+        return cls(Epoch(**dict(zip(columns, row, strict=True))) for row in rows)
+
+    def to_json(self) -> str:
+        """Return the columns as JSON; a number that is not finite is null."""
+        shown = {
+            name: [None if isinstance(x, float) and not math.isfinite(x) else x for x in column]
+            for name, column in self.to_dict().items()
+        }
+        return json.dumps(shown)
+
+    @classmethod
+    def from_json(cls, text: str) -> History:
+        """Make a history of what `to_json` returned.
+
+        Raises
+        ------
+        ValueError
+            No JSON; columns as `from_dict` refuses them.
+        """
+        columns = json.loads(text)
+        if not isinstance(columns, dict):
+            got = type(columns).__name__
+            raise ValueError(f"text: expected a JSON object of columns; got {got}")
+        return cls.from_dict(columns)
+
     def __repr__(self) -> str:
-        last = f", last {self._epochs[-1]}" if self._epochs else ""
-        return f"<saltus.History: {len(self)} epochs{last}>"
+        if not self._epochs:
+            return "<saltus.History: 0 epochs>"
+        last = self._epochs[-1]
+        said = f"last loss {last.loss:.4g}"
+        if last.accuracy is not None:
+            said += f", accuracy {100 * last.accuracy:.2f} %"
+        if last.validation_accuracy is not None:
+            said += f", validation {100 * last.validation_accuracy:.2f} %"
+        return f"<saltus.History: {len(self)} epochs, {said}>"
+
+    def _repr_html_(self) -> str:
+        columns = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr")
+        given = [c for c in columns if any(value is not None for value in self[c])]
+        rows = [[getattr(epoch, c) for c in given] for epoch in self._epochs]
+        return html_table(f"History: {len(self)} epochs", given, rows)

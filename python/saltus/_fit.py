@@ -26,6 +26,7 @@ from ._setup import check_setup
 from ._smoothing import Thresholds
 from ._stopping import Callback, EarlyStopping
 from ._threads import thread_count
+from ._vocabulary import words_for_core
 from .data._labelled import LabelledSpikes
 
 
@@ -124,8 +125,8 @@ def fit(
     validation : saltus.data.LabelledSpikes, optional
         Evaluated after each epoch.
     trainable : str or iterable of str
-        ``"weights"``, ``"delays"``, names of neuron parameters (``"tau_mem"``) of all populations,
-        or single parameters (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
+        ``"weights"``, ``"delays"``, ``"neurons"`` (all their parameters), a parameter of all
+        populations (``"tau_mem"``), or single ones (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
     lr : dict of str to float, optional
         Learning rates of their own, by the same names: ``{"delays": 1e-4, "hidden.tau_mem":
         2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
@@ -235,11 +236,12 @@ def fit(
     }
     if not (names := [trainable] if isinstance(trainable, str) else list(trainable)):
         raise ValueError("trainable is empty; expected 'weights', 'delays' or names of parameters")
-    settings["trainable"] = names
-    settings["lr_of"] = rates_for_core({} if lr is None else lr)
     _core.check_settings(settings)
     _, real = _core_type(dtype)
     setup = check_setup(network, loss, t_end, dtype=real)
+    settings["trainable"] = words_for_core(network, names, "fit: trainable")
+    settings["lr_of"] = rates_for_core(network, {} if lr is None else lr, names)
+    _core.check_settings(settings)
     setup.check_data(data, "data")
     if validation is not None:
         setup.check_data(validation, "validation")

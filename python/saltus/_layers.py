@@ -4,21 +4,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import wraps
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import generator, numbers, whole
+from ._arrays import numbers, whole
 from ._connections import Synapses, as_synapses
+from ._initial import FanIn, Value, draw, is_drawn
 from ._network import Network
-from ._normal import Normal
 from ._windows import as_grid
 
-Weight: TypeAlias = ArrayLike | Normal | Synapses
+Weight: TypeAlias = Value | Synapses
+Synapse: TypeAlias = Literal["exponential", "alpha", "double_exponential", "ex_in", "delta"]
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,17 @@ class Recurrent:
 
     Parameters
     ----------
-    weight : array_like, shape (size, size), Normal, or Synapses
+    weight : array_like, shape (size, size), what draws it, or Synapses
         Of every neuron to every other, or a `Sparse`, `Masked`, `OneToOne`, `Conv2d` or sparse
         array of SciPy.
-    delay : float or array_like, shape (size,), (size, size) or (nnz,), optional
+    delay : float or array_like, shape (size,), (size, size) or (nnz,), or what draws it, optional
         Seconds; as in `Network.connect`.
     receptor : str, optional
         The one that it drives, of neurons with several; as in `Network.connect`.
     """
 
     weight: Weight
-    delay: ArrayLike | None = None
+    delay: Value | None = None
     receptor: str | None = None
 
 
@@ -84,44 +86,83 @@ class Input:
         object.__setattr__(self, "size", math.prod(shape))
 
 
-@dataclass(frozen=True, init=False)
+L = TypeVar("L")
+
+
+def _lists_what_is_possible(layer: type[L]) -> type[L]:
+    """Let a layer say, of a keyword that it does not have, which ones there are."""
+    made: Any = layer.__init__
+
+    @wraps(made)
+    def __init__(self: L, *values: Any, **keywords: Any) -> None:
+        known = [row.name for row in fields(layer)]  # type: ignore[arg-type]
+        for key in keywords:
+            if key not in known:
+                raise TypeError(
+                    f"{layer.__name__}: there is no {key!r}; expected {', '.join(known)}"
+                )
+        made(self, *values, **keywords)
+
+    layer.__init__ = __init__  # type: ignore[assignment]
+    return layer
+
+
+@dataclass(frozen=True, repr=False)
 class _Layer:
-    size: int | None
-    weight: Weight
-    delay: ArrayLike | None
-    recurrent: Recurrent | None
-    name: str | None
-    receptor: str | None
-    parameters: Mapping[str, ArrayLike] = field(default_factory=dict)
+    """What all layers have. A parameter that is None has the usual value of its model."""
 
-    def __init__(
-        self,
-        size: int | None = None,
-        weight: Weight | None = None,
-        *,
-        delay: ArrayLike | None = None,
-        recurrent: Recurrent | None = None,
-        name: str | None = None,
-        receptor: str | None = None,
-        **parameters: ArrayLike,
-    ) -> None:
-        if size is not None and as_synapses(size) is not None:
-            raise TypeError(f"size is {size}, a connection; expected it as weight=")
-        if weight is None:
-            raise TypeError("weight: missing; expected an array, Normal or Synapses")
-        for key, value in {
-            "size": None if size is None else whole(size, "size"),
-            "weight": weight,
-            "delay": delay,
-            "recurrent": recurrent,
-            "name": name,
-            "receptor": receptor,
-            "parameters": parameters,
-        }.items():
-            object.__setattr__(self, key, value)
+    size: int | None = None
+    weight: Weight | None = None
+    _: KW_ONLY
+    delay: Value | None = None
+    recurrent: Recurrent | None = None
+    name: str | None = None
+    receptor: str | None = None
+    synapse: Synapse = "exponential"
+    tau_mem: Value | None = None
+    tau_syn: Value | None = None
+    tau_rise: Value | None = None
+    tau_syn_ex: Value | None = None
+    tau_syn_in: Value | None = None
+    bias: Value | None = None
+    v_initial: Value | None = None
+    i_initial: Value | None = None
+
+    model: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        if self.size is not None and as_synapses(self.size) is not None:
+            raise TypeError(f"size is {self.size}, a connection; expected it as weight=")
+        if self.size is not None:
+            object.__setattr__(self, "size", whole(self.size, "size"))
+
+    def __repr__(self) -> str:
+        given = [
+            f"{row.name}={np.shape(value) or value}"
+            for row in fields(self)
+            if (value := getattr(self, row.name)) is not row.default
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return those that were given."""
+        of_synapses = {"size", "weight", "delay", "recurrent", "name", "receptor"}
+        every = {row.name: getattr(self, row.name) for row in fields(self)}
+        return {k: v for k, v in every.items() if k not in of_synapses and v is not None}
 
 
-class LIF(_Layer):
+@dataclass(frozen=True, repr=False)
+class _SpikingLayer(_Layer):
+    """What all layers have that spike."""
+
+    v_threshold: Value | None = None
+    v_reset: Value | None = None
+    tau_ref: Value | None = None
+
+
+@_lists_what_is_possible
+@dataclass(frozen=True, repr=False)
+class LIF(_SpikingLayer):
     """A layer of leaky integrate-and-fire neurons.
 
     Parameters
@@ -129,11 +170,11 @@ class LIF(_Layer):
     size : int, optional
         The number of neurons; as many as `weight` leads to unless given. A `Normal`, and a `Sparse`
         without a shape, do not say it.
-    weight : array_like, shape (pre, size), Normal, or Synapses
-        From the layer before: of every neuron to every other, or a `Conv2d`, `SumPool2d`,
-        `AvgPool2d`, `Sparse`, `Masked`, `OneToOne` or sparse array of SciPy. Convolution and
-        pooling start from the grid of the layer before, and make a grid of this one.
-    delay : float or array_like, shape (pre,), (pre, size) or (nnz,), optional
+    weight : array_like, shape (pre, size), what draws it, or Synapses, optional
+        ``FanIn()`` unless given. From the layer before: of every neuron to every other, or a
+        `Conv2d`, `SumPool2d`, `AvgPool2d`, `Sparse`, `Masked`, `OneToOne` or sparse array of SciPy.
+        Convolution and pooling start from the grid of the layer before, and make one of this one.
+    delay : float or array_like, shape (pre,), (pre, size) or (nnz,), or what draws it, optional
         Of the same synapses, in seconds; as in `Network.connect`.
     recurrent : Recurrent, optional
         Synapses from the layer onto itself.
@@ -143,62 +184,84 @@ class LIF(_Layer):
     receptor : str, optional
         The one that `weight` drives, of neurons with several (``synapse="ex_in"``): ``"ex"`` or
         ``"in"``.
-    **parameters
-        Neuron parameters and ``synapse=``, as in `Network.add_population`.
+    synapse : str
+        ``"exponential"``, ``"alpha"``, ``"double_exponential"``, ``"ex_in"`` or ``"delta"``, as in
+        `Network.add_population`.
+    tau_mem, tau_syn, v_threshold, v_reset, bias, tau_ref, v_initial, i_initial : optional
+        Neuron parameters as in `Network.add_population`: a number, one for each neuron, or what
+        draws them.
+    tau_rise, tau_syn_ex, tau_syn_in : optional
+        Those of ``synapse="double_exponential"`` and ``"ex_in"``.
 
     Raises
     ------
     ValueError
         A negative `size`.
     TypeError
-        A `size` that is no integer, no `weight`.
+        A `size` that is no integer; a keyword that there is not.
     """
 
-    model = "LIF"
+    model: ClassVar[str] = "LIF"
 
 
-class ALIF(_Layer):
+@_lists_what_is_possible
+@dataclass(frozen=True, repr=False)
+class ALIF(_SpikingLayer):
     """A layer of LIF neurons whose threshold each spike raises: `LIF` with more parameters.
 
     Parameters
     ----------
     size, weight, delay, recurrent, name, receptor
         As of `LIF`.
-    **parameters
-        Those of ALIF, such as `beta` and `tau_adapt`; as in `Network.add_population`.
+    tau_adapt, beta, a_initial : optional
+        Of the adaptation, as in `Network.add_population`. All others are those of `LIF`.
     """
 
-    model = "ALIF"
+    model: ClassVar[str] = "ALIF"
+
+    tau_adapt: Value | None = None
+    beta: Value | None = None
+    a_initial: Value | None = None
 
 
-class IF(_Layer):
+@_lists_what_is_possible
+@dataclass(frozen=True, repr=False)
+class IF(_SpikingLayer):
     """A layer of integrate-and-fire neurons: `LIF` without the leak.
 
     Parameters
     ----------
     size, weight, delay, recurrent, name, receptor
         As of `LIF`.
-    **parameters
-        Those of IF; as in `Network.add_population`.
+    synapse, tau_mem, ...
+        As of `LIF`.
     """
 
-    model = "IF"
+    model: ClassVar[str] = "IF"
 
 
-class RF(_Layer):
+@_lists_what_is_possible
+@dataclass(frozen=True, repr=False)
+class RF(_SpikingLayer):
     """A layer of resonate-and-fire neurons, whose V oscillates.
 
     Parameters
     ----------
     size, weight, delay, recurrent, name, receptor
         As of `LIF`.
-    **parameters
-        Those of RF, such as `frequency`; as in `Network.add_population`.
+    frequency, u_reset, u_initial : optional
+        Of the oscillation, as in `Network.add_population`. All others are those of `LIF`.
     """
 
-    model = "RF"
+    model: ClassVar[str] = "RF"
+
+    frequency: Value | None = None
+    u_reset: Value | None = None
+    u_initial: Value | None = None
 
 
+@_lists_what_is_possible
+@dataclass(frozen=True, repr=False)
 class LI(_Layer):
     """A layer of leaky integrators, which do not spike: a readout, the last layer.
 
@@ -206,11 +269,12 @@ class LI(_Layer):
     ----------
     size, weight, delay, name, receptor
         As of `LIF`.
-    **parameters
-        Those of LI; as in `Network.add_population`.
+    synapse, tau_mem, ...
+        As of `LIF`, but for `v_threshold`, `v_reset` and `tau_ref`, and for `recurrent`, which it
+        refuses.
     """
 
-    model = "LI"
+    model: ClassVar[str] = "LI"
 
 
 class Sequential(Network):
@@ -220,8 +284,9 @@ class Sequential(Network):
     ----------
     *layers : Input, then LIF, ALIF, IF, RF or LI
     seed : int
-        Of weights given as `Normal`: drawn layer by layer, first `weight`, then that of
-        `recurrent`, by one ``numpy.random.default_rng(seed)``.
+        Of values that are drawn (`Normal`, `Uniform`, `FanIn`, functions of one's own), by one
+        ``numpy.random.default_rng(seed)``: layer by layer, first `weight`, then neuron parameters
+        in the order of the model, `delay`, and weight and delay of `recurrent`.
 
     Raises
     ------
@@ -256,9 +321,8 @@ class Sequential(Network):
     """
 
     def __init__(self, *layers: Input | LIF | ALIF | IF | RF | LI, seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(seed=seed)
         _check(layers)
-        rng = generator(seed)
         first: Any = layers[0]
         self.add_input(first.name, first.size)
         below, grid = first.name, first.shape
@@ -268,7 +332,7 @@ class Sequential(Network):
             default = "out" if k > hidden else f"hidden{k}" if hidden > 1 else "hidden"
             name = layer.name or default
             with _named(f"layer {k}"):
-                grid = self._stack(layer, name, below, grid, rng)
+                grid = self._stack(layer, name, below, grid)
             below = name
 
     def _stack(
@@ -277,21 +341,19 @@ class Sequential(Network):
         name: str,
         below: str,
         grid: tuple[int, ...],
-        rng: np.random.Generator,
     ) -> tuple[int, ...]:
         """Add a layer on top of one of this grid, and return its own."""
-        weight, own = _connection(layer.weight, grid, layer.size, rng)
+        weight, own = _connection(layer.weight, grid, layer.size, self._rng)
         if layer.size not in (None, math.prod(own)):
             raise ValueError(
                 f"size is {layer.size}, but weight leads to {' x '.join(map(str, own))} neurons; "
                 f"expected {math.prod(own)}, or none"
             )
-        parameters: Any = layer.parameters
-        self.add_population(name, layer.model, math.prod(own), **parameters)  # type: ignore[attr-defined]
+        self.add_population(name, layer.model, math.prod(own), **layer._parameters())
         self.connect(below, name, weight, layer.delay, receptor=layer.receptor)
         if layer.recurrent is not None:
             with _named("recurrent"):
-                weight, _ = _connection(layer.recurrent.weight, own, math.prod(own), rng)
+                weight, _ = _connection(layer.recurrent.weight, own, math.prod(own), self._rng)
                 own_synapses = layer.recurrent
                 self.connect(name, name, weight, own_synapses.delay, receptor=own_synapses.receptor)
         return own
@@ -329,9 +391,10 @@ def _connection(
     if listed is not None:
         weight, told = listed._over(below, rng)
         above = told or above
-    elif isinstance(weight, Normal):
+    elif weight is None or is_drawn(weight):
+        weight = weight or FanIn()
         if size is not None:
-            weight = weight._draw((math.prod(below), size), rng)
+            weight = draw(weight, (math.prod(below), size), rng, "weight")
     elif size is None:
         weight = numbers(weight, "weight")
         if weight.ndim != 2:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
-from ._arrays import expect_shape, numbers, path, text, whole
+from ._arrays import expect_shape, generator, numbers, path, text, whole
 from ._connections import Synapses, as_synapses
+from ._html import html_table
+from ._initial import FanIn, Value, draw, is_drawn
 from ._models import MODELS, model_of
 
 
@@ -29,9 +32,16 @@ class Network:
     Times are in seconds; voltages, currents and weights have no dimension.
 
     Parameters can be read and set by name, in place and with their shape kept:
-    ``net["hidden.tau_mem"]``, ``net["in->hidden.weight"][0, 1] += 1e-6``. What one gets is a view
+    ``net["hidden.tau_mem"]``, ``net["in->hidden.weight"][0, 1] += 1e-6``. One number sets all of an
+    array, and an array of equal numbers one that all share. What one gets is a view
     of the network's own memory. Values are checked when the network is next simulated.
     Iterating over a network gives the names of its parameters.
+
+    Parameters
+    ----------
+    seed : int
+        Of values that are drawn (`Normal`, `Uniform`, `FanIn`, functions of one's own), in the
+        order in which they are asked for.
 
     References
     ----------
@@ -49,8 +59,9 @@ class Network:
     ('in->hidden',)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, seed: int = 0) -> None:
         self._core = _core.Network()
+        self._rng = generator(seed)
         self._populations: dict[str, tuple[str, int]] = {}  # model and size
         self._projections: dict[str, tuple[str, str]] = {}  # source and target
         self._parameters: dict[str, NDArray[np.float64]] = {}  # views into the core
@@ -83,7 +94,7 @@ class Network:
         size: int,
         *,
         synapse: str = "exponential",
-        **parameters: ArrayLike | None,
+        **parameters: Value | None,
     ) -> None:
         """Add neurons.
 
@@ -106,9 +117,9 @@ class Network:
             `tau_syn_in` (`connect` names the one). Or ``"delta"``: it adds w to V at once (unless
             V is held), and may so make a spike at the very time of the arrival; in a cycle such a
             population needs delays above 0. (That of RF adds w to U, and does neither.)
-        **parameters : float or array_like, shape (size,)
-            Those of the model: one number that all neurons share, or one for each; the usual value
-            unless given. Of LIF:
+        **parameters : float or array_like, shape (size,), or what draws it
+            Those of the model: one number that all neurons share, or one for each, as an array or
+            as what draws it (`Uniform`); the usual value unless given. Of LIF:
 
             tau_mem, tau_syn : 20e-3, 5e-3
                 Time constants of membrane and synapse, in seconds, above 0.
@@ -176,6 +187,8 @@ class Network:
         values = {}
         for key, row in rows.items():
             given = parameters.get(key)
+            if is_drawn(given):
+                given = draw(given, (size,), self._rng, key)
             values[key] = numbers(row.usual if given is None else given, key)
             expect_shape(values[key], key, (), (size,), axes="one number, or one per neuron")
         flat = {key: value.reshape(-1) for key, value in values.items()}
@@ -188,8 +201,8 @@ class Network:
         self,
         source: str,
         target: str,
-        weight: ArrayLike | Synapses,
-        delay: ArrayLike | None = None,
+        weight: Value | Synapses | None = None,
+        delay: Value | None = None,
         name: str | None = None,
         *,
         receptor: str | None = None,
@@ -201,16 +214,16 @@ class Network:
         source, target : str
             Names of populations. An input, or what spikes, is a source; LIF, ALIF, IF or LI a
             target; both may be the same.
-        weight : array_like, shape (pre, post), Synapses, or sparse array of SciPy
+        weight : array_like, shape (pre, post), what draws it, Synapses, or sparse array of SciPy
             What a spike of a source neuron adds to the current of a target neuron: of every neuron
             to every other, or a `Sparse`, `Masked`, `OneToOne`, `Conv2d`, `SumPool2d`, `AvgPool2d`
             or sparse array of SciPy. The parameter has the shape of the array or kernel, or
-            ``(nnz,)`` of synapses one by one.
-        delay : float or array_like, shape (pre,), (pre, post) or (nnz,), optional
+            ``(nnz,)`` of synapses one by one. Unless given, all to all, drawn by ``FanIn()``.
+        delay : float or array_like, shape (pre,), (pre, post) or (nnz,), or what draws it, optional
             The time that a spike takes to arrive, in seconds: one for all synapses, one for each
             source neuron, or one for each synapse, in the order of `synapses`. Where a list has as
-            many synapses as sources, ``(pre, 1)`` or ``(1, nnz)`` say which is meant. None: 0, and
-            no gradient of it.
+            many synapses as sources, ``(pre, 1)`` or ``(1, nnz)`` say which is meant. What draws it
+            draws one for each synapse. None: 0, and no gradient of it.
         name : str, optional
             A new name; ``"source->target"`` unless given.
         receptor : str, optional
@@ -229,7 +242,13 @@ class Network:
         pre, post = self._size(text(source, "source")), self._size(text(target, "target"))
         listed = as_synapses(weight)
         if listed is not None:
+            listed = listed._drawn(self._rng)
             listed._check(pre, post)
+        elif weight is None or is_drawn(weight):
+            weight = draw(weight or FanIn(), (pre, post), self._rng, "weight")
+        if is_drawn(delay):
+            shape = (pre, post) if listed is None else (1, _synapse_count(listed, pre, post))
+            delay = draw(delay, shape, self._rng, "delay")
         w = numbers(weight if listed is None else listed.weight, "weight")
         if listed is None:
             expect_shape(w, "weight", (pre, post), axes="[pre, post]")
@@ -323,6 +342,14 @@ class Network:
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         parameter = self._parameter(name)
         array = numbers(value, name)
+        if array.ndim == 0 or (parameter.ndim == 0 and array.size and np.ptp(array) == 0):
+            parameter[...] = array.reshape(-1)[0]  # one number for all
+            return
+        if parameter.ndim == 0:
+            raise ValueError(
+                f"{name} has shape {array.shape}; expected one number, which all share: values of "
+                "their own are given when a population or projection is added"
+            )
         expect_shape(array, name, parameter.shape)
         parameter[...] = array
 
@@ -346,6 +373,7 @@ class Network:
         """Return a network that shares nothing with this one."""
         result = Network()
         result._core = _core.Network(self._core)
+        result._rng = deepcopy(self._rng)
         result._populations = dict(self._populations)
         result._projections = dict(self._projections)
         for name, values in self._parameters.items():
@@ -388,7 +416,7 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         shapes = {name: values.shape for name, values in self._parameters.items()}
-        return _unpickled, (self._core.to_bytes(), shapes)
+        return _unpickled, (self._core.to_bytes(), shapes, self._rng)
 
     def __str__(self) -> str:
         return self._core.describe()
@@ -398,6 +426,34 @@ class Network:
             f"<saltus.Network: {len(self._populations)} populations, "
             f"{len(self._projections)} projections>"
         )
+
+    def _repr_html_(self) -> str:
+        rows: list[Sequence[str | int]] = [
+            (name, model, size, self._html_values(f"{name}."))
+            for name, (model, size) in self._populations.items()
+        ]
+        for name, (source, target) in self._projections.items():
+            synapses = len(self.synapses(name)[0])
+            rows.append(
+                (name, f"{source} to {target}", synapses, self._html_values(f"{name}.", "delay"))
+            )
+        neurons = sum(size for model, size in self._populations.values() if model != "input")
+        head = ("name", "what", "neurons or synapses", "not as usual")
+        return html_table(f"{type(self).__name__}: {neurons} neurons", head, rows)
+
+    def _html_values(self, owner: str, *always: str) -> str:
+        """Say which parameters have another value than the usual one of their model."""
+        name = owner[:-1]
+        model = self._populations.get(name, ("input", 0))[0]
+        rows = MODELS[model].parameters if model in MODELS and not always else {}
+        said = []
+        for key in [*rows, *(k for k in always if f"{owner}{k}" in self)]:
+            values = self._parameters[f"{owner}{key}"]
+            low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
+            if key in rows and low == high == rows[key].usual:
+                continue
+            said.append(f"{key} {low:.4g}" if low == high else f"{key} {low:.4g} to {high:.4g}")
+        return ", ".join(said)
 
     @classmethod
     def _from_core(cls, core: _core.Network) -> Network:
@@ -480,11 +536,23 @@ def _model_in(folder: Path) -> Path:
     return before if before.exists() and not now.exists() else now
 
 
-def _unpickled(model: bytes, shapes: dict[str, tuple[int, ...]]) -> Network:
+def _unpickled(
+    model: bytes, shapes: dict[str, tuple[int, ...]], rng: np.random.Generator
+) -> Network:
     network = Network._from_core(_core.Network.from_bytes(model))
     for name, shape in shapes.items():  # a file cannot tell () from (1,)
         network._parameters[name] = network._parameters[name].reshape(shape)
+    network._rng = rng
     return network
+
+
+def _synapse_count(listed: Synapses, pre: int, post: int) -> int:
+    """Return how many synapses a list has between populations of these sizes."""
+    network = Network()
+    network.add_input("pre", pre)
+    network.add_population("post", "LI", post)
+    network.connect("pre", "post", listed)
+    return len(network.synapses("pre->post")[0])
 
 
 def _words(parts: dict[str, tuple[Any, Any]]) -> str:

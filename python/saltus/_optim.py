@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import _core
 from ._arrays import whole
 from ._network import Network
+from ._vocabulary import named_by, neuron_parameter
 
 
 class Optimizer:
@@ -49,8 +50,8 @@ class Optimizer:
             are left out.
         lr : float or dict of str to float, optional
             The optimiser's own unless given. Of a dict: rates of kinds (``"weights"``,
-            ``"delays"``, ``"tau_mem"``) or single parameters (``"in->hidden.weight"``), in their
-            own units; the rest take the optimiser's.
+            ``"delays"``, ``"neurons"``, ``"tau_mem"``) or single parameters
+            (``"in->hidden.weight"``), in their own units; the rest take the optimiser's.
         scale : float
             A factor of all gradients.
 
@@ -78,7 +79,7 @@ class Optimizer:
             self._network = network
         rate = self.lr if lr is None or isinstance(lr, Mapping) else float(lr)
         settings = {**self._settings(), "lr": rate, "trainable": names}
-        settings["lr_of"] = rates_for_core(lr if isinstance(lr, Mapping) else {})
+        settings["lr_of"] = rates_for_core(network, lr if isinstance(lr, Mapping) else {}, names)
         known = _core.units_and_rates(network._core, settings)
         before = _core.Ranged(network._core)
         self._steps += 1
@@ -171,7 +172,9 @@ class Optimizer:
         self._steps, self._states, self._network = 0, {}, None
 
 
-def rates_for_core(rates: Mapping[str, float]) -> list[str]:
+def rates_for_core(
+    network: Network, rates: Mapping[str, float], trained: Iterable[str]
+) -> list[str]:
     """Return rates of their own as the core's settings say them."""
     if not isinstance(rates, Mapping):
         raise TypeError(
@@ -183,7 +186,17 @@ def rates_for_core(rates: Mapping[str, float]) -> list[str]:
             raise TypeError(f"lr: expected names; got {type(name).__name__}")
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
             raise TypeError(f"lr['{name}']: expected a number; got {type(rate).__name__}")
-    return [f"{name}={float(rate)!r}" for name, rate in rates.items()]
+    of_trained = named_by(network, trained, "trainable") if rates else set()
+    for name in rates:
+        if not named_by(network, [name], "lr") & of_trained:
+            known = ", ".join(sorted(of_trained))
+            raise ValueError(f"lr names {name!r}, which is not trained; trained are {known}")
+    neurons = {}
+    if "neurons" in rates:  # a word that the core does not know; all others are closer
+        every = map(neuron_parameter, sorted(of_trained))
+        neurons = {name: rates["neurons"] for name in every if name is not None}
+    closer = {name: rate for name, rate in rates.items() if name != "neurons"}
+    return [f"{name}={float(rate)!r}" for name, rate in {**neurons, **closer}.items()]
 
 
 @dataclass

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._advice import SaltusWarning, unseen_input
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
+from ._html import html_table
 from ._models import SPIKING
 from ._network import Network
 from ._smoothing import Smoothing, check_smoothing
@@ -56,6 +57,9 @@ class Record:
 
     It keeps the values that the network had, and the arrays of the input spikes, which are used in
     place where their types allow it: to write to them makes the record unusable (ValueError).
+
+    It can be pickled and copied (`copy.deepcopy`): what is kept is of what it was made, and it is
+    made anew, with the same bits. One that a loss of your own is given by `fit` cannot.
     """
 
     def __init__(
@@ -65,8 +69,11 @@ class Record:
         dtype: np.dtype[Any],
         t_end: NDArray[np.float64],
         smoothing: Smoothing | None = None,
+        *,
+        again: tuple[Any, ...] | None = None,
     ) -> None:
         self._network = network
+        self._again = again  # the call that makes it: a function and its arguments
         self._core = core
         self._dtype = dtype
         self._t_end = t_end
@@ -213,8 +220,24 @@ class Record:
         """
         return from_core(self._network, self._core.state(), self.samples)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._again is None:
+            raise TypeError(
+                "record: one of a minibatch within fit cannot be pickled or copied; expected one "
+                "of simulate or record"
+            )
+        return self._again
+
     def __repr__(self) -> str:
         return f"<saltus.Record: {self.samples} samples, {self._dtype}, of {self._network!r}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, str, int, float | None]] = []
+        for name, (model, size) in self._network._populations.items():
+            spikes = len(self.spikes(name)) / max(1, self.samples) if model in SPIKING else None
+            rows.append((name, model, size, spikes))
+        head = ("population", "model", "neurons", "spikes a sample")
+        return html_table(f"Record: {self.samples} samples, {self._dtype}", head, rows)
 
     def _index(self, population: str) -> int:
         if not isinstance(population, str):
@@ -309,7 +332,11 @@ def simulate(
     noise = None if smoothing is None else smoothing._settings()
     start = None if state is None else to_core(snapshot, state)
     found = core.simulate(snapshot._core, arrays, ends, thread_count(threads), noise, start)
-    return Record(snapshot, found, real, ends, smoothing)
+    again = (
+        _simulate_again,
+        (snapshot, arrays, ends, {"smoothing": smoothing, "state": state, "dtype": real}),
+    )
+    return Record(snapshot, found, real, ends, smoothing, again=again)
 
 
 def record(
@@ -349,7 +376,40 @@ def record(
     measured = _all_spikes(snapshot, spikes, "spikes", *SPIKING)
     indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
     found = core.record(snapshot._core, arrays, indexed, ends, thread_count(threads))
-    return Record(snapshot, found, real, ends)
+    again = (_record_again, (snapshot, arrays, measured, ends, real))
+    return Record(snapshot, found, real, ends, again=again)
+
+
+def _simulate_again(
+    network: Network,
+    arrays: list[Arrays],
+    ends: NDArray[np.float64],
+    options: dict[str, Any],
+) -> Record:
+    given = _ends_as_given(arrays, ends)
+    return simulate(network, _by_name(network, arrays), given, **options)
+
+
+def _record_again(
+    network: Network,
+    arrays: list[Arrays],
+    measured: dict[str, Arrays],
+    ends: NDArray[np.float64],
+    dtype: np.dtype[Any],
+) -> Record:
+    given = _ends_as_given(arrays, ends)
+    return record(network, _by_name(network, arrays), measured, given, dtype=dtype)
+
+
+def _by_name(network: Network, arrays: list[Arrays]) -> dict[str, SpikeArrays]:
+    names = [name for name, (model, _) in network._populations.items() if model == "input"]
+    return dict(zip(names, arrays, strict=True))
+
+
+def _ends_as_given(arrays: list[Arrays], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one end for all samples as a number, which it was."""
+    samples = len(arrays[0][2]) - 1 if arrays else len(ends)
+    return ends if len(ends) == samples else ends.reshape(())
 
 
 def network_of(network: object, record: object) -> bool:
@@ -395,7 +455,7 @@ def _prepare(
         got = type(network).__name__
         raise TypeError(f"network: expected a saltus.Network; got {got}")
     if isinstance(inputs, LabelledSpikes):
-        arrays = by_input(inputs.spikes, _input_sizes(network, inputs))
+        arrays = by_input(inputs.spikes, input_sizes(network, inputs))
         t_end = inputs.t_end if t_end is None else t_end
     else:
         arrays = list(_all_spikes(network, inputs, "inputs", "input").values())
@@ -410,7 +470,8 @@ def _prepare(
     return network.copy(), arrays, ends.reshape(-1).copy()
 
 
-def _input_sizes(network: Network, data: LabelledSpikes) -> list[int]:
+def input_sizes(network: Network, data: LabelledSpikes) -> list[int]:
+    """Return how many channels each input takes of a data set."""
     sizes = [size for model, size in network._populations.values() if model == "input"]
     if data.channels != sum(sizes):
         raise ValueError(

@@ -38,6 +38,9 @@ class Spikes:
     def __len__(self) -> int:
         return len(self.times)
 
+    def __repr__(self) -> str:
+        return f"<saltus.Spikes: {len(self)} spikes in {len(self.offsets) - 1} samples>"
+
     def first(self, size: int, missing: float = np.inf) -> NDArray[np.float64]:
         """Return the first spike of each neuron.
 

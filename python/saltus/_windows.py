@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ._arrays import integers, numbers, whole
 from ._connections import Synapses
-from ._normal import Normal
+from ._initial import Initial, Value, draw, is_drawn
 
 if TYPE_CHECKING:
     from ._connections import Rows
@@ -25,13 +25,13 @@ class _Windows(Synapses, ABC):
     input_shape: tuple[int, ...] | None = None
     output_shape: tuple[int, ...] | None = None
 
+    def _drawn(self, rng: np.random.Generator) -> Synapses:
+        if is_drawn(self.weight) and self.input_shape is not None:
+            return self._on(self.input_shape, rng)
+        return self
+
     def _check(self, pre: int, post: int) -> None:
         own = type(self).__name__
-        if isinstance(self.weight, Normal):
-            raise ValueError(
-                f"kernel of {own} is {self.weight}, which only a layer of saltus.Sequential draws; "
-                "expected an array, [out, in, y, x]"
-            )
         if self.input_shape is None:
             raise ValueError(
                 f"input_shape of {own} is missing, and only a layer of saltus.Sequential finds it "
@@ -71,7 +71,7 @@ class Conv2d(_Windows):
 
     Parameters
     ----------
-    kernel : array_like, shape (out, in, y, x), or Normal
+    kernel : array_like, shape (out, in, y, x), or what draws it
         The weights: those of a place in the kernel are one. A layer of `Sequential` draws a
         `Normal`.
     input_shape : (int, int, int), optional
@@ -118,7 +118,7 @@ class Conv2d(_Windows):
 
     def __init__(
         self,
-        kernel: ArrayLike | Normal,
+        kernel: Value,
         input_shape: tuple[int, int, int] | None = None,
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
@@ -128,14 +128,14 @@ class Conv2d(_Windows):
         size: int | tuple[int, int] | None = None,
     ) -> None:
         grid = None if input_shape is None else as_grid(input_shape, "input_shape")
-        drawn = isinstance(kernel, Normal)
+        drawn = is_drawn(kernel)
         for name, value in (("channels", channels), ("size", size)):
             if drawn and value is None:
                 raise TypeError(f"{name}: missing; expected of a kernel that is drawn")
             if not drawn and value is not None:
                 raise TypeError(f"{name} is {value}, but the kernel says it; leave {name} out")
-        if isinstance(kernel, Normal):
-            w: NDArray[np.float64] | Normal = kernel
+        if is_drawn(kernel):
+            w: NDArray[np.float64] | Initial = kernel
             out, window = _at_least_one(channels, "channels"), _pair(size, "size")
             shape: tuple[int, ...] = (out, *window)
         else:
@@ -169,9 +169,9 @@ class Conv2d(_Windows):
 
     def _on(self, grid: tuple[int, ...], rng: np.random.Generator) -> Conv2d:
         kernel, rows = self.weight, dict(self.rows)
-        if isinstance(kernel, Normal):
+        if is_drawn(kernel):
             out, y, x = rows["kernel"]
-            kernel = kernel._draw((out, grid[0], y, x), rng)
+            kernel = draw(kernel, (out, grid[0], y, x), rng, "kernel")
         slides: Any = {name: rows[name] for name in ("stride", "padding", "dilation")}
         return Conv2d(kernel, grid, **slides)  # type: ignore[arg-type]
 
@@ -240,7 +240,7 @@ class SumPool2d(_Windows):
 
     def _on(self, grid: tuple[int, ...], rng: np.random.Generator) -> SumPool2d:
         rows: Any = dict(self.rows)
-        assert not isinstance(self.weight, Normal)
+        assert isinstance(self.weight, np.ndarray)
         of: Any = {"input_shape": grid, "weight": self.weight[0]}
         return SumPool2d(rows["size"], rows["stride"], **of)
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import expect_dimensions, numbers
 from ._backward import backward
+from ._first import first_errors
 from ._models import NEURONS, SPIKING
 from ._network import Network
 from ._record import Record, simulate
@@ -195,10 +196,5 @@ class EventProp:
         if self._output != "first_spikes":
             kind = {"maxima": "maximum_errors", "integrals": "integral_errors"}[self._output]
             return {kind: {self._readout: gradient}}
-        spikes = record.spikes(self._readout)
-        sample = np.repeat(np.arange(record.samples), np.diff(spikes.offsets))
-        # Spikes ascend in time: the first of each neuron is the first entry of its pair.
-        _, first = np.unique(sample * self._size + spikes.neurons, return_index=True)
-        errors = np.zeros(len(spikes))
-        errors[first] = gradient[sample[first], spikes.neurons[first]]
+        errors = first_errors(record.spikes(self._readout), gradient)
         return {"spike_errors": {self._readout: errors}}

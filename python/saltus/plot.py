@@ -29,13 +29,21 @@ _POINTS = 1000  # of a trace
 
 
 def raster(
-    spikes: SpikeArrays | LabelledSpikes, *, sample: int = 0, ax: Axes | None = None, **style: Any
+    spikes: SpikeArrays | LabelledSpikes | Record,
+    population: str | None = None,
+    *,
+    sample: int = 0,
+    ax: Axes | None = None,
+    **style: Any,
 ) -> Axes:
     """Draw one sample's spikes as dots, time to the right and neurons upwards.
 
     Parameters
     ----------
-    spikes : what `saltus.simulate` takes, `Record.spikes` returns, or a data set
+    spikes : what `saltus.simulate` takes, `Record.spikes` returns, a data set, or a Record
+        Of a record the time axis is that of `voltages`: from 0 to the end of the sample.
+    population : str, optional
+        Of a record.
     sample : int
     ax : matplotlib.axes.Axes, optional
         The current one unless given.
@@ -49,8 +57,17 @@ def raster(
     Raises
     ------
     ValueError
-        No such sample.
+        No such sample; a population without a record, or the other way round.
     """
+    if isinstance(spikes, Record) != (population is not None):
+        raise ValueError(
+            f"population is {population!r}; expected one of a Record, and none of other spikes"
+        )
+    end = np.inf
+    if isinstance(spikes, Record) and population is not None:
+        _check_sample(sample, spikes.samples)
+        end = float(np.broadcast_to(spikes._t_end, spikes.samples)[sample])
+        spikes = spikes.spikes(population)
     arrays = spikes.spikes if isinstance(spikes, LabelledSpikes) else spike_arrays(spikes, "spikes")
     times, neurons, offsets = arrays
     _check_sample(sample, len(offsets) - 1)
@@ -59,6 +76,8 @@ def raster(
     defaults: dict[str, Any] = {"s": 6, "color": "black", "linewidths": 0}
     ax.scatter(1e3 * times[part], neurons[part], **(defaults | style))
     ax.set(xlabel="time (ms)", ylabel="neuron")
+    if np.isfinite(end):
+        ax.set_xlim(0.0, 1e3 * end)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
 
@@ -117,9 +136,59 @@ def voltages(
             ax.axhline(threshold, color=color, linestyle=":", linewidth=0.8)
             heights = np.full(len(own), threshold)
         ax.plot(1e3 * own, heights, "^", color=color, markersize=5)
-    ax.set(xlabel="time (ms)", ylabel="V")
+    ax.set(xlabel="time (ms)", ylabel="V", xlim=(0.0, 1e3 * at[-1]))
     ax.legend(loc="best", frameon=False)
     return ax
+
+
+def overview(
+    record: Record,
+    populations: Sequence[str] | None = None,
+    *,
+    sample: int = 0,
+    until: float | None = None,
+) -> list[Axes]:
+    """Draw one sample below one time axis: spikes of what spikes, voltages of what does not.
+
+    Parameters
+    ----------
+    record : Record
+    populations : sequence of str, optional
+        All but the inputs, from top to bottom, unless given.
+    sample : int
+    until : float, optional
+        Seconds; the end of the sample unless given, which must then be finite.
+
+    Returns
+    -------
+    list of matplotlib.axes.Axes
+        One of each population.
+
+    Raises
+    ------
+    ValueError
+        No such population or sample; a sample that never ends, and no `until`.
+    """
+    known = record._network._populations
+    if populations is None:
+        populations = [name for name, (model, _) in known.items() if model != "input"]
+    if not populations:
+        raise ValueError("populations is empty; expected at least one")
+    ends = [_times(record, name, (), sample, until)[-1] for name in populations]
+    height = 1.0 + 1.5 * len(populations)
+    _, grid = plt.subplots(
+        len(populations), 1, sharex=True, squeeze=False, figsize=(6, height), layout="constrained"
+    )
+    axes: list[Axes] = list(grid[:, 0])
+    for ax, name in zip(axes, populations, strict=True):
+        model, size = known[name]
+        if model in SPIKING:
+            raster(record, name, sample=sample, ax=ax)
+        else:
+            voltages(record, name, range(size), sample=sample, until=until, ax=ax)
+        ax.set(title=name, xlabel="")
+    axes[-1].set(xlabel="time (ms)", xlim=(0.0, 1e3 * ends[-1]))
+    return axes
 
 
 def adjoints(
@@ -173,13 +242,15 @@ def adjoints(
     return list(axes)
 
 
-def learning_curves(history: History, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
+def learning_curves(
+    history: History | Mapping[str, Sequence[Any]] | str, *, axes: Sequence[Axes] | None = None
+) -> list[Axes]:
     """Draw loss and accuracy over the epochs.
 
     Parameters
     ----------
-    history : History
-        From `saltus.fit`.
+    history : History, dict or str
+        From `saltus.fit`, or what `History.to_dict` and `History.to_json` made of one.
     axes : two of matplotlib.axes.Axes, optional
         Two new ones unless given.
 
@@ -190,8 +261,12 @@ def learning_curves(history: History, *, axes: Sequence[Axes] | None = None) -> 
     Raises
     ------
     ValueError
-        A history without epochs.
+        A history without epochs, a dict or text that is none.
     """
+    if isinstance(history, str):
+        history = History.from_json(history)
+    if not isinstance(history, History):
+        history = History.from_dict(history)
     if len(history) == 0:
         raise ValueError("history holds no epochs; expected at least one")
     if axes is None:

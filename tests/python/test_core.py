@@ -15,6 +15,8 @@ import saltus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .networks import random_batch, recurrent_net
+
 
 def spikes_of(samples):
     """(times, neurons, offsets) of [[(time, neuron), ...], ...]."""
@@ -841,3 +843,60 @@ def test_times_are_taken_if_and_only_if_they_are_valid(times):
     else:
         with pytest.raises(ValueError, match=r"in.times"):
             saltus.simulate(simple(), {"in": spikes}, 0.01)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_record_is_pickled_and_copied(dtype):
+    net, batch = recurrent_net(), random_batch(np.random.default_rng(0))
+    first = saltus.simulate(net, {"in": batch}, 0.05, dtype=dtype)
+    noisy = saltus.Smoothing(0.1, thresholds="sampled", seed=3)
+    spikes = first.spikes("hidden")
+    foreign = {"hidden": (spikes.times, spikes.neurons, spikes.offsets)}
+    records = [
+        first,
+        saltus.simulate(net, {"in": batch}, [0.05, 0.04, 0.06], dtype=dtype, state=first.state()),
+        saltus.simulate(net, {"in": batch}, 0.05, dtype=dtype, smoothing=noisy),
+        saltus.record(net, {"in": batch}, foreign, 0.05, dtype=dtype),
+    ]
+    net["in->hidden.weight"] *= 2  # it keeps the values that were
+    for record in records:
+        for again in (pickle.loads(pickle.dumps(record)), copy.deepcopy(record)):
+            assert again.dtype == record.dtype
+            for name in ("times", "neurons", "currents", "offsets"):
+                a, b = (getattr(r.spikes("hidden"), name) for r in (again, record))
+                assert np.array_equal(a, b), name
+            errors = {"maximum_errors": {"out": np.ones((3, 2))}}
+            found = saltus.backward(again._network, again, **errors)
+            expected = saltus.backward(record._network, record, **errors)
+            assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_record_within_a_training_says_that_it_is_not_pickled():
+    data = saltus.data.labelled_spikes(random_batch(np.random.default_rng(0)), [0, 1, 0], 4)
+
+    def loss(record, labels):
+        pickle.dumps(record)
+
+    with pytest.raises(TypeError, match="record: one of a minibatch within fit cannot be pickled"):
+        saltus.fit(recurrent_net(), data, loss, 0.05, epochs=1, progress=False)
+
+
+def test_one_number_sets_an_array_and_equal_ones_a_shared_number():
+    net = saltus.Network()
+    net.add_input("in", 2)
+    net.add_population("h", "LIF", 3, tau_mem=[1e-2, 2e-2, 3e-2])
+    net.connect("in", "h", np.ones((2, 3)), delay=1e-3)
+    net["h.tau_mem"] = 5e-3
+    net["h.tau_syn"] = [4e-3, 4e-3, 4e-3]
+    net["in->h.weight"] = 2
+    net["in->h.delay"] = np.full((2, 3), 2e-3)
+    assert net["h.tau_mem"].tolist() == [5e-3] * 3
+    assert net["h.tau_syn"].item() == 4e-3
+    assert np.all(net["in->h.weight"] == 2)
+    assert net["in->h.delay"].item() == 2e-3
+    with pytest.raises(ValueError, match=r"h.tau_syn has shape \(3,\); expected one number, which"):
+        net["h.tau_syn"] = [4e-3, 5e-3, 6e-3]
+    with pytest.raises(ValueError, match=r"h.tau_syn has shape \(0,\); expected one number"):
+        net["h.tau_syn"] = []
+    with pytest.raises(ValueError, match=r"h.tau_mem has shape \(2,\); expected \(3,\)"):
+        net["h.tau_mem"] = [1e-2, 1e-2]

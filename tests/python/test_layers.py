@@ -2,6 +2,7 @@
 """Layers of connections: convolution, pooling and lists of synapses in `saltus.Sequential`."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -271,7 +272,8 @@ def ones(*shape):
         (lambda: saltus.Sparse([1.0], [0], [0], 5), ValueError, r"shape is 5; expected two"),
         (lambda: saltus.Input((28, 28)), ValueError, r"size is \(28, 28\); expected \(channels"),
         (lambda: saltus.Input("a"), TypeError, "size: expected an integer; got str"),
-        (lambda: saltus.LIF(3), TypeError, "weight: missing"),
+        (lambda: saltus.LIF(3, tau=1e-2), TypeError,
+         "LIF: there is no 'tau'; expected size, weight, delay, .*, tau_mem, .*, v_threshold"),
         (lambda: saltus.LIF(saltus.AvgPool2d(2)), TypeError,
          "size is <saltus.AvgPool2d.*>, a connection; expected it as weight="),
         (lambda: saltus.LIF(2.5, NORMAL), TypeError, "size: expected an integer; got float"),
@@ -312,8 +314,7 @@ def test_layers_that_do_not_fit_are_refused(below, layer, message):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (saltus.Conv2d(NORMAL, (1, 2, 2), channels=1, size=1),
-         "kernel of Conv2d is Normal.*, which only a layer .* expected an array"),
+        (saltus.Conv2d(NORMAL, channels=1, size=1), "input_shape of Conv2d is missing"),
         (saltus.Conv2d(np.ones((1, 1, 1, 1))), "input_shape of Conv2d is missing"),
         (saltus.SumPool2d(1), "input_shape of SumPool2d is missing"),
     ],
@@ -325,3 +326,145 @@ def test_connect_needs_all_of_a_connection(weight, message):
     with pytest.raises(ValueError, match=message):
         net.connect("in", "h", weight)
     assert net.projections == ()
+
+
+def drawn_by_hand(shape, rng):
+    return rng.uniform(1, 2, shape)
+
+
+def test_every_parameter_can_be_drawn():
+    net = saltus.Sequential(
+        saltus.Input(5),
+        saltus.LIF(
+            40,
+            drawn_by_hand,
+            delay=saltus.Uniform(1e-3, 5e-3),
+            tau_mem=saltus.Normal(20e-3, 1e-3),
+            v_threshold=lambda shape, rng: np.arange(1.0, 1 + shape[0]),
+            recurrent=saltus.Recurrent(saltus.Normal(0, 0.1), delay=saltus.Uniform(1e-3, 2e-3)),
+        ),
+        saltus.LI(3, bias=saltus.Uniform(-0.1, 0.1)),
+        seed=3,
+    )
+    rng = np.random.default_rng(3)
+    expected = {
+        "in->hidden.weight": rng.uniform(1, 2, (5, 40)),
+        "hidden.tau_mem": rng.normal(20e-3, 1e-3, 40),
+        "hidden.v_threshold": np.arange(1.0, 41),
+        "in->hidden.delay": rng.uniform(1e-3, 5e-3, (5, 40)),
+        "hidden->hidden.weight": rng.normal(0, 0.1, (40, 40)),
+        "hidden->hidden.delay": rng.uniform(1e-3, 2e-3, (40, 40)),
+        "hidden->out.weight": rng.normal(16 / 40, 4 / np.sqrt(40), (40, 3)),
+        "out.bias": rng.uniform(-0.1, 0.1, 3),
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(net[name], values, err_msg=name)
+
+
+def test_delays_are_drawn_for_each_synapse_of_a_list():
+    grid = saltus.Sequential(
+        saltus.Input((1, 6, 6)),
+        saltus.LIF(
+            weight=saltus.Conv2d(drawn_by_hand, channels=2, size=3),
+            delay=saltus.Uniform(1e-3, 2e-3),
+        ),
+    )
+    delays = grid["in->out.delay"]
+    assert grid["in->out.weight"].shape == (2, 1, 3, 3)
+    assert delays.size == len(grid.synapses("in->out")[0]) == 2 * 16 * 9
+    assert len(np.unique(delays)) == delays.size
+
+
+def test_a_network_draws_what_connect_is_not_told():
+    nets = []
+    for seed in (0, 0, 1):
+        net = saltus.Network(seed=seed)
+        net.add_input("in", 700)
+        net.add_population("h", "LIF", 200, tau_syn=saltus.Uniform(4e-3, 6e-3))
+        net.add_population("out", "LI", 20)
+        net.connect("in", "h")
+        net.connect("h", "out", delay=saltus.Uniform(0, 1e-3))
+        nets.append(net)
+    assert nets[0] == nets[1] != nets[2]
+    weight = nets[0]["in->h.weight"]
+    assert weight.sum(0).mean() == pytest.approx(16, rel=0.05)
+    assert weight.sum(0).std() == pytest.approx(4, rel=0.2)
+    for other in (nets[0].copy(), pickle.loads(pickle.dumps(nets[0]))):  # they draw on alike
+        fresh = copy.deepcopy(nets[0])
+        for net in (fresh, other):
+            net.connect("h", "h", name="more")
+        np.testing.assert_array_equal(fresh["more.weight"], other["more.weight"])
+
+
+def test_layers_start_with_spikes_whatever_their_size():
+    rng = np.random.default_rng(0)
+    for channels in (20, 700):
+        net = saltus.Sequential(saltus.Input(channels), saltus.LIF(100), saltus.LIF(10))
+        # Each channel once in 50 ms.
+        batch = [(np.sort(rng.uniform(0, 0.05, channels)), rng.permutation(channels))] * 1
+        record = saltus.simulate(net, {"in": batch}, 0.05)
+        assert 50 < len(record.spikes("hidden")) < 500
+        factors = saltus.scale_weights(net, {"in": batch}, 0.05, spikes=3.0)
+        assert set(factors) == {"in->hidden"}
+        found = len(saltus.simulate(net, {"in": batch}, 0.05).spikes("hidden")) / 100
+        assert found == pytest.approx(3.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: saltus.Uniform(2, 1), ValueError, r"high is 1; expected at least low, 2"),
+        (lambda: saltus.Uniform(np.nan, 1), ValueError, "low is nan; expected a finite number"),
+        (lambda: saltus.Normal(0, -1), ValueError, r"std is -1.0; expected .* at least 0"),
+        (lambda: saltus.FanIn("a"), TypeError, "mean: expected a number; got str"),
+        (lambda: saltus.LIF(3, 1.0, recurrant=1), TypeError,
+         "LIF: there is no 'recurrant'; expected size, weight, delay, recurrent, name"),
+        (lambda: saltus.Sequential(saltus.Input(2), saltus.LIF(3, tau_mem=lambda s, r: [1e-2])),
+         ValueError, r"layer 1: tau_mem, drawn by .*, has shape \(1,\); expected \(3,\)"),
+        (lambda: saltus.Sequential(saltus.Input(2), saltus.LI(3, tau_mem=saltus.Uniform(-1, -1))),
+         ValueError, r"layer 1: out.tau_mem\[0\] is -1"),
+        (lambda: saltus.Sequential(saltus.Input(2), saltus.LI(3, bias=saltus.FanIn())),
+         ValueError, r"FanIn\(mean=16.0, std=4.0\): weights have shape \(3,\)"),
+        (lambda: saltus.Sequential(saltus.Input(2), saltus.LI(3, tau_rise=1e-3)), ValueError,
+         "layer 1: tau_rise: LI has no such parameter; there are: tau_mem, tau_syn"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_layer_shows_what_it_was_given():
+    assert repr(saltus.LIF(3)) == "LIF(size=3)"
+    shown = repr(saltus.ALIF(3, np.ones((2, 3)), beta=0.1, tau_mem=saltus.Uniform(1, 2)))
+    assert shown == "ALIF(size=3, weight=(2, 3), tau_mem=Uniform(low=1, high=2), beta=0.1)"
+    assert "v_threshold" in inspect.signature(saltus.LIF).parameters
+    assert "v_threshold" not in inspect.signature(saltus.LI).parameters
+
+
+def test_weights_of_listed_synapses_are_drawn():
+    mask = np.eye(4, dtype=bool)
+    net = saltus.Network(seed=5)
+    net.add_input("in", 4)
+    net.add_population("h", "LIF", 4)
+    net.connect("in", "h", saltus.Sparse(NORMAL, [0, 1, 3], [1, 1, 2]), name="sparse")
+    net.connect("in", "h", saltus.Sparse(NORMAL, [0, 1], [1, 2], place=[0, 0]), name="shared")
+    net.connect("in", "h", saltus.Masked(saltus.Uniform(1, 2), mask), name="masked")
+    conv = saltus.Conv2d(NORMAL, (1, 2, 2), channels=1, size=1)
+    net.connect("in", "h", conv, name="conv")
+    rng = np.random.default_rng(5)
+    for name, values in {
+        "sparse": rng.normal(2, 1, 3),
+        "shared": rng.normal(2, 1, 1),
+        "masked": rng.uniform(1, 2, 4),
+        "conv": rng.normal(2, 1, (1, 1, 1, 1)),
+    }.items():
+        np.testing.assert_array_equal(net[f"{name}.weight"], values, err_msg=name)
+    layered = saltus.Sequential(
+        saltus.Input(4), saltus.LIF(weight=saltus.Masked(NORMAL, mask)), seed=5
+    )
+    np.testing.assert_array_equal(
+        layered["in->out.weight"], np.random.default_rng(5).normal(2, 1, 4)
+    )
+    with pytest.raises(ValueError, match=r"FanIn.*: weights have shape \(3,\)"):
+        net.connect("in", "h", saltus.Sparse(saltus.FanIn(), [0, 1, 3], [1, 1, 2]), name="no")

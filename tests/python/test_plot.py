@@ -145,3 +145,40 @@ def test_what_cannot_be_drawn_is_refused(record):
     )
     with pytest.raises(ValueError, match="until: expected a time"):
         saltus.plot.voltages(endless, "out")
+
+
+def test_spikes_and_voltages_share_their_time_axis(record):
+    spikes = saltus.plot.raster(record, "hidden", sample=1, ax=plt.figure().gca())
+    volts = saltus.plot.voltages(record, "out", sample=1, ax=plt.figure().gca())
+    assert spikes.get_xlim() == volts.get_xlim() == (0.0, 50.0)
+    by_hand = saltus.plot.raster(record.spikes("hidden"), sample=1, ax=plt.figure().gca())
+    drawn = [ax.collections[0].get_offsets() for ax in (spikes, by_hand)]
+    assert np.array_equal(*drawn)
+    for given, population in ((record, None), (record.spikes("hidden"), "hidden")):
+        with pytest.raises(ValueError, match=r"population is .*; expected one of a Record"):
+            saltus.plot.raster(given, population)
+
+
+def test_an_overview_has_one_axis_of_time(record):
+    top, bottom = saltus.plot.overview(record, sample=2, until=0.04)
+    assert [ax.get_title() for ax in (top, bottom)] == ["hidden", "out"]
+    assert len(top.collections[0].get_offsets()) > 0
+    assert [line.get_label() for line in bottom.get_lines()] == ["out 0", "out 1"]
+    bottom.set_xlim(0, 20)
+    assert top.get_xlim() == (0, 20)
+    with pytest.raises(ValueError, match="sample is 3"):
+        saltus.plot.overview(record, sample=3)
+    with pytest.raises(ValueError, match="populations is empty"):
+        saltus.plot.overview(record, [])
+
+
+def test_learning_curves_of_what_a_history_became():
+    net = saltus.Sequential(saltus.Input(5), saltus.LIF(10), saltus.LIF(3))
+    history = saltus.fit(
+        net, saltus.data.yin_yang(n=40), saltus.FirstSpike(), np.inf, epochs=2, progress=False
+    )
+    for given in (history, history.to_dict(), history.to_json()):
+        loss, _ = saltus.plot.learning_curves(given)
+        assert np.array_equal(lines(loss)["training"][:, 1], history["loss"])
+    loss, _ = saltus.plot.learning_curves(history + history)
+    assert lines(loss)["training"][:, 0].tolist() == [1, 2, 3, 4]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """saltus.torch: gradients against differences and against the core, and how it lives in PyTorch."""
 
+import copy
 import functools
 import gc
+import pickle
 import socket
 
 import numpy as np
@@ -12,6 +14,8 @@ import saltus
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import saltus.torch as st  # noqa: E402
+from saltus._torch_state import values_of  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 
 from .networks import random_batch, recurrent_net  # noqa: E402
 
@@ -357,3 +361,210 @@ def test_a_run_starts_where_the_values_of_the_state_say():
         integral({key: value for key, value in start.items() if key != "out.V"})
     with pytest.raises(ValueError, match=r"state\.values has 'x\.V'"):
         integral({**start, "x.V": start["out.V"]})
+
+
+def compiled_model():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(module("out.maxima"), torch.nn.Linear(2, 3).double())
+
+
+def test_a_compiled_model_gives_the_bits_of_the_eager_one():
+    batch = random_batch(np.random.default_rng(0))
+    found = []
+    for model in (compiled_model(), torch.compile(compiled_model(), backend="aot_eager")):
+        value = model(batch)
+        value.square().sum().backward()
+        found.append([value.detach(), *(p.grad for p in model.parameters())])
+    assert len(found[0]) > 10
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_gradients_by_torch_func_are_those_of_autograd():
+    net, batch = module("out.maxima"), random_batch(np.random.default_rng(0))
+    values = {name: p.detach() for name, p in net.named_parameters()}
+
+    def run(values):
+        return torch.func.functional_call(net, values, (batch,))
+
+    found = torch.func.grad(lambda v: run(v).square().sum())(values)
+    net(batch).square().sum().backward()
+    for name, p in net.named_parameters():
+        assert torch.equal(found[name], p.grad), name
+    rows = torch.func.jacrev(run)(values)["projections.in->hidden.weight"]
+    for sample, neuron in ((0, 0), (2, 1)):
+        net.zero_grad()
+        net(batch)[sample, neuron].backward()
+        expected = net.projections["in->hidden"].weight.grad
+        assert torch.equal(rows[sample, neuron], expected)
+        assert expected.abs().sum() > 0
+
+
+def test_gradients_by_torch_func_of_input_times():
+    net, batch = module("out.maxima"), as_spikes(random_batch(np.random.default_rng(0)))
+    found = torch.func.grad(lambda times: net(batch._replace(times=times)).sum())(batch.times)
+    times = batch.times.clone().requires_grad_()
+    net(batch._replace(times=times)).sum().backward()
+    assert torch.equal(found, times.grad)
+    assert found.abs().sum() > 0
+
+
+def test_what_torch_func_cannot_do_is_one_clear_error():
+    net, batch = module("out.maxima"), random_batch(np.random.default_rng(0))
+    name = "projections.in->hidden.weight"
+    weight = dict(net.named_parameters())[name].detach()
+
+    def run(w):
+        return torch.func.functional_call(net, {name: w}, (batch,)).sum()
+
+    with pytest.raises(TypeError, match=r"EventProp: torch\.func\.vmap cannot go through it"):
+        torch.func.vmap(run)(torch.stack([weight, weight]))
+    with pytest.raises(RuntimeError, match="EventProp: a gradient of a gradient"):
+        torch.func.grad(lambda w: torch.func.grad(run)(w).sum())(weight)
+    (first,) = torch.autograd.grad(
+        net(batch).sum(), [net.projections["in->hidden"].weight], create_graph=True
+    )
+    with pytest.raises(RuntimeError, match="EventProp: a gradient of a gradient"):
+        first.sum().backward()
+
+
+def test_a_pruned_weight_stays_0_and_the_others_train():
+    net, batch = (
+        module("out.maxima", torch.float32, trainable="weights"),
+        random_batch(np.random.default_rng(0)),
+    )
+    owner = net.projections["in->hidden"]
+    prune.random_unstructured(owner, "weight", 0.5)
+    kept = owner.weight_mask.bool()
+    before = owner.weight_orig.detach().clone()
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4)
+    for _ in range(2):
+        optimizer.zero_grad()
+        net(batch).sum().backward()
+        assert torch.all(owner.weight_orig.grad[~kept] == 0)
+        optimizer.step()
+    now = torch.from_numpy(net.network()["in->hidden.weight"]).float()
+    assert torch.all(now[~kept] == 0)
+    assert torch.equal(now[kept], owner.weight_orig.detach()[kept])
+    assert torch.any(now[kept] != before[kept])
+
+
+def test_a_type_that_the_core_does_not_know_is_refused_and_changes_nothing():
+    net = module("out.maxima")
+    for change in (net.half, net.bfloat16, lambda: net.to(torch.float16)):
+        with pytest.raises(ValueError, match="the core of Saltus runs with"):
+            change()
+    assert {p.dtype for p in net.parameters()} == {torch.float64}
+    # To the CPU, and every device that there is, it may go; the rest of a model goes along.
+    assert torch.nn.Sequential(net, torch.nn.Linear(2, 1)).to("cpu")[0] is net
+
+
+def partly_silent(output, dtype=torch.float64, **options):
+    net = module(output, dtype, **options)
+    with torch.no_grad():
+        for name in ("in->hidden", "hidden->hidden"):
+            net.projections[name].weight[:, :2] = -9
+    return net
+
+
+def test_first_spikes_have_the_type_of_the_module_and_a_finite_end():
+    batch = random_batch(np.random.default_rng(0))
+    net = partly_silent("hidden.first_spikes", torch.float32)
+    found = net(batch)
+    spikes = net.record.spikes("hidden")
+    size = found.shape[1]
+    assert found.dtype == torch.float32
+    assert torch.equal(found, torch.from_numpy(spikes.first(size, T_END)).float())
+    silent = spikes.counts(size) == 0
+    assert 0 < silent.sum() < silent.size
+    assert torch.all(partly_silent("hidden.first_spikes", missing=0.2)(batch)[silent] == 0.2)
+
+    exact = partly_silent("hidden.first_spikes")
+    exact(batch).square().sum().backward()
+    by_hand = partly_silent("hidden.spikes")
+    first = by_hand(batch).first(size, T_END, torch.float64)
+    first.square().sum().backward()
+    for (name, a), b in zip(exact.named_parameters(), by_hand.parameters(), strict=True):
+        assert torch.equal(a.grad, b.grad), name
+    with pytest.raises(ValueError, match="missing is None and t_end inf; expected a finite time"):
+        st.EventProp(recurrent_net(), np.inf, "hidden.first_spikes")
+    with pytest.raises(ValueError, match=r"missing is 0\.1, but no output is of first spikes"):
+        module("hidden.spikes", missing=0.1)
+
+
+def test_errors_of_spikes_and_of_first_spikes_add_up():
+    batch = random_batch(np.random.default_rng(0))
+    both = module(("hidden.spikes", "hidden.first_spikes"))
+    out = both(batch)
+    (out["hidden.spikes"].times.sum() + out["hidden.first_spikes"].sum()).backward()
+    single = module("hidden.spikes")
+    spikes = single(batch)
+    (spikes.times.sum() + spikes.first(out["hidden.first_spikes"].shape[1], T_END).sum()).backward()
+    assert torch.equal(
+        both.projections["in->hidden"].weight.grad, single.projections["in->hidden"].weight.grad
+    )
+
+
+def test_the_record_of_the_last_call_is_at_hand_and_is_not_pickled():
+    net, batch = module("out.maxima"), random_batch(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="no record before the first call"):
+        _ = net.record
+    value = net(batch)
+    assert np.array_equal(net.record.maxima("out").values, value.detach().numpy())
+    again = pickle.loads(pickle.dumps(net))
+    with pytest.raises(ValueError, match="no record"):
+        _ = again.record
+    assert torch.equal(again(batch), value)
+    assert torch.equal(copy.deepcopy(net)(batch), value)
+
+
+def test_a_loader_gives_minibatches():
+    data = saltus.data.yin_yang(n=10)
+    loader = torch.utils.data.DataLoader(data, batch_size=4, collate_fn=st.collate)
+    parts = list(loader)
+    assert [len(labels) for _, labels in parts] == [4, 4, 2]
+    assert torch.cat([labels for _, labels in parts]).tolist() == data.labels.tolist()
+    spikes, labels = parts[1]
+    assert np.array_equal(spikes.times.numpy(), data[4:8].times)
+    assert np.array_equal(spikes.neurons.numpy(), data[4:8].neurons)
+    assert spikes.neurons.dtype == spikes.offsets.dtype == labels.dtype == torch.int64
+    events = np.array([(1500, 2), (2500, 0)], [("t", np.int64), ("x", np.int64)])
+    spikes, labels = st.collate([(events, 1), (events[:1], 0)])
+    assert spikes.times.tolist() == [1.5e-3, 2.5e-3, 1.5e-3]
+    assert spikes.offsets.tolist() == [0, 2, 3]
+    assert labels.tolist() == [1, 0]
+    with pytest.raises(ValueError, match="samples is empty"):
+        st.collate([])
+    with pytest.raises(TypeError, match=r"samples\[1\]: expected .*; got a tuple of 1"):
+        st.collate([(events, 1), (events,)])
+
+
+def test_a_state_of_some_samples():
+    net = module("out.integrals")
+    batch = as_spikes(random_batch(np.random.default_rng(0)))
+    _, state = net(batch, keep_state=True)
+    assert len(state.values["in.times"]) + len(state.values["hidden.times"]) > 0
+    chosen = state.take([2, 0, 2])
+    assert chosen.core.samples == 3
+    for name, values in values_of(chosen.core).items():
+        assert np.array_equal(chosen.values[name].detach().numpy(), values), name
+    silent = [([], [])] * 3
+    assert torch.equal(net(silent, chosen), net(silent, state)[[2, 0, 2]])
+    chosen.values["hidden.V"].sum().backward()
+    assert net.projections["in->hidden"].weight.grad.abs().sum() > 0
+    with pytest.raises(ValueError, match="samples: 3 is none of the 3 samples"):
+        state.take([3])
+
+
+def test_a_data_set_feeds_several_inputs():
+    net = saltus.Network(seed=1)
+    for name, size in (("a", 2), ("b", 3)):
+        net.add_input(name, size)
+    net.add_population("out", "LI", 2)
+    net.connect("a", "out")
+    net.connect("b", "out")
+    data = saltus.data.yin_yang(n=6)
+    found = st.EventProp(net, T_END, "out.maxima", dtype=torch.float64)(data)
+    expected = saltus.simulate(net, data, T_END).maxima("out").values
+    assert np.array_equal(found.detach().numpy(), expected)
+    with pytest.raises(TypeError, match="the network has 2 inputs; expected a dict"):
+        st.EventProp(net, T_END, "out.maxima")(data.spikes)

@@ -661,7 +661,11 @@ def test_dropout_and_revive_with_a_loss_of_ones_own():
         ({"loss": saltus.FirstSpike}, TypeError, "loss: expected a saltus.Loss such as"),
         ({"loss": "first_spike"}, TypeError, "loss: expected a saltus.Loss such as"),
         ({"loss": lambda r, y: 1.0}, TypeError, "to return a saltus.LossResult; got float"),
-        ({"trainable": ["delays"]}, ValueError, "trainable names 'delays', but the network has"),
+        (
+            {"trainable": ["delays"]},
+            ValueError,
+            "fit: trainable names 'delays'; expected one of weights, neurons, tau_mem",
+        ),
         ({"trainable": ["weight"]}, ValueError, "trainable names 'weight'"),
         ({"trainable": []}, ValueError, "trainable is empty"),
         ({"epochs": -1}, ValueError, "epochs is -1"),
@@ -675,7 +679,7 @@ def test_dropout_and_revive_with_a_loss_of_ones_own():
         (
             {"trainable": ["hidden.tau"]},
             ValueError,
-            "trainable names 'hidden.tau', but",
+            "trainable names 'hidden.tau'; expected one of .*hidden.tau_mem",
         ),
         ({"dtype": np.int32}, ValueError, "dtype is int32"),
         ({"data": saltus.data.yin_yang(n=3)[:0]}, ValueError, "data holds no samples"),
@@ -893,7 +897,9 @@ def test_gradients_that_are_not_wanted_are_left_out():
     for name, value in weights.items():
         assert np.array_equal(value, everything[name])
     assert "in.times" in saltus.backward(net, record, **errors, wanted=["times"])
-    with pytest.raises(ValueError, match="wanted: 'delay' is no kind"):
+    with pytest.raises(
+        ValueError, match="backward: wanted names 'delay'; expected one of times, weights, delays"
+    ):
         saltus.backward(net, record, **errors, wanted=["delay"])
 
 
@@ -1054,8 +1060,9 @@ def test_no_step_leaves_the_range_of_a_parameter():
 @pytest.mark.parametrize(
     ("lr", "error", "message"),
     [
-        ({"delays": 1e-4}, ValueError, "lr_of names 'delays', which is not trained"),
-        ({"taus": 1e-4}, ValueError, "lr_of names 'taus'"),
+        ({"delays": 1e-4}, ValueError, "lr names 'delays'; expected one of weights, neurons, tau_"),
+        ({"tau_mem": 1e-4}, ValueError, "lr names 'tau_mem', which is not trained; trained are in"),
+        ({"taus": 1e-4}, ValueError, "lr names 'taus'; expected one of weights, .*tau_mem"),
         ({"weights": -1.0}, ValueError, "finite number of at least 0"),
         ({"weights": np.nan}, ValueError, "finite number of at least 0"),
         ({"weights": "fast"}, TypeError, "lr\\['weights'\\]: expected a number; got str"),

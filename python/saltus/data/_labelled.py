@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._arrays import expect_shape, integers, numbers, whole
+from .._html import html_table
 from .._spikes import Origin, SpikeArrays, in_seconds, spike_arrays
 
 
@@ -121,6 +122,21 @@ class LabelledSpikes:
             f"<saltus.data.LabelledSpikes: {len(self)} samples, {self.channels} channels, "
             f"{self.classes} classes, {len(self.times)} spikes>"
         )
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, str | int | float]] = [
+            ("samples", len(self)),
+            ("channels", self.channels),
+            ("classes", self.classes),
+            ("spikes a sample", len(self.times) / max(1, len(self))),
+        ]
+        if self.grid is not None:
+            rows.append(("grid", " x ".join(map(str, self.grid))))
+        if len(self.times):
+            rows.append(("spikes from, to", f"{self.times.min():.4g} s, {self.times.max():.4g} s"))
+        if self.extra:
+            rows.append(("extra", ", ".join(self.extra)))
+        return html_table("LabelledSpikes", ("", ""), rows)
 
     def _with(
         self,
