@@ -104,8 +104,8 @@ struct TrainSettings {
 
   /// Learning rates of their own, "name=rate", names as in `trainable`; that of a single parameter
   /// counts before that of its kind. In the parameter's unit: seconds for delays. They follow the
-  /// schedule. What is named nowhere takes `lr`, and where it is in seconds, in a unit of its own (10 ms
-  /// for delays, 2 ms for tau_mem, 1 ms for tau_syn and tau_ref, 10 ms for tau_adapt).
+  /// schedule. What is named nowhere takes `lr`, and where it is in seconds, in a unit of its own (2 ms
+  /// for delays and tau_mem, 1 ms for tau_syn and tau_ref, 10 ms for tau_adapt).
   std::vector<std::string> lr_of;
 
   static constexpr auto fields();  ///< a row for each setting: see below (but the kernel, which is

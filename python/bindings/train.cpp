@@ -359,6 +359,9 @@ void bind_train(nb::module_& module) {
   });
   module.def("losses", &losses_of);
   module.def("fingerprint", &store::fingerprint);
+  nb::class_<store::FolderLock>(module, "_FolderLock")
+      .def(nb::init<const std::string&>())
+      .def("release", &store::FolderLock::release);
   module.def("check_loss",
              [](const nb::dict& given) { check_fields(settings_of<LossSettings>(given)); });
   module.def("learning_rate", [](const nb::dict& given, int epoch) {

@@ -112,6 +112,7 @@ class Checkpoints:
                 self._owners[f"callback.{k}.{_name(callback)}."] = callback
         self._beside: Path | None = None  # where a resumed training was kept
         self._written = time.monotonic()
+        self._lock: _core._FolderLock | None = None
 
     def _memory(self) -> dict[str, tuple[list[int], NDArray[np.float64]]]:
         memory: dict[str, tuple[list[int], NDArray[np.float64]]] = {}
@@ -166,6 +167,7 @@ class Checkpoints:
         if self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _core._FolderLock(os.fspath(self._folder))
         best = self._folder / _BEST
         if self._trainer.is_best and not self._trainer.within_epoch:
             self._save(_BEST)
@@ -194,6 +196,11 @@ class Checkpoints:
         """Keep the last state."""
         if self._minutes > 0:
             self._save_last()
+
+    def release(self) -> None:
+        """Let others write the folder."""
+        if self._lock is not None:
+            self._lock.release()
 
     def interrupted(self) -> None:
         """Keep what was learnt within an epoch, if nothing stopped half way.

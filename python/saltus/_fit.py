@@ -131,7 +131,7 @@ def fit(
         Learning rates of their own, by the same names: ``{"delays": 1e-4, "hidden.tau_mem":
         2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
         its kind. They follow the schedule. All else takes the optimiser's; a parameter in seconds
-        is then seen in a unit of its own (10 ms for delays, 2 ms for `tau_mem`, 1 ms for
+        is then seen in a unit of its own (2 ms for delays and `tau_mem`, 1 ms for
         `tau_syn` and `tau_ref`).
     l1, l2 : float
         Penalties of weights that are trained, ``l1 sum |w| + l2 / 2 sum w**2``: in the gradient,
@@ -200,7 +200,8 @@ def fit(
         not fit the record; a callback that changes more of the optimiser than its ``lr``; a
         checkpoint of another network or of settings that cannot change.
     OSError
-        A checkpoint that cannot be written; or read, as it is missing, damaged, or none.
+        A checkpoint that cannot be written; or read, as it is missing, damaged, or none. A folder
+        that another run writes.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
@@ -287,6 +288,8 @@ def fit(
         raise
     finally:
         bar.clear()
+        if kept is not None:
+            kept.release()
     for stopping in stoppings:
         stopping.restore(network)
     return history

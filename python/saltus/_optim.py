@@ -35,7 +35,7 @@ class Optimizer:
     ) -> None:
         """Take one step, in place, which takes no parameter out of its range.
 
-        A parameter in seconds is seen in a unit of its own (10 ms for delays, 2 ms for `tau_mem`,
+        A parameter in seconds is seen in a unit of its own (2 ms for delays and `tau_mem`,
         1 ms for `tau_syn` and `tau_ref`), so that one learning rate serves all. A time constant at
         most halves; a delay or refractory time ends at 0; what would bring V_reset or V(0) to the
         threshold is undone for that neuron.

@@ -99,7 +99,7 @@ Rate rate_of(const std::string& text) {
 
 template <class Real>
 double unit_of(const Network<Real>& network, const Trained& what) {
-  constexpr double of_delays = 10e-3;
+  constexpr double of_delays = 2e-3;
   switch (what.kind) {
     case Trained::Kind::weight:
       return 1;

@@ -249,8 +249,8 @@ def test_a_second_run_in_a_folder_is_refused_and_names_the_first(saltus, tmp_pat
     out = tmp_path / "run"
     first = Running(saltus, out)
     for command in (("yinyang", "--out", out), ("--resume", out)):
-        saltus.bad("train", *command, code=1,
-                   says=[f"{out} is in use by another run", f"process {first.process.pid} on"])  # fmt: skip
+        says = [f"{out} is in use by another run", f"process {first.process.pid} on"]
+        saltus.bad("train", *command, code=1, says=says)
     assert first.stop(signal.SIGTERM)[0] == 143
     assert not (out / "lock").exists()
     saltus.good("train", "yinyang", *SMALL, "--out", out, "--quiet")

@@ -377,3 +377,13 @@ def test_moments_of_another_network_are_refused():
         other.load_state_dict({})
     with pytest.raises(ValueError, match="state has 'x'; expected names"):
         other.load_state_dict({"steps": 1, "x": np.zeros(3)})
+
+
+def test_two_trainings_in_one_folder_are_refused(tmp_path):
+    def again(*_):
+        with pytest.raises(OSError, match=r"is in use by another run \(process \d+ on"):
+            fit(yin_yang_net(1), epochs=1, checkpoint=tmp_path)
+
+    fit(yin_yang_net(), epochs=1, checkpoint=tmp_path, callbacks=[again])
+    assert not (tmp_path / "lock").exists()
+    fit(yin_yang_net(), epochs=1, checkpoint=tmp_path)

@@ -1027,12 +1027,12 @@ def test_rates_by_name_are_in_the_units_of_the_parameter():
     np.testing.assert_allclose(steps["in->h.weight"], -1e-2, rtol=1e-5)
     np.testing.assert_allclose(steps["in->h.delay"], -1e-4, rtol=1e-5)
     np.testing.assert_allclose(steps["h.tau_mem"], [-3e-4, 3e-4, -3e-4, 3e-4], rtol=1e-5)
-    # Unless told: in units of 0.2 ms and 2 ms. SGD follows gradients by these.
+    # Unless told: in units of 2 ms. SGD follows gradients by these.
     saltus.Adam(lr=1e-2).step(net, gradients)
-    np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 1e-4 - 2e-6, rtol=1e-5)
+    np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 1e-4 - 2e-5, rtol=1e-5)
     net["in->h.delay"][...] = 2e-3
     saltus.SGD(lr=1e-2, momentum=0.0).step(net, gradients)
-    np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 1e-2 * 7.0 * 0.2e-3**2, rtol=1e-9)
+    np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 1e-2 * 7.0 * 2e-3**2, rtol=1e-9)
     net["in->h.delay"][...] = 2e-3
     saltus.SGD(lr=1e-2, momentum=0.0).step(net, gradients, lr={"delays": 1e-5})
     np.testing.assert_allclose(net["in->h.delay"], 2e-3 - 7e-5, rtol=1e-9)
