@@ -6,8 +6,8 @@ give gradients (`backward`); `fit` trains. Method: T. C. Wunderlich and C. Pehle
 backpropagation can compute exact gradients for spiking neural networks", Scientific Reports 11,
 12829 (2021).
 
-The modules `saltus.data`, `saltus.plot`, `saltus.torch` and `saltus.jax` are loaded when they are
-first used; the last three need matplotlib, PyTorch and JAX.
+The modules `saltus.data`, `saltus.plot`, `saltus.report`, `saltus.torch` and `saltus.jax` are
+loaded when they are first used; plot and report need matplotlib, the last two PyTorch and JAX.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from ._threads import get_threads, set_threads
 from ._trackers import MLflow, TensorBoard
 from ._windows import AvgPool2d, Conv2d, SumPool2d
 
-_OPTIONAL = ("jax", "plot", "torch")
+_OPTIONAL = ("jax", "plot", "report", "torch")
 
 
 def __getattr__(name: str) -> ModuleType:

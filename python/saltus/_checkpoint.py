@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._callbacks import OwnStep
+from ._epochs import Epoch, History
 from ._loss import Loss
 from ._optim import Optimizer, Schedule, _Factor
 from ._setup import Setup
 from .data._labelled import LabelledSpikes
 
 _LAST, _BEST = "checkpoint.safetensors", "best.safetensors"
+_METRICS, _ABOUT = "metrics.jsonl", "training.json"  # for people, other programs and reports
 
 
 @runtime_checkable
@@ -60,6 +62,23 @@ def begun_with(setup: Setup, data: LabelledSpikes, schedule: Schedule, own: OwnS
     return json.dumps(about)
 
 
+def told_by(about: str, setup: Setup, settings: Mapping[str, Any]) -> str:
+    """Return, in JSON, all that a training was told: what `begun_with` says, and its settings."""
+    told = {**settings, **json.loads(about), "precision": setup.dtype.name}
+    if setup.built_in is not None:
+        told["readout"] = setup.built_in.readout
+    return json.dumps(told, indent=2) + "\n"
+
+
+def _line(epoch: Epoch) -> str:
+    """An epoch as ``saltus train`` writes it; JSON has no NaN."""
+    sound = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in vars(epoch).items()
+    }
+    return json.dumps({**sound, "complete": True}) + "\n"
+
+
 def _check_remembers(own: OwnStep) -> None:
     """Refuse an optimiser whose memory would be lost in silence."""
     kind = type(own.optimizer)
@@ -80,8 +99,13 @@ class Checkpoints:
     trainer : the core's
     about : str
         Of `begun_with`.
+    told : str
+        Of `told_by`.
+    history : History
+        The epochs that are done, in all.
     folder : path or None
-        Of ``checkpoint.safetensors`` and ``best.safetensors``; None: nothing is written.
+        Of ``checkpoint.safetensors`` and ``best.safetensors``, with ``metrics.jsonl`` and
+        ``training.json``; None: nothing is written.
     minutes : float
         Between two checkpoints; 0: one after each epoch.
     own, callbacks
@@ -92,6 +116,8 @@ class Checkpoints:
         self,
         trainer: _core._Trainer,
         about: str,
+        told: str,
+        history: History,
         *,
         folder: str | os.PathLike[str] | None,
         minutes: float,
@@ -99,6 +125,7 @@ class Checkpoints:
         callbacks: Sequence[object],
     ) -> None:
         self._trainer, self._about, self._own = trainer, about, own
+        self._told, self._history = told, history
         self._folder = None if folder is None else Path(folder)
         self._minutes = float(minutes)
         if not self._minutes >= 0:
@@ -130,6 +157,16 @@ class Checkpoints:
     def _save_last(self) -> None:
         self._save(_LAST)
         self._written = time.monotonic()
+
+    def _metrics(self) -> None:
+        self._write(_METRICS, "".join(map(_line, self._history)))
+
+    def _write(self, name: str, text: str) -> None:
+        """Replace a file as a whole."""
+        if self._folder is not None:
+            aside = self._folder / f"{name}.{os.getpid()}.tmp"
+            aside.write_text(text, encoding="utf-8")
+            aside.replace(self._folder / name)
 
     def _due(self) -> bool:
         return time.monotonic() - self._written >= 60 * self._minutes
@@ -177,6 +214,8 @@ class Checkpoints:
             best.unlink(missing_ok=True)
             if (self._beside / _BEST).exists():
                 shutil.copyfile(self._beside / _BEST, best)
+        self._write(_ABOUT, self._told)
+        self._metrics()
         self._save_last()
 
     def minibatch(self) -> None:
@@ -186,6 +225,7 @@ class Checkpoints:
 
     def epoch(self) -> None:
         """Keep the state after an epoch."""
+        self._metrics()
         # The best before the last: what a run that is killed in between does again is the same.
         if self._trainer.is_best:
             self._save(_BEST)

@@ -14,7 +14,7 @@ from . import _core
 from ._advice import Adviser
 from ._arrays import number, whole
 from ._callbacks import loss_for_core, own_rate, own_step
-from ._checkpoint import Checkpoints, begun_with
+from ._checkpoint import Checkpoints, begun_with, told_by
 from ._epochs import Epoch, History
 from ._loop import Loop
 from ._loss import LossFunction
@@ -175,7 +175,8 @@ def fit(
         A folder. ``checkpoint.safetensors`` there is the last state of the training,
         ``best.safetensors`` that after the epoch of the best validation accuracy (where they are
         the same, or there is none, loss): networks that `load` reads, with all else that
-        ``resume`` needs.
+        ``resume`` needs. ``metrics.jsonl`` there has a line of JSON for each epoch,
+        ``training.json`` the settings: `saltus.report` reads them.
     checkpoint_minutes : float
         0: after each epoch. Else when so many minutes have passed, within an epoch too, and at the
         end. Ctrl-C writes one as well.
@@ -267,9 +268,12 @@ def fit(
         checkpoint = resume
     kept = None
     if checkpoint is not None or resume is not None:
+        about = begun_with(setup, data, schedule, own)
         kept = Checkpoints(
             trainer,
-            begun_with(setup, data, schedule, own),
+            about,
+            told_by(about, setup, settings),
+            history,
             folder=checkpoint,
             minutes=checkpoint_minutes,
             own=own,

@@ -277,7 +277,8 @@ def learning_curves(
             if any(v is not None for v in values):
                 ax.plot(history["epoch"], values, style, label=prefix.rstrip("_") or "training")
         ax.set(xlabel="epoch", ylabel=name)
-        ax.legend(loc="best", frameon=False)
+        if ax.get_lines():  # a loss need not make predictions
+            ax.legend(loc="best", frameon=False)
     axes[0].set_yscale("log")
     return list(axes)
 

@@ -17,6 +17,7 @@ using Command = std::function<int()>;
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
 Command add_predict(CLI::App& app);
+Command add_report(CLI::App& app);
 Command add_gradcheck(CLI::App& app);
 Command add_bench(CLI::App& app);
 

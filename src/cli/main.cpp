@@ -73,6 +73,8 @@ int run(int argc, char** argv) {
   CLI::App* predict =
       app.add_subcommand("predict", "Say which class a saved model takes each test sample for");
   predict->final_callback(choose(add_predict(*predict)));
+  CLI::App* report = app.add_subcommand("report", "Write a page with pictures about a training");
+  report->final_callback(choose(add_report(*report)));
   CLI::App* check = app.add_subcommand(
       "gradcheck", "Compare gradients of random networks with differences and an oracle");
   check->final_callback(choose(add_gradcheck(*check)));
@@ -86,7 +88,7 @@ int run(int argc, char** argv) {
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
     say("saltus: {}\nRun with --help for what there is.\n",
         unknown ? fmt::format("no command is called '{}'; there are: train, eval, predict, "
-                              "gradcheck, bench",
+                              "report, gradcheck, bench",
                               argv[1])
                 : std::string(e.what()));
     return usage;

@@ -143,17 +143,22 @@ def test_a_best_and_a_last_network_are_kept(tmp_path):
     best = scores.index(max(scores))
     assert saltus.load(tmp_path / "best.safetensors") == snapshots[best]
     assert saltus.load(tmp_path / "checkpoint.safetensors") == snapshots[5] == net
+    told = ["metrics.jsonl", "training.json"]
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "best.safetensors",
         "checkpoint.safetensors",
+        *told,
     ]
+    lines = [json.loads(line) for line in (tmp_path / told[0]).read_text().splitlines()]
+    assert lines == [{**vars(epoch), "complete": True} for epoch in history]
     # From the best on, the rest comes again.
     again = yin_yang_net(1)
     file = tmp_path / "best.safetensors"
     expect_same((again, fit(again, resume=file, optimizer=saltus.Adam(0.1))), (net, history))
     # A new training leaves nothing of an old one.
     fit(yin_yang_net(), checkpoint=tmp_path, epochs=1, validation=None)
-    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.safetensors", *told]
+    assert len((tmp_path / told[0]).read_text().splitlines()) == 1
 
 
 def test_a_checkpoint_of_the_command_goes_on_in_python_and_back(tmp_path):
