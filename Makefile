@@ -10,8 +10,9 @@ build: ## the command build/saltus, after installing what is missing
 	@scripts/setup.sh build
 	@scripts/build.sh command
 
-yinyang: build ## train on the Yin-Yang data set
-	build/saltus train yinyang
+yinyang: build ## train on the Yin-Yang data set, and draw a page about it
+	build/saltus train yinyang --out runs/yinyang
+	@scripts/report.sh runs/yinyang
 
 test: ## everything that must pass: C++, command line, Python, format, mutants
 	@scripts/test.sh

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|test|lint: installs what is missing for that, and nothing else.
-#   build  compiler, CMake, Ninja, libraries
-#   test   the same, test libraries, Doxygen and the Python environment build/venv
-#   lint   the same and the clang tools
+# setup.sh build|report|test|lint: installs what is missing for that, and nothing else.
+#   build   compiler, CMake, Ninja, libraries
+#   report  the same, and of the Python environment build/venv what `saltus report` needs
+#   test    the same, test libraries, Doxygen and all of build/venv
+#   lint    the same and the clang tools
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 goal=${1:-build}
-case $goal in build | test | lint) ;; *) sed -n '3,6s/^# //p' "$0"; exit 2 ;; esac
+case $goal in build | report | test | lint) ;; *) sed -n '3,7s/^# //p' "$0"; exit 2 ;; esac
 
 # --- system packages ---------------------------------------------------------------------------
 runs() { "$@" >/dev/null 2>&1; }
@@ -23,14 +24,15 @@ wanted=()
 runs g++ --version || wanted+=(g++)
 cmake_is_new || wanted+=(cmake)
 runs ninja --version || wanted+=(ninja-build)
-wanted+=(libcli11-dev libfmt-dev libhdf5-dev libhwy-dev libtbb-dev nlohmann-json3-dev zlib1g-dev librandom123-dev)
+wanted+=(ccache libcli11-dev libfmt-dev libhdf5-dev libhwy-dev libtbb-dev nlohmann-json3-dev zlib1g-dev librandom123-dev)
 if [[ $goal != build ]]; then
-  wanted+=(libgtest-dev libgmock-dev librapidcheck-dev)
   runs python3 --version || wanted+=(python3)
   runs python3 -c 'import ensurepip, venv' || wanted+=(python3-venv)
   runs python3 -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' ||
     wanted+=(python3-dev)
-  wanted+=(ccache clang-format-14)
+fi
+if [[ $goal == test || $goal == lint ]]; then
+  wanted+=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14)
   runs doxygen --version || wanted+=(doxygen)
 fi
 [[ $goal != lint ]] || wanted+=(clang-14 clang-tidy-14)
@@ -58,9 +60,18 @@ fi
 
 # --- Python environment ------------------------------------------------------------------------
 if [[ $goal != build ]]; then
-  requirements=scripts/requirements-test.txt
-  stamp=$( (python3 -c 'import sys; print(sys.version, sys.prefix)'; pwd; cat "$requirements") | sha256sum)
-  if [[ $(cat build/venv/stamp 2>/dev/null || true) != "$stamp" ]]; then
+  stamp_of() {
+    (python3 -c 'import sys; print(sys.version, sys.prefix)'; pwd; cat "$@") | sha256sum
+  }
+  requirements=scripts/requirements-report.txt
+  stamp=$(stamp_of "$requirements")
+  all=scripts/requirements-test.txt
+  found=$(cat build/venv/stamp 2>/dev/null || true)
+  if [[ $goal != report || $found == "$(stamp_of "$requirements" "$all")" ]]; then
+    stamp=$(stamp_of "$requirements" "$all")
+    requirements=$all
+  fi
+  if [[ $found != "$stamp" ]]; then
     echo "installing: Python packages of $requirements in build/venv"
     python3 -m venv --clear build/venv
     build/venv/bin/pip install --quiet --disable-pip-version-check -r "$requirements"

@@ -71,12 +71,12 @@ def told_by(about: str, setup: Setup, settings: Mapping[str, Any]) -> str:
 
 
 def _line(epoch: Epoch) -> str:
-    """An epoch as ``saltus train`` writes it; JSON has no NaN."""
-    sound = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in vars(epoch).items()
-    }
-    return json.dumps({**sound, "complete": True}) + "\n"
+    """An epoch as ``saltus train`` writes it; JSON has no infinity, and no NaN."""
+    figures: dict[str, Any] = {**vars(epoch), "complete": True}
+    for name, value in figures.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            figures[name] = "infinite" if value == math.inf else None
+    return json.dumps(figures) + "\n"
 
 
 def _check_remembers(own: OwnStep) -> None:

@@ -22,7 +22,7 @@ def first_column(heading):
 
 def test_every_option_of_the_guide_exists(saltus):
     known = {"--out", "--version"}
-    for command in ("train", "eval", "predict", "gradcheck", "bench"):
+    for command in ("train", "eval", "predict", "report", "gradcheck", "bench"):
         known |= set(re.findall(r"--[\w-]+", saltus.good(command, "--help").out))
     commands = re.findall(r"saltus [^`\n]*", GUIDE)
     options = set(re.findall(r"`(--[\w-]+)", GUIDE)) | set(re.findall(r"--[\w-]+", str(commands)))

@@ -174,6 +174,11 @@ def test_one_epoch_is_enough(copied):
     assert "trained on Yin-Yang for 1 epoch." in page.words
 
 
+def test_an_infinite_step_is_no_fault(copied):
+    change_epochs(copied, lambda epochs: epochs[1].update(believable_step="infinite"))
+    assert page_of(copied).sections == WITH_SAMPLES
+
+
 def test_no_epoch_is_said(copied):
     (copied / "metrics.jsonl").unlink()
     page = page_of(copied)

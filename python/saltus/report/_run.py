@@ -160,7 +160,9 @@ def _history(file: Path) -> tuple[History, bool]:
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
             entry = json.loads(line)
-            epoch = Epoch(**{name: entry.get(name) for name in Epoch.__dataclass_fields__})
+            figures: dict[str, Any] = {k: entry.get(k) for k in Epoch.__dataclass_fields__}
+            figures.update({k: math.inf for k, v in figures.items() if v == "infinite"})
+            epoch = Epoch(**figures)
             sound = isinstance(epoch.epoch, int) and all(
                 value is None or isinstance(value, int | float)
                 for name, value in vars(epoch).items()

@@ -120,7 +120,7 @@ def _raster(view: _View) -> str:
         ax.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     every[-1].set_xlabel("time (ms)")
     parts = [
-        f"{len(at):,} of {len(np.unique(who)):,} out of {size:,} neurons of {name}"
+        f"{len(at):,} of {name} ({len(np.unique(who)):,} of {size:,} neurons)"
         for name, size, at, who in rows
     ]
     told = f"Spikes: {', '.join(parts)}."
