@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,7 @@ from safetensors.numpy import load_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = Path(os.environ.get("SALTUS", REPOSITORY / "build" / "saltus")).resolve()
+os.environ.setdefault("SALTUS_PYTHON", sys.executable)  # for `saltus report`
 DATA = Path(os.environ.get("SALTUS_DATA", REPOSITORY.parent / "shared" / "data"))
 
 

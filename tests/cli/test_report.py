@@ -95,7 +95,7 @@ def test_layers_are_shown(saltus, report, images, tmp_path):
 
 def test_what_cannot_be_shown_is_an_error_in_a_line(saltus, report, model, tmp_path):
     saltus.bad("report", tmp_path / "nowhere", code=1, says=["nowhere does not exist"])
-    saltus.bad("report", tmp_path, code=1, says=["holds neither model.h5 nor checkpoint.h5"])
+    saltus.bad("report", tmp_path, code=1, says=["holds neither model.safetensors nor"])
     saltus.bad("report", model, "--samples", "few", code=2, says=["--samples is 'few'"])
     saltus.bad("report", model, "--out", tmp_path / "no" / "page", code=1, says=["No such file"])
     (model / "metrics.jsonl").write_text(json.dumps({"epoch": None}) + "\n")

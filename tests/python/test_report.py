@@ -95,7 +95,7 @@ def test_the_same_run_gives_the_same_page(run, tmp_path):
 
 def test_a_page_is_small_and_quickly_drawn(run, tmp_path):
     many = [json.loads(line) for line in (run[0] / "metrics.jsonl").read_text().splitlines()]
-    for name in ("checkpoint.h5", "training.json"):
+    for name in ("checkpoint.safetensors", "training.json"):
         (tmp_path / name).write_bytes((run[0] / name).read_bytes())
     lines = [json.dumps({**many[k % 2], "epoch": k + 1}) + "\n" for k in range(1000)]
     (tmp_path / "metrics.jsonl").write_text("".join(lines))
@@ -212,12 +212,12 @@ def test_a_loss_that_is_no_number_is_said(copied, every):
 
 def test_what_was_asked_for_wrongly_is_refused(copied, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("empty")
-    with pytest.raises(OSError, match=r"holds neither model\.h5 nor checkpoint\.h5"):
+    with pytest.raises(OSError, match=r"holds neither model\.safetensors nor"):
         saltus.report.write(elsewhere)
     with pytest.raises(OSError, match="nowhere does not exist; expected what `saltus train"):
         saltus.report.write(elsewhere / "nowhere")
     with pytest.raises(OSError, match="is no folder"):
-        saltus.report.write(copied / "checkpoint.h5")
+        saltus.report.write(copied / "checkpoint.safetensors")
     with pytest.raises(OSError, match="is no regular file"):
         saltus.report.write(copied, elsewhere)
     with pytest.raises(TypeError, match="samples"):
@@ -242,7 +242,7 @@ def test_the_module_is_a_program(run, tmp_path, capsys):
     assert capsys.readouterr().out == f"report: {page}\n"
     assert Page(page.read_text()).sections == WITH_SAMPLES
     assert main([str(tmp_path)]) == 1
-    assert "holds neither model.h5" in capsys.readouterr().err
+    assert "holds neither model.safetensors" in capsys.readouterr().err
     assert main([str(run[0]), "--samples", "-3"]) == 2
     assert capsys.readouterr().err.startswith("saltus: samples is -3; expected 0 to ")
 

@@ -20,7 +20,8 @@ from .._models import SPIKING
 from .._network import Network, load
 from ..data._labelled import LabelledSpikes
 
-_MODELS = ("model.h5", "checkpoint.h5")  # of `saltus train`, of `fit`
+# Of `saltus train`, of `fit`; and those of format 1.
+_MODELS = ("model.safetensors", "checkpoint.safetensors", "model.h5", "checkpoint.h5")
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def read(
     model = next((place / name for name in _MODELS if (place / name).is_file()), None)
     if model is None:
         raise FileNotFoundError(
-            f"folder: {place} holds neither {' nor '.join(_MODELS)}; {expected}"
+            f"folder: {place} holds neither {' nor '.join(_MODELS[:2])}; {expected}"
         )
     network = load(model)
     settings = _settings(place)
