@@ -155,9 +155,9 @@ def _settings(place: Path) -> dict[str, Any]:
 
 
 def _history(file: Path) -> tuple[History, bool]:
-    history, stopped = History(), False
+    epochs, stopped = [], False
     if not file.is_file():
-        return history, stopped
+        return History(), stopped
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
             entry = json.loads(line)
@@ -173,9 +173,9 @@ def _history(file: Path) -> tuple[History, bool]:
             sound = False
         if not sound:
             raise ValueError(f"{file}: line {number} is not an epoch's line of a training")
-        history._epochs.append(epoch)
+        epochs.append(epoch)
         stopped = entry.get("complete") is False
-    return history, stopped
+    return History(epochs), stopped
 
 
 def _seconds(value: Any) -> float:
