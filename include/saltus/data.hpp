@@ -84,9 +84,9 @@ LabelledSpikes encode(const Images& images, double t_max = 20e-3);
 
 /// More than these is taken for damage: one flipped bit of a unit makes millions of channels.
 struct SpikeFileLimits {
-  std::int64_t channels = 1 << 20;
-  std::int64_t classes = 1 << 16;
-  std::int64_t spikes = std::int64_t{1} << 31;
+  std::int64_t channels = 1 << 20;              ///< units of the source
+  std::int64_t classes = 1 << 16;               ///< the largest label + 1
+  std::int64_t spikes = std::int64_t{1} << 31;  ///< of all samples
 };
 
 /// Reads a spike file in SHD's HDF5 layout: `spikes/times` (ragged floats, seconds), `spikes/units`

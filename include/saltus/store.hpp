@@ -28,9 +28,10 @@ void save_network(const Network<Real>& network, const std::filesystem::path& fil
 template <class Real>
 Network<Real> load_network(const std::filesystem::path& file);
 
-/// What save_network() writes into a file (in float64), and back. @throws InvalidInput
+/// What save_network() writes into a file, without settings. @throws InvalidInput  as save_network()
 template <class Real>
 std::string to_bytes(const Network<Real>& network);
+/// Reads it back. @throws InvalidInput  damaged, not a model, or a network without a meaning
 template <class Real>
 Network<Real> from_bytes(std::string bytes);
 
@@ -103,12 +104,12 @@ TrainedEpochs read_metrics(const std::filesystem::path& file);
 /// process that dies lets go of it; what it was writing aside is removed by the next.
 class FolderLock {
  public:
-  FolderLock() = default;
+  FolderLock() = default;  ///< holds nothing
   /// @throws FileError  another run holds it: says which; it cannot be written
   explicit FolderLock(const std::filesystem::path& folder);
-  ~FolderLock();
-  FolderLock(FolderLock&& other) noexcept;
-  FolderLock& operator=(FolderLock&& other) noexcept;
+  ~FolderLock();                                       ///< lets go
+  FolderLock(FolderLock&& other) noexcept;             ///< what moved away holds nothing
+  FolderLock& operator=(FolderLock&& other) noexcept;  ///< the same; lets go of what it held
   /// Lets go; does nothing the second time.
   void release();
 
