@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,7 +33,11 @@ nlohmann::json parse_json(std::string_view text) {
     return json::parse(text, watch);
   } catch (const json::parse_error& e) {
     throw InvalidInput(fmt::format("not JSON from byte {} on", e.byte));
-  } catch (const json::exception& e) {  // a number beyond double, a name that is not UTF-8
+  } catch (const json::out_of_range&) {
+    throw InvalidInput(
+        fmt::format("holds a number beyond {:.2g}; expected one that a double can hold",
+                    std::numeric_limits<double>::max()));
+  } catch (const json::exception& e) {  // a name that is not UTF-8
     throw InvalidInput(fmt::format("not JSON: {}", e.what()));
   }
 }

@@ -52,6 +52,10 @@ class Reader {
   }
 
   void data_set(hid_t data, const std::string& name) {
+    if (const std::string obstacle = hdf5::obstacle(data); !obstacle.empty()) {
+      throw FileError(
+          fmt::format("{}: extra/{} cannot be read: {}", file_.string(), name, obstacle));
+    }
     const Handle space(H5Dget_space(data), H5Sclose);
     const Handle type(H5Dget_type(data), H5Tclose);
     hsize_t rows = 0;

@@ -76,7 +76,16 @@ class Column {
   Column(const std::filesystem::path& file, hid_t file_id, const char* name, bool ragged,
          H5T_class_t kind)
       : file_(file), name_(name), data_(H5Dopen2(file_id, name, H5P_DEFAULT), H5Dclose) {
-    if (!data_.valid()) fail(file_, fmt::format("has no data set '{}'; {}", name_, layout));
+    if (!data_.valid()) {
+      const std::string reason = last_error();  // the next call clears it
+      if (!hdf5::linked(file_id, name_)) {
+        fail(file_, fmt::format("has no data set '{}'; {}", name_, layout));
+      }
+      fail(file_, fmt::format("data set '{}' cannot be opened: {}", name_, reason));
+    }
+    if (const std::string obstacle = hdf5::obstacle(data_.id()); !obstacle.empty()) {
+      fail(file_, fmt::format("data set '{}' cannot be read: {}", name_, obstacle));
+    }
     const Handle type(H5Dget_type(data_.id()), H5Tclose);
     bool fits = type.valid();
     if (ragged) {
@@ -248,6 +257,7 @@ LabelledSpikes read(const std::filesystem::path& file, std::int32_t channels,
                     const SpikeFileLimits& limits) {
   const hdf5::QuietErrors quiet;
   const Handle handle = open_file(file);
+  hdf5::open_no_more();
   const Grid grid = read_grid(file, handle.id());
   if (channels == 0) channels = static_cast<std::int32_t>(grid[0] * grid[1] * grid[2]);
   const Column times(file, handle.id(), "spikes/times", true, H5T_FLOAT);

@@ -60,7 +60,7 @@ void shield(const Bounds& bounds) {
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) dup2(nowhere, fd);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, std::ceil(bounds.seconds));
-  limit(RLIMIT_AS, address_space() + bounds.bytes);
+  if (const double taken = address_space(); taken > 0) limit(RLIMIT_AS, taken + bounds.bytes);
 }
 
 void send(int pipe, std::string_view bytes) {
@@ -183,6 +183,8 @@ Bounds Bounds::of(const std::filesystem::path& file) {
   // Two bytes of a file hold a time or a unit, which take 8 here; packed ones ten times that.
   return {500 * megabyte + 40 * size, 4 + size / (5 * megabyte)};
 }
+
+void open_no_more() { limit(RLIMIT_NOFILE, 0); }
 
 Archive in_child(const std::filesystem::path& file, const Bounds& bounds,
                  const std::function<Archive()>& read) {

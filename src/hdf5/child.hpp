@@ -25,4 +25,8 @@ struct Bounds {
 Archive in_child(const std::filesystem::path& file, const Bounds& bounds,
                  const std::function<Archive()>& read);
 
+/// From here on the child can open nothing: a file of HDF5 may ask for the contents of any other file
+/// (external links, external and virtual data sets), and for code to be loaded (plugins of filters).
+void open_no_more();
+
 }  // namespace saltus::hdf5

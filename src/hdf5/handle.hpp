@@ -36,7 +36,11 @@ inline std::string last_error() {
         return 1;
       },
       &text);
-  return text.empty() ? "unknown HDF5 error" : text;
+  if (text.empty()) return "unknown HDF5 error";
+  if (text.find("version") == text.npos && text.find("unknown datatype class") == text.npos)
+    return text;
+  return text + " (perhaps of a newer HDF5 than this one, " + std::to_string(H5_VERS_MAJOR) + "." +
+         std::to_string(H5_VERS_MINOR) + ")";
 }
 
 // An HDF5 identifier, closed at the end of its scope.
@@ -58,5 +62,34 @@ class Handle {
   hid_t id_;
   Close close_;
 };
+
+// Why a data set cannot be read from its file alone; empty: it can.
+inline std::string obstacle(hid_t data) {
+  const Handle made(H5Dget_create_plist(data), H5Pclose);
+  if (!made.valid()) return last_error();
+  if (H5Pget_layout(made.id()) == H5D_VIRTUAL || H5Pget_external_count(made.id()) > 0) {
+    return "its numbers are in other files, which are not opened; expected all in one file, as "
+           "h5repack writes it";
+  }
+  for (int k = 0, n = H5Pget_nfilters(made.id()); k < n; ++k) {
+    unsigned flags = 0;
+    std::size_t numbers = 0;
+    char name[64] = "";
+    const H5Z_filter_t filter = H5Pget_filter2(made.id(), static_cast<unsigned>(k), &flags,
+                                               &numbers, nullptr, sizeof name, name, nullptr);
+    if (filter < 0 || H5Zfilter_avail(filter) > 0) continue;
+    return "it is packed with the filter '" + std::string(name) + "' (" + std::to_string(filter) +
+           "), which is not part of HDF5; expected gzip, as h5repack -f GZIP=4 writes it";
+  }
+  return "";
+}
+
+// Is there a link of that name, whatever it leads to? @param name  such as "spikes/times"
+inline bool linked(hid_t file, const std::string& name) {
+  for (std::size_t end = name.find('/'); end != name.npos; end = name.find('/', end + 1)) {
+    if (H5Lexists(file, name.substr(0, end).c_str(), H5P_DEFAULT) <= 0) return false;
+  }
+  return H5Lexists(file, name.c_str(), H5P_DEFAULT) > 0;
+}
 
 }  // namespace saltus::hdf5

@@ -135,6 +135,7 @@ Archive read_model(const std::filesystem::path& file) {
   const hdf5::QuietErrors quiet;
   Handle opened(H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
   const bool valid = opened.valid();
+  hdf5::open_no_more();
   const Group root(file, std::move(opened));
   if (!valid) root.fail("cannot be opened as HDF5");
   if (root.number("saltus_format") != 1) root.fail("a model of another format; expected version 1");

@@ -337,6 +337,69 @@ TEST_F(SpikeFile, RefusesMissingDataSets) {
   }
 }
 
+// A file of HDF5 may ask for the contents of any other file: of a stranger's, none is opened.
+TEST_F(SpikeFile, OpensNoOtherFile) {
+  const std::string secret = path().string() + ".secret", of_hdf5 = path().string() + ".other";
+  test::write_bytes(secret, std::string("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0", 24));
+  write(good());
+  std::filesystem::copy_file(path(), of_hdf5);
+  const hsize_t n = 3;
+  const hid_t space = H5Screate_simple(1, &n, nullptr), made = H5Pcreate(H5P_DATASET_CREATE),
+              mapped = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_external(made, secret.c_str(), 0, 24);
+  H5Pset_virtual(mapped, space, of_hdf5.c_str(), "labels", space);
+  Content content = good();
+  content.leave_out = "labels";
+  for (const hid_t how : {made, mapped, hid_t{-1}}) {
+    write(content);
+    const hid_t file = H5Fopen(path().c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    if (how < 0) {
+      H5Lcreate_external(of_hdf5.c_str(), "labels", file, "labels", H5P_DEFAULT, H5P_DEFAULT);
+    } else {
+      H5Dclose(H5Dcreate2(file, "labels", H5T_STD_I64LE, space, H5P_DEFAULT, how, H5P_DEFAULT));
+    }
+    H5Fclose(file);
+    const std::string said = refusal<FileError>();
+    EXPECT_TRUE(said.starts_with(how < 0 ? "spikes.h5: data set 'labels' cannot be opened: "
+                                         : "spikes.h5: data set 'labels' cannot be read: its "
+                                           "numbers are in other files"))
+        << said;
+  }
+  H5Pclose(mapped);
+  H5Pclose(made);
+  H5Sclose(space);
+}
+
+// As h5py writes it with compression="lzf".
+TEST_F(SpikeFile, NamesAFilterThatHdf5DoesNotHave) {
+  const hsize_t n = 3;
+  Content content = good();
+  content.leave_out = "labels";
+  write(content);
+  const hid_t file = H5Fopen(path().c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t space = H5Screate_simple(1, &n, nullptr), made = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(made, 1, &n);
+  const H5Z_class2_t lzf{H5Z_CLASS_T_VERS,
+                         32000,
+                         1,
+                         0,
+                         "lzf",
+                         nullptr,
+                         nullptr,
+                         [](unsigned, std::size_t, const unsigned*, std::size_t bytes, std::size_t*,
+                            void**) { return bytes; }};
+  ASSERT_GE(H5Zregister(&lzf), 0);
+  H5Pset_filter(made, 32000, H5Z_FLAG_MANDATORY, 0, nullptr);
+  H5Dclose(H5Dcreate2(file, "labels", H5T_STD_I64LE, space, H5P_DEFAULT, made, H5P_DEFAULT));
+  H5Fclose(file);
+  H5Pclose(made);
+  H5Sclose(space);
+  H5Zunregister(32000);
+  EXPECT_EQ(refusal<FileError>(),
+            "spikes.h5: data set 'labels' cannot be read: it is packed with the filter 'lzf' "
+            "(32000), which is not part of HDF5; expected gzip, as h5repack -f GZIP=4 writes it");
+}
+
 TEST_F(SpikeFile, RefusesDataSetsOfAnotherType) {
   const auto message = [](const char* name) {
     return std::string("spikes.h5: data set '") + name + "' is of another type; " + layout;
