@@ -98,8 +98,11 @@ class RunFolder {
     std::error_code none;  // there need not be one
     const auto before = resumed.parent_path() / "best.safetensors";
     if (number > 0 && std::filesystem::equivalent(before, file, none)) return;
-    std::filesystem::remove(file, none);
-    if (number > 0) std::filesystem::copy_file(before, file, none);
+    if (number > 0 && std::filesystem::exists(before, none)) {
+      store::write_file(file, store::read_file(before));
+    } else {
+      std::filesystem::remove(file, none);
+    }
   }
   template <class Real>
   void model(const Network<Real>& network) const {
