@@ -35,7 +35,7 @@ if [[ $goal == test || $goal == lint ]]; then
   wanted+=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14)
   runs doxygen --version || wanted+=(doxygen)
 fi
-[[ $goal != lint ]] || wanted+=(clang-14 clang-tidy-14)
+[[ $goal != lint ]] || wanted+=(clang-14 clang-tidy-14 libclang-rt-14-dev)
 
 if runs dpkg-query --version && runs apt-get --version; then
   missing=()

@@ -230,7 +230,9 @@ Archive Archive::parse(std::string given, bool sealed) {
       written.size() == no_digest.size() ? digest_place(beginning, written) : beginning.npos;
   if (at == beginning.npos) fail("it has no digest");
   beginning.replace(at, no_digest.size(), no_digest);
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION  // which is to come to what lies behind
   if (result.digest(beginning) != written) fail("its digest is not that of what it holds");
+#endif
   return result;
 }
 
