@@ -40,6 +40,7 @@ for kind in "${kinds[@]}"; do
   mkdir -p "$out/$kind" "$out/found/$kind"
   echo "-- $kind"
   "$out/fuzz_$kind" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1000 -max_len=16384 \
-    -verbosity=0 -print_final_stats=1 -artifact_prefix="$out/$kind/" "$out/found/$kind" \
-    "tests/fuzz/corpus/$kind" 2>&1 | grep -v "^stat::\(average\|new_units\|slowest\)"
+    -verbosity=0 -print_funcs=0 -print_final_stats=1 -artifact_prefix="$out/$kind/" "$out/found/$kind" \
+    "tests/fuzz/corpus/$kind" 2>&1 |
+    grep -E "^stat::(number|peak)|runtime error|^SUMMARY|unit written|libFuzzer:"
 done

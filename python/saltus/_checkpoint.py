@@ -213,7 +213,9 @@ class Checkpoints:
         elif self._beside.resolve() != self._folder.resolve():
             best.unlink(missing_ok=True)
             if (self._beside / _BEST).exists():
-                shutil.copyfile(self._beside / _BEST, best)
+                aside = best.with_name(f"{_BEST}.{os.getpid()}-0.tmp")  # as the core calls them
+                shutil.copyfile(self._beside / _BEST, aside)
+                aside.replace(best)
         self._write(_ABOUT, self._told)
         self._metrics()
         self._save_last()

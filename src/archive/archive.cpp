@@ -41,6 +41,14 @@ std::size_t digest_place(std::string_view beginning, std::string_view digest) {
   return at == beginning.npos ? at : at + written.size() - 1 - digest.size();
 }
 
+std::string utf8(const json& said) {
+  try {
+    return said.dump();
+  } catch (const json::type_error&) {
+    throw InvalidInput("holds a name or a text that is not UTF-8; expected UTF-8");
+  }
+}
+
 template <class T, class From>
 std::vector<T> numbers(std::string_view bytes) {
   std::vector<From> values(bytes.size() / sizeof(From));
@@ -114,13 +122,13 @@ std::string Archive::digest(std::string_view beginning) const {
 
 void Archive::write(const std::function<void(std::string_view)>& piece) const {
   json header = json::object();
-  header[metadata] = {{"digest", no_digest}, {"saltus", about.dump()}};
+  header[metadata] = {{"digest", no_digest}, {"saltus", utf8(about)}};
   std::size_t end = 0;
   for (const auto& [name, a] : arrays_) {
     const std::size_t begin = std::exchange(end, end + a.bytes.size());
     header[name] = {{"dtype", a.type}, {"shape", a.shape}, {"data_offsets", {begin, end}}};
   }
-  std::string text = header.dump();
+  std::string text = utf8(header);
   text.resize((text.size() + word - 1) / word * word, ' ');  // numbers start at whole words
   const std::uint64_t size = text.size();
   text.insert(0, reinterpret_cast<const char*>(&size), word);

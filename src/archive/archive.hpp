@@ -57,6 +57,7 @@ class Archive {
   std::vector<std::string> names() const;
 
   /// Hands the file out, piece by piece. The same archive gives the same bytes.
+  /// @throws InvalidInput  a name or a text that is not UTF-8, before the first piece
   void write(const std::function<void(std::string_view)>& piece) const;
   std::string bytes() const;
   /// Reads what bytes() wrote, or anybody: nothing is believed, and no memory asked for, before it

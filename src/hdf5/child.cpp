@@ -72,29 +72,43 @@ void send(int pipe, std::string_view bytes) {
   }
 }
 
+// (What a file says is in it, and need not be UTF-8.)
 Archive failure(const char* kind, const std::string& what) {
+  using nlohmann::json;
   Archive failed;
-  failed.about = {{"error", kind}, {"what", what}};
+  failed.about = {
+      {"error", kind},
+      {"what", json::parse(json(what).dump(-1, ' ', false, json::error_handler_t::replace))}};
   return failed;
 }
 
-[[noreturn]] void run(int pipe, const Bounds& bounds, const std::function<Archive()>& read) {
-  Archive result;
+Archive attempt(const Bounds& bounds, const std::function<Archive()>& read) {
   try {
     shield(bounds);
-    result = read();
+    return read();
   } catch (const InvalidInput& e) {
-    result = failure("InvalidInput", e.what());
+    return failure("InvalidInput", e.what());
   } catch (const std::bad_alloc&) {
-    result = failure("memory", "");
+    return failure("memory", "");
   } catch (const std::length_error&) {
-    result = failure("memory", "");
+    return failure("memory", "");
   } catch (const std::exception& e) {
-    result = failure("FileError", e.what());
+    return failure("FileError", e.what());
   }
-  // No destructor runs: what HDF5 holds may be in ruins.
-  result.write([&](std::string_view piece) { send(pipe, piece); });
-  _exit(0);
+}
+
+// Nothing may be thrown out of here: it would go on as a second copy of the caller.
+[[noreturn]] void run(int pipe, const std::filesystem::path& file, const Bounds& bounds,
+                      const std::function<Archive()>& read) noexcept {
+  const auto hand_over = [&](const Archive& result) {
+    result.write([&](std::string_view piece) { send(pipe, piece); });
+  };
+  try {
+    hand_over(attempt(bounds, read));
+  } catch (const InvalidInput& e) {  // before a byte of it was sent
+    hand_over(failure("FileError", fmt::format("{}: {}", file.string(), e.what())));
+  }
+  _exit(0);  // no destructor runs: what HDF5 holds may be in ruins
 }
 
 // --- the parent ---------------------------------------------------------------------------------
@@ -193,7 +207,7 @@ Archive in_child(const std::filesystem::path& file, const Bounds& bounds,
   fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);  // fewer turns; without it, it works too
   const Descriptor in{ends[0]};
   const pid_t pid = fork();
-  if (pid == 0) run(ends[1], bounds, read);
+  if (pid == 0) run(ends[1], file, bounds, read);
   ::close(ends[1]);
   if (pid < 0) fail(file, fmt::format("no process to read it in: {}", std::strerror(errno)));
   Child child(pid);

@@ -79,6 +79,12 @@ TEST(Archive, refuses_a_name_twice) {
   EXPECT_NE(refusal([&] { a.put("__metadata__", std::vector<float>{1}); }), "");
 }
 
+TEST(Archive, of_what_is_not_utf8_is_not_written) {
+  Archive a = everything();
+  a.about["text"] = "\xff";
+  EXPECT_THAT(refusal([&] { a.bytes(); }), HasSubstr("not UTF-8"));
+}
+
 TEST(Archive, of_another_program_is_read_without_a_digest_if_asked) {
   const std::string file = file_of(
       R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"__metadata__":{"format":"pt"}})",

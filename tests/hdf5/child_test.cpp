@@ -57,6 +57,32 @@ TEST(InChild, throws_what_was_thrown) {
   EXPECT_EQ(refused([] { throw std::runtime_error("odd"); }), "odd");
 }
 
+// JSON can hold UTF-8 alone: what a file has in place of it must not throw the child into a second life
+// as the caller.
+TEST(InChild, never_goes_on_as_the_caller) {
+  const pid_t here = getpid();
+  const auto said = [&](const std::function<Archive()>& read) {
+    const std::string text = refusal<FileError>([&] { in_child("some.h5", bounds, read); });
+    if (getpid() != here) _exit(1);
+    return text;
+  };
+  EXPECT_EQ(said([] {
+              Archive a;
+              a.about["name"] = "\xff";
+              return a;
+            }),
+            "some.h5: holds a name or a text that is not UTF-8; expected UTF-8");
+  EXPECT_EQ(said([] {
+              Archive a;
+              a.put("\xff", std::vector<double>{1});
+              return a;
+            }),
+            "some.h5: holds a name or a text that is not UTF-8; expected UTF-8");
+  EXPECT_EQ(said([]() -> Archive { throw FileError("some.h5: '\xff' is no name"); }),
+            "some.h5: '\xef\xbf\xbd' is no name");
+  EXPECT_THAT(said([]() -> Archive { throw 1; }), HasSubstr("some.h5: HDF5 broke down over it"));
+}
+
 TEST(InChild, makes_an_error_of_a_crash) {
   for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) {
     EXPECT_THAT(refused([&] { std::raise(signal); }),
