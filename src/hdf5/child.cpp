@@ -59,7 +59,7 @@ void shield(const Bounds& bounds) {
   const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) dup2(nowhere, fd);
   limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_CPU, std::ceil(bounds.seconds));
+  limit(RLIMIT_CPU, std::max(1.0, std::round(bounds.seconds)));  // it counts in whole ones
   if (const double taken = address_space(); taken > 0) limit(RLIMIT_AS, taken + bounds.bytes);
 }
 
@@ -193,9 +193,9 @@ std::string receive(int pipe, const std::filesystem::path& file, const Bounds& b
 Bounds Bounds::of(const std::filesystem::path& file) {
   std::error_code error;
   const auto size = static_cast<double>(std::filesystem::file_size(file, error));
-  if (error) return {500 * megabyte, 4};
+  if (error) return {500 * megabyte, 1};
   // Two bytes of a file hold a time or a unit, which take 8 here; packed ones ten times that.
-  return {500 * megabyte + 40 * size, 4 + size / (5 * megabyte)};
+  return {500 * megabyte + 40 * size, 1 + size / (5 * megabyte)};
 }
 
 void open_no_more() { limit(RLIMIT_NOFILE, 0); }
