@@ -14,6 +14,7 @@ kinds=("${@:2}")
 #scripts/build.sh release --target saltus_core
 out=build/fuzz
 mkdir -p "$out"
+rm -f "$out"/*.o  # what does not compile must not be linked as it was
 flags=(-std=c++20 -O1 -g -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -Iinclude -Isrc -Itests
   -Ibuild/generated/include -isystem /usr/include/hdf5/serial -DFMT_SHARED -DHWY_SHARED_DEFINE
   -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
