@@ -11,7 +11,7 @@ seconds=${1:-20}
 kinds=("${@:2}")
 [[ ${#kinds[@]} -gt 0 ]] || kinds=(idx model checkpoint settings metrics)
 
-#scripts/build.sh release --target saltus_core
+scripts/build.sh release --target saltus_core
 out=build/fuzz
 mkdir -p "$out"
 rm -f "$out"/*.o  # what does not compile must not be linked as it was
