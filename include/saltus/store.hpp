@@ -101,7 +101,7 @@ struct TrainedEpochs {
 TrainedEpochs read_metrics(const std::filesystem::path& file);
 
 /// A folder that one run writes, while it lives: the file `lock` there, which says whose it is. A
-/// process that dies lets go of it; what it was writing aside is removed by the next.
+/// process that dies lets go of it.
 class FolderLock {
  public:
   FolderLock() = default;  ///< holds nothing

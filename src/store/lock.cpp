@@ -7,10 +7,8 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <ctime>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -49,19 +47,6 @@ bool still_named(int fd, const std::filesystem::path& file) {
          open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
-// What killed runs were writing aside (write_file(): <name>.<process>-<number>.tmp).
-void remove_leftovers(const std::filesystem::path& folder) {
-  static const std::regex aside(R"(.+\.(\d{1,9})-\d+\.tmp)");
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    std::smatch found;
-    if (!std::regex_match(name, found, aside)) continue;
-    const bool gone = ::kill(std::stoi(found[1]), 0) != 0 && errno == ESRCH;
-    if (gone) std::filesystem::remove(entry.path(), ignored);
-  }
-}
-
 }  // namespace
 
 FolderLock::FolderLock(const std::filesystem::path& folder) : file_(folder / "lock") {
@@ -87,7 +72,6 @@ FolderLock::FolderLock(const std::filesystem::path& folder) : file_(folder / "lo
       ::pwrite(fd_, about.data(), about.size(), 0) != static_cast<ssize_t>(about.size())) {
     // A full disk: the lock holds, though it cannot say whose it is.
   }
-  remove_leftovers(folder);
 }
 
 FolderLock::~FolderLock() { release(); }

@@ -37,6 +37,12 @@ def test_python_torch(tmp_path):
     assert float(re.search(r"test accuracy ([\d.]+) %", out)[1]) > 50
 
 
+def test_python_all_trained(tmp_path):
+    out = run("python_all_trained.py", "--seeds", 1, "--epochs", 2, cwd=tmp_path)
+    assert [line.split()[0] for line in out.splitlines()] == ["weights", "all"]
+    assert "delays at 0, of 600" in out
+
+
 def test_python_delays(tmp_path):
     out = run("python_delays.py", "--epochs", 5, "--nets", "none", "trained", cwd=tmp_path)
     for kind in ("none", "trained"):

@@ -551,15 +551,6 @@ TEST(FolderLock, IsHeldByOneAtATimeAndSaysByWhom) {
   const store::FolderLock second(folder.path());
 }
 
-TEST(FolderLock, RemovesWhatKilledRunsWereWriting) {
-  const TemporaryFolder folder;
-  const auto of = [](long pid) { return "model.safetensors." + std::to_string(pid) + "-3.tmp"; };
-  const std::string gone = of(999999999), alive = of(::getpid()), other = "notes.tmp";
-  for (const auto& name : {gone, alive, other}) write_bytes(folder.path() / name, "x");
-  const store::FolderLock lock(folder.path());
-  EXPECT_THAT(names_in(folder.path()), ::testing::UnorderedElementsAre("lock", alive, other));
-}
-
 TEST(ReadFile, OfAMissingFileOrAFolderIsAFileError) {
   const TemporaryFolder folder;
   const auto missing = folder.path() / "missing";
