@@ -28,6 +28,7 @@ constexpr std::pair<std::string_view, std::string_view> known_files[] = {
     {"best.safetensors", "the checkpoint of the best epoch"},
     {"checkpoint.safetensors", "what saltus train --resume goes on from"},
     {"settings.json", "all settings; saltus train --config reads it"},
+    {"training.json", "all settings of a training from Python"},
     {"metrics.jsonl", "a line for each epoch"}};
 
 json files_in(const std::filesystem::path& folder) {
@@ -159,10 +160,13 @@ json training_in(const std::filesystem::path& file) {
   return training_of(state.history, under_way);
 }
 
-Info info_of_folder(const std::filesystem::path& folder) {
+std::filesystem::path model_in(const std::filesystem::path& folder) {
   const auto now = folder / "model.safetensors", before = folder / "model.h5";
-  const bool old = std::filesystem::exists(before) && !std::filesystem::exists(now);
-  Info info = info_of_network(old ? before : now, "run");
+  return std::filesystem::exists(before) && !std::filesystem::exists(now) ? before : now;
+}
+
+Info info_of_folder(const std::filesystem::path& folder) {
+  Info info = info_of_network(model_in(folder), "run");
   info.said["files"] = files_in(folder);
   const auto settings = folder / "settings.json";
   try {
@@ -226,7 +230,16 @@ Info info_of_file(const std::filesystem::path& file) {
 }  // namespace
 
 Info info_of(const std::filesystem::path& place) {
-  Info info = std::filesystem::is_directory(place) ? info_of_folder(place) : info_of_file(place);
+  const auto checkpoint = place / "checkpoint.safetensors";
+  Info info;
+  if (!std::filesystem::is_directory(place)) {
+    info = info_of_file(place);
+  } else if (std::filesystem::exists(checkpoint) && !std::filesystem::exists(model_in(place))) {
+    info = info_of_file(checkpoint);  // of Python's fit(), which writes no model
+    info.said["files"] = files_in(place);
+  } else {
+    info = info_of_folder(place);
+  }
   info.said["place"] = place.string();
   return info;
 }

@@ -176,6 +176,15 @@ def test_what_is_no_run(saltus, tmp_path, model):
     saltus.bad("info", file, code=1, says=["model.safetensors"])
 
 
+def test_a_folder_of_checkpoints_alone(saltus, model):
+    for path in model.iterdir():
+        if path.name != "checkpoint.safetensors":
+            path.unlink()
+    found = saltus.good("info", model, "--json").json
+    assert (found["kind"], found["training"]["epochs"]) == ("checkpoint", 2)
+    assert [file["name"] for file in found["files"]] == ["checkpoint.safetensors"]
+
+
 def test_nothing_is_written(saltus, model):
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     saltus.good("info", model)
