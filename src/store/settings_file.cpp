@@ -46,7 +46,8 @@ SettingsFile from_toml(const std::filesystem::path& path, const std::string& tex
     ReadToml read = read_toml(text, {"task"}, sections());
     return {path, read.values.dump(), std::move(read.lines)};
   } catch (const WrongLine& e) {
-    throw InvalidInput(fmt::format("{}:{}: {}", path.string(), e.line, e.what()));
+    const std::string line = e.line > 0 ? fmt::format(":{}", e.line) : "";
+    throw InvalidInput(fmt::format("{}{}: {}", path.string(), line, e.what()));
   }
 }
 

@@ -12,6 +12,16 @@
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 64
+// What toml++ takes for granted of a text, some texts do not hold: `[ .a]` ended the program, and where
+// NDEBUG is defined the compiler was told that it cannot be.
+#define TOML_ASSERT(expected) ((expected) ? void() : saltus::store::not_expected())
+namespace saltus::store {
+struct NotExpected {};
+[[noreturn]] inline void not_expected() { throw NotExpected(); }
+}  // namespace saltus::store
+#include <toml++/impl/preprocessor.h>
+#undef TOML_ASSERT_ASSUME
+#define TOML_ASSERT_ASSUME(expected) TOML_ASSERT(expected)
 #include <toml++/toml.h>
 
 namespace saltus::store {
@@ -153,6 +163,10 @@ ReadToml read_toml(std::string_view text, const std::vector<std::string_view>& o
   check_depth(text);
   try {
     return Reader(outside, sections).read(toml::parse(text));
+  } catch (const NotExpected&) {
+    throw WrongLine(0,
+                    "not TOML: the name of a section begins with what no name begins with; "
+                    "expected a letter or a quote");
   } catch (const toml::parse_error& e) {
     std::string says(e.description());
     std::replace_if(

@@ -12,7 +12,7 @@
 
 namespace saltus::store {
 
-/// What is wrong with a text, and in which line of it.
+/// What is wrong with a text, and in which line of it; 0: nobody knows.
 struct WrongLine : InvalidInput {
   WrongLine(int at, const std::string& what) : InvalidInput(what), line(at) {}
   int line;

@@ -224,8 +224,11 @@ def test_a_wrong_line_is_named(saltus, config, text, line, says):
         b'"' + b"k" * 1_000_000 + b'" = 1',
         b'"two\\nlines" = 1',
         b"#" + b"x" * (17 << 20),
+        b"[=]",  # where toml++ takes for granted that a name begins
+        b"[[\n]]",
+        "[\u00e9]".encode(),
     ],
-    ids=range(16),
+    ids=range(19),
 )
 def test_hostile_toml_is_one_clear_line(saltus, config, text):
     file = config(text)

@@ -79,6 +79,12 @@ TEST(SettingsFile, depth_is_bounded_however_it_is_written) {
   EXPECT_EQ(fault("task = 'spikes'\n[optimiser]\nlr_of = [" + many("'a.b=0.1',", 200) + "]\n"), "");
 }
 
+TEST(SettingsFile, what_the_parser_takes_for_granted_is_refused) {
+  for (const char* text : {"[=]", "[.a]", "[ .a]", "[{", "[[.", "[ #\n]", "[\n", "[!]"}) {
+    EXPECT_THAT(fault(text), HasSubstr("not TOML")) << text;
+  }
+}
+
 TEST(ReadToml, sections_are_left_out_and_values_are_those_of_json) {
   const std::vector<Section> sections = {{"one", {"a", "b", "c"}}, {"two", {"d", "e"}}};
   const ReadToml read = read_toml(
