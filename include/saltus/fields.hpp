@@ -46,9 +46,11 @@ inline constexpr auto anything = [](std::string_view, const auto&) {};
 namespace heading {
 /// Under which a setting stands; `none`: it is no option.
 /// @{
-inline constexpr std::string_view none = "", data = "Data", network = "Network",
+inline constexpr std::string_view none = "", data = "Data", network = "Network", loss = "Loss",
                                   optimiser = "Optimiser", run = "Run";
 /// @}
+/// Those under which settings stand, in the order in which people read them.
+inline constexpr std::string_view all[] = {data, network, loss, optimiser, run};
 }  // namespace heading
 
 /// A row: one setting of a struct S. Its default is that of the struct.

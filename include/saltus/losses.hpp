@@ -61,7 +61,7 @@ struct LossSetting {
   double usual;                ///< unless it is given
   Bound check;                 ///< check(name, value) throws InvalidInput unless it has a meaning
   std::string_view help = {};  ///< none: no option of the command line
-  std::string_view heading = heading::optimiser;  ///< under which --help lists it
+  std::string_view heading = heading::loss;  ///< under which --help lists it
   std::string_view option = {};  ///< on the command line, if it is not --name with - for _
 
   double& of(LossSettings& settings) const { return settings[name]; }       ///< its value
@@ -131,8 +131,7 @@ template <class Settings, class Visit>
 requires std::same_as<std::remove_const_t<Settings>, LossSettings>
 void for_each_field(Settings& settings, Visit&& visit) {
   const std::string names = loss_names();
-  visit(Field{"loss", &LossSettings::kind, &check_loss_name, heading::optimiser, names},
-        settings.kind);
+  visit(Field{"loss", &LossSettings::kind, &check_loss_name, heading::loss, names}, settings.kind);
   for (const NamedLoss& loss : losses()) {
     for (const LossSetting& setting : loss.settings) visit(setting, setting.of(settings));
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,27 @@ std::string fingerprint(const data::LabelledSpikes& data);
 std::string to_json(const RunSettings& settings);
 /// And back. @throws InvalidInput  a field of a wrong kind
 RunSettings settings_from_json(const std::string& text);
+
+/// A file of `saltus train --config`: settings as TOML in sections (docs/guide.md), or a settings.json.
+struct SettingsFile {
+  std::filesystem::path path;        ///< of the file
+  std::string json;                  ///< its settings, one object
+  std::map<std::string, int> lines;  ///< of each setting, counted from 1; 0: of JSON
+
+  /// A message about a setting of the file, by whose name it begins, with the file and the line.
+  std::string located(const std::string& message) const;
+};
+/// @param file  or the folder of a run: then its settings.json
+/// @throws FileError  cannot be read; InvalidInput  neither TOML nor JSON, nested deeper than 64, a name
+///         that is given twice, stands in another section or is none (says the nearest): with the line
+SettingsFile read_settings_file(const std::filesystem::path& file);
+/// Its settings, and the defaults of its task for the others; not yet checked with check().
+/// @param layers  the defaults of a network of RunSettings::layers, whether the file names them or not
+/// @throws InvalidInput  a value of another kind: with file and line
+RunSettings settings_of(const SettingsFile& file, bool layers = false);
+/// Such a file as TOML, with what each setting that the task reads is about.
+std::string to_toml(const RunSettings& settings);
+
 /// What of the settings belongs to a model: all but where the data are, and threads.
 std::string settings_of_model(const RunSettings& settings);
 /// @throws InvalidInput  settings that are not those that a model was trained with: names the first
@@ -84,13 +106,15 @@ void check_settings_of_model(const RunSettings& settings, const std::string& of_
 RunSettings load_settings(const std::filesystem::path& file);
 
 /// An epoch as a line of metrics.jsonl.
-std::string metrics_line(const EpochReport& report);
+/// @param peak_memory  bytes that the process had held at most when it was over; 0: not known
+std::string metrics_line(const EpochReport& report, std::size_t peak_memory = 0);
 
 /// What the epochs of a run add up to.
 struct TrainedEpochs {
-  double seconds = 0;       ///< of training
-  std::size_t samples = 0;  ///< seen
-  int epochs = 0;           ///< complete ones
+  double seconds = 0;                         ///< of training
+  std::size_t samples = 0;                    ///< seen
+  int epochs = 0;                             ///< complete ones
+  std::vector<std::size_t> peak_memory = {};  ///< [line] bytes, as of metrics_line()
 
   /// Microseconds a sample.
   double us_per_sample() const {

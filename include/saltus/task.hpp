@@ -101,8 +101,9 @@ constexpr auto RunSettings::fields() {
             "mean of the first layer's first weights"},
       Field{"hidden_std", &S::hidden_std, at_least_0, heading::network,
             "and their standard deviation"},
-      Field{"deep_mean", &S::deep_mean, finite},
-      Field{"deep_std", &S::deep_std, at_least_0},
+      Field{"deep_mean", &S::deep_mean, finite, heading::network,
+            "mean of the first weights between hidden layers"},
+      Field{"deep_std", &S::deep_std, at_least_0, heading::network, "and their standard deviation"},
       Field{"output_mean", &S::output_mean, finite, heading::network,
             "mean of the output's first weights"},
       Field{"output_std", &S::output_std, at_least_0, heading::network,
@@ -128,6 +129,12 @@ constexpr auto RunSettings::fields() {
 /// @param layers  for a network of RunSettings::layers, in place of `hidden`, which is empty then
 /// @throws InvalidInput  no such task
 RunSettings default_settings(const std::string& task, bool layers = false);
+
+/// Does a task look at a setting? (`data`, `train_file`, `test_file`, `validation` and `t_max` are of
+/// some tasks only.)
+bool reads(const std::string& task, std::string_view setting);
+/// Those that do, "mnist and spikes".
+std::string readers_of(std::string_view setting);
 
 /// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
 void check(const RunSettings& settings);

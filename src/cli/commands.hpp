@@ -15,6 +15,8 @@ enum Exit : int { success = 0, failure = 1, usage = 2, interrupted = 130, termin
 using Command = std::function<int()>;
 
 Command add_train(CLI::App& app);
+Command add_init(CLI::App& app);
+Command add_info(CLI::App& app);
 Command add_eval(CLI::App& app);
 Command add_predict(CLI::App& app);
 Command add_report(CLI::App& app);

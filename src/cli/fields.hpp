@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -33,8 +35,18 @@ CLI::Option* add_option(CLI::App& app, Given<Whole>& given, const std::string& n
   });
 }
 
+/// What the option of a row is called.
+inline std::string option_of(const auto& row) {
+  std::string name(row.option);
+  if (name.empty()) {
+    name = fmt::format("--{}", row.name);
+    std::replace(name.begin(), name.end(), '_', '-');
+  }
+  return name;
+}
+
 /// The rows of Settings that stand under a heading: numbers and lists are read as such, choices by
-/// their names, and what is true or false is a flag.
+/// their names, and what is true or false is a flag, with a --no- that says the other.
 /// @param part  (Whole&) -> Settings&
 template <class Settings, class Whole, class Part>
 void add_fields(CLI::App& app, Given<Whole>& given, std::string_view heading, Part part) {
@@ -42,17 +54,18 @@ void add_fields(CLI::App& app, Given<Whole>& given, std::string_view heading, Pa
   for_each_field(defaults, [&](const auto& row, const auto& value) {
     if (row.heading != heading || row.help.empty()) return;
     using T = std::remove_cvref_t<decltype(value)>;
-    std::string name(row.option);
-    if (name.empty()) {
-      name = fmt::format("--{}", row.name);
-      std::replace(name.begin(), name.end(), '_', '-');
-    }
+    const std::string name = option_of(row);
     const std::string help(row.help);
     const auto to = [row, part](Whole& settings) -> T& { return row.of(part(settings)); };
     CLI::Option* option = nullptr;
     if constexpr (std::is_same_v<T, bool>) {
-      option = app.add_flag_callback(
-          name, [&given, to] { given.changes.push_back([to](Whole& s) { to(s) = true; }); }, help);
+      option = app.add_flag_function(
+          fmt::format("{},!--no-{}", name, name.substr(2)),
+          [&given, to, name](std::int64_t count) {
+            given.names.push_back(name);
+            given.changes.push_back([to, count](Whole& s) { to(s) = count > 0; });
+          },
+          help);
     } else if constexpr (std::is_enum_v<T>) {
       option = add_option<std::string>(app, given, name, help,
                                        [to](Whole& s, auto& text) { to(s) = from_name<T>(text); });

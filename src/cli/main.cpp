@@ -63,13 +63,18 @@ int run(int argc, char** argv) {
       "Examples:\n"
       "  saltus train yinyang                 the EventProp paper's Yin-Yang run\n"
       "  saltus train --help                  all tasks and options, with examples\n"
+      "  saltus init mnist                    a commented file of settings for train --config\n"
       "  saltus gradcheck --networks 500      gradients against differences and an oracle");
   Command command;
   const auto choose = [&](Command c) { return [&command, c = std::move(c)] { command = c; }; };
   CLI::App* train = app.add_subcommand("train", "Train a network on a task");
   train->final_callback(choose(add_train(*train)));
+  CLI::App* init = app.add_subcommand("init", "Write a commented file of a task's settings");
+  init->final_callback(choose(add_init(*init)));
   CLI::App* eval = app.add_subcommand("eval", "Evaluate a saved model on its test data");
   eval->final_callback(choose(add_eval(*eval)));
+  CLI::App* info = app.add_subcommand("info", "Say what a run, a model or a checkpoint is");
+  info->final_callback(choose(add_info(*info)));
   CLI::App* predict =
       app.add_subcommand("predict", "Say which class a saved model takes each test sample for");
   predict->final_callback(choose(add_predict(*predict)));
@@ -87,8 +92,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
     say("saltus: {}\nRun with --help for what there is.\n",
-        unknown ? fmt::format("no command is called '{}'; there are: train, eval, predict, "
-                              "report, gradcheck, bench",
+        unknown ? fmt::format("no command is called '{}'; there are: train, init, eval, "
+                              "info, predict, report, gradcheck, bench",
                               argv[1])
                 : std::string(e.what()));
     return usage;

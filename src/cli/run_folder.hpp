@@ -12,7 +12,9 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "machine/peak_memory.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "saltus/task.hpp"
@@ -43,6 +45,10 @@ class RunFolder {
     model_settings_ = store::settings_of_model(s);
     minutes_ = s.checkpoint_minutes;
     model(state.network);
+    // What the processes before this one held.
+    if (!resumed.empty()) {
+      peak_memory_ = store::read_metrics(resumed.parent_path() / "metrics.jsonl").peak_memory;
+    }
     metrics(state);
     store::write_file(folder_ / "settings.json", store::to_json(s));
     best(state, resumed);
@@ -54,7 +60,9 @@ class RunFolder {
   void epoch(const TrainState<Real>& state, const EpochReport& report) {
     if (folder_.empty()) return;
     model(state.network);
-    metrics(state, report.complete ? "" : store::metrics_line(report));
+    peak_memory_.resize(static_cast<std::size_t>(report.epoch));
+    peak_memory_.back() = peak_memory();
+    metrics(state, report.complete ? "" : line(report));
     // The best before the last: what a run that is killed in between does again is the same.
     if (report.complete && best_epoch(state.history) == state.epochs) {
       store::save_checkpoint(state, checkpoint_settings_, folder_ / "best.safetensors");
@@ -83,6 +91,7 @@ class RunFolder {
   store::FolderLock
       lock_;  // two runs in one folder would leave the model of one and the rest of the other
   std::string checkpoint_settings_, model_settings_;
+  std::vector<std::size_t> peak_memory_;  // [epoch]
   double minutes_ = 0;
   Clock::time_point written_ = Clock::now();
 
@@ -111,8 +120,12 @@ class RunFolder {
   template <class Real>
   void metrics(const TrainState<Real>& state, const std::string& stopped = "") const {
     std::string lines;
-    for (const EpochReport& report : state.history) lines += store::metrics_line(report);
+    for (const EpochReport& report : state.history) lines += line(report);
     store::write_file(folder_ / "metrics.jsonl", lines + stopped);
+  }
+  std::string line(const EpochReport& report) const {
+    const auto k = static_cast<std::size_t>(report.epoch) - 1;
+    return store::metrics_line(report, k < peak_memory_.size() ? peak_memory_[k] : 0);
   }
 };
 

@@ -10,16 +10,19 @@
 
 #include "cli/commands.hpp"
 #include "cli/fields.hpp"
+#include "cli/log_level.hpp"
 #include "cli/progress.hpp"
 #include "cli/result.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/values.hpp"
 #include "cli/warnings.hpp"
+#include "machine/peak_memory.hpp"
 #include "saltus/advice.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "saltus/task.hpp"
 #include "saltus/version.hpp"
+#include "store/settings.hpp"
 
 namespace saltus::cli {
 namespace {
@@ -28,20 +31,22 @@ using nlohmann::json;
 
 struct Options {
   std::string task;
-  std::string out, resume;
-  bool json = false, quiet = false;
+  std::string config, out, resume;
+  bool json = false;
+  LogLevel level = LogLevel::info;
   Given<RunSettings> given;  // changes the defaults of the task
 };
 
 void add_options(CLI::App& app, Options& o) {
-  app.add_option("task", o.task, "yinyang, mnist or spikes; with --resume that of the checkpoint")
+  app.add_option("task", o.task,
+                 "yinyang, mnist or spikes; with --config or --resume that of the file")
       ->check(CLI::IsMember({"yinyang", "mnist", "spikes"}));
   const auto whole = [](RunSettings& s) -> RunSettings& { return s; };
   const auto loss = [](RunSettings& s) -> LossSettings& { return s.loss; };
   const auto train = [](RunSettings& s) -> TrainSettings& { return s.train; };
   add_fields<RunSettings>(app, o.given, heading::data, whole);
   add_fields<RunSettings>(app, o.given, heading::network, whole);
-  add_fields<LossSettings>(app, o.given, heading::optimiser, loss);
+  add_fields<LossSettings>(app, o.given, heading::loss, loss);
   add_fields<TrainSettings>(app, o.given, heading::optimiser, train);
   add_fields<TrainSettings>(app, o.given, heading::run, train);
   const std::string run(heading::run);
@@ -49,6 +54,12 @@ void add_options(CLI::App& app, Options& o) {
                           [](RunSettings& s, auto& v) { s.train.kernel = kernel_of(v); })
       ->group(run);
   add_fields<RunSettings>(app, o.given, heading::run, whole);
+  add_value<std::string>(
+      app, "--config",
+      "settings of a file: TOML, as `saltus init` writes it, or the settings.json of a run (or its "
+      "folder); options win over it",
+      [&o](auto v) { o.config = v; })
+      ->group(run);
   add_value<std::string>(app, "--out",
                          "folder for model.safetensors, settings.json, metrics.jsonl, "
                          "checkpoint.safetensors, best.safetensors",
@@ -62,12 +73,14 @@ void add_options(CLI::App& app, Options& o) {
       [&o](auto v) { o.resume = v; })
       ->group(run);
   app.add_flag("--json", o.json, "last line on standard output: one JSON object")->group(run);
-  app.add_flag("--quiet", o.quiet, "no lines for each epoch")->group(run);
+  add_log_level(app, o.level, run);
   app.footer(
       "Defaults are the published settings of each task (docs/results.md).\n\n"
       "Examples:\n"
       "  saltus train yinyang --seed 1 --out runs/yinyang\n"
       "  saltus train --resume runs/yinyang\n"
+      "  saltus train --config yinyang.toml --epochs 5      (saltus init yinyang writes one)\n"
+      "  saltus train --config runs/yinyang/settings.json --out runs/again      the same bits\n"
       "  saltus train mnist --data mnist/ --threads 0\n"
       "  saltus train mnist --data fashion_mnist/ --hidden 350 --epochs 20 --batch 32\n"
       "  saltus train mnist --data mnist/ --layers conv:16x5s2,pool:2,128\n"
@@ -107,6 +120,19 @@ void say_epoch(const EpochReport& r, int epochs, double left) {
       clock_time(left));
 }
 
+// What it was made of.
+void say_details(const EpochReport& r) {
+  const auto share = [&](double seconds) {
+    return r.seconds > 0 ? 100 * seconds / r.seconds : 0.0;
+  };
+  say("  {:.2f} s: gather {:.0f} %, forward {:.0f} %, loss {:.0f} %, backward {:.0f} %, step "
+      "{:.0f} "
+      "%; lr {:.4g}, gradient {:.4g}, {} labels silent; at most {:.0f} MB\n",
+      r.seconds, share(r.gather_seconds), share(r.forward_seconds), share(r.loss_seconds),
+      share(r.backward_seconds), share(r.step_seconds), r.lr, r.gradient_norm, r.silent_labels,
+      static_cast<double>(peak_memory()) / 1e6);
+}
+
 // What all epochs of the training add up to, those before a resumption too.
 template <class Real>
 store::TrainedEpochs sums_of(const TrainState<Real>& state) {
@@ -125,10 +151,11 @@ store::TrainedEpochs sums_of(const TrainState<Real>& state) {
 
 // All epochs that are left, with what they show and leave. @return  were they stopped?
 template <class Real>
-bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, bool quiet,
+bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, LogLevel level,
                   RunFolder& folder, Warnings& warnings) {
   const auto to_do = static_cast<std::size_t>(std::max(0, epochs - trainer.epochs_done()));
-  Progress progress(std::max<std::size_t>(to_do * data.train.size(), 1), "samples", quiet);
+  Progress progress(std::max<std::size_t>(to_do * data.train.size(), 1), "samples",
+                    level < LogLevel::info);
   std::size_t before = 0;
   EpochReport last;
   while (trainer.epochs_done() < epochs && last.complete) {
@@ -152,9 +179,10 @@ bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, bool
     folder.epoch(trainer.state(), last);
     progress.clear();
     const double done = trainer.epochs_done() + (last.complete ? 0 : 1);
-    if (!quiet) {
+    if (level >= LogLevel::info) {
       say_epoch(last, epochs, sums_of(trainer.state()).seconds / done * (epochs - done));
     }
+    if (level >= LogLevel::debug) say_details(last);
     warnings.say_once(advice(last));
   }
   progress.clear();
@@ -205,11 +233,11 @@ int train(RunSettings settings, const Options& options) {
   const TaskData data = load_data(settings);
   if (settings.task == "spikes" && settings.t_end == 0) settings.t_end = usual_t_end(data);
   Trainer<Real> trainer = trainer_of<Real>(settings, options, data);
-  if (!options.json && !options.quiet) {
+  if (!options.json && options.level >= LogLevel::info) {
     fmt::print("{}{}", describe(trainer.network()), describe(data, settings.t_end));
   }
   std::fflush(stdout);
-  Warnings warnings;
+  Warnings warnings(options.level >= LogLevel::warning);
   warnings.say_once(advice(trainer.network(), data.train, settings.t_end));
   folder.begin(
       settings, begun_with(settings, data), trainer.state(),
@@ -217,12 +245,13 @@ int train(RunSettings settings, const Options& options) {
 
   catch_interrupts();
   const bool stopped =
-      train_epochs(trainer, data, settings.train.epochs, options.quiet, folder, warnings);
+      train_epochs(trainer, data, settings.train.epochs, options.level, folder, warnings);
   if (!stopped) folder.checkpoint(trainer.state());
   const store::TrainedEpochs trained = sums_of(trainer.state());
   const Evaluation test = trainer.evaluate(data.test);
   json result = result_of(settings, settings.train.threads, trained, test);
   result["interrupted"] = stopped;
+  result["peak_memory_bytes"] = peak_memory();
   result["version"] = version;
   result["commit"] = git_commit();
   if (data.validation.size() > 0) {
@@ -230,9 +259,10 @@ int train(RunSettings settings, const Options& options) {
   }
   if (find_loss(settings.loss.kind).readout_model == Model::lif &&
       2 * test.silent_labels > test.samples) {
-    say("the label's output is silent in {} of {} test samples, which teach nothing: try larger "
-        "first weights (--hidden-mean, --output-mean) or more hidden neurons\n",
-        test.silent_labels, test.samples);
+    warnings.say_once({fmt::format(
+        "the label's output is silent in {} of {} test samples, which teach nothing: try larger "
+        "first weights (--hidden-mean, --output-mean) or more hidden neurons",
+        test.silent_labels, test.samples)});
   }
   if (options.json) {
     fmt::print("{}\n", result.dump());
@@ -247,32 +277,32 @@ int train(RunSettings settings, const Options& options) {
   return stopped ? stop_code() : success;
 }
 
-// An option that its task does not read is a mistake, as is one that it needs and does not get.
-void check_given(const Options& options) {
+bool is_given(const Options& options, std::string_view name) {
   const auto& names = options.given.names;
-  const auto given = [&](std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  const std::pair<const char*, std::vector<std::string>> readers[] = {
-      {"--data", {"mnist"}},
-      {"--train", {"spikes"}},
-      {"--test", {"spikes"}},
-      {"--validation", {"mnist", "spikes"}},
-      {"--t-max", {"yinyang", "mnist"}}};
-  for (const auto& [name, tasks] : readers) {
-    if (given(name) && std::find(tasks.begin(), tasks.end(), options.task) == tasks.end()) {
-      throw InvalidInput(fmt::format("task {} has no {}; it is of {}", options.task, name,
-                                     fmt::join(tasks, " and ")));
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// An option that its task does not read is a mistake, as is one that it needs and does not get.
+void check_given(const RunSettings& settings, const Options& options) {
+  for_each_field(settings, [&](const auto& row, const auto&) {
+    const std::string option = option_of(row);
+    if (is_given(options, option) && !reads(settings.task, row.name)) {
+      throw InvalidInput(fmt::format("task {} has no {}; it is of {}", settings.task, option,
+                                     readers_of(row.name)));
     }
-  }
-  if (!options.resume.empty()) return;  // all else is the checkpoint's
-  if (options.task == "mnist" && !given("--data")) {
+  });
+  if (settings.task == "mnist" && settings.data.empty()) {
     throw InvalidInput(
-        "task mnist needs --data DIR, a folder with the IDX files of MNIST or "
+        "data is missing: task mnist needs --data DIR, a folder with the IDX files of MNIST or "
         "Fashion-MNIST");
   }
-  if (options.task == "spikes" && !(given("--train") && given("--test"))) {
-    throw InvalidInput("task spikes needs --train FILE.h5 and --test FILE.h5");
+  if (settings.task == "spikes" && settings.train_file.empty()) {
+    throw InvalidInput(
+        "train_file is missing: task spikes needs --train FILE.h5 and --test FILE.h5");
+  }
+  if (settings.task == "spikes" && settings.test_file.empty()) {
+    throw InvalidInput(
+        "test_file is missing: task spikes needs --train FILE.h5 and --test FILE.h5");
   }
 }
 
@@ -282,40 +312,80 @@ std::string folder_of(const std::string& place) {
   return file.has_parent_path() ? file.parent_path().string() : ".";
 }
 
-// The settings of the task, or those of the checkpoint, with what was given.
-RunSettings settings_for(Options& o) {
+// Those of the checkpoint.
+RunSettings resumed_settings(Options& o) {
+  const auto file = store::checkpoint_in(o.resume);
   RunSettings settings;
-  if (!o.resume.empty()) {
-    const auto file = store::checkpoint_in(o.resume);
-    try {
-      const std::string saved = store::load_checkpoint_settings(file);
-      json text = json::parse(saved, nullptr, false);
-      if (text.is_object()) text.erase("training_data");  // begun_with() adds it
-      settings = store::settings_from_json(text.is_object() ? text.dump() : saved);
-    } catch (const InvalidInput& e) {
-      throw FileError(fmt::format("{}: {}", file.string(), e.what()));
-    }
-    if (!o.task.empty() && o.task != settings.task) {
-      throw InvalidInput(fmt::format("task is {}, but {} is of {}; expected the same", o.task,
-                                     file.string(), settings.task));
-    }
-    o.task = settings.task;
-    if (o.out.empty()) o.out = folder_of(o.resume);
-  } else if (o.task.empty()) {
-    throw InvalidInput("task is missing; expected yinyang, mnist or spikes, or --resume DIR");
-  } else {
-    const auto& names = o.given.names;
-    const bool layers = std::find(names.begin(), names.end(), "--layers") != names.end();
-    settings = default_settings(o.task, layers);
+  try {
+    const std::string saved = store::load_checkpoint_settings(file);
+    json text = json::parse(saved, nullptr, false);
+    if (text.is_object()) text.erase("training_data");  // begun_with() adds it
+    settings = store::settings_from_json(text.is_object() ? text.dump() : saved);
+  } catch (const InvalidInput& e) {
+    throw FileError(fmt::format("{}: {}", file.string(), e.what()));
   }
+  if (o.out.empty()) o.out = folder_of(o.resume);
+  return settings;
+}
+
+// Those of the file, whose list of layers gives way to the other one on the command line.
+RunSettings configured_settings(const store::SettingsFile& file, const Options& o) {
+  const bool layers = is_given(o, "--layers"), hidden = is_given(o, "--hidden");
+  RunSettings settings = store::settings_of(file, layers);
+  if (layers && !hidden) settings.hidden.clear();
+  if (hidden && !layers) settings.layers.clear();
+  return settings;
+}
+
+// What was given on the command line, upon settings from elsewhere.
+RunSettings with_options(RunSettings settings, const Options& o) {
   for (const auto& change : o.given.changes) change(settings);
-  check_given(o);
+  check_given(settings, o);
   check(settings);
   // So that `saltus eval` finds them from any folder.
   for (std::string* place : {&settings.data, &settings.train_file, &settings.test_file}) {
     if (!place->empty()) *place = std::filesystem::absolute(*place).lexically_normal().string();
   }
   return settings;
+}
+
+void check_task(const std::string& given, const RunSettings& settings, const std::string& file) {
+  if (given.empty() || given == settings.task) return;
+  throw InvalidInput(
+      fmt::format("task is {}, but {} is of {}; expected the same", given, file, settings.task));
+}
+
+// The settings of the task, of a file or of a checkpoint, with what was given.
+RunSettings settings_for(Options& o) {
+  if (!o.resume.empty() && !o.config.empty()) {
+    throw InvalidInput(fmt::format(
+        "--config {} begins a training and --resume {} goes on with one; expected one of them",
+        o.config, o.resume));
+  }
+  if (!o.resume.empty()) {
+    const RunSettings saved = resumed_settings(o);
+    check_task(o.task, saved, store::checkpoint_in(o.resume).string());
+    return with_options(saved, o);
+  }
+  if (!o.config.empty()) {
+    store::SettingsFile file = store::read_settings_file(o.config);
+    const RunSettings configured = configured_settings(file, o);
+    check_task(o.task, configured, o.config);
+    // What an option replaced is not the file's.
+    store::for_each_setting(configured, [&](const auto& row, const auto&) {
+      if (is_given(o, option_of(row))) file.lines.erase(std::string(row.name));
+    });
+    try {
+      return with_options(configured, o);
+    } catch (const InvalidInput& e) {
+      throw InvalidInput(file.located(e.what()));
+    }
+  }
+  if (o.task.empty()) {
+    throw InvalidInput(
+        "task is missing; expected yinyang, mnist or spikes, --config FILE or --resume DIR");
+  }
+  return with_options(default_settings(o.task, is_given(o, "--layers")), o);
 }
 
 }  // namespace

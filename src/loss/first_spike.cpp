@@ -31,7 +31,7 @@ class FirstSpike final : public ReadoutLoss<Real> {
       {"tau_0", 0.5e-3, bounds::time, "sharpness of the softmax over first spikes, s"},
       {"tau_1", 6.4e-3, bounds::time, "time scale of the pull on the label's spike, s"},
       {"alpha", 0.003, bounds::at_least_0, "weight of that pull"},
-      {"t_missing", 40e-3, bounds::time},  // when an output without a spike counts as spiking, s
+      {"t_missing", 40e-3, bounds::time, "when an output without a spike counts as spiking, s"},
       {"silent_pull", 10, bounds::at_least_0, "pull on V of a label's output without a spike"}};
 
   FirstSpike(const LossSettings& given, std::size_t readout)

@@ -12,9 +12,10 @@
 
 namespace saltus::store {
 
-std::string metrics_line(const EpochReport& report) {
+std::string metrics_line(const EpochReport& report, std::size_t peak_memory) {
   nlohmann::json line = nlohmann::json::object();
   write_fields(line, report);
+  if (peak_memory > 0) line["peak_memory_bytes"] = peak_memory;
   return line.dump() + "\n";
 }
 
@@ -30,6 +31,7 @@ TrainedEpochs read_metrics(const std::filesystem::path& file) {
       t.seconds += entry.at("seconds").get<double>();
       t.samples += entry.at("samples").get<std::size_t>();
       t.epochs += entry.at("complete").get<bool>();
+      t.peak_memory.push_back(entry.value("peak_memory_bytes", std::size_t{0}));
     } catch (const std::exception&) {
       throw FileError(
           fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "

@@ -11,6 +11,7 @@
 #include "saltus/store.hpp"
 #include "store/free_settings.hpp"
 #include "store/json.hpp"
+#include "store/settings.hpp"
 
 namespace saltus::store {
 
@@ -18,9 +19,9 @@ using nlohmann::json;
 
 std::string to_json(const RunSettings& settings) {
   json out = json::object();
-  write_fields(out, settings);
-  write_fields(out, settings.loss);
-  write_fields(out, settings.train);
+  for_each_setting(settings, [&](const auto& row, const auto& value) {
+    write(out[std::string(row.name)], value);
+  });
   return out.dump(2) + "\n";
 }
 
@@ -29,31 +30,35 @@ namespace {
 // The names that a file may hold.
 std::vector<std::string_view> known_settings(const RunSettings& settings) {
   std::vector<std::string_view> known;
-  const auto add = [&](const auto& field, const auto&) { known.push_back(field.name); };
-  for_each_field(settings, add);
-  for_each_field(settings.loss, add);
-  for_each_field(settings.train, add);
+  for_each_setting(settings, [&](const auto& row, const auto&) { known.push_back(row.name); });
   return known;
 }
 
 }  // namespace
 
-RunSettings settings_from_json(const std::string& text) {
+RunSettings unchecked_settings(const std::string& text, bool layers) {
   const json in = parse_json(text);
   if (!in.is_object() || !in.contains("task")) {
     throw InvalidInput("holds no task; expected what `saltus train` writes as settings.json");
   }
   std::string task;
   read("task", in["task"], task);
-  RunSettings settings = default_settings(task, in.contains("layers") && !in["layers"].empty());
+  RunSettings settings =
+      default_settings(task, layers || (in.contains("layers") && !in["layers"].empty()));
   const auto known = known_settings(settings);
   for (const auto& [name, value] : in.items()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     throw InvalidInput(fmt::format("no setting is called '{}'{}", name, nearest_name(name, known)));
   }
-  read_fields(in, settings);
-  read_fields(in, settings.loss);
-  read_fields(in, settings.train);
+  for_each_setting(settings, [&](const auto& row, auto& value) {
+    const auto found = in.find(row.name);
+    if (found != in.end()) read(row.name, *found, value);
+  });
+  return settings;
+}
+
+RunSettings settings_from_json(const std::string& text) {
+  RunSettings settings = unchecked_settings(text);
   check(settings);
   return settings;
 }

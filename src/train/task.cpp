@@ -143,6 +143,35 @@ RunSettings default_settings(const std::string& task, bool layers) {
       fmt::format("no task is called '{}'; there are: yinyang, mnist, spikes", task));
 }
 
+namespace {
+
+// What is no matter of every task: the setting and those whose it is.
+const std::pair<std::string_view, std::vector<std::string>> settings_of_tasks[] = {
+    {"data", {"mnist"}},
+    {"train_file", {"spikes"}},
+    {"test_file", {"spikes"}},
+    {"validation", {"mnist", "spikes"}},
+    {"t_max", {"yinyang", "mnist"}}};
+
+const std::vector<std::string>* some_tasks(std::string_view setting) {
+  for (const auto& [name, tasks] : settings_of_tasks) {
+    if (name == setting) return &tasks;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool reads(const std::string& task, std::string_view setting) {
+  const auto* const tasks = some_tasks(setting);
+  return tasks == nullptr || std::find(tasks->begin(), tasks->end(), task) != tasks->end();
+}
+
+std::string readers_of(std::string_view setting) {
+  const auto* const tasks = some_tasks(setting);
+  return tasks == nullptr ? "every task" : fmt::format("{}", fmt::join(*tasks, " and "));
+}
+
 void check_precision(std::string_view name, const std::string& precision) {
   if (precision != "float32" && precision != "float64") {
     throw InvalidInput(fmt::format("{} is '{}'; expected float32 or float64", name, precision));

@@ -22,7 +22,8 @@ def first_column(heading):
 
 def test_every_option_of_the_guide_exists(saltus):
     known = {"--out", "--version"}
-    for command in ("train", "eval", "predict", "report", "gradcheck", "bench"):
+    commands = ("train", "init", "eval", "info", "predict", "report", "gradcheck", "bench")
+    for command in commands:
         known |= set(re.findall(r"--[\w-]+", saltus.good(command, "--help").out))
     commands = re.findall(r"saltus [^`\n]*", GUIDE)
     options = set(re.findall(r"`(--[\w-]+)", GUIDE)) | set(re.findall(r"--[\w-]+", str(commands)))
@@ -58,7 +59,7 @@ def small(line, resumed):
     values = {"--networks": 3} if words[0] == "gradcheck" else {}
     if words[0] == "train" and "--help" not in words:
         values = {"--epochs": 1, "--train-samples": 60}
-        if "yinyang" not in words:
+        if "yinyang" not in words and "--config" not in words:
             values["--validation"] = 20
         if "--resume" in words:  # the settings of before, but for the end
             values = {"--epochs": 1 + resumed}

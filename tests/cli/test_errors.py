@@ -13,7 +13,7 @@ import pytest
     ("arguments", "says"),
     [
         ([], ["subcommand"]),
-        (["trian"], ["'trian'", "train, eval, predict, report, gradcheck"]),
+        (["trian"], ["'trian'", "train, init, eval, info, predict, report, gradcheck"]),
         (["train"], ["task"]),
         (["train", "chess"], ["chess", "yinyang"]),
         (["train", "yinyang", "extra"], ["extra"]),

@@ -20,10 +20,11 @@ MIXED = [
 
 
 def metrics(folder):
-    """The epochs, without what a clock said."""
+    """The epochs, without what a clock or the system said."""
     found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    measured = ("us_per_sample", "peak_memory_bytes")
     return [
-        {k: v for k, v in epoch.items() if not k.endswith("seconds") and k != "us_per_sample"}
+        {k: v for k, v in epoch.items() if not k.endswith("seconds") and k not in measured}
         for epoch in found
     ]
 

@@ -61,6 +61,38 @@ def test_plain_lines_without_a_terminal(saltus):
     assert saltus.good("train", "yinyang", *SMALL, "--quiet").err == ""
 
 
+def test_log_levels(saltus):
+    def lines(*options):
+        # Weights of 0: a warning is due.
+        silent = ["--hidden-mean", 0, "--hidden-std", 0]
+        return saltus.good("train", "yinyang", *SMALL, *silent, *options).err.splitlines()
+
+    def kinds(said):
+        return {"warning" if "warning:" in line else line.split()[0] for line in said}
+
+    assert lines("--log-level", "error") == []
+    assert kinds(lines("--log-level", "warning")) == {"warning"}
+    assert kinds(lines()) == kinds(lines("--log-level", "info")) == {"warning", "epoch"}
+    told = lines("--log-level", "debug")
+    assert len(told) == len(lines()) + 2 == len(lines("-v"))
+    after = told[told.index(next(line for line in told if line.startswith("epoch"))) + 1]
+    for word in ("gather", "forward", "backward", "step", "gradient", "MB"):
+        assert word in after
+    saltus.bad("train", "yinyang", "--log-level", "loud", code=2, says=["'loud'", "debug"])
+    saltus.bad("train", "yinyang", "-v", "--quiet", code=2, says=["--quiet"])
+
+
+def test_peak_memory_is_told_and_kept(saltus, tmp_path):
+    out = tmp_path / "run"
+    told = saltus.good("train", "yinyang", *SMALL, "--out", out, "--json").json
+    first = [line["peak_memory_bytes"] for line in metrics(out)]
+    assert 5e6 < first[0] <= first[1] <= told["peak_memory_bytes"] < 1e9
+    saltus.good("train", "--resume", out, "--epochs", 3, "--quiet")
+    again = [line["peak_memory_bytes"] for line in metrics(out)]
+    assert again[:2] == first
+    assert len(again) == 3
+
+
 def test_redraws_in_place_on_a_terminal(saltus):
     main, side = pty.openpty()
     command = saltus.line("train", "yinyang", "--epochs", 2)

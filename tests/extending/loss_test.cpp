@@ -50,7 +50,7 @@ TEST_F(ToyLoss, is_checked_and_stored_with_its_settings) {
 TEST_F(ToyLoss, has_options_of_the_command_line) {
   CLI::App app;
   cli::Given<LossSettings> given;
-  cli::add_fields<LossSettings>(app, given, heading::optimiser,
+  cli::add_fields<LossSettings>(app, given, heading::loss,
                                 [](LossSettings& s) -> LossSettings& { return s; });
   app.parse("--loss target_times --late 0.02", false);
   LossSettings s;

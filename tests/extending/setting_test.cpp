@@ -100,7 +100,10 @@ TEST(ToySetting, is_an_option_by_its_row) {
   EXPECT_TRUE(s.loud);
   EXPECT_THAT(s.sizes, ElementsAre(5, 6));
   EXPECT_EQ(s.patience, 0.5);
-  EXPECT_THAT(given.names, ElementsAre("--max-tries", "--mood", "--sizes"));
+  EXPECT_THAT(given.names, ElementsAre("--max-tries", "--mood", "--loud", "--sizes"));
+  app.parse("--no-loud", false);
+  for (const auto& change : given.changes) change(s);
+  EXPECT_FALSE(s.loud);
 }
 
 }  // namespace
