@@ -241,7 +241,7 @@ def test_hostile_toml_is_one_clear_line(saltus, config, text):
     [
         ('{"task": "yinyang", "lr": 1, "lr": 2}', ['"lr" is given twice']),
         ('{"task": "yinyang", "lr": ' + "[" * 100_000, ["nested deeper than 64"]),
-        ('{"task": "yinyang", "lr": 1e999}', ["not JSON"]),
+        ('{"task": "yinyang", "lr": 1e999}', ["beyond 1.8e+308"]),
         ('{"task": "yinyang", "lr": "fast"}', ["lr is \"fast\"", "a number"]),
         ('{"task": "yinyang", "lr": -1}', ["lr is -1", "at least 0"]),
         ('{"task": "yinyang", "epoch": 1}', ["'epoch'", "mean 'epochs'"]),
