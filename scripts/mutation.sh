@@ -5,28 +5,30 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+mapfile -t all < <(sed -n 's/^SALTUS_TERM(\([a-z0-9_]*\)).*/\1/p' src/neuron/terms.hpp)
+((${#all[@]})) || { echo "no SALTUS_TERM in src/neuron/terms.hpp"; exit 1; }
 terms=("${@,,}")
-if ((!$#)); then
-  mapfile -t terms < <(sed -n 's/^SALTUS_TERM(\([a-z0-9_]*\)).*/\1/p' src/neuron/terms.hpp)
-fi
-((${#terms[@]})) || { echo "no SALTUS_TERM in src/neuron/terms.hpp"; exit 1; }
+(($#)) || terms=("${all[@]}")
+for term in "${terms[@]}"; do
+  [[ " ${all[*]} " == *" $term "* ]] || { echo "src/neuron/terms.hpp has no term '$term'"; exit 1; }
+done
 
-scripts/build.sh release --target gradient_test "${terms[@]/#/gradient_test_}"
+scripts/build.sh release --target gradient_test_mutable
 
 # A mutant is killed by a failed assertion (exit code 1), not by a crash or a time-out. One failed
 # assertion is enough, so the run ends there, and RapidCheck does not look for a smaller case.
 export RC_PARAMS="${RC_PARAMS:-} noshrink=1"
 logs=build/mutation
 mkdir -p "$logs"
-attempt() {  # an executable
+attempt() {  # a term, or none
   local code=0
-  timeout 300 "build/tests/$1" --gtest_fail_fast --gtest_catch_exceptions=0 --gtest_brief=1 >"$2/$1.log" 2>&1 || code=$?
+  SALTUS_MUTATION=$1 timeout 300 build/tests/gradient_test_mutable --gtest_fail_fast --gtest_catch_exceptions=0 \
+    --gtest_brief=1 >"$2/$1.log" 2>&1 || code=$?
   echo "$code" >"$2/$1.code"
 }
 export -f attempt
-rm -f "$logs"/*.code
-printf '%s\n' gradient_test "${terms[@]/#/gradient_test_}" |
-  xargs -P "$(nproc)" -I{} bash -c 'attempt {} '"$logs"
+rm -f "$logs"/*
+printf '%s\n' none "${terms[@]}" | xargs -P "$(nproc)" -I{} bash -c 'attempt {} '"$logs"
 passed=0
 failed=0
 row() {  # term, verdict, what was seen
@@ -35,16 +37,16 @@ row() {  # term, verdict, what was seen
 }
 
 printf '%-28s %-8s %s\n' "term deleted" "" "gradient test"
-code=$(<"$logs/gradient_test.code")
+code=$(<"$logs/none.code")
 if [[ $code == 0 ]]; then
   row "(none)" ok "passes"
 else
   row "(none)" WRONG "exit code $code"
-  cat "$logs/gradient_test.log"
+  cat "$logs/none.log"
 fi
 for term in "${terms[@]}"; do
-  log=$logs/gradient_test_$term.log
-  code=$(<"$logs/gradient_test_$term.code")
+  log=$logs/$term.log
+  code=$(<"$logs/$term.code")
   first=$(sed -n 's/^\[  FAILED  \] \([^ ]*\).*/\1/p' "$log" | head -n 1)
   if [[ $code == 1 && -n $first ]]; then
     row "$term" ok "fails: $first"

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The terms of the adjoint, one switch each. Built with SALTUS_MUTATION="<name>" a term is deleted
-// and the gradient test must fail: scripts/mutation.sh, which reads the names here, runs them all.
-// Off in every release. Numbers are sections of docs/theory.md.
+// The terms of the adjoint, one switch each. Built with SALTUS_MUTABLE the term that the environment
+// names in SALTUS_MUTATION is deleted, and the gradient test must fail: scripts/mutation.sh, which reads
+// the names here, runs them all. In every other build they are constants. Numbers are sections of
+// docs/theory.md.
 #pragma once
 
+#ifdef SALTUS_MUTABLE
+#include <cstdlib>
 #include <string_view>
+#endif
 
 namespace saltus::terms {
 
-#ifndef SALTUS_MUTATION
-#define SALTUS_MUTATION ""
+#ifdef SALTUS_MUTABLE
+inline bool kept(std::string_view name) {
+  const char* const deleted = std::getenv("SALTUS_MUTATION");
+  return deleted == nullptr || deleted != name;
+}
+#define SALTUS_TERM(name) inline const bool name = kept(#name)
+#else
+#define SALTUS_TERM(name) inline constexpr bool name = true
 #endif
-#define SALTUS_TERM(name) inline constexpr bool name = std::string_view(SALTUS_MUTATION) != #name
 
 SALTUS_TERM(slope_ratio);            // 5: (dV/dt^+)/(dV/dt^-) in front of lambda_V^+
 SALTUS_TERM(bias_in_slope);          // 5: b in both slopes of the jump
