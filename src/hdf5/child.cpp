@@ -116,19 +116,14 @@ Archive attempt(const Bounds& bounds, const std::function<Archive()>& read) {
 class Child {
  public:
   explicit Child(pid_t pid) : pid_(pid) {}
-  ~Child() { end(); }
+  ~Child() {
+    if (pid_ > 0) kill(pid_, SIGKILL);  // does nothing to one that has ended
+    wait();
+  }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
   // How it ended, as waitpid() says it.
-  int end() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);  // does nothing to one that has ended
-      while (waitpid(std::exchange(pid_, -1), &status_, 0) < 0 && errno == EINTR) {
-      }
-    }
-    return status_;
-  }
   int wait() {
     if (pid_ > 0) {
       while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
