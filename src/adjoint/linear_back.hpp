@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "adjoint/group_back.hpp"
+#include "adjoint/linear_jumps.hpp"
 #include "adjoint/linear_lambda.hpp"
-#include "neuron/linear_pattern.hpp"
+#include "machine/reused.hpp"
 #include "observe/linear_replay.hpp"
 #include "observe/linear_replay_together.hpp"
 #include "observe/replay.hpp"
@@ -22,36 +23,34 @@ class LinearBack final : public GroupBack<Real> {
              const std::vector<double>& spike_errors, LinearSegments& segments, bool cyclic)
       : GroupBack<Real>(sample, population, spike_errors),
         segments_(segments),
-        in_step_(cyclic && sample.plan.linear_in_vectors(population)),
-        motion_(
-            p.plan.linear_neurons, [](const auto& n) -> auto& { return n.free.matrix(); }),
-        reset_(
-            p.plan.linear_neurons, [](const auto& n) -> auto& { return n.reset; }),
-        t_(p.end),
-        before_(p.times.size()),
-        at_release_(p.times.size()),
-        moved_(p.times.size()) {
+        together_(sample.plan.linear_in_vectors(population)),
+        in_step_(cyclic && together_),
+        all_jumps_(p.plan.linear_neurons),
+        t_(p.end) {
     segments_.start(p.size);
     segments_.past.assign(p.past, 0);
-    release_.assign(p.size, 0);
+    m_->start(p.size, p.times.size());
+    const bool known = find_known(sample, population);
     thread_local Timeline<Real> timeline;
-    if (sample.plan.linear_in_vectors(population)) {
-      start_together(sample, population, timeline);
-      return;
+    if (together_) {
+      start_together(sample, population, timeline, known);
+    } else if (known && !std::isinf(p.end)) {
+      for (std::size_t j = 0; j < p.size; ++j) start(j, p.end);
+    } else {
+      start_each(sample, population, timeline, known);
     }
-    thread_local OwnSpikes own_spikes;
-    for_each_neuron(sample.plan, sample.inputs, sample.record, population, sample.sample, timeline,
-                    own_spikes, [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                      const double end = start(j, arrivals, own, times);
-                      replay<double>(p.plan.linear_neuron(j), arrivals, j, own, times, end,
-                                     States(*this, arrivals));
-                    });
+    all_jumps_.find(
+        p.neurons, before_,
+        [this](std::size_t k) {
+          return release_after(static_cast<std::size_t>(p.neurons[k]), p.times[k]) > p.times[k];
+        },
+        m_->jumps);
   }
 
   double release_after(std::size_t j, double time) const override {
     return p.plan.linear_neuron(j).release_after(time);
   }
-  void begin_held(std::size_t j) override { now_[j].held = true; }
+  void begin_held(std::size_t j) override { m_->now[j].held = true; }
   void begin() override {
     if (in_step_) lambda_.start(p.size);
     for (std::size_t j = 0; j < p.size; ++j) keep(j);
@@ -83,42 +82,37 @@ class LinearBack final : public GroupBack<Real> {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
     const linear::Neuron& n = p.plan.linear_neuron(j);
     move(j, k);
-    const linear::Vector<double>& x = before_[k];
-    const bool is_held = n.release_after(p.times[k]) > p.times[k];  // for as long as time can tell
-    linear::Vector<double>& adjoint = now_[j].p;
-    const linear::Vector<double> slope = slope_of(n.free, x);
-    linear::Vector<double> after = reset_.product(n.reset, x);
-    linear::add(after, n.reset_to, 1.0);
-    linear::Vector<double> jump = reset_.product(n.reset, slope);  // R f- - f+
-    linear::add(jump, slope_of(n.system(is_held), after), -1.0);
+    LinearSegment& now = m_->now[j];
+    linear::Vector<double>& adjoint = now.p;
+    const LinearJump& at = m_->jumps[k];
     double s = this->errors[k];
-    if (terms::linear_jump) s += linear::dot(adjoint, jump);
-    if (terms::linear_release) s += release_[j];
-    // Without a refractory time: what a first moment of it would do.
-    if (terms::linear_tau_ref && !is_held) {
-      segments_.sums[j].release += linear::dot(adjoint, change_at_release(n, after));
+    if (terms::linear_jump) s += linear::dot(adjoint, at.moves);
+    if (terms::linear_release) s += m_->release[j];
+    // Without a refractory time, for as long as time can tell: what a first moment of it would do.
+    if (terms::linear_tau_ref && !(n.release_after(p.times[k]) > p.times[k])) {
+      segments_.sums[j].release += linear::dot(adjoint, at.release);
     }
-    if (terms::linear_reset_back) adjoint = reset_.product_back(n.reset, adjoint);
+    if (terms::linear_reset_back) adjoint = all_jumps_.reset().product_back(n.reset, adjoint);
     const bool made = moved(k) != nullptr;
     if (made) {  // x does not tell when, the arrival does
-      moved_[k].error = terms::linear_moves ? s : 0;
-      segments_.moved.push_back(moved_[k]);
+      m_->moved[k].error = terms::linear_moves ? s : 0;
+      segments_.moved.push_back(m_->moved[k]);
     } else {
-      const double share = s / std::max(linear::dot(n.c, slope), least_slope(n));
+      const double share = s / at.rise;
       linear::add(adjoint, n.c, -share);
       SpikeSums& sums = segments_.sums[j];
       if (terms::linear_threshold) sums.threshold += share;
-      if (terms::linear_c) linear::add(sums.c, x, -share);
+      if (terms::linear_c) linear::add(sums.c, before_[k], -share);
     }
-    release_[j] = 0;
-    now_[j].held = false;
-    now_[j].at_spike = true;
-    now_[j].at_arrival = made;
+    m_->release[j] = 0;
+    now.held = false;
+    now.at_spike = true;
+    now.at_arrival = made;
     keep(j);
-    now_[j].at_spike = now_[j].at_arrival = false;
+    now.at_spike = now.at_arrival = false;
   }
   const MovedSpike* moved(std::size_t k) const override {
-    return moved_[k].projection < 0 ? nullptr : &moved_[k];
+    return m_->moved[k].projection < 0 ? nullptr : &m_->moved[k];
   }
 
   // The release lies tau_ref behind the spike, and from it on x moves otherwise.
@@ -126,16 +120,17 @@ class LinearBack final : public GroupBack<Real> {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
     const linear::Neuron& n = p.plan.linear_neuron(j);
     move(j, k);
-    release_[j] = linear::dot(now_[j].p, change_at_release(n, at_release_[k]));
-    if (terms::linear_tau_ref) segments_.sums[j].release += release_[j];
-    now_[j].held = true;
+    m_->release[j] =
+        linear::dot(m_->now[j].p, change_at_release(n, all_jumps_.slope(n, m_->at_release[k])));
+    if (terms::linear_tau_ref) segments_.sums[j].release += m_->release[j];
+    m_->now[j].held = true;
     keep(j);
   }
 
   void past(std::size_t k) override {
     const auto j = static_cast<std::size_t>(p.neurons[k]);
     double moved = 0;
-    if (terms::past_release && release_after(j, p.times[k]) > 0) moved = release_[j];
+    if (terms::past_release && release_after(j, p.times[k]) > 0) moved = m_->release[j];
     segments_.past[k] = moved + (terms::past_arrivals ? this->errors[k] : 0);
   }
 
@@ -146,7 +141,7 @@ class LinearBack final : public GroupBack<Real> {
   void look(std::size_t j, double error) {
     if (error == 0) return;
     move(j);
-    now_[j].p[0] += error;
+    m_->now[j].p[0] += error;
     keep(j);
   }
 
@@ -156,28 +151,45 @@ class LinearBack final : public GroupBack<Real> {
   using GroupBack<Real>::p;
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
   LinearSegments& segments_;
-  bool in_step_;  // of a cycle: all neurons are asked at each arrival, and go back side by side
+  bool together_;  // side by side
+  bool in_step_;   // of a cycle: all neurons are asked at each arrival, and go back side by side
   LinearLambda lambda_;
-  linear::Pattern motion_, reset_;
+  LinearJumps all_jumps_;
   double t_;
-  std::vector<linear::Vector<double>> before_, at_release_;  // [spike] x
-  std::vector<MovedSpike> moved_;                            // [spike]
-  mutable std::vector<LinearSegment> now_;                   // [neuron] back to the last question
-  std::vector<double> release_;  // [neuron] what the release of the spike to come adds to its S
-  // Side by side but for cycles: what takes p of its neuron from its next spike back to the release of each.
-  std::vector<linear::Step> from_next_;  // [spike]
-  std::vector<double> gaps_;             // [spike] how long that is; 0: it is the last
+  std::span<const linear::Vector<double>> before_;  // [spike] x just before
+
+  struct Memory {
+    std::vector<linear::Vector<double>> before, at_release;  // [spike] x, where it is replayed
+    std::vector<LinearJump> jumps;                           // [spike]
+    std::vector<MovedSpike> moved;                           // [spike]
+    std::vector<LinearSegment> now;                          // [neuron] back to the last question
+    std::vector<double> release;  // [neuron] what the release of the spike to come adds to its S
+    // Side by side but for cycles: what takes p of its neuron from its next spike back to the release of each.
+    std::vector<linear::Step> from_next;  // [spike]
+    std::vector<double> gaps;             // [spike] how long that is; 0: it is the last
+    std::vector<std::size_t> last_spike;  // [neuron]
+
+    void start(std::size_t size, std::size_t spikes) {
+      before.resize(spikes);
+      at_release.resize(spikes);
+      moved.assign(spikes, {});
+      now.clear();
+      release.assign(size, 0);
+      gaps.clear();
+    }
+  };
+  Reused<Memory> m_;
 
   struct States : LinearVisitor<double> {
     LinearBack& back;
     const Arrivals<Real>& arrivals;  // at the neuron
     States(LinearBack& b, const Arrivals<Real>& a) : back(b), arrivals(a) {}
-    void spike(std::size_t k, const linear::Vector<double>& x) { back.before_[k] = x; }
+    void spike(std::size_t k, const linear::Vector<double>& x) { back.m_->before[k] = x; }
     void jump(std::size_t k, const linear::Vector<double>& x, std::size_t group) {
-      back.before_[k] = x;
-      back.moved_[k] = back.maker(k, x, arrivals.group(group));
+      back.m_->before[k] = x;
+      back.m_->moved[k] = back.maker(k, x, arrivals.group(group));
     }
-    void release(std::size_t k, const linear::Vector<double>& x) { back.at_release_[k] = x; }
+    void release(std::size_t k, const linear::Vector<double>& x) { back.m_->at_release[k] = x; }
   };
   // The arrival without which, and those behind it, x would not be above the threshold.
   MovedSpike maker(std::size_t k, const linear::Vector<double>& x,
@@ -200,91 +212,100 @@ class LinearBack final : public GroupBack<Real> {
             0};
   }
 
+  // The states at spikes, if the forward pass has left all that is needed of them.
+  bool find_known(const SampleAdjoint<Real>& sample, std::size_t population) {
+    if (!sample.timelines || p.plan.linear_neuron(0).jumps) return false;
+    const auto& states = sample.timelines->at(population, sample.sample).states;
+    if (states.size() != p.times.size()) return false;
+    before_ = states;
+    return true;
+  }
+  void start_each(const SampleAdjoint<Real>& sample, std::size_t population,
+                  Timeline<Real>& timeline, bool known) {
+    thread_local OwnSpikes own_spikes;
+    if (!known) before_ = m_->before;
+    for_each_neuron(sample.plan, sample.inputs, sample.record, population, sample.sample, timeline,
+                    own_spikes, [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                      const double end = end_of(j, arrivals, own);
+                      start(j, end);
+                      if (known) return;
+                      replay<double>(p.plan.linear_neuron(j), arrivals, j, own, times, end,
+                                     States(*this, arrivals));
+                    });
+  }
   void start_together(const SampleAdjoint<Real>& sample, std::size_t population,
-                      Timeline<Real>& timeline) {
+                      Timeline<Real>& timeline, bool known) {
     start_timeline(sample.plan, sample.inputs, sample.record, population, sample.sample, timeline,
                    sample.timelines);
     const Arrivals<Real>& arrivals = timeline.shared();
-    thread_local ReplayTogether<Real> together;
-    together.go(p.plan, p.size, arrivals, {p.times, p.neurons}, p.end, States(*this, arrivals));
-    std::vector<std::size_t> last_spike(p.size, none);
+    if (!known) {
+      before_ = m_->before;
+      thread_local ReplayTogether<Real> together;
+      together.go(p.plan, p.size, arrivals, {p.times, p.neurons}, p.end, States(*this, arrivals));
+    }
+    std::vector<std::size_t>& last_spike = m_->last_spike;
+    last_spike.assign(p.size, none);
     for (std::size_t k = 0; k < p.times.size(); ++k) {
       last_spike[static_cast<std::size_t>(p.neurons[k])] = k;
     }
     for (std::size_t j = 0; j < p.size; ++j) {
-      const std::span<const std::size_t> own(&last_spike[j], last_spike[j] == none ? 0 : 1);
-      start(j, arrivals, own, p.times);
+      start(j, end_of(j, arrivals, {&last_spike[j], last_spike[j] == none ? 0u : 1u}));
     }
-    if (!in_step_) find_steps(last_spike);
+    if (!in_step_) find_steps();
   }
-  // @param next_spike  scratch, [neuron]
-  void find_steps(std::vector<std::size_t>& next_spike) {
-    std::fill(next_spike.begin(), next_spike.end(), none);
-    gaps_.resize(p.times.size());
+  void find_steps() {
+    std::vector<std::size_t>& next_spike = m_->last_spike;
+    std::vector<double>& gaps = m_->gaps;
+    next_spike.assign(p.size, none);
+    gaps.resize(p.times.size());
     for (std::size_t k = p.times.size(); k-- > 0;) {
       const auto j = static_cast<std::size_t>(p.neurons[k]);
       const std::size_t next = next_spike[j];
-      gaps_[k] =
-          next == none ? 0 : p.times[next] - p.plan.linear_neuron(j).release_after(p.times[k]);
+      gaps[k] = next == none ? 0 : p.times[next] - release_after(j, p.times[k]);
       next_spike[j] = k;
     }
-    from_next_.resize(gaps_.size());
-    p.plan.alike_linear->steps(gaps_, from_next_.data(), !p.errors.integrals.empty());
+    m_->from_next.resize(gaps.size());
+    p.plan.alike_linear->steps(gaps, m_->from_next.data(), !p.errors.integrals.empty());
   }
-  // At its end it has seen all that happens to it.
-  double start(std::size_t j, const Arrivals<Real>& arrivals, std::span<const std::size_t> own,
-               std::span<const double> times) {
-    const double end =
-        rest_of(p.plan.linear_neuron(j), arrivals, own, times, p.errors.sample_times, p.end);
-    now_.push_back({end, {}, false});
-    now_[j].p[linear::integral_of_v] = static_cast<double>(p.source(j));
+  // Then it has seen all that happens to it.
+  double end_of(std::size_t j, const Arrivals<Real>& arrivals,
+                std::span<const std::size_t> own) const {
+    return rest_of(p.plan.linear_neuron(j), arrivals, own, p.times, p.errors.sample_times, p.end);
+  }
+  // Neuron j at its end.
+  void start(std::size_t j, double end) {
+    m_->now.push_back({end, {}, false});
+    linear::Vector<double>& adjoint = m_->now[j].p;
+    adjoint[linear::integral_of_v] = static_cast<double>(p.source(j));
     const auto last = p.errors.at_end.x.empty() ? std::span<const double>() : p.at_end(j);
-    for (std::size_t k = 0; terms::state_end && k < last.size(); ++k) now_[j].p[k] = last[k];
-    return end;
+    for (std::size_t k = 0; terms::state_end && k < last.size(); ++k) adjoint[k] = last[k];
   }
 
-  linear::Vector<double> slope_of(const linear::System<double>& system,
-                                  const linear::Vector<double>& x) const {
-    linear::Vector<double> f = motion_.product(system.matrix(), x);
-    linear::add(f, system.constant(), 1.0);
-    return f;
-  }
-  // What a later release changes of x.
-  linear::Vector<double> change_at_release(const linear::Neuron& n,
-                                           const linear::Vector<double>& x) const {
-    linear::Vector<double> change = slope_of(n.held, x);
-    linear::add(change, slope_of(n.free, x), -1.0);
-    return change;
-  }
   // Neuron j to the present time.
   void move(std::size_t j) const {
     // (Of one that is held the lanes do not know p of V.)
-    if (!in_step_ || now_[j].held) return now_[j].move_to(p.plan.linear_neuron(j), t_);
-    lambda_.get(j, now_[j]);
-    now_[j].from = t_;
+    if (!in_step_ || m_->now[j].held) return m_->now[j].move_to(p.plan.linear_neuron(j), t_);
+    lambda_.get(j, m_->now[j]);
+    m_->now[j].from = t_;
   }
   // The same for what spike k brings: all of its interval may be known.
   void move(std::size_t j, std::size_t k) const {
-    LinearSegment& now = now_[j];
-    const bool known = k < gaps_.size() && !now.held && gaps_[k] > 0 && now.from - t_ == gaps_[k];
+    LinearSegment& now = m_->now[j];
+    const bool known =
+        k < m_->gaps.size() && !now.held && m_->gaps[k] > 0 && now.from - t_ == m_->gaps[k];
     if (!known) return move(j);
-    now.p = from_next_[k].back(now.p, p.plan.alike_linear->components);
+    now.p = m_->from_next[k].back(now.p, p.plan.alike_linear->components);
     now.from = t_;
   }
   // As it is now it begins a segment.
   void keep(std::size_t j) {
-    segments_.add(j, now_[j]);
-    if (in_step_) lambda_.set(j, now_[j]);
+    segments_.add(j, m_->now[j]);
+    if (in_step_) lambda_.set(j, m_->now[j]);
   }
   double error_at(std::size_t j, std::int32_t projection, Real weight, double t) const {
     const linear::Neuron& n = p.plan.linear_neuron(j);
-    now_[j].move_to(n, t);
-    return time_error(n, now_[j], projection, static_cast<double>(weight));
-  }
-  // A spike needs a slope to divide by, however slowly it came.
-  static double least_slope(const linear::Neuron& n) {
-    return std::numeric_limits<double>::epsilon() * n.free.fastest() *
-           std::max(std::fabs(n.theta), 1e-300);
+    m_->now[j].move_to(n, t);
+    return time_error(n, m_->now[j], projection, static_cast<double>(weight));
   }
 };
 

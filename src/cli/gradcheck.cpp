@@ -36,8 +36,8 @@ void print(const gradcheck::Report& r) {
   fmt::print(
       "relations             {:>9} networks that must say the same: arrivals of weight 0 in every\n"
       "                      way of running, neurons relabelled, populations split, projections\n"
-      "                      halved, time shifted, the run cut into chunks, which hand on {} "
-      "spikes;\n"
+      "                      halved, time shifted, as a training runs, the run cut into chunks,\n"
+      "                      which hand on {} spikes;\n"
       "                      {} with a maximum elsewhere on a flat V\n"
       "                      largest error {:.2e}, bar {:.0e}  {}   {}\n"
       "                      spike times {:.2e} tau_mem, bar {:.0e}  {}   {}\n\n",

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must change nothing, whatever the code does inside: arrivals of weight 0, another origin of
 // time, other numbers for the neurons, a population in two parts, a projection in two halves. Each
-// relation makes another network of the case, runs both and carries the gradients back.
+// relation makes another network of the case, runs both and carries the gradients back. And a training,
+// whose backward pass goes on from what its forward pass left, gets the same.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <optional>
 
+#include "adjoint/backward.hpp"
 #include "gradcheck/gradcheck.hpp"
 #include "gradcheck/synapses.hpp"
 #include "gradcheck/tensors.hpp"
@@ -431,10 +433,36 @@ constexpr struct {
     {"synapses listed", listed_synapses},      {"time shifted", later},
 };
 
+void check_training(const Case& c, const Evaluation& base, const std::string& label,
+                    Report& report) {
+  const Plan<double> plan(c.network);
+  ForwardMemory<double> forward;
+  BackwardMemory<double> memory;
+  Record<double> record;
+  Gradients<double> gradients;
+  simulate<double>(plan, c.view(), 1, forward, record);
+  ++report.relations;
+  for (std::size_t p = 0; p < record.populations.size(); ++p) {
+    const auto &ours = record.populations[p].spikes, &theirs = base.record.populations[p].spikes;
+    if (ours.times == theirs.times && ours.neurons == theirs.neurons) continue;
+    report.relation_times.meet(infinity,
+                               label + ", in a training " + c.network.populations()[p].name);
+    return;
+  }
+  backward<double>(plan, c.view(), record, base.errors, {}, 1, &forward.timelines, memory,
+                   gradients);
+  const auto expected = backward(c.network, c.view(), base.record, base.errors);
+  std::string where;
+  const double error = largest_difference(c.network, gradients, expected, relation_bar,
+                                          base.magnitude, &where, rounding(c));
+  report.relation_gradients.meet(error, label + ", in a training " + where);
+}
+
 }  // namespace
 
 void check_relations(const Case& given, const Evaluation& base_evaluation, std::uint64_t seed,
                      const std::string& label, Report& report) {
+  check_training(given, base_evaluation, label, report);
   Random random(seed, Purpose::gradcheck, 1);
   for (const auto& relation : relations) {
     const bool shifted = relation.make == later;

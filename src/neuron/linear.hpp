@@ -146,6 +146,7 @@ struct Neuron : Motion<double> {
   bool starts_above(const Vector<double>& x) const {
     constexpr int most = 20;  // of derivatives
     double y = above(x);
+    if (y != 0) return y > 0;
     Vector<double> moves = free.slope(x);
     for (int k = 0; y == 0 && k < most; ++k) {
       y = dot(c, moves);

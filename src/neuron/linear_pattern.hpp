@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "neuron/linear.hpp"
@@ -25,6 +26,11 @@ class Pattern {
     }
   }
 
+  struct Entry {
+    std::uint8_t to, from;
+  };
+  std::span<const Entry> entries() const { return list_; }
+
   Vector<double> product(const Matrix<double>& m, const Vector<double>& x) const {
     Vector<double> y{};
     for (const Entry& e : list_) y[e.to] += m[e.to][e.from] * x[e.from];
@@ -38,9 +44,6 @@ class Pattern {
   }
 
  private:
-  struct Entry {
-    std::uint8_t to, from;
-  };
   std::vector<Entry> list_;
 };
 

@@ -13,13 +13,16 @@
 namespace saltus {
 
 /// What the neurons of every population see in every sample of a batch, where all of a population
-/// see the same: found out in the forward pass, used again by the loss and the backward pass.
+/// see the same, and how they are when they spike: found out in the forward pass, used again by the loss and
+/// the backward pass.
 template <class Real>
 class Timelines {
  public:
   struct Kept {
     Arrivals<Real> arrivals;
     bool ready = false;
+    // Of linear neurons: x just before each of their spikes, as in the record. None: not found out.
+    std::vector<linear::Vector<double>> states;
   };
 
   /// Forgets what it holds, but not the memory.
@@ -27,7 +30,10 @@ class Timelines {
     kept_.resize(populations);
     for (auto& population : kept_) {
       if (population.size() < samples) population.resize(samples);
-      for (Kept& k : population) k.ready = false;
+      for (Kept& k : population) {
+        k.ready = false;
+        k.states.clear();
+      }
     }
   }
   Kept& at(std::size_t population, std::size_t sample) { return kept_[population][sample]; }

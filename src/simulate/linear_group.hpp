@@ -22,7 +22,8 @@ class LinearGroup final : public Group<Real> {
       : plan_(run.plan.populations[population]),
         together_(run.plan.linear_in_vectors(population) &&
                   (steps == Steps::passes || !plan_.alike_linear->refractory)),
-        layer_(run.workspace.linear_layer_of(population)) {
+        layer_(run.workspace.linear_layer_of(population)),
+        found_(run.timelines ? &run.workspace.states : nullptr) {
     if (together_) layer_.begin(plan_, run.plan.size(population));
     const auto at_start = [](const linear::Neuron& n) {
       return State{n.initial, 0, n.starts_above(n.initial)};
@@ -32,6 +33,7 @@ class LinearGroup final : public Group<Real> {
       const linear::Neuron& n = plan_.linear_neurons[j];
       states_[j] = at_start(n);
       jumps_ = jumps_ || n.jumps;
+      if (n.jumps || n.tau_ref > 0) found_ = nullptr;  // the way back needs to know more
     }
     const auto [times, neurons] = run.record[population].spikes();
     for (std::size_t k = 0; k < times.size(); ++k) {  // of before the sample
@@ -141,6 +143,7 @@ class LinearGroup final : public Group<Real> {
   bool jumps_ = false;         // can arrivals make spikes?
   LinearLayer<Real>& layer_;   // together
   std::vector<State> states_;  // together: x counts of those that are held alone, and of it V
+  SpikeStates* found_;         // where to leave x at spikes; null: nowhere
   std::vector<std::size_t> freed_;
   std::vector<double> begun_;  // [candidate] when its interval begins
 
@@ -192,7 +195,7 @@ class LinearGroup final : public Group<Real> {
           s.x = may.state(may.at, i, components);
           const double end = end_of(begin, next);
           const double time = neuron::within_interval(begin + may.after[i], begin, end);
-          spikes.push_back({time, static_cast<std::int32_t>(j), 0});
+          add(spikes, j, time);
           spike_at(j, time);
           if (s.release > time || s.above || !(time < next)) {
             advance(j, time, next, spikes);
@@ -251,9 +254,16 @@ class LinearGroup final : public Group<Real> {
     const bool above = n.above(s.x) > 0, spiked = n.spikes && above && !s.above;
     s.above = above;
     if (!spiked) return false;
-    spikes.push_back({t, static_cast<std::int32_t>(j), 0});
+    add(spikes, j, t);
     spike_at(j, t);
     return true;
+  }
+  // Neuron j, in the state just before.
+  void add(std::vector<RecordedSpike<Real>>& spikes, std::size_t j, double time) {
+    spikes.push_back({time, static_cast<std::int32_t>(j), 0});
+    if (!found_) return;
+    spikes.back().found = static_cast<std::uint32_t>(found_->size());
+    found_->push_back(states_[j].x);
   }
   void spike_at(std::size_t j, double time) {
     const linear::Neuron& n = plan_.linear_neuron(j);
@@ -321,7 +331,7 @@ class LinearGroup final : public Group<Real> {
     bool spiked = false;
     for (double time; (time = next_spike(j, states_[j], t, t_end, known)) != infinity; t = time) {
       heed(spikes.size());
-      spikes.push_back({time, static_cast<std::int32_t>(j), 0});
+      add(spikes, j, time);
       spike_at(j, time);
       known = nullptr;
       spiked = true;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "neuron/linear.hpp"
 #include "plan/arrivals.hpp"
 
 namespace saltus {
@@ -16,7 +17,11 @@ struct RecordedSpike {
   std::int32_t neuron;
   Real current;
   Real release_current = 0;
+  std::uint32_t found = 0;  // number of its state among those found, where they are kept
 };
+
+/// States of linear neurons just before their spikes: those of a spike's number, in one order or another.
+using SpikeStates = std::vector<linear::Vector<double>>;
 
 /// The record of one population in one sample, in order of time.
 template <class Real>
@@ -24,10 +29,17 @@ struct SampleRecord {
   std::vector<double> times;
   std::vector<std::int32_t> neurons;
   std::vector<Real> currents, release_currents;
+  SpikeStates states;  // as times; empty: not kept
 
   SampleSpikes spikes() const { return {times, neurons}; }
   std::size_t size() const { return times.size(); }
-  void append(std::span<const RecordedSpike<Real>> spikes) {
+  /// @param found  their states, by number; empty: not kept
+  void append(std::span<const RecordedSpike<Real>> spikes, const SpikeStates& found) {
+    if (!found.empty()) {
+      std::size_t to = states.size();
+      states.resize(to + spikes.size());
+      for (const RecordedSpike<Real>& s : spikes) states[to++] = found[s.found];
+    }
     std::size_t at = size();
     const std::size_t count = at + spikes.size();
     times.resize(count);
@@ -59,6 +71,7 @@ struct SampleRecord {
     neurons.clear();
     currents.clear();
     release_currents.clear();
+    states.clear();
   }
 };
 

@@ -44,6 +44,9 @@ void run_samples(const Plan<Real>& plan, const Inputs& inputs, const Thresholds*
     }
     SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines, thresholds};
     for (const ComponentPlan& component : plan.components) run_component(run, component);
+    for (std::size_t p = 0; timelines && p < plan.populations.size(); ++p) {
+      timelines->at(p, s).states.swap(samples[s][p].states);
+    }
   });
 }
 

@@ -22,9 +22,10 @@ void sweep(SampleRun<Real>& run, std::size_t population, Neurons&& group) {
       run.plan, population, end, [&](std::size_t p) { return run.spikes_of(p); },
       run.timelines ? &run.timelines->at(population, run.sample) : nullptr);
   ws.spikes.clear();
+  ws.states.clear();
   group.pass(ws.timeline, 0, end, ws.spikes, run.record[population]);
   sort_by_time(std::span(ws.spikes));
-  run.record[population].append(ws.spikes);
+  run.record[population].append(ws.spikes, ws.states);
 }
 
 }  // namespace

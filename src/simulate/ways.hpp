@@ -21,6 +21,7 @@ template <class Real>
 struct Workspace {
   Timeline<Real> timeline;
   std::vector<RecordedSpike<Real>> spikes;
+  SpikeStates states;  // of those spikes, if they are kept
 
   LayerState<Real>& layer_of(std::size_t population) {
     while (layers.size() <= population) layers.emplace_back();

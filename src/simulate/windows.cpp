@@ -112,12 +112,13 @@ class Windows {
           calendars_);
     }
     ws.spikes.clear();
+    ws.states.clear();
     groups_[c]->pass(ws.timeline, from, to, ws.spikes, record);
     sort_by_time(std::span(ws.spikes));
     for (const auto& spike : ws.spikes) {
       const auto number = static_cast<std::int32_t>(record.size());
       groups_[c]->recorded(spike.neuron, number);
-      record.append(spike);
+      record.append({&spike, 1}, ws.states);
       if (!queued_) continue;
       send_all(run_.plan, component_, pending_, population, number, spike.neuron, spike.time);
     }
