@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -53,6 +54,7 @@ void optimizer_step(const TrainSettings& s, double lr, std::int64_t count, doubl
     const T l2 = static_cast<T>(weight_decay), factor = static_cast<T>(scale);
     for (std::size_t k = 0; k < values.size(); ++k) {
       first[k] = momentum * first[k] + factor * gradient[k] + l2 * values[k];
+      if (std::fabs(first[k]) < least_slope<T>) first[k] = 0;
       values[k] -= rate * first[k];
     }
     return;
@@ -61,9 +63,12 @@ void optimizer_step(const TrainSettings& s, double lr, std::int64_t count, doubl
   const double c1 = 1 - std::pow(s.beta_1, static_cast<double>(count));
   const double c2 = std::sqrt(1 - std::pow(s.beta_2, static_cast<double>(count)));
   const double keep = s.optimizer == OptimizerKind::adamw ? 1 - lr * weight_decay : 1.0;
-  const AdamStep<T> adam{static_cast<T>(scale),          static_cast<T>(s.beta_1),
-                         static_cast<T>(s.beta_2),       static_cast<T>(lr * c2 / c1),
-                         static_cast<T>(s.epsilon * c2), static_cast<T>(keep)};
+  const AdamStep<T> adam{static_cast<T>(scale),
+                         static_cast<T>(s.beta_1),
+                         static_cast<T>(s.beta_2),
+                         static_cast<T>(lr * c2 / c1),
+                         std::max(static_cast<T>(s.epsilon * c2), std::numeric_limits<T>::min()),
+                         static_cast<T>(keep)};
   parallel_for(s.threads, tasks_of(values.size()), [&](std::size_t k) {
     const std::size_t at = k * values_per_task;
     const std::size_t size = std::min(values_per_task, values.size() - at);

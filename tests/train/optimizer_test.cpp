@@ -71,6 +71,48 @@ std::vector<double> adam(const TrainSettings& s, const std::vector<std::vector<d
   return w;
 }
 
+// A weight that sees no slope any more, or hardly any: numbers that machines are slow with (subnormal
+// ones) are neither met nor left, and the weight is where the paper's algorithm takes it.
+template <class T>
+void expect_to_forget(double epsilon, double faint) {
+  TrainSettings s;
+  s.epsilon = epsilon;
+  s.beta_2 = 0.95;
+  const std::size_t size = 37;  // more than a vector, and some
+  std::vector<T> values(size, T(0.5)), first, second;
+  std::size_t subnormal = 0;
+  std::vector<double> plain(size, 0.5), m(size), v(size);
+  for (int step = 1; step <= 20000; ++step) {
+    std::vector<T> gradient(size, step < 4 ? T(0.01) : static_cast<T>(faint));
+    optimizer_step(s, s.lr, step, 1, std::span<T>(values), std::span<const T>(gradient), first,
+                   second);
+    for (std::size_t k = 0; k < size; ++k) {
+      subnormal += std::fpclassify(first[k]) == FP_SUBNORMAL;
+      subnormal += std::fpclassify(second[k]) == FP_SUBNORMAL;
+      ASSERT_TRUE(std::isfinite(values[k])) << step;
+    }
+  }
+  EXPECT_EQ(subnormal, 0u);
+  EXPECT_EQ(first[0], T(0));
+  EXPECT_EQ(second[0], T(0));
+  std::vector<std::vector<double>> all(200, std::vector<double>(size, 0.0));
+  for (std::size_t step = 0; step < 3; ++step) std::fill(all[step].begin(), all[step].end(), 0.01);
+  std::vector<T> now(size, T(0.5)), one, two;
+  for (std::size_t step = 0; step < all.size(); ++step) {
+    const std::vector<T> gradient(all[step].begin(), all[step].end());
+    optimizer_step(s, s.lr / static_cast<double>(step + 1), static_cast<std::int64_t>(step + 1), 1,
+                   std::span<T>(now), std::span<const T>(gradient), one, two);
+  }
+  expect_near({now.begin(), now.end()}, adam(s, all, std::vector<double>(size, 0.5), 1, 0),
+              sizeof(T) == 4 ? 1e-6 : 1e-13);
+}
+TEST(Adam, ForgetsWhatFadesAway) {
+  expect_to_forget<float>(1e-8, 0);
+  expect_to_forget<double>(1e-8, 0);
+  expect_to_forget<float>(1e-8, 1e-25);
+  expect_to_forget<float>(1e-60, 0);
+}
+
 TEST(Adam, IsTheAlgorithmOfThePaper) {
   for (const std::size_t steps : {1u, 2u, 25u}) {
     for (const double scale : {1.0, 0.25}) {
