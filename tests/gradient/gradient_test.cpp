@@ -5,16 +5,21 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <cstdlib>
 #include <iostream>
 
 namespace saltus::gradcheck {
 namespace {
 
+// SALTUS_TEST_SCALE: so many times the networks. A part of them tells nothing of how many meet what.
+double scale() {
+  const char* const text = std::getenv("SALTUS_TEST_SCALE");
+  return text ? std::atof(text) : 1;
+}
 std::size_t scaled(std::size_t networks) {
-  const char* scale = std::getenv("SALTUS_TEST_SCALE");
-  return scale ? static_cast<std::size_t>(static_cast<double>(networks) * std::atof(scale)) + 1
-               : networks;
+  return static_cast<std::size_t>(std::ceil(scale() * static_cast<double>(networks)));
 }
 
 void tell(const Report& r) {
@@ -42,6 +47,7 @@ TEST(Gradient, matches_the_independent_oracle) {
   tell(r);
   EXPECT_LE(r.oracle.error, oracle_bar) << r.oracle.where;
   EXPECT_LE(r.spike_times.error, 1e-10) << r.spike_times.where;  // in units of tau_mem
+  if (scale() < 1) return;
   EXPECT_GT(r.oracle_parameters, 60 * r.networks);
   EXPECT_LE(r.grazing_networks, r.networks / 10);
   EXPECT_LE(r.oracle_void, r.networks / 50);
@@ -68,6 +74,7 @@ TEST(Gradient, matches_central_differences) {
   const Report r = run(settings);
   tell(r);
   EXPECT_LE(r.differences.error, difference_bar) << r.differences.where;
+  if (scale() < 1) return;
   EXPECT_GT(r.parameters, 50 * r.networks);
   EXPECT_LE(static_cast<double>(r.voided()), void_bar * static_cast<double>(r.parameters));
   EXPECT_LE(r.compared_absolutely, r.parameters / 3);
@@ -85,6 +92,7 @@ TEST(Gradient, of_resonate_and_fire_matches) {
   EXPECT_LE(r.oracle.error, oracle_bar) << r.oracle.where;
   EXPECT_LE(r.spike_times.error, 1e-10) << r.spike_times.where;
   EXPECT_LE(r.relation_gradients.error, relation_bar) << r.relation_gradients.where;
+  if (scale() < 1) return;
   EXPECT_LE(static_cast<double>(r.voided()), void_bar * static_cast<double>(r.parameters));
   EXPECT_GT(r.oracle_parameters, 60 * r.networks);
   EXPECT_GT(r.census.linear_spikes, 3 * r.networks);
@@ -105,6 +113,7 @@ TEST(Gradient, does_not_change_where_nothing_changes) {
             << " tau_mem in " << r.relation_times.where << "\n";
   EXPECT_LE(r.relation_gradients.error, relation_bar) << r.relation_gradients.where;
   EXPECT_LE(r.relation_times.error, relation_time_bar) << r.relation_times.where;
+  if (scale() < 1) return;
   EXPECT_GT(r.relations, 10 * r.networks);
   EXPECT_GT(r.on_their_way, 5 * r.networks);
   EXPECT_LT(r.relations_void, r.relations / 20);
