@@ -81,7 +81,7 @@ def measure(neurons, model, args):
 
 def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--neurons", type=int, nargs="+", default=[1000, 10000, 100000])
     parser.add_argument("--synapses", type=int, default=100)
     parser.add_argument("--t-end", type=float, default=1.0, help="s")

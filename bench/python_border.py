@@ -63,7 +63,7 @@ def mnist(program, folder, samples=5120, batch=256):
 
 def main():
     """Print both comparisons."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--saltus", default="build/saltus", help="the command")
     parser.add_argument("--data", help="folder of MNIST's IDX files; without it only Yin-Yang")
     parser.add_argument("--rounds", type=int, default=5)

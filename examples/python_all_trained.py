@@ -42,7 +42,7 @@ def train(kind: str, seed: int, epochs: int) -> tuple[float, int]:
 
 def main() -> None:
     """Train both kinds with each seed, and print the test accuracies."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--epochs", type=int, default=100)
     a = parser.parse_args()

@@ -17,7 +17,7 @@ import saltus
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
 parser.add_argument("folder", type=Path)
 parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--picture", type=Path, default=Path("braille.png"))

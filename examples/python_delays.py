@@ -33,7 +33,7 @@ def build(kind: str, seed: int) -> saltus.Sequential:
 
 def main() -> None:
     """Train each kind with each seed, and print the test accuracies."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=300)

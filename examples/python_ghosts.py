@@ -63,7 +63,7 @@ def run(weight: float, samples: int, smoothing: saltus.Smoothing | None) -> tupl
 
 def main() -> None:
     """Scan, draw, save."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", default="ghosts.png")
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--points", type=int, default=161)

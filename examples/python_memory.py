@@ -91,7 +91,7 @@ def build(kind: str, size: int, seed: int) -> saltus.Sequential:
 
 def main() -> None:
     """Train each network with each seed, and print the accuracies."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--nets", nargs="+", choices=NETS, default=NETS[:4])

@@ -87,7 +87,7 @@ def moved(
 
 def main() -> None:
     """Train, and print a line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, help="a folder with the IDX files of MNIST")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--samples", type=int, default=55000, help="so many to train with")

@@ -13,7 +13,7 @@ import saltus
 import saltus.torch
 import torch
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
 parser.add_argument("--epochs", type=int, default=6)
 epochs = parser.parse_args().epochs
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import saltus
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
 parser.add_argument("--epochs", type=int, default=15)
 epochs = parser.parse_args().epochs
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import expect_dimensions, expect_shape, integers, numbers
+from ._arrays import expect_dimensions, expect_shape, integers, numbers, whole
 from ._initial import Initial, Value, draw, is_drawn
 
 if TYPE_CHECKING:
@@ -205,20 +205,38 @@ class OneToOne(Sparse):
 
     Parameters
     ----------
-    weight : array_like, shape (size,)
+    weight : array_like, shape (size,), or, with `size`, what draws it
+    size : int, optional
+        Of both populations; that of the array unless given.
 
     Raises
     ------
     ValueError
-        A weight that is not one-dimensional.
+        A weight that is not one-dimensional or not of that size; one that is drawn, and no size.
     TypeError
         A weight that is no array of numbers.
+
+    Examples
+    --------
+    >>> import saltus
+    >>> saltus.OneToOne(saltus.Uniform(0.5, 1.5), size=30)
+    <saltus.OneToOne: weight Uniform(0.5, 1.5), pre [30], post [30]>
     """
 
-    def __init__(self, weight: ArrayLike) -> None:
-        w = numbers(weight, "weight")
-        expect_dimensions(w, "weight", "[size]")
-        super().__init__(w, np.arange(w.size), np.arange(w.size), (w.size, w.size))
+    def __init__(self, weight: Value, size: int | None = None) -> None:
+        if is_drawn(weight):
+            if size is None:
+                raise ValueError(f"weight is {weight!r}; it can draw any number: add size=")
+            w: Value = weight
+            neurons = whole(size, "size")
+        else:
+            w = numbers(weight, "weight")
+            expect_dimensions(w, "weight", "[size]")
+            if size is not None:
+                expect_shape(w, "weight", (whole(size, "size"),), axes="[size]")
+            neurons = w.size
+        number = np.arange(neurons)
+        super().__init__(w, number, number, (neurons, neurons))
 
     def _over(
         self, below: tuple[int, ...], rng: np.random.Generator

@@ -206,6 +206,18 @@ def test_scipy_arrays_are_taken():
     assert net["in->h.weight"].size == np.count_nonzero(MASKED[:4])
 
 
+def test_one_to_one_is_drawn_for_a_size_that_it_is_told():
+    net = network(saltus.OneToOne(saltus.Uniform(0.5, 1.5), size=7), 7, 7)
+    weight = net["in->h.weight"]
+    assert weight.shape == (7,)
+    assert len(set(weight)) == 7
+    assert np.all((weight >= 0.5) & (weight <= 1.5))
+    with pytest.raises(ValueError, match="add size="):
+        saltus.OneToOne(saltus.Uniform(0.5, 1.5))
+    with pytest.raises(ValueError, match=r"weight has shape \(3,\)"):
+        saltus.OneToOne(np.ones(3), size=4)
+
+
 @pytest.mark.parametrize("weight", [saltus.Masked(np.ones((3, 2))), saltus.OneToOne(np.ones(3))])
 def test_sizes_that_it_says_must_be_those_of_the_populations(weight):
     with pytest.raises(ValueError, match=r"weight is for populations of .*; expected \(5, 4\)"):
