@@ -229,8 +229,9 @@ class LinearBack final : public GroupBack<Real> {
                       const double end = end_of(j, arrivals, own);
                       start(j, end);
                       if (known) return;
+                      const bool shared = p.plan.motion && !p.plan.alike_linear;
                       replay<double>(p.plan.linear_neuron(j), arrivals, j, own, times, end,
-                                     States(*this, arrivals));
+                                     States(*this, arrivals), shared ? &arrivals.flows : nullptr);
                     });
   }
   void start_together(const SampleAdjoint<Real>& sample, std::size_t population,

@@ -99,7 +99,7 @@ template <class Real>
 Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, std::size_t j,
                  const linear::Motion<Dual>& motion, const Arrivals<Real>& arrivals,
                  std::span<const std::size_t> own, std::span<const double> times,
-                 const SharedSteps<Dual>* shared) {
+                 const linear::SharedSteps<Dual>* shared) {
   const PopulationErrors<Real>& errors = pass.errors.populations[population];
   const LinearSegments& segments = pass.linear[s][population];
   const std::size_t size = pass.plan.size(population);
@@ -144,18 +144,26 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
       motions.push_back(
           with_slopes(neurons, pass.plan.populations[population].linear_neuron(j), j, by));
     }
-    const auto motion = linear::driven_by_one(
-        motions[0].free, neurons.model->linear->components.size());  // if they move alike
+    const bool alike = pass.plan.populations[population].motion.has_value();
+    linear::Vector<double> constant{};  // one that is 0 may have a slope
+    for (const auto& m : motions) {
+      for (std::size_t k = 0; k < most_components; ++k) {
+        if (!linear::is_zero(m.free.constant()[k])) constant[k] = 1;
+      }
+    }
+    const auto motion =
+        linear::driven_by_ones(motions[0].free, constant, neurons.model->linear->components.size());
     std::vector<Slopes> sums(samples * size);
     parallel_for(pass.threads, samples, [&](std::size_t s) {
       thread_local Timeline<Real> timeline;
       thread_local OwnSpikes own_spikes;
-      thread_local SharedSteps<Dual> steps;
-      const SharedSteps<Dual>* shared = nullptr;
-      if (pass.plan.populations[population].alike_linear) {
+      thread_local linear::SharedSteps<Dual> steps;
+      const linear::SharedSteps<Dual>* shared = nullptr;
+      if (alike) {
         pass.start(timeline, population, s);
         const bool integrals = !pass.errors.populations[population].integrals.empty();
-        steps.find(motion, timeline.shared(), integrals ? linear::dimension : most_components);
+        steps.find(motion, timeline.shared().times,
+                   integrals ? linear::dimension : most_components);
         shared = &steps;
       }
       for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,

@@ -55,11 +55,18 @@ class Reader {
     std::size_t g = arrivals.count_before(segments[0].from), next = 0;
     LinearSegment now = segments[next++];
     if (g < arrivals.group_count() && now.holds_at(arrivals.times[g])) ++g;
+    const double driven = segments[0].p[linear::integral_of_v];  // of all of them
     while (g-- > 0) {
       const double t = arrivals.times[g];
       while (next < segments.size() && segments[next].holds_at(t)) now = segments[next++];
       if (next == segments.size() && now.is_zero()) break;  // and so all the way back
-      now.move_to(n, t);
+      const bool whole = arrivals.flows.known(g + 1) && now.from == arrivals.times[g + 1];
+      if (whole && !now.held && driven == 0) {
+        now.p = arrivals.flows.back(g + 1, now.p);
+        now.from = t;
+      } else {
+        now.move_to(n, t);
+      }
       for (const auto& arrival : arrivals.group(g)) {
         const Target<Real>& target = targets[static_cast<std::size_t>(arrival.projection)];
         const auto kick = n.kick(arrival.projection, now.held);

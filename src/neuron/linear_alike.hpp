@@ -12,6 +12,7 @@
 #include <span>
 
 #include "neuron/linear.hpp"
+#include "neuron/linear_steps.hpp"
 
 namespace saltus::linear {
 
@@ -58,14 +59,6 @@ struct Bend {
   double constant = 0;
 };
 
-/// The motion of any of them, driven by a bias of 1.
-template <class T>
-System<T> driven_by_one(const System<T>& free, std::size_t components) {
-  Vector<T> constant{};
-  constant[0] = T(1);
-  return {free.matrix(), constant, components};
-}
-
 /// What they share.
 class Alike {
  public:
@@ -110,7 +103,7 @@ class Alike {
       all.refractory = all.refractory || n.tau_ref > 0;
       all.plain_v = all.plain_v && n.c[0] == 1;
     }
-    all.free_ = driven_by_one(first.free, all.components);
+    all.free_ = driven_by_ones(first.free, {1}, all.components);
     for (int k = shortest; k <= longest; ++k) {
       all.bends_[static_cast<std::size_t>(k - shortest)] = all.bend_of(std::exp2(0.5 * k));
     }

@@ -136,6 +136,7 @@ class Search {
   Crossing first_between_turns(Point finish) const {
     const Turns& turns = *n_.turns;
     Point from = begin_;
+    if (turns.stays_below(start_, from.f[0], finish.f[0], finish.t)) return none();
     const Turns::Zero zero = turns.first_zero(start_);
     double turn = zero.after, sign = zero.sign;  // the next, and the sign of what turns until then
     double length = 1 / n_.free.fastest();

@@ -46,6 +46,8 @@ class Turns {
     rest_ = free.flow({}, settling_time, most_components);
     above_at_rest_ = y(rest_);
     reach_ = reach(free, components, y.v);
+    const Matrix<double> back = transposed(free.matrix());
+    bend_ = reach(free, components, product(back, product(back, y.v)));
   }
 
   double half() const { return std::numbers::pi / turn_; }
@@ -60,6 +62,21 @@ class Turns {
     const double falls = std::atan2(sine, cosine) + half / 2;  // through 0, at this phase
     if (falls > half) return {(falls - half) / turn_, -1};
     return falls > 0 ? Zero{falls / turn_, 1} : Zero{(falls + half) / turn_, -1};
+  }
+  /// Does y stay below 0 for so long, between a first and a last value? By a parabola of the largest
+  /// |d2y/dt2|, which is c A A (x - rest). If it says no, nothing is known.
+  bool stays_below(const Vector<double>& x, double first, double last, double length) const {
+    if (!rests_) return false;
+    double bend = 0, size = 0;
+    for (std::size_t k = 0; k < most_components; ++k) {
+      const double apart = std::fabs(x[k] - rest_[k]);
+      bend += bend_[k] * apart;
+      size += reach_[k] * apart;
+    }
+    constexpr double rounding = 1e-12;
+    return std::max(first, last) + length * length / 8 * bend +
+               rounding * (std::fabs(above_at_rest_) + size) <
+           0;
   }
   /// Can y come above 0, ever after, if nothing arrives?
   bool may_rise(const Vector<double>& x) const {
@@ -78,6 +95,7 @@ class Turns {
   Vector<double> rest_{};
   double above_at_rest_ = 0;
   std::array<double, most_components> reach_{};  // of x_k - rest_k: so much of it in y, at most
+  std::array<double, most_components> bend_{};   // the same in d2y/dt2
 
   // |x - rest| of component k is at most the sum of largest[k][l] |x_l(0) - rest_l|: that of a
   // component alone, |e^(-decay t)| and, of the pair, 1 + |of_imaginary|; and what others drive it with,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "neuron/linear.hpp"
+#include "neuron/linear_steps.hpp"
 #include "plan/arrivals.hpp"
 #include "spikes/sample_spikes.hpp"
 
@@ -41,56 +42,14 @@ double rest_of(const linear::Neuron& n, const Arrivals<Real>& arrivals,
   return last + n.settling_time();
 }
 
-/// What takes neurons that move alike (neuron/linear_alike.hpp) from each group of arrivals to the
-/// next: found out once for all of them.
-template <class T>
-class SharedSteps {
- public:
-  /// @param motion  of any of them, driven by one (linear::driven_by_one)
-  /// @param rows  as for System::flow
-  template <class Real>
-  void find(const linear::System<T>& motion, const Arrivals<Real>& arrivals, std::size_t rows) {
-    first_.assign(1, 0);
-    entries_.clear();
-    double t = 0;
-    for (const double next : arrivals.times) {
-      motion.for_each_entry(
-          next - t, rows, [](const auto&) { return true; },
-          [&](const auto& entry, const T& value) {
-            entries_.push_back({entry, value});
-          });
-      first_.push_back(entries_.size());
-      t = next;
-    }
-  }
-  bool known(std::size_t group) const { return group + 1 < first_.size(); }
-  /// To a group from the one before, or from 0.
-  linear::Vector<T> flow(std::size_t group, const linear::Motion<T>& n,
-                         const linear::Vector<T>& x) const {
-    linear::Vector<T> result{};
-    for (std::size_t k = first_[group]; k < first_[group + 1]; ++k) {
-      const auto& [entry, value] = entries_[k];
-      result[entry.to] += value * (entry.of_constant ? n.free.constant() : x)[entry.from];
-    }
-    return result;
-  }
-
- private:
-  struct Known {
-    typename linear::System<T>::Entry entry;
-    T value;
-  };
-  std::vector<Known> entries_;
-  std::vector<std::size_t> first_;  // [group + 1]
-};
-
 /// @param own  numbers of the neuron's spikes within the sample; `times`: of all spikes there
 /// @param shared  if the neuron moves as others do
 /// @returns  the state at `end`, which is finite
 template <class T, class Real, class Visitor>
 linear::Vector<T> replay(const linear::Motion<T>& n, const Arrivals<Real>& arrivals, std::size_t j,
                          std::span<const std::size_t> own, std::span<const double> times,
-                         double end, Visitor&& visit, const SharedSteps<T>* shared = nullptr) {
+                         double end, Visitor&& visit,
+                         const linear::SharedSteps<T>* shared = nullptr) {
   linear::Vector<T> x = n.initial;
   double t = 0, release = 0;
   std::size_t next_own = 0;

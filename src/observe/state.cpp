@@ -145,11 +145,11 @@ void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& reco
           .find(timeline.shared(), of_all, of_sample(r.currents), of_sample(r.release_currents), x);
       continue;
     }
-    thread_local SharedSteps<double> steps;  // of those that move alike
-    const SharedSteps<double>* shared = nullptr;
-    if (neurons.alike_linear) {
+    thread_local linear::SharedSteps<double> steps;  // of those that move alike
+    const linear::SharedSteps<double>* shared = nullptr;
+    if (neurons.motion) {
       start_timeline(plan, inputs, record, p, sample, timeline);
-      steps.find(neurons.alike_linear->motion(), timeline.shared(), most_components);
+      steps.find(*neurons.motion, timeline.shared().times, most_components);
       shared = &steps;
     }
     for_each_neuron(

@@ -120,7 +120,10 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     p.per_column = std::ranges::any_of(p.incoming, [&](std::size_t k) { return has_lists(k); });
   }
   for (PopulationPlan<Real>& p : populations) {
-    if (p.is_linear() && p.sees_the_same()) p.alike_linear = linear::Alike::of(p.linear_neurons);
+    if (!p.is_linear() || !p.sees_the_same()) continue;
+    const auto& model = *net.populations()[static_cast<std::size_t>(&p - populations.data())].model;
+    p.motion = linear::shared_motion(p.linear_neurons, model.linear->components.size());
+    p.alike_linear = linear::Alike::of(p.linear_neurons);
   }
   for (auto& component : saltus::components(net)) {
     for (const std::size_t p : component.populations) {

@@ -13,6 +13,7 @@
 #include "neuron/lif.hpp"
 #include "neuron/linear.hpp"
 #include "neuron/linear_alike.hpp"
+#include "neuron/linear_steps.hpp"
 #include "saltus/inputs.hpp"
 #include "saltus/network.hpp"
 
@@ -30,11 +31,12 @@ struct Rows {
 template <class Real>
 struct PopulationPlan {
   // One for all, or one per neuron; the one kind or the other.
-  std::vector<neuron::Lif<Real>> neurons;      // LIF, LI
-  std::vector<linear::Neuron> linear_neurons;  // all other models
-  std::optional<linear::Alike> alike_linear;   // of those, if they can go side by side
-  std::vector<std::size_t> incoming;           // projections
-  bool same_time_constants = true;             // decays of an interval are the same for all neurons
+  std::vector<neuron::Lif<Real>> neurons;        // LIF, LI
+  std::vector<linear::Neuron> linear_neurons;    // all other models
+  std::optional<linear::System<double>> motion;  // of those, driven by ones, if they move alike
+  std::optional<linear::Alike> alike_linear;     // and if they can go side by side
+  std::vector<std::size_t> incoming;             // projections
+  bool same_time_constants = true;  // decays of an interval are the same for all neurons
   bool per_column = false;  // each neuron has arrivals of its own: Plan::has_lists(projection)
   bool refractory = false;  // of LIF: the record keeps I at the releases
 

@@ -48,9 +48,14 @@ class LinearGroup final : public Group<Real> {
     if (together_) return pass_together(timeline.shared(), from, to, spikes);
     for (std::size_t j = 0; j < states_.size(); ++j) {
       const Arrivals<Real>& arrivals = timeline.of(j);
+      const bool shared = plan_.motion && !plan_.alike_linear;
       double t = from;
       for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
-        advance(j, t, arrivals.times[g], spikes);
+        const State& s = states_[j];
+        linear::Vector<double> end;
+        const bool known = shared && !(s.release > t);
+        if (known) end = arrivals.flows.flow(g, plan_.linear_neuron(j), s.x);
+        advance(j, t, arrivals.times[g], spikes, known ? &end : nullptr);
         t = arrivals.times[g];
         for (const auto& arrival : arrivals.group(g))
           receive(j, arrival.projection, arrival.weight(j), t);
