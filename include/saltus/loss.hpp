@@ -3,6 +3,7 @@
 /// Losses: a record and labels give a value and errors (docs/theory.md, sections 4 and 11).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -59,6 +60,7 @@ template <class Real>
 struct Plan;
 template <class Real>
 class Timelines;
+class Team;
 
 /// A minibatch and its record, as a loss sees them.
 template <class Real>
@@ -71,6 +73,9 @@ struct Batch {
   int threads;                           ///< that may be used; 0: all cores
   const Plan<Real>& plan;      ///< what the library knows of it already, for losses of its own
   Timelines<Real>* timelines;  ///< the same; may be null
+  /// Processes of which each holds a part of the minibatch, and calls the loss on it; null: it is whole.
+  Team* team = nullptr;
+  std::size_t team_samples = 0;  ///< samples of the whole, if there is a team
 };
 
 /// What a training makes smaller. Derive from it for a loss of your own, and give it to Trainer and

@@ -374,11 +374,14 @@ class Optimizer {
   virtual void recall(const Memory& /*memory*/) {}
 };
 
+class Team;
+
 /// What takes the place of what the settings name, unless null.
 template <class Real>
 struct TrainHooks {
   std::shared_ptr<Schedule> schedule;          ///< of the learning rate
   std::shared_ptr<Optimizer<Real>> optimizer;  ///< of weights and what else is trained
+  Team* team = nullptr;  ///< processes that train together (`mpirun saltus train`)
 };
 
 /// The loop over minibatches. Same seed, same bits, for any number of threads.
@@ -431,12 +434,14 @@ extern template class Trainer<double>;
 /// Loss and accuracy of a network on data, without training.
 /// @param t_end  seconds; when a sample ends, unless the data say so
 /// @throws InvalidInput  data that do not fit the network, or what the loss refuses
+/// @param team   processes that each evaluate a part of it, and all get the whole
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,
-                    const data::LabelledSpikes& data, int threads = 1);
+                    const data::LabelledSpikes& data, int threads = 1, Team* team = nullptr);
 /// The same of a loss of the library. @param readout  the population that it looks at
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
-                    double t_end, const data::LabelledSpikes& data, int threads = 1);
+                    double t_end, const data::LabelledSpikes& data, int threads = 1,
+                    Team* team = nullptr);
 
 }  // namespace saltus

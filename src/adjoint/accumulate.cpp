@@ -206,6 +206,19 @@ class Tile {
     for (std::size_t j = begin_; j < end_; ++j) read(s, j, timeline);
   }
 
+  // Calls visit with a span of each piece of what adds up over samples.
+  template <class Visit>
+  void for_each_sum(Visit&& visit) {
+    std::size_t rows = 0;
+    for (const std::size_t k : plan_.incoming) rows += rows_of(k);
+    visit(std::span(gradient_.data(), rows * reader_.layout.count()));
+    for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
+      visit(std::span(partial_.synapses[k]));
+      visit(std::span(partial_.delays[k]));
+      visit_own_delays(plan_.incoming[k], visit);
+    }
+  }
+
   // The gradients of its columns, of projections in rows.
   void write() {
     for (std::size_t k = 0; k < plan_.incoming.size(); ++k) {
@@ -282,6 +295,23 @@ class Tile {
     }
     if (errors_wanted(pass_, p.source, population_)) {
       partial_.errors[k].assign(sources_[k].times.size(), 0);
+    }
+  }
+  // Of delays of each synapse, which no other tile touches.
+  template <class Visit>
+  void visit_own_delays(std::size_t number, Visit&& visit) {
+    const Projection<Real>& p = projection(number);
+    auto& delays = pass_.gradients.delays[number];
+    if (delays.empty() || p.delay.kind != Delay::Kind::per_synapse) return;
+    if (p.connection.all_to_all()) {
+      for (std::size_t row = begin_; row < delays.size(); row += reader_.post) {
+        visit(std::span(delays).subspan(row, end_ - begin_));
+      }
+      return;
+    }
+    const SynapseList& synapses = p.connection.synapses();
+    for (std::size_t at = synapses.first_into(begin_); at < synapses.first_into(end_); ++at) {
+      visit(std::span(delays).subspan(static_cast<std::size_t>(synapses[at].number), 1));
     }
   }
   void read_lanes(std::size_t s, std::size_t b, Timeline<Real>& timeline) {
@@ -367,9 +397,17 @@ void accumulate_synapses(Pass<Real>& pass, std::size_t population) {
     sources.push_back(pass.spikes_of(pass.plan.network->projections()[k].source));
   }
   const Spread spread = spread_of(pass, population, tiles);
+  const int first = pass.number(tiles.count);
   parallel_for(pass.threads, tiles.count, [&](std::size_t number) {
     Tile<Real> tile(pass, population, sources, spread, tiles, number, partials[number]);
-    for (std::size_t s = 0; s < pass.segments.size(); ++s) tile.read(s);
+    const auto sums = [&](auto visit) { tile.for_each_sum(visit); };
+    const int message = first + static_cast<int>(number);
+    if (pass.team) take_over(*pass.team, message, sums);
+    for (std::size_t s = 0; s < pass.segments.size(); ++s) {
+      tile.read(s);
+      if (pass.team) pass.team->go_on();
+    }
+    if (pass.team) hand_on(*pass.team, message, sums);
     tile.write();
   });
   for (std::size_t k = 0; k < incoming.size(); ++k) add_up(pass, incoming[k], k, partials);

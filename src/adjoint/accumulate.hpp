@@ -6,11 +6,13 @@
 #pragma once
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "adjoint/entries.hpp"
 #include "adjoint/ghosts.hpp"
 #include "adjoint/linear_lambda.hpp"
+#include "machine/team.hpp"
 #include "observe/replay.hpp"
 #include "plan/plan.hpp"
 #include "plan/timeline.hpp"
@@ -36,6 +38,13 @@ struct Pass {
   Gradients<Real>& gradients;
   GhostAdjoint<Real>* ghosts = nullptr;
   std::span<const Plan<Real>> starts = {};  // of each sample, if they go on from a state
+  Team* team = nullptr;  // which holds the other samples of the minibatch; null: all are here
+  int messages = 0;      // to the next process so far
+
+  /// The number of the first of so many messages.
+  int number(std::size_t count) {
+    return std::exchange(messages, messages + static_cast<int>(count));
+  }
 
   const Plan<Real>& plan_of(std::size_t sample) const {
     return starts.empty() ? plan : starts[sample];

@@ -125,14 +125,14 @@ template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
               Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients,
-              Ghosts<Real>* ghosts, std::span<const Plan<Real>> starts) {
+              Ghosts<Real>* ghosts, std::span<const Plan<Real>> starts, Team* team) {
   if (inputs.state) {
     if (ghosts) refuse_state(inputs, "ghosts");
     return backward_to_state(plan, inputs, record, errors, wanted, threads, gradients);
   }
   if (says_of_spikes_at_end(errors)) {
     return backward(plan, inputs, record, with_spikes_at_end(plan, inputs, record, errors), wanted,
-                    threads, timelines, memory, gradients, ghosts, starts);
+                    threads, timelines, memory, gradients, ghosts, starts, team);
   }
   const Network<Real>& network = *plan.network;
   const std::size_t count = network.populations().size();
@@ -164,7 +164,9 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
   for (auto& sample : pass.entries) sample.resize(count);
   for (auto& sample : pass.linear_entries) sample.resize(count);
   pass.starts = starts;
-  if (ghosts && ghosts->count() > 0) {
+  pass.team = team;
+  const bool some = ghosts && ghosts->count() > 0;
+  if (ghosts && team ? team->any(some) : some) {
     start_ghosts(plan, inputs.samples(), threads, *ghosts, memory.ghosts);
     pass.ghosts = &memory.ghosts;
   }
@@ -200,6 +202,15 @@ void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& 
       if (wanted.neurons) accumulate_parameters(pass, population);
       if (wanted.neurons && pass.ghosts) accumulate_free_pieces(pass, population);
     }
+  }
+  if (team) {
+    from_last(*team, [&](auto visit) {
+      for (auto& weights : gradients.weights) visit(std::span(weights));
+      for (auto& delays : gradients.delays) visit(std::span(delays));
+      for (auto& neurons : gradients.neurons) {
+        for (auto& values : neurons.parameters) visit(std::span(values));
+      }
+    });
   }
   for (const std::size_t p : network.inputs()) {
     if (wanted.input_times) gradients.times[p] = std::move(pass.spike_errors[p]);
@@ -240,11 +251,11 @@ template void check_errors(const Network<double>&, const Inputs&, const Record<d
 template void backward(const Plan<float>&, const Inputs&, const Record<float>&,
                        const Errors<float>&, const Wanted&, int, Timelines<float>*,
                        BackwardMemory<float>&, Gradients<float>&, Ghosts<float>*,
-                       std::span<const Plan<float>>);
+                       std::span<const Plan<float>>, Team*);
 template void backward(const Plan<double>&, const Inputs&, const Record<double>&,
                        const Errors<double>&, const Wanted&, int, Timelines<double>*,
                        BackwardMemory<double>&, Gradients<double>&, Ghosts<double>*,
-                       std::span<const Plan<double>>);
+                       std::span<const Plan<double>>, Team*);
 template Gradients<float> backward(const Network<float>&, const Inputs&, const Record<float>&,
                                    const Errors<float>&, Ghosts<float>&, const Wanted&,
                                    const Options&);

@@ -13,6 +13,8 @@
 
 namespace saltus {
 
+class Team;
+
 /// Memory that is kept from minibatch to minibatch.
 template <class Real>
 struct BackwardMemory {
@@ -28,11 +30,14 @@ struct BackwardMemory {
 /// @param gradients  overwritten; its memory is reused
 /// @param starts     of each sample, if they go on from a state
 /// @param ghosts     if given, the gradient is that of the smoothed loss; differences are filled in
+/// @param team       if given, other processes hold the other samples of the minibatch; all of them get
+///                   the gradients of the whole, but those by input times
 template <class Real>
 void backward(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& record,
               const Errors<Real>& errors, const Wanted& wanted, int threads,
               Timelines<Real>* timelines, BackwardMemory<Real>& memory, Gradients<Real>& gradients,
-              Ghosts<Real>* ghosts = nullptr, std::span<const Plan<Real>> starts = {});
+              Ghosts<Real>* ghosts = nullptr, std::span<const Plan<Real>> starts = {},
+              Team* team = nullptr);
 
 /// @throws InvalidInput  errors that do not fit the record
 template <class Real>

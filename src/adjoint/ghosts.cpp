@@ -268,6 +268,14 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
   };
   auto &bias = out["bias"], &tau_mem = out["tau_mem"], &tau_syn = out["tau_syn"];
   if (bias.empty() && tau_mem.empty() && tau_syn.empty()) return;  // not wanted
+  const auto sums = [&](auto visit) {
+    for (auto* values : {&bias, &tau_mem, &tau_syn}) visit(std::span(*values));
+  };
+  const int message = pass.number(1);
+  if (pass.team) {
+    from_last(*pass.team, sums);  // of all samples, before what is added here of the first
+    take_over(*pass.team, message, sums);
+  }
   Timeline<Real> timeline;
   for (std::size_t s = 0; s < pass.segments.size(); ++s) {
     const auto& free = (*pass.ghosts)[s][population].free;
@@ -295,6 +303,7 @@ void accumulate_free_pieces(Pass<Real>& pass, std::size_t population) {
       add(tau_syn, piece.neuron, p_v * x.v_syn);
     }
   }
+  if (pass.team) hand_on(*pass.team, message, sums);
 }
 
 #define SALTUS_INSTANTIATE(Real)                                                 \

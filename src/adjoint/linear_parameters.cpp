@@ -183,12 +183,19 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
                         sums[s * size + j] = find(started);
                       });
     });
+    auto& gradients = pass.gradients.neurons[population].parameters;
+    const auto adding_up = [&](auto visit) {
+      for (const std::size_t k : by) visit(std::span(gradients[k]));
+    };
+    const int message = pass.number(1);
+    if (pass.team) take_over(*pass.team, message, adding_up);
     for (std::size_t k = 0; k < by.size(); ++k) {
-      std::vector<double>& gradient = pass.gradients.neurons[population].parameters[by[k]];
+      std::vector<double>& gradient = gradients[by[k]];
       for (std::size_t at = 0; at < sums.size(); ++at) {
         gradient[gradient.size() == 1 ? 0 : at % size] += sums[at][k];
       }
     }
+    if (pass.team) hand_on(*pass.team, message, adding_up);
   }
 }
 

@@ -28,6 +28,11 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
   auto &v_threshold = spikes ? out["v_threshold"] : none, &v_reset = spikes ? out["v_reset"] : none,
        &tau_ref = spikes ? out["tau_ref"] : none;
   const PopulationErrors<Real>& errors = pass.errors.populations[population];
+  const auto sums = [&](auto visit) {
+    for (auto& values : out.parameters) visit(std::span(values));
+  };
+  const int message = pass.number(1);
+  if (pass.team) take_over(*pass.team, message, sums);
   for (std::size_t s = 0; s < samples; ++s) {
     const Segments<Real>& segments = pass.segments[s][population];
     for (std::size_t j = 0; j < size; ++j) {
@@ -56,6 +61,7 @@ void accumulate_parameters(Pass<Real>& pass, std::size_t population) {
       add(i_initial, j, -tc.tau_syn * static_cast<double>(lambda.i));
     }
   }
+  if (pass.team) hand_on(*pass.team, message, sums);
 }
 
 template void accumulate_parameters(Pass<float>&, std::size_t);

@@ -12,6 +12,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
+#include "cli/team.hpp"
 #include "saltus/error.hpp"
 #include "saltus/version.hpp"
 
@@ -103,17 +104,21 @@ int run(int argc, char** argv) {
 
 int report_errors(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    // Other commands are each process's own.
+    if (argc > 1 && (std::string_view(argv[1]) == "train" || std::string_view(argv[1]) == "eval")) {
+      join_team();
+    }
+    return leave_team(run(argc, argv));
   } catch (const InvalidInput& e) {
-    say("saltus: {}\n", e.what());
-    return usage;
+    return leave_team(usage, e.what());
   } catch (const std::bad_alloc&) {
-    say("saltus: out of memory: a large network, or neurons that spike very often; try smaller "
-        "weights, a smaller --lr, --hidden or --batch\n");
+    return leave_team(
+        failure,
+        "out of memory: a large network, or neurons that spike very often; try smaller weights, a "
+        "smaller --lr, --hidden or --batch");
   } catch (const std::exception& e) {
-    say("saltus: {}\n", e.what());
+    return leave_team(failure, e.what());
   }
-  return failure;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "cli/team.hpp"
 #include "cli/values.hpp"
 #include "cli/warnings.hpp"
 #include "saltus/advice.hpp"
@@ -87,7 +88,7 @@ struct SavedRun {
   Evaluation evaluate(const RunSettings& settings, const Network<Real>& network,
                       const data::LabelledSpikes& test) const {
     return saltus::evaluate(network, network.populations().size() - 1, settings.loss,
-                            settings.t_end, test, threads);
+                            settings.t_end, test, threads, team());
   }
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/commands.hpp"
 #include "cli/fields.hpp"
@@ -14,6 +16,7 @@
 #include "cli/progress.hpp"
 #include "cli/result.hpp"
 #include "cli/run_folder.hpp"
+#include "cli/team.hpp"
 #include "cli/values.hpp"
 #include "cli/warnings.hpp"
 #include "machine/peak_memory.hpp"
@@ -23,6 +26,7 @@
 #include "saltus/task.hpp"
 #include "saltus/version.hpp"
 #include "store/settings.hpp"
+#include "train/together.hpp"
 
 namespace saltus::cli {
 namespace {
@@ -203,12 +207,34 @@ std::string begun_with(const RunSettings& settings, const TaskData& data) {
   return text.dump();
 }
 
+// Processes that read other files, or build another network, would not train one.
+void check_same(Team& team, const std::string& begun) {
+  Digest digest;
+  digest.add("", begun.data(), begun.size());
+  saltus::check_same(team, digest, "set of settings or training data");
+}
+
+// Launchers bind processes to cores: threads then share them.
+std::vector<std::string> bound(int threads) {
+  const auto all = static_cast<unsigned>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+  const unsigned cores = std::thread::hardware_concurrency();  // of this process
+  if (!team() || cores >= (threads > 0 ? std::min(all, static_cast<unsigned>(threads)) : all)) {
+    return {};
+  }
+  return {
+      fmt::format("threads is {}, but each process may use {} of {} cores: mpirun --bind-to none",
+                  threads, cores, all)};
+}
+
 // The network of the task, or that of the checkpoint, with all else of its training.
 template <class Real>
 Trainer<Real> trainer_of(const RunSettings& s, const Options& options, const TaskData& data) {
   const auto made_of = [&](Network<Real> network) {
     const std::size_t readout = network.index("out");
-    return Trainer<Real>(std::move(network), readout, s.loss, s.t_end, s.train);
+    TrainHooks<Real> hooks;
+    hooks.team = team();
+    return Trainer<Real>(std::move(network), built_in_loss<Real>(s.loss, readout), s.t_end, s.train,
+                         hooks);
   };
   if (options.resume.empty()) return made_of(build_network<Real>(s, data.train));
   auto saved = store::load_checkpoint<Real>(options.resume);
@@ -229,10 +255,12 @@ Trainer<Real> trainer_of(const RunSettings& s, const Options& options, const Tas
 
 template <class Real>
 int train(RunSettings settings, const Options& options) {
-  RunFolder folder(options.out);
+  RunFolder folder(team() && !team()->is_first() ? "" : options.out);
   const TaskData data = load_data(settings);
   if (settings.task == "spikes" && settings.t_end == 0) settings.t_end = usual_t_end(data);
   Trainer<Real> trainer = trainer_of<Real>(settings, options, data);
+  const std::string begun = begun_with(settings, data);
+  if (team()) check_same(*team(), begun);
   if (!options.json && options.level >= LogLevel::info) {
     fmt::print("{}{}", describe(trainer.network()), describe(data, settings.t_end));
   }
@@ -240,8 +268,10 @@ int train(RunSettings settings, const Options& options) {
   Warnings warnings(options.level >= LogLevel::warning);
   warnings.say_once(advice(trainer.network(), data.train, settings.t_end));
   folder.begin(
-      settings, begun_with(settings, data), trainer.state(),
+      settings, begun, trainer.state(),
       options.resume.empty() ? std::filesystem::path() : store::checkpoint_in(options.resume));
+
+  warnings.say_once(bound(settings.train.threads));
 
   catch_interrupts();
   const bool stopped =

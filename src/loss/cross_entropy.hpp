@@ -6,6 +6,7 @@
 #include <cmath>
 #include <span>
 
+#include "loss/part.hpp"
 #include "saltus/loss.hpp"
 
 namespace saltus {
@@ -37,25 +38,27 @@ void count(LossResult<Real>& result, std::size_t sample, std::size_t label, bool
 /// @param silent  (score): does an output with it say nothing?
 /// @param observed_errors  becomes the derivatives by them
 template <class Real, class Silent>
-void cross_entropy_of(const std::vector<Real>& observed, double scale, std::size_t size,
-                      std::span<const std::int32_t> labels, Silent silent,
-                      std::vector<Real>& observed_errors, LossResult<Real>& result) {
+void cross_entropy_of(const Batch<Real>& b, const std::vector<Real>& observed, double scale,
+                      std::size_t size, Silent silent, std::vector<Real>& observed_errors,
+                      LossResult<Real>& result) {
   observed_errors.resize(observed.size());
   std::vector<double> scores(size), errors(size);
-  const double share = 1.0 / static_cast<double>(labels.size());
-  for (std::size_t s = 0; s < labels.size(); ++s) {
+  std::vector<double> terms;
+  const double share = share_of(b);
+  for (std::size_t s = 0; s < b.labels.size(); ++s) {
     bool all_silent = true;
     for (std::size_t n = 0; n < size; ++n) {
       scores[n] = scale * static_cast<double>(observed[s * size + n]);
       all_silent = all_silent && scores[n] == 0;
     }
-    const auto label = static_cast<std::size_t>(labels[s]);
-    result.value += share * cross_entropy(scores, label, errors);
+    const auto label = static_cast<std::size_t>(b.labels[s]);
+    terms.push_back(share * cross_entropy(scores, label, errors));
     for (std::size_t n = 0; n < size; ++n) {
       observed_errors[s * size + n] = static_cast<Real>(share * scale * errors[n]);
     }
     count(result, s, label, silent(scores[label]), all_silent, scores);
   }
+  add_in_order<Real>(b, terms, result.value);
 }
 
 /// The largest of 0 and |values|.

@@ -51,7 +51,8 @@ class FirstSpike final : public ReadoutLoss<Real> {
     std::vector<double> scores(size), errors(size);
     std::vector<std::ptrdiff_t> first(size);
     std::vector<SilentNeuron> silent;
-    const double share = 1.0 / static_cast<double>(b.labels.size());
+    std::vector<double> terms;
+    const double share = share_of(b);
     for (std::size_t s = 0; s < b.labels.size(); ++s) {
       std::fill(first.begin(), first.end(), -1);
       std::fill(scores.begin(), scores.end(), -t_missing_ / tau_0_);
@@ -65,10 +66,10 @@ class FirstSpike final : public ReadoutLoss<Real> {
       const double t_label = -scores[label] * tau_0_;
       if (first[label] < 0) {
         silent.push_back({s, label});
-        result.value += share * t_missing_ / tau_0_;
+        terms.push_back(share * t_missing_ / tau_0_);
       } else {
-        result.value +=
-            share * (cross_entropy(scores, label, errors) + alpha_ * std::expm1(t_label / tau_1_));
+        terms.push_back(
+            share * (cross_entropy(scores, label, errors) + alpha_ * std::expm1(t_label / tau_1_)));
         for (std::size_t n = 0; n < size; ++n) {
           if (first[n] < 0) continue;
           double error = -errors[n] / tau_0_;
@@ -79,6 +80,7 @@ class FirstSpike final : public ReadoutLoss<Real> {
       const bool all_silent = spikes.offsets[s] == spikes.offsets[s + 1];
       count(result, s, label, first[label] < 0, all_silent, scores);
     }
+    add_in_order<Real>(b, terms, result.value);
     pull(b, silent, result);
     return result;
   }
@@ -86,7 +88,7 @@ class FirstSpike final : public ReadoutLoss<Real> {
   // The value with the output's first spike at the peak, minus its value with that spike where V
   // would be as high again, or missing (docs/ghosts.md).
   void add_direct_differences(const Batch<Real>& b, Ghosts<Real>& ghosts) const override {
-    const double share = 1.0 / static_cast<double>(b.labels.size());
+    const double share = share_of(b);
     for (std::size_t s = 0; s < b.labels.size(); ++s) {
       std::vector<double> first(this->outputs(b), infinity);
       const SpikeView spikes = b.record.populations[this->readout()].spikes.view();
@@ -112,18 +114,22 @@ class FirstSpike final : public ReadoutLoss<Real> {
   // Pulls up the largest V of labels that are silent (their spike does not exist; their V does).
   void pull(const Batch<Real>& b, const std::vector<SilentNeuron>& silent,
             LossResult<Real>& result) const {
-    if (silent_pull_ == 0 || silent.empty()) return;
+    if (silent_pull_ == 0) return;
     const std::size_t readout = this->readout();
+    std::vector<double> terms;
     Maxima<Real>& maxima = result.errors.maxima[readout];
-    maxima = maxima_of(b.plan, b.inputs, b.record, readout, silent);
     auto& errors = result.errors.populations[readout].maxima;
-    errors.assign(maxima.values.size(), 0);
-    const double error = -silent_pull_ / static_cast<double>(b.record.samples);
+    if (!silent.empty()) {
+      maxima = maxima_of(b.plan, b.inputs, b.record, readout, silent);
+      errors.assign(maxima.values.size(), 0);
+    }
+    const double error = -silent_pull_ / samples_of(b);
     for (const auto& [sample, neuron] : silent) {
       const std::size_t at = sample * this->outputs(b) + neuron;
       errors[at] = static_cast<Real>(error);
-      result.value += error * static_cast<double>(maxima.values[at]);
+      terms.push_back(error * static_cast<double>(maxima.values[at]));
     }
+    add_in_order<Real>(b, terms, result.value);
   }
 
   // The loss of one sample from the times of first spikes; infinite: missing. `highest` is the

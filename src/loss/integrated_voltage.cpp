@@ -22,8 +22,9 @@ class IntegratedVoltage final : public ReadoutLoss<Real> {
     LossResult<Real> result = this->empty_result(b);
     // An integral below 0 says something: only that of an output that nothing reaches does not.
     const auto nothing = [](double score) { return score == 0; };
-    cross_entropy_of(integrals(b.plan, b.inputs, b.record, this->readout(), b.threads, b.timelines),
-                     1 / this->setting("tau_integral"), this->outputs(b), b.labels, nothing,
+    cross_entropy_of(b,
+                     integrals(b.plan, b.inputs, b.record, this->readout(), b.threads, b.timelines),
+                     1 / this->setting("tau_integral"), this->outputs(b), nothing,
                      result.errors.populations[this->readout()].integrals, result);
     return result;
   }

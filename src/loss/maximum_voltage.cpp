@@ -20,7 +20,7 @@ class MaximumVoltage final : public ReadoutLoss<Real> {
     Maxima<Real>& maxima = result.errors.maxima[readout];
     maxima = saltus::maxima(b.plan, b.inputs, b.record, readout, b.threads, b.timelines);
     const auto never_rises = [](double score) { return score <= 0; };
-    cross_entropy_of(maxima.values, 1.0, this->outputs(b), b.labels, never_rises,
+    cross_entropy_of(b, maxima.values, 1.0, this->outputs(b), never_rises,
                      result.errors.populations[readout].maxima, result);
     return result;
   }

@@ -38,7 +38,8 @@ class SpikeCount final : public ReadoutLoss<Real> {
     const SpikeView spikes = b.record.populations[this->readout()].spikes.view();
     auto& spike_errors = result.errors.populations[this->readout()].spikes;
     spike_errors.assign(spikes.times.size(), 0);
-    const double share = 1.0 / static_cast<double>(b.labels.size());
+    const double share = share_of(b);
+    std::vector<double> terms;
     for (std::size_t s = 0; s < b.labels.size(); ++s) {
       const double end = end_of(b, s);
       std::vector<double> scores(this->outputs(b), 0), errors(scores.size());
@@ -48,7 +49,7 @@ class SpikeCount final : public ReadoutLoss<Real> {
         spiked[n] = true;
       });
       const auto label = static_cast<std::size_t>(b.labels[s]);
-      result.value += share * cross_entropy(scores, label, errors);
+      terms.push_back(share * cross_entropy(scores, label, errors));
       if (std::isfinite(tau_)) {
         for_each_spike(spikes, s, [&](std::size_t k, std::size_t n, double time) {
           spike_errors[k] = static_cast<Real>(share * errors[n] * counts(end - time) / tau_);
@@ -57,6 +58,7 @@ class SpikeCount final : public ReadoutLoss<Real> {
       const bool all_silent = spikes.offsets[s] == spikes.offsets[s + 1];
       count(result, s, label, !spiked[label], all_silent, scores);
     }
+    add_in_order<Real>(b, terms, result.value);
     return result;
   }
 
@@ -64,7 +66,7 @@ class SpikeCount final : public ReadoutLoss<Real> {
   // missing; the spike that ends the segment takes part in neither.
   void add_direct_differences(const Batch<Real>& b, Ghosts<Real>& ghosts) const override {
     const SpikeView spikes = b.record.populations[this->readout()].spikes.view();
-    const double share = 1.0 / static_cast<double>(b.labels.size());
+    const double share = share_of(b);
     for (std::size_t s = 0; s < b.labels.size(); ++s) {
       const double end = end_of(b, s);
       std::vector<std::vector<double>> each(this->outputs(b));  // what each spike counts for

@@ -16,8 +16,10 @@ namespace saltus {
 
 class Thresholds {
  public:
-  Thresholds(const Smoothing& smoothing, std::span<const ThresholdOverride> overrides)
-      : smoothing_(smoothing), noise_(smoothing), overrides_(overrides) {}
+  /// @param first  the number of the first sample, for draws: what runs may be a part of a minibatch
+  Thresholds(const Smoothing& smoothing, std::span<const ThresholdOverride> overrides,
+             std::size_t first = 0)
+      : smoothing_(smoothing), noise_(smoothing), overrides_(overrides), first_(first) {}
 
   double of(std::size_t population, std::size_t sample, std::size_t neuron, std::size_t segment,
             double mean) const {
@@ -28,13 +30,14 @@ class Thresholds {
       }
     }
     if (!smoothing_.draws()) return mean;
-    return mean + noise_.draw(smoothing_.seed, population, sample, neuron, segment);
+    return mean + noise_.draw(smoothing_.seed, population, first_ + sample, neuron, segment);
   }
 
  private:
   Smoothing smoothing_;
   ThresholdNoise noise_;
   std::span<const ThresholdOverride> overrides_;
+  std::size_t first_;
 };
 
 /// The neurons of one population in one sample, each at its present threshold.

@@ -41,14 +41,15 @@ class Activity {
     }
   }
 
-  void add(const Network<Real>& network, const Record<Real>& record) {
-    auto& spiked = counts_->spiked;
+  /// @param counts  those that the record is added to
+  void add(const Network<Real>& network, const Record<Real>& record, EpochState& counts) {
+    auto& spiked = counts.spiked;
     for (std::size_t p = 0; p < spiked.size(); ++p) {
       const Population& population = network.populations()[p];
       const SpikeRecord<Real>& r = record.populations[p];
       const SpikeView spikes = r.spikes.view();
       if (spiked[p].empty()) continue;
-      if (!output_[p]) counts_->hidden_spikes += spikes.neurons.size();
+      if (!output_[p]) counts.hidden_spikes += spikes.neurons.size();
       last_.assign(spiked[p].size(), -1);
       for (std::size_t s = 0; s < record.samples; ++s) {
         const auto sample = static_cast<std::ptrdiff_t>(s);
@@ -58,7 +59,7 @@ class Activity {
           last_[n] = sample;
         }
       }
-      if (population.model == Model::lif) count_grazing(population, r);
+      if (population.model == Model::lif) count_grazing(population, r, counts);
     }
   }
 
@@ -89,13 +90,14 @@ class Activity {
   std::vector<std::string> names_;    // [population]
   std::vector<std::ptrdiff_t> last_;  // [neuron] the last sample in which it spiked
 
-  void count_grazing(const Population& population, const SpikeRecord<Real>& r) {
+  static void count_grazing(const Population& population, const SpikeRecord<Real>& r,
+                            EpochState& counts) {
     const Parameter &bias = population["bias"], &v_threshold = population["v_threshold"];
     for (std::size_t k = 0; k < r.currents.size(); ++k) {
       const auto n = static_cast<std::size_t>(r.spikes.neurons[k]);
       const double threshold =
           r.thresholds.empty() ? v_threshold[n] : static_cast<double>(r.thresholds[k]);
-      counts_->grazing_spikes += static_cast<double>(r.currents[k]) + bias[n] - threshold < grazing;
+      counts.grazing_spikes += static_cast<double>(r.currents[k]) + bias[n] - threshold < grazing;
     }
   }
 };

@@ -12,7 +12,7 @@ namespace saltus {
 template <class Real>
 void look_ahead(const TrainSettings& settings, const Network<Real>& network, const Inputs& inputs,
                 const Gradients<Real>& gradients, std::size_t epoch_samples, EpochReport& report) {
-  const std::size_t samples = std::min<std::size_t>({inputs.samples(), 8, epoch_samples / 1000});
+  const std::size_t samples = std::min({inputs.samples(), most_looked_at, epoch_samples / 1000});
   // Peaks near a threshold are known of LIF alone.
   const bool known = std::ranges::all_of(network.populations(), [](const Population& p) {
     return !p.fires() || p.model == Model::lif;
@@ -38,8 +38,8 @@ double ghost_share(const Batch<Real>& b, const Errors<Real>& errors,
                    BackwardMemory<Real>& memory) {
   const double whole = norm_of(trained, b.network, gradients, b.threads);
   Gradients<Real> exact;
-  backward(b.plan, b.inputs, b.record, errors, wanted_for(b.network, trained), b.threads,
-           b.timelines, memory, exact);
+  backward<Real>(b.plan, b.inputs, b.record, errors, wanted_for(b.network, trained), b.threads,
+                 b.timelines, memory, exact, nullptr, {}, b.team);
   double sum = 0;
   for (const Trained& what : trained) {
     visit_trained(

@@ -12,6 +12,9 @@
 
 namespace saltus {
 
+/// Samples that look_ahead() looks at, at most.
+inline constexpr std::size_t most_looked_at = 8;
+
 /// How far from another set of spikes: EpochReport::near_peaks_per_sample and believable_step, on
 /// the first samples of the minibatch: one in a thousand of the epoch, so that it costs a hundredth
 /// of it.

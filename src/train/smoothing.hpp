@@ -30,8 +30,9 @@ class Smoother {
   std::size_t count() const { return on() ? ghosts_.count() : 0; }
 
   /// simulate(), at thresholds drawn anew for this minibatch if they are to be sampled.
+  /// @param first  the number of the first of these samples in the minibatch
   void simulate(const Plan<Real>& plan, const Inputs& inputs, int threads,
-                ForwardMemory<Real>& memory, Record<Real>& record) {
+                ForwardMemory<Real>& memory, Record<Real>& record, std::size_t first = 0) {
     Smoothing& smoothing = ghosts_.smoothing;
     if (!smoothing.draws()) {
       saltus::simulate(plan, inputs, threads, memory, record);
@@ -39,7 +40,7 @@ class Smoother {
     }
     check_room(*plan.network, smoothing);
     smoothing.seed = next_seed();
-    const Thresholds thresholds(smoothing, {});
+    const Thresholds thresholds(smoothing, {}, first);
     saltus::simulate(plan, inputs, threads, memory, record, &thresholds);
   }
 
@@ -55,7 +56,7 @@ class Smoother {
       loss.add_direct_differences(b, ghosts_);
     }
     saltus::backward(b.plan, b.inputs, b.record, errors, wanted, b.threads, b.timelines, memory,
-                     gradients, ghosts);
+                     gradients, ghosts, {}, b.team);
   }
 
  private:

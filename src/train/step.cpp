@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "adjoint/shape.hpp"
+#include "machine/team.hpp"
 #include "saltus/error.hpp"
 #include "saltus/margin.hpp"
 #include "train/optimizer.hpp"
@@ -100,7 +101,7 @@ bool Step<Real>::hold_back(const Network<Real>& before, Network<Real>& network,
   options.threads = settings.threads;
   constexpr double everywhere = 1e6;  // the range of V in which peaks are looked at
   const Margin m = margin(before, inputs, along, settings.trainable, everywhere, options);
-  const double share = settings.step_limit * m.step;
+  const double share = settings.step_limit * (hooks.team ? hooks.team->least(m.step) : m.step);
   if (!(share < 1)) return false;
   visit([share](auto& value, auto&, double from) {
     value = static_cast<std::remove_reference_t<decltype(value)>>(from + share * (value - from));

@@ -10,6 +10,7 @@
 
 #include "adjoint/backward.hpp"
 #include "machine/stoppable.hpp"
+#include "machine/team.hpp"
 #include "machine/uninterrupted.hpp"
 #include "plan/plan.hpp"
 #include "saltus/error.hpp"
@@ -24,6 +25,7 @@
 #include "train/revive.hpp"
 #include "train/smoothing.hpp"
 #include "train/step.hpp"
+#include "train/together.hpp"
 #include "train/trainable.hpp"
 
 namespace saltus {
@@ -40,6 +42,7 @@ struct Epoch {
   Smoother<Real> smoother;
   Activity<Real> activity;
   EpochState& state;
+  bool stopped = false;  // did any process of a team want to?
 
   // Means of what users watch while it goes on.
   EpochReport so_far() const {
@@ -123,6 +126,7 @@ struct Trainer<Real>::Impl {
     check_data(data, network);
     loss->check(network, data.labels);
     network.check();  // an epoch that threw may have left it out of range
+    if (hooks.team) check_same(*hooks.team, digest_of(state), "network");
     if (state.epoch.minibatches == 0) {
       state.epoch = {};
       state.epoch.data_samples = data.size();
@@ -147,23 +151,32 @@ struct Trainer<Real>::Impl {
     return e;
   }
 
+  // @param stop  does this process want to stop after it? Of a team alone.
   void train(const data::LabelledSpikes& data, std::span<const std::uint32_t> samples,
-             Epoch<Real>& e) {
+             Epoch<Real>& e, const std::atomic<bool>* stop) {
     const bool first = e.state.minibatches == 0;
     EpochReport& sums = e.state.sums;
     const double ends[] = {t_end};
     Laps laps;
     double diagnostics = 0;  // what is left of the whole
-    scratch.minibatch.gather(data, samples, settings.input_dropout, settings.seed, e.number);
+    const Part own(hooks.team, samples.size());
+    gather(data, samples.subspan(own.begin, own.size()), e, scratch.minibatch);
     laps.end(sums.gather_seconds);
     const Inputs inputs = scratch.minibatch.inputs(e.inputs, ends);
     const Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
     if (first || !data.t_end.empty()) check(plan, inputs);  // ends may differ
-    e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record);
+    e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record, own.begin);
     laps.end(sums.forward_seconds);
-    const Batch<Real> batch{
-        state.network,          inputs,           scratch.record, scratch.minibatch.labels,
-        e.smoother.smoothing(), settings.threads, plan,           &scratch.forward.timelines};
+    const Batch<Real> batch{state.network,
+                            inputs,
+                            scratch.record,
+                            scratch.minibatch.labels,
+                            e.smoother.smoothing(),
+                            settings.threads,
+                            plan,
+                            &scratch.forward.timelines,
+                            hooks.team,
+                            samples.size()};
     const LossResult<Real> result = loss->evaluate(batch);
     check_finite(result.value, "the loss is {}", sums);
     check_errors(state.network, inputs, scratch.record, result.errors);
@@ -176,8 +189,13 @@ struct Trainer<Real>::Impl {
     if (first && e.smoother.on()) {
       sums.ghost_share = ghost_share(batch, result.errors, e.trained, gradients, scratch.backward);
     }
-    if (first) {
+    if (first && !hooks.team) {
       look_ahead(settings, state.network, inputs, gradients, e.state.data_samples, sums);
+    } else if (first) {  // at the same samples
+      Minibatch leading;
+      gather(data, samples.first(std::min(samples.size(), most_looked_at)), e, leading);
+      look_ahead(settings, state.network, leading.inputs(e.inputs, ends), gradients,
+                 e.state.data_samples, sums);
     }
     laps.end(diagnostics);
     const double norm = norm_of(e.trained, state.network, gradients, settings.threads);
@@ -188,21 +206,33 @@ struct Trainer<Real>::Impl {
     sums.limited_steps += taken.limited;
     sums.clamped += taken.clamped;
     laps.end(sums.step_seconds);
-    add(result, norm, samples.size(), e);
+    EpochState& s = e.state;
+    s.sums.loss += result.value * static_cast<double>(samples.size());
+    s.sums.gradient_norm += norm;
+    s.predicts = s.predicts && (!result.predictions.empty() || own.size() == 0);
+    s.sums.samples += samples.size();
+    ++s.minibatches;
+    if (!hooks.team) {
+      count(result, e, s);
+      return;
+    }
+    EpochState here = no_counts(s);
+    count(result, e, here);
+    e.stopped = add_up(*hooks.team, here, stop && *stop, s);
   }
 
-  void add(const LossResult<Real>& result, double norm, std::size_t samples, Epoch<Real>& e) {
-    EpochState& s = e.state;
-    s.sums.loss += result.value * static_cast<double>(samples);
-    s.sums.gradient_norm += norm;
-    s.sums.silent_labels += result.silent;
-    s.sums.silent_samples += silent_samples(result);
-    s.correct += result.correct;
-    s.ghosts += e.smoother.count();
-    s.predicts = s.predicts && !result.predictions.empty();
-    e.activity.add(state.network, scratch.record);
-    s.sums.samples += samples;
-    ++s.minibatches;
+  void gather(const data::LabelledSpikes& data, std::span<const std::uint32_t> samples,
+              const Epoch<Real>& e, Minibatch& to) const {
+    to.gather(data, samples, settings.input_dropout, settings.seed, e.number);
+  }
+
+  // Of the samples that are here.
+  void count(const LossResult<Real>& result, Epoch<Real>& e, EpochState& counts) {
+    counts.sums.silent_labels += result.silent;
+    counts.sums.silent_samples += silent_samples(result);
+    counts.correct += result.correct;
+    counts.ghosts += e.smoother.count();
+    e.activity.add(state.network, scratch.record, counts);
   }
 
   // What the report of a whole epoch says, and the state after it.
@@ -272,14 +302,18 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   const auto order = shuffled(data.size(), m.settings.seed, epoch.number);
-  const Stoppable stoppable(stop);
+  // A team stops together, between minibatches.
+  Team* const team = m.hooks.team;
+  const Stoppable stoppable(team ? nullptr : stop);
+  const auto stopped = [&] { return team ? epoch.stopped : stop && *stop; };
+  if (team) epoch.stopped = team->any(stop && *stop);
   while (sums.samples < order.size()) {
     const std::size_t size = std::min(m.settings.batch, order.size() - sums.samples);
     try {
-      if (stop && *stop) throw Interrupted();
-      m.train(data, std::span(order).subspan(sums.samples, size), epoch);
+      if (stopped()) throw Interrupted();
+      m.train(data, std::span(order).subspan(sums.samples, size), epoch, stop);
     } catch (const Interrupted&) {
-      if (!stop || !*stop) throw;
+      if (!stopped()) throw;
       sums.complete = false;  // the state is that of the last step
       break;
     }
@@ -294,7 +328,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
 template <class Real>
 Evaluation Trainer<Real>::evaluate(const data::LabelledSpikes& data) {
   return saltus::evaluate(impl_->state.network, *impl_->loss, impl_->t_end, data,
-                          impl_->settings.threads);
+                          impl_->settings.threads, impl_->hooks.team);
 }
 
 template <class Real>
