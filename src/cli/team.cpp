@@ -95,7 +95,10 @@ class MpiTeam final : public Team {
         MPI_Irecv(message.data(), static_cast<int>(piece(message)), MPI_BYTE,
                   static_cast<int>(rank_) - 1, number, MPI_COMM_WORLD, &request);
       }
-      while (!done(request)) std::this_thread::yield();
+      // Where each process has a core, what is waited for comes soon.
+      for (int k = 0; !done(request); ++k) {
+        if (k > spins) std::this_thread::yield();
+      }
     }
   }
 
@@ -169,6 +172,7 @@ class MpiTeam final : public Team {
     std::vector<std::byte> message;
     std::vector<MPI_Request> requests;
   };
+  static constexpr int spins = 10000;  // about a millisecond
   std::size_t rank_ = 0, size_ = 1;
   MPI_Comm ends_ = MPI_COMM_NULL;  // of those that end
   std::mutex mutex_;               // threads call one at a time

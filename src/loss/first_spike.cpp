@@ -114,15 +114,13 @@ class FirstSpike final : public ReadoutLoss<Real> {
   // Pulls up the largest V of labels that are silent (their spike does not exist; their V does).
   void pull(const Batch<Real>& b, const std::vector<SilentNeuron>& silent,
             LossResult<Real>& result) const {
-    if (silent_pull_ == 0) return;
+    if (silent_pull_ == 0 || !anywhere(b, !silent.empty())) return;
     const std::size_t readout = this->readout();
     std::vector<double> terms;
     Maxima<Real>& maxima = result.errors.maxima[readout];
     auto& errors = result.errors.populations[readout].maxima;
-    if (!silent.empty()) {
-      maxima = maxima_of(b.plan, b.inputs, b.record, readout, silent);
-      errors.assign(maxima.values.size(), 0);
-    }
+    maxima = maxima_of(b.plan, b.inputs, b.record, readout, silent);
+    errors.assign(maxima.values.size(), 0);
     const double error = -silent_pull_ / samples_of(b);
     for (const auto& [sample, neuron] : silent) {
       const std::size_t at = sample * this->outputs(b) + neuron;

@@ -20,6 +20,12 @@ double share_of(const Batch<Real>& b) {
   return 1.0 / samples_of(b);
 }
 
+/// Is it so of any part of the minibatch? What a backward pass does may hang on which errors there are.
+template <class Real>
+bool anywhere(const Batch<Real>& b, bool here) {
+  return b.team ? b.team->any(here) : here;
+}
+
 /// value += each term, in the order of the samples: those of all processes.
 /// @param terms  of the samples that are here
 template <class Real>

@@ -60,8 +60,8 @@ Found found_of(const gradcheck::Case& c, Team* team) {
                                       &memory.timelines, team, samples});
   Found found{result.value, {}};
   BackwardMemory<double> backward_memory;
-  backward(plan, inputs, record, result.errors, {.input_times = false}, 1, &memory.timelines,
-           backward_memory, found.gradients, nullptr, {}, team);
+  backward<double>(plan, inputs, record, result.errors, {true, false, true}, 1, &memory.timelines,
+                   backward_memory, found.gradients, nullptr, {}, team);
   return found;
 }
 
@@ -100,9 +100,9 @@ std::vector<float> weights(std::size_t count, double mean, double deviation, std
 Network<float> wide() {
   Network<float> network;
   network.add_input("in", 5);
-  network.add_population({.name = "a", .model = Model::alif, .size = 130});
-  network.add_population({.name = "b", .model = Model::lif, .size = 100});
-  network.add_population({.name = "out", .model = Model::lif, .size = 3});
+  network.add_population({"a", Model::alif, 130, {}});
+  network.add_population({"b", Model::lif, 100, {}});
+  network.add_population({"out", Model::lif, 3, {}});
   std::vector<double> delays(5 * 130);
   for (std::size_t k = 0; k < delays.size(); ++k) delays[k] = 1e-3 + 1e-6 * static_cast<double>(k);
   network.connect("in", "a", weights(5 * 130, 1.5, 0.8, 1), {Delay::Kind::per_synapse, delays});
@@ -127,12 +127,12 @@ TrainSettings settings() {
   return s;
 }
 
-struct Trained {
+struct Result {
   TrainState<float> state;
   Evaluation evaluation;
 };
 
-Trained train(TrainSettings s, Team* team) {
+Result train(TrainSettings s, Team* team) {
   TrainHooks<float> hooks;
   hooks.team = team;
   Trainer<float> trainer(wide(), built_in_loss<float>({}, 3), 0.06, s, hooks);
@@ -142,14 +142,14 @@ Trained train(TrainSettings s, Team* team) {
 }
 
 TEST(Team, trains_what_one_process_trains) {
-  const Trained alone = train(settings(), nullptr);
+  const Result alone = train(settings(), nullptr);
   for (const std::size_t size : {2, 3, 5}) {
     for (const int threads : {1, 2}) {
       TrainSettings s = settings();
       s.threads = threads;
-      std::vector<Trained> trained(size);
+      std::vector<Result> trained(size);
       Crowd(size).run([&](Team& team) { trained[team.rank()] = train(s, &team); });
-      for (const Trained& one : trained) {
+      for (const Result& one : trained) {
         EXPECT_TRUE(one.state.network == alone.state.network);
         EXPECT_TRUE(same_bits(one.state.first.weights[0], alone.state.first.weights[0]));
         EXPECT_EQ(one.evaluation.loss, alone.evaluation.loss);
