@@ -126,7 +126,7 @@ def test_another_number_of_processes_goes_on(saltus, many, tmp_path, first, seco
 
 LONG = ["--train-samples", 2000, "--hidden", 40, "--schedule", "cosine"]
 KILLED = [*LONG, "--epochs", 6]  # with a checkpoint after each minibatch
-STOPPED = [*LONG, "--epochs", 100]  # seconds, for mpirun takes its time
+STOPPED = [*LONG, "--epochs", 200]  # seconds, for mpirun takes its time
 
 
 def number_of(pid):
@@ -174,20 +174,19 @@ def test_a_process_that_dies_ends_the_job_and_the_rest_is_resumed(saltus, many, 
 
 
 @needs_mpirun
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_job_that_is_told_to_stop_saves_where_it_is(saltus, many, tmp_path, number):
+def test_a_job_that_is_told_to_stop_saves_where_it_is(saltus, many, tmp_path):
     out, through = tmp_path / "run", tmp_path / "through"
     saltus.good("train", "yinyang", *STOPPED, "--checkpoint-minutes", "inf", "--out", through)
     options = ["--checkpoint-minutes", "inf", "--out", out]
     job = many.start(2, "train", "yinyang", *STOPPED, *options)
     while not (out / "metrics.jsonl").exists() or not metrics(out):
         time.sleep(0.002)
-    job.send_signal(number)
+    job.send_signal(signal.SIGTERM)  # of Ctrl-C mpirun makes the same
     _, said = job.communicate(timeout=20)
     assert job.returncode != 0
     assert said.count("stopped after") == 1, said
     state = about(out / "checkpoint.safetensors")["training"]["state"]
-    assert 0 < state["epochs"] < 100
+    assert 0 < state["epochs"] < 200
     saltus.good("train", "--resume", out, "--quiet")
     expect_same(out, through)
 
