@@ -172,7 +172,10 @@ bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, LogL
           if (folder.due()) folder.checkpoint(trainer.state());
         },
         &stop_requested());
-    if (last.samples == 0) break;
+    if (last.samples == 0) {  // stopped between epochs, of which the last may not have been kept
+      folder.checkpoint(trainer.state());
+      break;
+    }
     before += data.train.size();
     if (last.complete && data.validation.size() > 0) {
       const Evaluation validation = trainer.evaluate(data.validation);
