@@ -42,10 +42,11 @@ net = saltus.Sequential(
 saltus.scale_weights(net, {"in": train[:64].spikes}, t_end, spikes=2.0)
 
 loss = saltus.IntegratedVoltage(tau_integral=50e-3)
+kept, held_out = saltus.data.split(train, 0.9, 0.1, seed=0)
 history = saltus.fit(
-    net, train, loss, t_end, epochs=a.epochs, schedule=saltus.Cosine(), validation=test
+    net, kept, loss, t_end, epochs=a.epochs, schedule=saltus.Cosine(), validation=held_out
 )
-accuracy = history[-1].validation_accuracy
+accuracy = saltus.evaluate(net, test, loss, t_end).accuracy
 assert accuracy is not None  # the loss predicts
 print(f"test accuracy {100 * accuracy:.1f} %")
 
