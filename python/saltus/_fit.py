@@ -132,7 +132,8 @@ def fit(
         2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
         its kind. They follow the schedule. All else takes the optimiser's; a parameter in seconds
         is then seen in a unit of its own (2 ms for delays and `tau_mem`, 1 ms for
-        `tau_syn` and `tau_ref`).
+        `tau_syn` and `tau_ref`), whatever its value: of neurons ten times as slow as usual they
+        hardly move unless a rate is given.
     l1, l2 : float
         Penalties of weights that are trained, ``l1 sum |w| + l2 / 2 sum w**2``: in the gradient,
         before clipping and the optimiser; not in the loss that is reported.

@@ -212,7 +212,7 @@ class Network:
         Parameters
         ----------
         source, target : str
-            Names of populations. An input, or what spikes, is a source; LIF, ALIF, IF or LI a
+            Names of populations. An input, or what spikes, is a source; LIF, ALIF, IF, RF or LI a
             target; both may be the same.
         weight : array_like, shape (pre, post), what draws it, Synapses, or sparse array of SciPy
             What a spike of a source neuron adds to the current of a target neuron: of every neuron

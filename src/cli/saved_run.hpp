@@ -44,6 +44,14 @@ struct SavedRun {
   }
 
   RunSettings settings() const {
+    if (!std::filesystem::exists(path() / "settings.json") &&
+        std::filesystem::exists(path() / "training.json")) {
+      throw InvalidInput(fmt::format(
+          "{}: a training from Python, whose data and loss the command does not know; expected "
+          "what `saltus train --out` left. From Python: saltus.load, saltus.evaluate and "
+          "fit(resume=)",
+          path().string()));
+    }
     RunSettings s = store::load_settings(path() / "settings.json");
     if (s.task == "mnist" && !data.empty()) s.data = data;
     if (s.task != "spikes") return s;

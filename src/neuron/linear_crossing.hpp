@@ -18,6 +18,7 @@
 #include <limits>
 #include <optional>
 
+#include "machine/parallel.hpp"
 #include "neuron/linear.hpp"
 
 namespace saltus::linear {
@@ -140,7 +141,8 @@ class Search {
     const Turns::Zero zero = turns.first_zero(start_);
     double turn = zero.after, sign = zero.sign;  // the next, and the sign of what turns until then
     double length = 1 / n_.free.fastest();
-    for (int count = 1; turns.may_rise(from.x);) {
+    for (std::size_t count = 1, pieces = 0; turns.may_rise(from.x); ++pieces) {
+      heed(pieces);  // of a million turns
       const double to = std::min(from.t + length, turn);
       const bool last = !(to < finish.t);
       Point next = last ? finish : point(to);
@@ -151,7 +153,7 @@ class Search {
       const Crossing found = first(from, next);
       if (found.found() || last) return found;
       if (to == turn) {
-        turn = zero.after + turns.half() * count++;
+        turn = zero.after + turns.half() * static_cast<double>(count++);
         sign = -sign;
       }
       length = std::max(length, to);

@@ -85,6 +85,10 @@ std::size_t ModelInfo::receptor(std::string_view receptor) const {
     throw InvalidInput(
         fmt::format("receptor is '{}', but {} has one only, without a name", receptor, name));
   }
+  if (receptor.empty()) {
+    throw InvalidInput(fmt::format("no receptor is given, and {} has several; expected one of: {}",
+                                   name, fmt::join(all, ", ")));
+  }
   throw InvalidInput(fmt::format("receptor is '{}'; {} has: {}", receptor, name,
                                  listed(all, [](std::string_view r) { return r; })));
 }

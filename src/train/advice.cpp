@@ -133,8 +133,8 @@ std::vector<std::string> advice(const EpochReport& report) {
   if (!report.silent_populations.empty()) {
     return {fmt::format(
         "no neuron of '{}' spiked in a whole epoch, and what is silent has no gradient; scale the "
-        "weights into it before training (scale_weights, initial_spikes), or give "
-        "smooth_threshold = 0.3 or revive = 0.1",
+        "weights into it before training (scale_weights, initial_spikes), or give revive = 0.1 "
+        "or, where all that spikes is LIF, smooth_threshold = 0.3",
         report.silent_populations.front())};
   }
   if (report.silent_samples == report.samples) {

@@ -204,7 +204,7 @@ def test_a_receptor_is_named_kept_and_shown(tmp_path):
     assert "receptor in" in str(net)
     net.add_population("plain", "LIF", 2)
     for target, receptor, message in (
-        ("h", None, "receptor is ''; LIF:ex_in has: ex, in"),
+        ("h", None, "no receptor is given, and LIF:ex_in has several; expected one of: ex, in"),
         ("h", "gaba", "receptor is 'gaba'; LIF:ex_in has: ex, in"),
         ("plain", "ex", "receptor is 'ex', but LIF has one only"),
     ):
