@@ -359,6 +359,9 @@ void bind_train(nb::module_& module) {
   });
   module.def("losses", &losses_of);
   module.def("fingerprint", &store::fingerprint);
+  module.def("write_file", [](const std::string& file, const nb::bytes& content) {
+    store::write_file(file, std::string(content.c_str(), content.size()));
+  });
   nb::class_<store::FolderLock>(module, "_FolderLock")
       .def(nb::init<const std::string&>())
       .def("release", &store::FolderLock::release);

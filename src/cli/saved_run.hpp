@@ -36,11 +36,8 @@ struct SavedRun {
   }
 
   std::filesystem::path path() const { return folder; }
-  /// (Earlier versions wrote HDF5.)
-  std::filesystem::path model() const {
-    const auto now = path() / "model.safetensors", before = path() / "model.h5";
-    return std::filesystem::exists(before) && !std::filesystem::exists(now) ? before : now;
-  }
+  bool is_folder() const { return std::filesystem::is_directory(path()); }
+  std::filesystem::path model() const { return store::model_in(path()); }
 
   RunSettings settings() const {
     RunSettings s = store::load_settings(path() / "settings.json");

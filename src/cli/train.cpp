@@ -136,17 +136,7 @@ void say_details(const EpochReport& r) {
 // What all epochs of the training add up to, those before a resumption too.
 template <class Real>
 store::TrainedEpochs sums_of(const TrainState<Real>& state) {
-  store::TrainedEpochs t;
-  for (const EpochReport& r : state.history) {
-    t.seconds += r.seconds;
-    t.samples += r.samples;
-    ++t.epochs;
-  }
-  if (state.epoch.minibatches > 0) {
-    t.seconds += state.epoch.sums.seconds;
-    t.samples += state.epoch.sums.samples;
-  }
-  return t;
+  return store::add_up(store::epochs_of(state));
 }
 
 // All epochs that are left, with what they show and leave. @return  were they stopped?

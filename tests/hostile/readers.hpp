@@ -73,7 +73,7 @@ inline std::uint64_t read_as(std::string_view kind, const std::filesystem::path&
   } else if (kind == "settings") {
     seen.add(store::to_json(store::load_settings(file)));
   } else if (kind == "metrics") {
-    const store::TrainedEpochs t = store::read_metrics(file);
+    const store::TrainedEpochs t = store::add_up(store::read_metrics(file).epochs);
     seen.add(std::vector{t.seconds, static_cast<double>(t.samples), static_cast<double>(t.epochs)});
   } else {
     throw std::invalid_argument("kind is " + std::string(kind) +
