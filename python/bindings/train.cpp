@@ -289,13 +289,15 @@ void put_moments(TensorOptimizer& tensor, const In<double>& first, const In<doub
 
 template <class Real>
 nb::dict evaluate_network(const nb::object& network, const GivenLoss& given, double t_end,
-                          const data::LabelledSpikes& data, int threads) {
+                          const data::LabelledSpikes& data, int threads, const nb::dict& limits) {
   const auto loss = loss_of<Real>(given, network);
   const Network<Real> converted = convert<Real>(nb::cast<Net&>(network));
+  const auto allowed = settings_of<SampleLimits>(limits);
+  check_fields(allowed);
   Evaluation result;
   {
     const Released released;
-    result = evaluate(converted, *loss, t_end, data, threads);
+    result = evaluate(converted, *loss, t_end, data, threads, allowed);
   }
   nb::dict d = as_dict(result);
   d["predictions"] = give(std::move(result.predictions));

@@ -109,6 +109,7 @@ class _Record:
         threads: int,
         smoothing: dict[str, Any] | None,
         state: _State | None,
+        limits: dict[str, Any],
         /,
     ) -> _Record: ...
     @staticmethod
@@ -267,10 +268,22 @@ def units_and_rates(
 ) -> dict[str, tuple[float, float]]: ...
 def advice(network: Network, data: Data, t_end: float, /) -> list[str]: ...
 def evaluate32(
-    network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
+    network: Network,
+    loss: _Loss,
+    t_end: float,
+    data: Data,
+    threads: int,
+    limits: dict[str, Any],
+    /,
 ) -> dict[str, Any]: ...
 def evaluate64(
-    network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
+    network: Network,
+    loss: _Loss,
+    t_end: float,
+    data: Data,
+    threads: int,
+    limits: dict[str, Any],
+    /,
 ) -> dict[str, Any]: ...
 def check_settings(settings: dict[str, Any], /) -> None: ...
 def train_settings() -> list[str]: ...

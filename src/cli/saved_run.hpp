@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "cli/fields.hpp"
 #include "cli/values.hpp"
 #include "cli/warnings.hpp"
 #include "saltus/advice.hpp"
@@ -23,16 +24,20 @@ namespace saltus::cli {
 struct SavedRun {
   std::string folder, data, test_file;
   int threads = 1;
+  Given<SampleLimits> limits;  // in place of those of the run
 
   /// Options that say where the run, and its data, are. `run` must live as long as the parser.
-  static void add_options(CLI::App& app, const std::shared_ptr<SavedRun>& run) {
-    app.add_option("folder", run->folder, "what `saltus train --out` left")->required();
+  static void add_options(CLI::App& app, const std::shared_ptr<SavedRun>& run,
+                          const std::string& what = "what `saltus train --out` left") {
+    app.add_option("folder", run->folder, what)->required();
     add_value<std::string>(app, "--data", "folder where the data are now, if they moved",
                            [run](auto v) { run->data = v; });
     add_value<std::string>(app, "--test", "test spikes, if they moved (task spikes)",
                            [run](auto v) { run->test_file = v; });
     add_value<int>(app, "--threads", "0: all cores (default 1)",
                    [run](auto v) { run->threads = v; });
+    add_fields<SampleLimits>(app, run->limits, heading::run,
+                             [](SampleLimits& l) -> SampleLimits& { return l; });
   }
 
   std::filesystem::path path() const { return folder; }
@@ -84,7 +89,15 @@ struct SavedRun {
   Evaluation evaluate(const RunSettings& settings, const Network<Real>& network,
                       const data::LabelledSpikes& test) const {
     return saltus::evaluate(network, network.populations().size() - 1, settings.loss,
-                            settings.t_end, test, threads);
+                            settings.t_end, test, threads, allowed(settings));
+  }
+
+  /// What a sample may take.
+  SampleLimits allowed(const RunSettings& settings) const {
+    SampleLimits allowed = limits_of(settings.train);
+    for (const auto& change : limits.changes) change(allowed);
+    check_fields(allowed);
+    return allowed;
   }
 };
 

@@ -19,11 +19,12 @@ constexpr std::size_t samples_at_once = 256;
 
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,
-                    const data::LabelledSpikes& data, int threads) {
+                    const data::LabelledSpikes& data, int threads, const SampleLimits& limits) {
   check_data(data, network);
   loss.check(network, data.labels);
   network.check();
-  const Plan<Real> plan(network);
+  Plan<Real> plan(network);
+  plan.limits = limits;
   const double ends[] = {t_end};
   const std::vector<std::size_t> sizes = input_sizes(network);
   const Smoothing exact;
@@ -42,7 +43,11 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
     minibatch.gather(data, samples);
     const Inputs inputs = minibatch.inputs(sizes, ends);
     if (first == 0 || !data.t_end.empty()) check(plan, inputs);  // ends may differ
-    simulate(plan, inputs, threads, memory, record);
+    try {
+      simulate(plan, inputs, threads, memory, record);
+    } catch (const LimitExceeded& e) {
+      throw e.of(first + e.sample);
+    }
     const auto part = loss.evaluate(
         {network, inputs, record, minibatch.labels, exact, threads, plan, &memory.timelines});
     result.loss += part.value * static_cast<double>(samples.size());
@@ -68,17 +73,18 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
 
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
-                    double t_end, const data::LabelledSpikes& data, int threads) {
-  return evaluate(network, *built_in_loss<Real>(loss, readout), t_end, data, threads);
+                    double t_end, const data::LabelledSpikes& data, int threads,
+                    const SampleLimits& limits) {
+  return evaluate(network, *built_in_loss<Real>(loss, readout), t_end, data, threads, limits);
 }
 
 template Evaluation evaluate(const Network<float>&, Loss<float>&, double,
-                             const data::LabelledSpikes&, int);
+                             const data::LabelledSpikes&, int, const SampleLimits&);
 template Evaluation evaluate(const Network<double>&, Loss<double>&, double,
-                             const data::LabelledSpikes&, int);
+                             const data::LabelledSpikes&, int, const SampleLimits&);
 template Evaluation evaluate(const Network<float>&, std::size_t, const LossSettings&, double,
-                             const data::LabelledSpikes&, int);
+                             const data::LabelledSpikes&, int, const SampleLimits&);
 template Evaluation evaluate(const Network<double>&, std::size_t, const LossSettings&, double,
-                             const data::LabelledSpikes&, int);
+                             const data::LabelledSpikes&, int, const SampleLimits&);
 
 }  // namespace saltus

@@ -157,7 +157,8 @@ struct Trainer<Real>::Impl {
     scratch.minibatch.gather(data, samples, settings.input_dropout, settings.seed, e.number);
     laps.end(sums.gather_seconds);
     const Inputs inputs = scratch.minibatch.inputs(e.inputs, ends);
-    const Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
+    Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
+    plan.limits = limits_of(settings);
     if (first || !data.t_end.empty()) check(plan, inputs);  // ends may differ
     e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record);
     laps.end(sums.forward_seconds);
@@ -275,9 +276,12 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   const Stoppable stoppable(stop);
   while (sums.samples < order.size()) {
     const std::size_t size = std::min(m.settings.batch, order.size() - sums.samples);
+    const auto samples = std::span(order).subspan(sums.samples, size);
     try {
       if (stop && *stop) throw Interrupted();
-      m.train(data, std::span(order).subspan(sums.samples, size), epoch);
+      m.train(data, samples, epoch);
+    } catch (const LimitExceeded& e) {
+      throw e.of(samples[e.sample]);  // as the data have it
     } catch (const Interrupted&) {
       if (!stop || !*stop) throw;
       sums.complete = false;  // the state is that of the last step
@@ -294,7 +298,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
 template <class Real>
 Evaluation Trainer<Real>::evaluate(const data::LabelledSpikes& data) {
   return saltus::evaluate(impl_->state.network, *impl_->loss, impl_->t_end, data,
-                          impl_->settings.threads);
+                          impl_->settings.threads, limits_of(impl_->settings));
 }
 
 template <class Real>
