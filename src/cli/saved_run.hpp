@@ -60,10 +60,10 @@ struct SavedRun {
     Network<Real> network = store::load_network<Real>(model());
     const auto inputs = network.inputs();
     const auto& populations = network.populations();
-    if (inputs.size() != 1 || populations.back().name != "out") {
+    if (inputs.empty() || populations.back().name != "out") {
       throw FileError(fmt::format(
           "{}: not a network of `saltus train`: it has {} inputs and ends in "
-          "'{}'; expected one input and 'out'",
+          "'{}'; expected an input and 'out'",
           model().string(), inputs.size(), populations.empty() ? "" : populations.back().name));
     }
     try {
@@ -78,9 +78,11 @@ struct SavedRun {
   data::LabelledSpikes test(const RunSettings& settings, const Network<Real>& network) const {
     data::LabelledSpikes test = load_test_data(settings);
     // The last units may be silent in this file.
-    const auto channels =
-        static_cast<std::int32_t>(network.populations()[network.inputs()[0]].size);
-    if (settings.task == "spikes") test.channels = std::max(test.channels, channels);
+    std::size_t channels = 0;
+    for (const std::size_t p : network.inputs()) channels += network.populations()[p].size;
+    if (settings.task == "spikes") {
+      test.channels = std::max(test.channels, static_cast<std::int32_t>(channels));
+    }
     Warnings().say_once(advice(network, test, settings.t_end));
     return test;
   }

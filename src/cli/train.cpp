@@ -80,6 +80,7 @@ void add_options(CLI::App& app, Options& o) {
       "  saltus train yinyang --seed 1 --out runs/yinyang\n"
       "  saltus train --resume runs/yinyang\n"
       "  saltus train --config yinyang.toml --epochs 5      (saltus init yinyang writes one)\n"
+      "  saltus train --config graph.toml                   (saltus init graph: any network)\n"
       "  saltus train --config runs/yinyang/settings.json --out runs/again      the same bits\n"
       "  saltus train mnist --data mnist/ --threads 0\n"
       "  saltus train mnist --data fashion_mnist/ --hidden 350 --epochs 20 --batch 32\n"
@@ -279,6 +280,11 @@ void check_given(const RunSettings& settings, const Options& options) {
     if (is_given(options, option) && !reads(settings.task, row.name)) {
       throw InvalidInput(fmt::format("task {} has no {}; it is of {}", settings.task, option,
                                      readers_of(row.name)));
+    }
+    if (is_given(options, option) && !settings.graph.empty() && of_layers(row.name)) {
+      throw InvalidInput(fmt::format(
+          "{} is of layers, and the settings have [[population]] or [[projection]] in their place",
+          option));
     }
   });
   if (settings.task == "mnist" && settings.data.empty()) {
