@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-20}
 kinds=("${@:2}")
-[[ ${#kinds[@]} -gt 0 ]] || kinds=(idx model checkpoint settings metrics)
+[[ ${#kinds[@]} -gt 0 ]] || kinds=(idx model checkpoint settings toml recording metrics)
 
 scripts/build.sh release --target saltus_core
 out=build/fuzz

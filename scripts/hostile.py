@@ -27,6 +27,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from safetensors.numpy import save_file
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = Path(os.environ.get("SALTUS", REPOSITORY / "build" / "saltus")).resolve()
@@ -76,7 +77,7 @@ def _extreme(r: random.Random, b: bytearray, _: bytes) -> None:
 def _token(r: random.Random, b: bytearray, _: bytes) -> None:
     """Replace a word of a text."""
     start = r.randrange(len(b))
-    stops = b",:{}[]\n "
+    stops = b",:={}[]\n "
     while start > 0 and b[start - 1] not in stops:
         start -= 1
     end = start
@@ -168,6 +169,38 @@ def resaid_text(r: random.Random, text: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+_VALUES = [b"-1", b"0", b"1", b"2.5", b"inf", b"-inf", b"nan", b"1e300", b"true", b"''", b"'out'",
+           b"'LIF'", b"[]", b"[1, 2]", b"{}", b"9223372036854775807", b"1979-05-27", b"\"\"\"",
+           b"0x7fffffff", b"2147483648"]  # fmt: skip
+
+
+def resaid_lines(r: random.Random, text: bytes) -> bytes:
+    """Say something else in a line of TOML: another value or name, none, twice, or elsewhere."""
+    lines = text.splitlines()
+    told = [k for k, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
+    for _ in range(r.choice((1, 1, 2, 4))):
+        k = r.choice(told)
+        name, is_, value = lines[k].partition(b" = ")
+        what = r.random()
+        if what < 0.4 and is_:
+            lines[k] = name + is_ + r.choice(_VALUES)
+        elif what < 0.6:
+            letters = bytearray(name)
+            letters[r.randrange(len(letters))] = r.choice(b'abz_.-[]x"')
+            lines[k] = bytes(letters) + is_ + value
+        elif what < 0.7:
+            lines[k] = b""
+        elif what < 0.85:
+            lines[k] += b"\n" + lines[k]
+        else:
+            other = r.choice(told)
+            lines[k], lines[other] = lines[other], lines[k]
+        told = [k for k, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
+        if not told:
+            break
+    return b"\n".join(lines) + b"\n"
+
+
 def _replace_somewhere(r: random.Random, tree: object) -> None:
     """Replace, drop or double a random value of a tree of JSON."""
     places = []
@@ -240,6 +273,19 @@ def _spike_file(path: Path, *, extra: bool, packed: bool) -> None:
             file.create_dataset("extra/names", data=["a", "bc", "def"], dtype=h5py.string_dtype())
 
 
+def _recording(path: Path, *, labels: bool) -> None:
+    r = np.random.default_rng(2)
+    arrays = {}
+    for name, size in ("in", 4), ("hidden", 6):
+        times = [np.sort(r.uniform(0, 0.03, 5)) for _ in range(8)]
+        arrays[f"{name}.times"] = np.concatenate(times)
+        arrays[f"{name}.neurons"] = r.integers(0, size, 40).astype(np.int32)
+        arrays[f"{name}.offsets"] = np.arange(0, 41, 5)
+    if labels:
+        arrays["labels"], arrays["t_end"] = np.arange(8) % 3, np.array([0.05])
+    save_file(arrays, path)
+
+
 def kinds_in(folder: Path) -> list[Kind]:
     """Make whole files of each kind."""
     r = np.random.default_rng(0)
@@ -277,6 +323,27 @@ def kinds_in(folder: Path) -> list[Kind]:
         if done.returncode != 0:
             sys.exit(f"{' '.join(map(str, line))}: {done.stderr}")
 
+    configs = [folder / f"{name}.toml" for name in ("graph", "mnist")]
+    for config in configs:
+        line = [COMMAND, "init", config.stem, "--out", config]
+        subprocess.run(line, capture_output=True, check=True)
+    graph_run = folder / "graph_run"
+    line = [
+        COMMAND,
+        "train",
+        "--config",
+        configs[0],
+        "--epochs",
+        "0",
+        "--quiet",
+        "--out",
+        graph_run,
+    ]
+    subprocess.run(line, capture_output=True, check=True)
+    recordings = [folder / "measured.safetensors", folder / "spikes.safetensors"]
+    for file in recordings:
+        _recording(file, labels=file.stem == "measured")
+
     def of(name: str) -> list[Path]:
         return [run / name for run in runs]
 
@@ -292,6 +359,9 @@ def kinds_in(folder: Path) -> list[Kind]:
         Kind("checkpoint, checksum put right", "checkpoint", of("checkpoint.safetensors"),
              behind_seal=True),
         Kind("settings.json", "settings", of("settings.json"), text=True),
+        Kind("settings.json of a graph", "settings", [graph_run / "settings.json"], text=True),
+        Kind("settings in TOML", "toml", configs, text=True),
+        Kind("recording", "recording", recordings),
         Kind("metrics.jsonl", "metrics", of("metrics.jsonl"), text=True),
     ]  # fmt: skip
 
@@ -364,7 +434,8 @@ def run(kind: Kind, each: int, seed: int, keep: Path | None) -> None:
             if kind.behind_seal:
                 bytes_ = resaid(r, wholes[source], other)
             elif kind.text and r.random() < 0.5:
-                bytes_ = resaid_text(r, wholes[source])
+                resay = resaid_lines if source.suffix == ".toml" else resaid_text
+                bytes_ = resay(r, wholes[source])
             else:
                 bytes_ = damaged(r, wholes[source], other, text=kind.text)
             target = Path(place) / source.name

@@ -38,6 +38,8 @@ DOORS = {
     "error": "machine",
     "version": "machine",
     "inputs": "plan",
+    "limits": "fields",
+    "graph": "train",
     "losses": "loss",
     "advice": "train",
     "margin": "train",

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "saltus/limits.hpp"
 #include "saltus/spikes.hpp"
 
 namespace saltus {
@@ -48,6 +49,7 @@ struct Options {
   int threads = 1;                 ///< 0: all cores. The result has the same bits for any number
   Kernel kernel = Kernel::vector;  ///< how the loops over neurons are run
   std::optional<Way> way;  ///< force a way on every component that can be run so (for tests)
+  SampleLimits limits{};   ///< what a sample may take; beyond: LimitExceeded
 };
 
 }  // namespace saltus

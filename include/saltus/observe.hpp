@@ -22,6 +22,20 @@ template <class Real>
 Record<Real> record(const Network<Real>& network, const Inputs& inputs,
                     std::span<const SpikeView> spikes, const Options& = {});
 
+/// How often the same neurons spike at the same times in two batches, but for some jitter.
+struct Agreement {
+  std::size_t matched = 0;  ///< spikes with one of `others` within the tolerance
+  std::size_t extra = 0;    ///< spikes without
+  std::size_t missing = 0;  ///< of `others` those without a spike
+  double jitter = 0;        ///< s, root mean square of the matched ones' distances to the nearest
+};
+
+/// Compares spikes with others, neuron by neuron.
+/// @param tolerance  s
+/// @throws InvalidInput  batches of different numbers of samples, a negative tolerance; what
+///         validate() refuses
+Agreement agreement(SpikeView spikes, SpikeView others, std::size_t neurons, double tolerance);
+
 /// Where the maximum of a readout sits (docs/theory.md, section 7).
 enum class Place : std::uint8_t { start, interior, arrival, end };
 

@@ -36,6 +36,7 @@ struct Record {
 /// @throws InvalidInput  spikes that validate() refuses; an end that is negative, NaN, or infinite
 ///         with a cycle or with a LIF bias above its threshold (or at it, and tau_syn not below
 ///         tau_mem: docs/theory.md, sections 1 and 2)
+/// @throws LimitExceeded  a sample that takes more than Options::limits: the first of them
 template <class Real>
 Record<Real> simulate(const Network<Real>& network, const Inputs& inputs, const Options& = {});
 

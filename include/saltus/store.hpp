@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ void save_network(const Network<Real>& network, const std::filesystem::path& fil
 /// @throws FileError  missing, damaged or not a model; InvalidInput  a network without a meaning
 template <class Real>
 Network<Real> load_network(const std::filesystem::path& file);
+
+/// Where the model is: of the folder of a run its `model.safetensors` (earlier versions wrote
+/// `model.h5`); a file is itself.
+std::filesystem::path model_in(const std::filesystem::path& place);
 
 /// What save_network() writes into a file, without settings. @throws InvalidInput  as save_network()
 template <class Real>
@@ -109,20 +114,35 @@ RunSettings load_settings(const std::filesystem::path& file);
 /// @param peak_memory  bytes that the process had held at most when it was over; 0: not known
 std::string metrics_line(const EpochReport& report, std::size_t peak_memory = 0);
 
-/// What the epochs of a run add up to.
+/// What epochs add up to.
 struct TrainedEpochs {
-  double seconds = 0;                         ///< of training
-  std::size_t samples = 0;                    ///< seen
-  int epochs = 0;                             ///< complete ones
-  std::vector<std::size_t> peak_memory = {};  ///< [line] bytes, as of metrics_line()
+  double seconds = 0;           ///< of training
+  double gather_seconds = 0;    ///< of these, as in EpochReport
+  double forward_seconds = 0;   ///< the same
+  double loss_seconds = 0;      ///< the same
+  double backward_seconds = 0;  ///< the same
+  double step_seconds = 0;      ///< the same
+  std::size_t samples = 0;      ///< seen
+  int epochs = 0;               ///< complete ones
 
   /// Microseconds a sample.
   double us_per_sample() const {
     return samples > 0 ? 1e6 * seconds / static_cast<double>(samples) : 0.0;
   }
 };
-/// Reads metrics.jsonl; all zero if there is none. @throws FileError  it holds something else
-TrainedEpochs read_metrics(const std::filesystem::path& file);
+/// Adds up epochs, complete or not.
+TrainedEpochs add_up(std::span<const EpochReport> epochs);
+/// Those of a training that are done, and after them the one under way, which is not complete.
+template <class Real>
+std::vector<EpochReport> epochs_of(const TrainState<Real>& state);
+
+/// What metrics.jsonl holds.
+struct Metrics {
+  std::vector<EpochReport> epochs;       ///< [line]; the last may not be complete
+  std::vector<std::size_t> peak_memory;  ///< [line] bytes, as of metrics_line()
+};
+/// Reads metrics.jsonl; nothing if there is none. @throws FileError  it holds something else
+Metrics read_metrics(const std::filesystem::path& file);
 
 /// A folder that one run writes, while it lives: the file `lock` there, which says whose it is. A
 /// process that dies lets go of it.

@@ -10,6 +10,7 @@
 
 #include "saltus/data.hpp"
 #include "saltus/fields.hpp"
+#include "saltus/graph.hpp"
 #include "saltus/train.hpp"
 
 namespace saltus {
@@ -23,6 +24,7 @@ struct RunSettings {
   std::string precision = "float32";        ///< float32 or float64, of weights
   std::vector<std::size_t> hidden = {200};  ///< neurons of each hidden layer
   std::vector<std::string> layers;          ///< in its place: 128, conv:16x5, conv:16x5s2, pool:2
+  GraphSettings graph;                      ///< in place of both: any graph
   bool recurrent = false;                   ///< hidden layers project onto themselves
   double recurrent_delay = 1e-3;            ///< s
   std::size_t validation = 0;               ///< training samples held out (mnist: the first)
@@ -130,6 +132,9 @@ constexpr auto RunSettings::fields() {
 /// @throws InvalidInput  no such task
 RunSettings default_settings(const std::string& task, bool layers = false);
 
+/// Takes the graph's place for layers, which there are by default. @param graph  none: as before
+void use_graph(RunSettings& settings, GraphSettings graph);
+
 /// Does a task look at a setting? (`data`, `train_file`, `test_file`, `validation` and `t_max` are of
 /// some tasks only.)
 bool reads(const std::string& task, std::string_view setting);
@@ -156,7 +161,8 @@ double usual_t_end(const TaskData& data);
 data::LabelledSpikes load_test_data(const RunSettings& settings);
 
 /// The network of a task with its first weights: population "in", "hidden" (or "hidden1", ...),
-/// "out". Convolutions and pooling are connections, each with a layer of neurons of its own.
+/// "out". Convolutions and pooling are connections, each with a layer of neurons of its own. Or
+/// what the graph says.
 template <class Real>
 Network<Real> build_network(const RunSettings& settings, const data::LabelledSpikes& train);
 

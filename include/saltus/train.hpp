@@ -50,11 +50,14 @@ struct Names<ScheduleKind> {
 
 /// What a training is made of, besides network, loss and data.
 struct TrainSettings {
-  int epochs = 100;                ///< passes over the data
-  std::size_t batch = 32;          ///< samples of a minibatch
-  std::uint64_t seed = 0;          ///< of order, dropout and sampled thresholds
-  int threads = 1;                 ///< 0: all cores; never changes a result
-  Kernel kernel = Kernel::vector;  ///< how the loops over neurons are run
+  int epochs = 100;                       ///< passes over the data
+  std::size_t batch = 32;                 ///< samples of a minibatch
+  std::uint64_t seed = 0;                 ///< of order, dropout and sampled thresholds
+  int threads = 1;                        ///< 0: all cores; never changes a result
+  Kernel kernel = Kernel::vector;         ///< how the loops over neurons are run
+  std::size_t max_spikes_per_sample = 0;  ///< as SampleLimits
+  double max_memory_per_sample = 0;       ///< the same
+  double max_seconds_per_sample = 0;      ///< the same
 
   OptimizerKind optimizer = OptimizerKind::adam;  ///< which
   double lr = 5e-3;                               ///< learning rate
@@ -121,72 +124,83 @@ constexpr auto TrainSettings::fields() {
   using S = TrainSettings;
   using namespace bounds;
   constexpr Bound at_least_1{[](double v) { return v >= 1; }, "1 or more"};
-  return std::tuple{
-      Field{"epochs", &S::epochs, Bound{[](double v) { return v >= 0; }, "0 or more"},
-            heading::optimiser, "passes over the training data"},
-      Field{"batch", &S::batch, at_least_1, heading::optimiser, "samples of a minibatch"},
-      Field{"optimizer", &S::optimizer, anything, heading::optimiser, "sgd, adam or adamw"},
-      Field{"lr", &S::lr, at_least_0, heading::optimiser, "learning rate"},
-      Field{
-          "schedule", &S::schedule, anything, heading::optimiser,
-          "constant, exponential, cosine, step (down every --decay-every epochs) or plateau (down "
-          "after --patience epochs without a lower validation loss)"},
-      Field{"decay", &S::decay, factor, heading::optimiser,
-            "exponential schedule: factor an epoch; step, plateau: factor each time"},
-      Field{"decay_every", &S::decay_every, at_least_1, heading::optimiser,
-            "step schedule: epochs from one time to the next (default 10)"},
-      Field{"patience", &S::patience, at_least_1, heading::optimiser,
-            "plateau schedule: epochs without an improvement (default 5)"},
-      Field{"warmup", &S::warmup, Bound{[](double v) { return v >= 0; }, "0 or more"},
-            heading::optimiser,
-            "epochs in which the learning rate rises, linearly, before the schedule begins"},
-      Field{"lr_final", &S::lr_final, at_least_0, heading::optimiser,
-            "cosine schedule: where it ends (default 0)"},
-      Field{"momentum", &S::momentum, fraction, heading::optimiser, "of SGD"},
-      Field{"beta_1", &S::beta_1, fraction, heading::optimiser,
-            "of Adam: factor a step of its mean of gradients"},
-      Field{"beta_2", &S::beta_2, fraction, heading::optimiser,
-            "of Adam: factor a step of its mean of squared gradients"},
-      Field{"epsilon", &S::epsilon, Bound{[](double v) { return v > 0; }, "above 0"},
-            heading::optimiser, "of Adam: what is added to the root of that mean"},
-      Field{"weight_decay", &S::weight_decay, at_least_0, heading::optimiser, "of AdamW and SGD"},
-      Field{"l1", &S::l1, at_least_0, heading::optimiser,
-            "penalty l1 sum |w| of the trained weights, in the gradient"},
-      Field{"l2", &S::l2, at_least_0, heading::optimiser,
-            "penalty l2 / 2 sum w^2 of the trained weights, in the gradient"},
-      Field{"clip_norm", &S::clip_norm,
-            Bound{[](double v) { return v >= 0; }, "at least 0 (0: no limit)"}, heading::optimiser,
-            "longest gradient; 0: no limit"},
-      Field{"input_dropout", &S::input_dropout, fraction.says("a probability in [0, 1)"),
-            heading::optimiser, "probability that an input spike is left out"},
-      Field{"revive", &S::revive, at_least_0.says("at least 0"), heading::optimiser,
-            "raise the weights of neurons that were silent for an epoch by this share of their "
-            "rms, less as lr falls; 0: off"},
-      Field{"smooth_threshold", &S::smooth_threshold,
-            at_least_0.says("a finite number of at least 0 (0: off)"), heading::optimiser,
-            "standard deviation of noise that thresholds are thought to have: the gradient then "
-            "sees spikes appear and vanish; 0: off"},
-      Field{"smooth_decay", &S::smooth_decay, factor, heading::optimiser,
-            "factor an epoch of that (default 0.8)"},
-      Field{"smooth_end", &S::smooth_end, at_least_0, heading::optimiser,
-            "below this it is 0 (default 0.01)"},
-      Field{"smooth_reading", &S::smooth_reading, anything, heading::optimiser,
-            "fixed (default): neurons spike at their mean thresholds; sampled: at thresholds drawn "
-            "from the noise"},
-      Field{"step_limit", &S::step_limit,
-            at_least_0.says("a finite number of at least 0 (0: no limit)"), heading::optimiser,
-            "longest step, in units of the distance at which the first spike of the minibatch "
-            "appears or vanishes; 0: no limit"},
-      Field{"trainable", &S::trainable, &check_trainable, heading::optimiser,
-            "what to train: weights, delays, tau_mem, ..., or single parameters (hidden.tau_mem)"},
-      Field{
-          "lr_of", &S::lr_of, &check_rates, heading::optimiser,
-          "learning rates of their own, in the parameter's unit: delays=1e-4 hidden.tau_mem=2e-5"},
-      Field{"seed", &S::seed, anything, heading::run,
-            "of weights, shuffling and dropout (default 0)"},
-      Field{"threads", &S::threads,
-            Bound{[](double v) { return v >= 0; }, "1 or more, or 0 for all cores"}, heading::run,
-            "0: all cores; never changes a result (default 1)"}};
+  return std::tuple_cat(
+      std::tuple{
+          Field{"epochs", &S::epochs, Bound{[](double v) { return v >= 0; }, "0 or more"},
+                heading::optimiser, "passes over the training data"},
+          Field{"batch", &S::batch, at_least_1, heading::optimiser, "samples of a minibatch"},
+          Field{"optimizer", &S::optimizer, anything, heading::optimiser, "sgd, adam or adamw"},
+          Field{"lr", &S::lr, at_least_0, heading::optimiser, "learning rate"},
+          Field{"schedule", &S::schedule, anything, heading::optimiser,
+                "constant, exponential, cosine, step (down every --decay-every epochs) or plateau "
+                "(down "
+                "after --patience epochs without a lower validation loss)"},
+          Field{"decay", &S::decay, factor, heading::optimiser,
+                "exponential schedule: factor an epoch; step, plateau: factor each time"},
+          Field{"decay_every", &S::decay_every, at_least_1, heading::optimiser,
+                "step schedule: epochs from one time to the next (default 10)"},
+          Field{"patience", &S::patience, at_least_1, heading::optimiser,
+                "plateau schedule: epochs without an improvement (default 5)"},
+          Field{"warmup", &S::warmup, Bound{[](double v) { return v >= 0; }, "0 or more"},
+                heading::optimiser,
+                "epochs in which the learning rate rises, linearly, before the schedule begins"},
+          Field{"lr_final", &S::lr_final, at_least_0, heading::optimiser,
+                "cosine schedule: where it ends (default 0)"},
+          Field{"momentum", &S::momentum, fraction, heading::optimiser, "of SGD"},
+          Field{"beta_1", &S::beta_1, fraction, heading::optimiser,
+                "of Adam: factor a step of its mean of gradients"},
+          Field{"beta_2", &S::beta_2, fraction, heading::optimiser,
+                "of Adam: factor a step of its mean of squared gradients"},
+          Field{"epsilon", &S::epsilon, Bound{[](double v) { return v > 0; }, "above 0"},
+                heading::optimiser, "of Adam: what is added to the root of that mean"},
+          Field{"weight_decay", &S::weight_decay, at_least_0, heading::optimiser,
+                "of AdamW and SGD"},
+          Field{"l1", &S::l1, at_least_0, heading::optimiser,
+                "penalty l1 sum |w| of the trained weights, in the gradient"},
+          Field{"l2", &S::l2, at_least_0, heading::optimiser,
+                "penalty l2 / 2 sum w^2 of the trained weights, in the gradient"},
+          Field{"clip_norm", &S::clip_norm,
+                Bound{[](double v) { return v >= 0; }, "at least 0 (0: no limit)"},
+                heading::optimiser, "longest gradient; 0: no limit"},
+          Field{"input_dropout", &S::input_dropout, fraction.says("a probability in [0, 1)"),
+                heading::optimiser, "probability that an input spike is left out"},
+          Field{"revive", &S::revive, at_least_0.says("at least 0"), heading::optimiser,
+                "raise the weights of neurons that were silent for an epoch by this share of their "
+                "rms, less as lr falls; 0: off"},
+          Field{
+              "smooth_threshold", &S::smooth_threshold,
+              at_least_0.says("a finite number of at least 0 (0: off)"), heading::optimiser,
+              "standard deviation of noise that thresholds are thought to have: the gradient then "
+              "sees spikes appear and vanish; 0: off"},
+          Field{"smooth_decay", &S::smooth_decay, factor, heading::optimiser,
+                "factor an epoch of that (default 0.8)"},
+          Field{"smooth_end", &S::smooth_end, at_least_0, heading::optimiser,
+                "below this it is 0 (default 0.01)"},
+          Field{"smooth_reading", &S::smooth_reading, anything, heading::optimiser,
+                "fixed (default): neurons spike at their mean thresholds; sampled: at thresholds "
+                "drawn "
+                "from the noise"},
+          Field{"step_limit", &S::step_limit,
+                at_least_0.says("a finite number of at least 0 (0: no limit)"), heading::optimiser,
+                "longest step, in units of the distance at which the first spike of the minibatch "
+                "appears or vanishes; 0: no limit"},
+          Field{"trainable", &S::trainable, &check_trainable, heading::optimiser,
+                "what to train: weights, delays, tau_mem, ..., or single parameters "
+                "(hidden.tau_mem)"},
+          Field{"lr_of", &S::lr_of, &check_rates, heading::optimiser,
+                "learning rates of their own, in the parameter's unit: delays=1e-4 "
+                "hidden.tau_mem=2e-5"},
+          Field{"seed", &S::seed, anything, heading::run,
+                "of weights, shuffling and dropout (default 0)"},
+          Field{"threads", &S::threads,
+                Bound{[](double v) { return v >= 0; }, "1 or more, or 0 for all cores"},
+                heading::run, "0: all cores; never changes a result (default 1)"}},
+      limit_fields<S>());
+}
+
+/// What a sample may take.
+inline SampleLimits limits_of(const TrainSettings& s) {
+  return {s.max_spikes_per_sample, s.max_memory_per_sample, s.max_seconds_per_sample};
 }
 
 /// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
@@ -435,13 +449,15 @@ extern template class Trainer<double>;
 /// @param t_end  seconds; when a sample ends, unless the data say so
 /// @throws InvalidInput  data that do not fit the network, or what the loss refuses
 /// @param team   processes that each evaluate a part of it, and all get the whole
+/// @throws LimitExceeded  a sample that takes more than it may
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,
-                    const data::LabelledSpikes& data, int threads = 1, Team* team = nullptr);
+                    const data::LabelledSpikes& data, int threads = 1,
+                    const SampleLimits& limits = {}, Team* team = nullptr);
 /// The same of a loss of the library. @param readout  the population that it looks at
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
                     double t_end, const data::LabelledSpikes& data, int threads = 1,
-                    Team* team = nullptr);
+                    const SampleLimits& limits = {}, Team* team = nullptr);
 
 }  // namespace saltus

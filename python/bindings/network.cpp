@@ -226,7 +226,10 @@ void bind_network(nb::module_& module) {
                     return store::from_bytes<double>(
                         std::string(static_cast<const char*>(bytes.data()), bytes.size()));
                   })
-      .def_static("load", [](const std::string& file) { return store::load_network<double>(file); })
+      .def_static("load",
+                  [](const std::string& place) {
+                    return store::load_network<double>(store::model_in(place));
+                  })
       .def("describe", [](const Net& network) { return describe(network); })
       .def(nb::self == nb::self);
   module.def("models", &models);

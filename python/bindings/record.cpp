@@ -36,9 +36,12 @@ template <class Real>
 std::unique_ptr<Run<Real>> run_simulate(std::shared_ptr<Net> network,
                                         std::vector<SpikeArrays> spikes, const In<double>& t_end,
                                         int threads, const std::optional<nb::dict>& smoothing,
-                                        const std::optional<std::vector<StateArrays>>& state) {
+                                        const std::optional<std::vector<StateArrays>>& state,
+                                        const nb::dict& limits) {
   auto run = std::make_unique<Run<Real>>(std::move(network), std::move(spikes), t_end, threads);
   run->inputs.state = state_of(state);
+  run->options.limits = settings_of<SampleLimits>(limits);
+  check_fields(run->options.limits);
   const Smoothing thresholds = smoothing ? settings_of<Smoothing>(*smoothing) : Smoothing{};
   const Released released;
   run->record = simulate(*run->network, run->inputs, thresholds, {}, run->options);
@@ -231,7 +234,7 @@ void bind(nb::module_& module, const char* name) {
   using R = Run<Real>;
   nb::class_<R>(module, name)
       .def_static("simulate", &run_simulate<Real>, nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-                  nb::arg().none(), nb::arg().none())
+                  nb::arg().none(), nb::arg().none(), nb::arg())
       .def_static("record", &run_record<Real>)
       .def_prop_ro("goes_on", [](const R& run) { return run.inputs.state != nullptr; })
       .def_prop_ro("samples", [](const R& run) { return run.record.samples; })

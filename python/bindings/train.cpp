@@ -289,13 +289,15 @@ void put_moments(TensorOptimizer& tensor, const In<double>& first, const In<doub
 
 template <class Real>
 nb::dict evaluate_network(const nb::object& network, const GivenLoss& given, double t_end,
-                          const data::LabelledSpikes& data, int threads) {
+                          const data::LabelledSpikes& data, int threads, const nb::dict& limits) {
   const auto loss = loss_of<Real>(given, network);
   const Network<Real> converted = convert<Real>(nb::cast<Net&>(network));
+  const auto allowed = settings_of<SampleLimits>(limits);
+  check_fields(allowed);
   Evaluation result;
   {
     const Released released;
-    result = evaluate(converted, *loss, t_end, data, threads);
+    result = evaluate(converted, *loss, t_end, data, threads, allowed);
   }
   nb::dict d = as_dict(result);
   d["predictions"] = give(std::move(result.predictions));
@@ -359,6 +361,9 @@ void bind_train(nb::module_& module) {
   });
   module.def("losses", &losses_of);
   module.def("fingerprint", &store::fingerprint);
+  module.def("write_file", [](const std::string& file, const nb::bytes& content) {
+    store::write_file(file, std::string(content.c_str(), content.size()));
+  });
   nb::class_<store::FolderLock>(module, "_FolderLock")
       .def(nb::init<const std::string&>())
       .def("release", &store::FolderLock::release);

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -164,9 +163,7 @@ class Checkpoints:
     def _write(self, name: str, text: str) -> None:
         """Replace a file as a whole."""
         if self._folder is not None:
-            aside = self._folder / f"{name}.{os.getpid()}.tmp"
-            aside.write_text(text, encoding="utf-8")
-            aside.replace(self._folder / name)
+            _core.write_file(os.fspath(self._folder / name), text.encode())
 
     def _due(self) -> bool:
         return time.monotonic() - self._written >= 60 * self._minutes
@@ -213,9 +210,7 @@ class Checkpoints:
         elif self._beside.resolve() != self._folder.resolve():
             best.unlink(missing_ok=True)
             if (self._beside / _BEST).exists():
-                aside = best.with_name(f"{_BEST}.{os.getpid()}-0.tmp")  # as the core calls them
-                shutil.copyfile(self._beside / _BEST, aside)
-                aside.replace(best)
+                _core.write_file(os.fspath(best), (self._beside / _BEST).read_bytes())
         self._write(_ABOUT, self._told)
         self._metrics()
         self._save_last()

@@ -109,6 +109,7 @@ class _Record:
         threads: int,
         smoothing: dict[str, Any] | None,
         state: _State | None,
+        limits: dict[str, Any],
         /,
     ) -> _Record: ...
     @staticmethod
@@ -267,16 +268,29 @@ def units_and_rates(
 ) -> dict[str, tuple[float, float]]: ...
 def advice(network: Network, data: Data, t_end: float, /) -> list[str]: ...
 def evaluate32(
-    network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
+    network: Network,
+    loss: _Loss,
+    t_end: float,
+    data: Data,
+    threads: int,
+    limits: dict[str, Any],
+    /,
 ) -> dict[str, Any]: ...
 def evaluate64(
-    network: Network, loss: _Loss, t_end: float, data: Data, threads: int, /
+    network: Network,
+    loss: _Loss,
+    t_end: float,
+    data: Data,
+    threads: int,
+    limits: dict[str, Any],
+    /,
 ) -> dict[str, Any]: ...
 def check_settings(settings: dict[str, Any], /) -> None: ...
 def train_settings() -> list[str]: ...
 def models() -> dict[str, tuple[str, bool, dict[str, tuple[float, str, str]], list[str]]]: ...
 def losses() -> dict[str, tuple[str, dict[str, float]]]: ...
 def fingerprint(data: Data, /) -> str: ...
+def write_file(file: str, content: bytes, /) -> None: ...
 
 class _FolderLock:
     def __init__(self, folder: str, /) -> None: ...

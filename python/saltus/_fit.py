@@ -16,6 +16,7 @@ from ._arrays import number, whole
 from ._callbacks import loss_for_core, own_rate, own_step
 from ._checkpoint import Checkpoints, begun_with, told_by
 from ._epochs import Epoch, History
+from ._limits import limits_for_core
 from ._loop import Loop
 from ._loss import LossFunction
 from ._network import Network
@@ -85,6 +86,9 @@ def fit(
     smooth_end: float = 0.01,
     smooth_reading: Thresholds = "fixed",
     step_limit: float = 0.0,
+    max_spikes_per_sample: int = 0,
+    max_memory_per_sample: float = 0.0,
+    max_seconds_per_sample: float = 0.0,
     callbacks: Iterable[Callback] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_minutes: float = 0.0,
@@ -167,6 +171,8 @@ def fit(
         No step goes further than this many times the distance at which, to first order, the first
         spike of its minibatch appears or vanishes. Costs two simulations and two searches for near
         spikes in float64 for each minibatch. 0: no limit.
+    max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample
+        As in `simulate`, of every sample that is trained on or validated.
     callbacks : iterable of callable
         Each is called after an epoch with the `Epoch` and the network; True stops. See
         `EarlyStopping`. The next epoch starts from the values that they leave in the network, and
@@ -199,8 +205,9 @@ def fit(
     ValueError
         Something that does not fit together, before the first minibatch; a step of an optimiser of
         your own that takes a parameter out of its range, a loss that is not finite, errors that do
-        not fit the record; a callback that changes more of the optimiser than its ``lr``; a
-        checkpoint of another network or of settings that cannot change.
+        not fit the record; a sample that takes more than it may; a callback that changes more of
+        the optimiser than its ``lr``; a checkpoint of another network or of settings that cannot
+        change.
     OSError
         A checkpoint that cannot be written; or read, as it is missing, damaged, or none. A folder
         that another run writes.
@@ -236,6 +243,7 @@ def fit(
         "smooth_end": number(smooth_end, "smooth_end"),
         "smooth_reading": smooth_reading,
         "step_limit": number(step_limit, "step_limit"),
+        **limits_for_core(max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample),
     }
     if not (names := [trainable] if isinstance(trainable, str) else list(trainable)):
         raise ValueError("trainable is empty; expected 'weights', 'delays' or names of parameters")
@@ -322,6 +330,9 @@ def evaluate(
     *,
     threads: int | None = None,
     dtype: DTypeLike = np.float32,
+    max_spikes_per_sample: int = 0,
+    max_memory_per_sample: float = 0.0,
+    max_seconds_per_sample: float = 0.0,
 ) -> Evaluation:
     """Return loss and accuracy of a network on data, without training.
 
@@ -329,6 +340,8 @@ def evaluate(
     ----------
     network, data, loss, t_end, threads, dtype
         As in `fit`.
+    max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample
+        As in `simulate`.
 
     Returns
     -------
@@ -337,7 +350,7 @@ def evaluate(
     Raises
     ------
     ValueError
-        Something that does not fit together.
+        Something that does not fit together; a sample that takes more than it may.
     TypeError
         An argument of a wrong type, named in the message.
 
@@ -348,13 +361,14 @@ def evaluate(
     """
     _, real = _core_type(dtype)
     count = thread_count(threads)
+    limits = limits_for_core(max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample)
     check_setup(network, loss, t_end, dtype=real).check_data(data, "data")
     # A copy, so that the values that a loss of one's own may look at stay the network's.
     setup = check_setup(network.copy(), loss, t_end, dtype=real)
     core = _core.evaluate32 if real == np.float32 else _core.evaluate64
     given = setup.core_data(data)
     Adviser().say(_core.advice(network._core, given, setup.t_end))
-    found = core(setup.network._core, loss_for_core(setup), setup.t_end, given, count)
+    found = core(setup.network._core, loss_for_core(setup), setup.t_end, given, count, limits)
     if found["accuracy"] is None:
         found["predictions"] = None
     return Evaluation(**found)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -525,15 +524,7 @@ def load(file: str | PathLike[str]) -> Network:
     ValueError
         A network without a meaning.
     """
-    found = Path(path(file, "file"))
-    if found.is_dir():
-        found = _model_in(found)
-    return Network._from_core(_core.Network.load(str(found)))
-
-
-def _model_in(folder: Path) -> Path:
-    now, before = folder / "model.safetensors", folder / "model.h5"
-    return before if before.exists() and not now.exists() else now
+    return Network._from_core(_core.Network.load(path(file, "file")))
 
 
 def _unpickled(

@@ -21,6 +21,9 @@ def predict(
     *,
     threads: int | None = None,
     dtype: DTypeLike = np.float32,
+    max_spikes_per_sample: int = 0,
+    max_memory_per_sample: float = 0.0,
+    max_seconds_per_sample: float = 0.0,
 ) -> NDArray[np.int32]:
     """Return the class that wins in each sample, as the loss has it.
 
@@ -28,6 +31,8 @@ def predict(
     ----------
     network, data, loss, t_end, threads, dtype
         As in `evaluate`. Labels do not matter.
+    max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample
+        As in `simulate`.
 
     Returns
     -------
@@ -41,7 +46,17 @@ def predict(
     TypeError
         An argument of a wrong type, named in the message.
     """
-    found = evaluate(network, data, loss, t_end, threads=threads, dtype=dtype).predictions
+    found = evaluate(
+        network,
+        data,
+        loss,
+        t_end,
+        threads=threads,
+        dtype=dtype,
+        max_spikes_per_sample=max_spikes_per_sample,
+        max_memory_per_sample=max_memory_per_sample,
+        max_seconds_per_sample=max_seconds_per_sample,
+    ).predictions
     if found is None:
         raise ValueError(f"loss: {loss!r} makes no predictions; expected one that does")
     return found

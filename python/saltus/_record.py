@@ -16,6 +16,7 @@ from . import _core
 from ._advice import SaltusWarning, unseen_input
 from ._arrays import expect_dimensions, expect_shape, mapping, numbers
 from ._html import html_table
+from ._limits import limits_for_core
 from ._models import SPIKING
 from ._network import Network
 from ._smoothing import Smoothing, check_smoothing
@@ -271,6 +272,9 @@ def simulate(
     state: State | None = None,
     dtype: DTypeLike = np.float64,
     threads: int | None = None,
+    max_spikes_per_sample: int = 0,
+    max_memory_per_sample: float = 0.0,
+    max_seconds_per_sample: float = 0.0,
 ) -> Record:
     """Simulate every sample of a batch, event by event, without a time grid.
 
@@ -301,6 +305,15 @@ def simulate(
     threads : int, optional
         0: all cores; unless given what `set_threads` says. The result has the same bits for any
         number.
+    max_spikes_per_sample : int
+        Refuse a sample in which all neurons together spike more often: a network that runs away.
+        The error names the first such sample, for any number of threads, the population and the
+        simulated time. 0: no limit.
+    max_memory_per_sample : float
+        The same of the bytes that the record of its spikes takes: 28 a spike, 20 in float32.
+        0: no limit.
+    max_seconds_per_sample : float
+        The same of the processor time of its forward pass, in seconds. 0: no limit.
 
     Returns
     -------
@@ -312,7 +325,8 @@ def simulate(
         Spikes that are unsorted, negative or not finite, neurons that do not exist, wrong shapes,
         an end that is negative or NaN, an infinite end where a network could spike for ever,
         parameters without meaning, sampled thresholds that could lie below V(0) or V_reset, a
-        state of another network or batch or with sampled thresholds.
+        state of another network or batch or with sampled thresholds, a sample that takes more than
+        it may.
     TypeError
         An argument of a wrong type, named in the message.
     KeyboardInterrupt
@@ -331,7 +345,9 @@ def simulate(
         warnings.warn(unseen, SaltusWarning, stacklevel=2)
     noise = None if smoothing is None else smoothing._settings()
     start = None if state is None else to_core(snapshot, state)
-    found = core.simulate(snapshot._core, arrays, ends, thread_count(threads), noise, start)
+    limits = limits_for_core(max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample)
+    count = thread_count(threads)
+    found = core.simulate(snapshot._core, arrays, ends, count, noise, start, limits)
     again = (
         _simulate_again,
         (snapshot, arrays, ends, {"smoothing": smoothing, "state": state, "dtype": real}),

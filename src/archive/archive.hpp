@@ -54,6 +54,8 @@ class Archive {
   std::vector<T> get(const std::string& name) const;
   /// @throws InvalidInput  no such array
   const Extents& shape(const std::string& name) const { return array(name).shape; }
+  /// As safetensors call it. @throws InvalidInput  no such array
+  const std::string& type_of(const std::string& name) const { return array(name).type; }
   std::vector<std::string> names() const;
 
   /// Hands the file out, piece by piece. The same archive gives the same bytes.

@@ -19,6 +19,7 @@ Command add_init(CLI::App& app);
 Command add_info(CLI::App& app);
 Command add_eval(CLI::App& app);
 Command add_predict(CLI::App& app);
+Command add_adjoint(CLI::App& app);
 Command add_report(CLI::App& app);
 Command add_gradcheck(CLI::App& app);
 Command add_bench(CLI::App& app);

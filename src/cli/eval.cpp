@@ -14,7 +14,8 @@ template <class Real>
 int evaluate(const RunSettings& settings, const SavedRun& run, bool json) {
   const Network<Real> network = run.network<Real>(settings);
   // Training figures are those of the run.
-  const store::TrainedEpochs trained = store::read_metrics(run.path() / "metrics.jsonl");
+  const store::TrainedEpochs trained =
+      store::add_up(store::read_metrics(run.path() / "metrics.jsonl").epochs);
   const Evaluation e = run.evaluate(settings, network, run.test(settings, network));
   if (json) {
     fmt::print("{}\n", result_of(settings, run.threads, trained, e).dump());

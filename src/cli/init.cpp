@@ -19,8 +19,17 @@ struct Options {
   bool force = false;
 };
 
+// "graph": Yin-Yang with a network of its own.
+RunSettings settings_of(const std::string& what) {
+  if (what != "graph") return default_settings(what);
+  RunSettings settings = default_settings("yinyang");
+  use_graph(settings, example_graph());
+  settings.t_end = 60e-3;  // it has a cycle
+  return settings;
+}
+
 int init(const Options& o) {
-  const std::string text = store::to_toml(default_settings(o.task));
+  const std::string text = store::to_toml(settings_of(o.task));
   if (o.out == "-") {
     fmt::print("{}", text);
     return success;
@@ -31,8 +40,9 @@ int init(const Options& o) {
         fmt::format("{} is there already; expected another --out FILE, or --force", file));
   }
   store::write_file(file, text);
-  fmt::print("{}: all settings of {} with their defaults; train with: saltus train --config {}\n",
-             file, o.task, file);
+  fmt::print(
+      "{}: settings of {}, each with what it is about; train with: saltus train --config {}\n",
+      file, o.task, file);
   return success;
 }
 
@@ -40,9 +50,10 @@ int init(const Options& o) {
 
 Command add_init(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("task", options->task, "yinyang, mnist or spikes")
+  app.add_option("task", options->task,
+                 "yinyang, mnist or spikes; graph: an example of a network of any graph")
       ->required()
-      ->check(CLI::IsMember({"yinyang", "mnist", "spikes"}));
+      ->check(CLI::IsMember({"yinyang", "mnist", "spikes", "graph"}));
   add_value<std::string>(app, "--out", "the file (default TASK.toml); -: standard output",
                          [options](auto v) { options->out = v; });
   app.add_flag("--force", options->force, "replace a file that is there");
@@ -50,7 +61,8 @@ Command add_init(CLI::App& app) {
       "Examples:\n"
       "  saltus init yinyang                  writes yinyang.toml\n"
       "  saltus train --config yinyang.toml --epochs 5\n"
-      "  saltus init mnist --out mine.toml    then say in it where the data are");
+      "  saltus init mnist --out mine.toml    then say in it where the data are\n"
+      "  saltus init graph                    populations, skips, recurrence, delays: graph.toml");
   return [options] { return init(*options); };
 }
 

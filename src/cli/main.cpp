@@ -79,6 +79,9 @@ int run(int argc, char** argv) {
   CLI::App* predict =
       app.add_subcommand("predict", "Say which class a saved model takes each test sample for");
   predict->final_callback(choose(add_predict(*predict)));
+  CLI::App* adjoint = app.add_subcommand(
+      "adjoint", "Gradients of a saved model from spikes that were recorded elsewhere");
+  adjoint->final_callback(choose(add_adjoint(*adjoint)));
   CLI::App* report = app.add_subcommand("report", "Write a page with pictures about a training");
   report->final_callback(choose(add_report(*report)));
   CLI::App* check = app.add_subcommand(
@@ -94,7 +97,7 @@ int run(int argc, char** argv) {
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
     say("saltus: {}\nRun with --help for what there is.\n",
         unknown ? fmt::format("no command is called '{}'; there are: train, init, eval, "
-                              "info, predict, report, gradcheck, bench",
+                              "info, predict, adjoint, report, gradcheck, bench",
                               argv[1])
                 : std::string(e.what()));
     return usage;

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "cli/fields.hpp"
 #include "cli/team.hpp"
 #include "cli/values.hpp"
 #include "cli/warnings.hpp"
@@ -24,24 +25,25 @@ namespace saltus::cli {
 struct SavedRun {
   std::string folder, data, test_file;
   int threads = 1;
+  Given<SampleLimits> limits;  // in place of those of the run
 
   /// Options that say where the run, and its data, are. `run` must live as long as the parser.
-  static void add_options(CLI::App& app, const std::shared_ptr<SavedRun>& run) {
-    app.add_option("folder", run->folder, "what `saltus train --out` left")->required();
+  static void add_options(CLI::App& app, const std::shared_ptr<SavedRun>& run,
+                          const std::string& what = "what `saltus train --out` left") {
+    app.add_option("folder", run->folder, what)->required();
     add_value<std::string>(app, "--data", "folder where the data are now, if they moved",
                            [run](auto v) { run->data = v; });
     add_value<std::string>(app, "--test", "test spikes, if they moved (task spikes)",
                            [run](auto v) { run->test_file = v; });
     add_value<int>(app, "--threads", "0: all cores (default 1)",
                    [run](auto v) { run->threads = v; });
+    add_fields<SampleLimits>(app, run->limits, heading::run,
+                             [](SampleLimits& l) -> SampleLimits& { return l; });
   }
 
   std::filesystem::path path() const { return folder; }
-  /// (Earlier versions wrote HDF5.)
-  std::filesystem::path model() const {
-    const auto now = path() / "model.safetensors", before = path() / "model.h5";
-    return std::filesystem::exists(before) && !std::filesystem::exists(now) ? before : now;
-  }
+  bool is_folder() const { return std::filesystem::is_directory(path()); }
+  std::filesystem::path model() const { return store::model_in(path()); }
 
   RunSettings settings() const {
     if (!std::filesystem::exists(path() / "settings.json") &&
@@ -67,10 +69,10 @@ struct SavedRun {
     Network<Real> network = store::load_network<Real>(model());
     const auto inputs = network.inputs();
     const auto& populations = network.populations();
-    if (inputs.size() != 1 || populations.back().name != "out") {
+    if (inputs.empty() || populations.back().name != "out") {
       throw FileError(fmt::format(
           "{}: not a network of `saltus train`: it has {} inputs and ends in "
-          "'{}'; expected one input and 'out'",
+          "'{}'; expected an input and 'out'",
           model().string(), inputs.size(), populations.empty() ? "" : populations.back().name));
     }
     try {
@@ -85,9 +87,11 @@ struct SavedRun {
   data::LabelledSpikes test(const RunSettings& settings, const Network<Real>& network) const {
     data::LabelledSpikes test = load_test_data(settings);
     // The last units may be silent in this file.
-    const auto channels =
-        static_cast<std::int32_t>(network.populations()[network.inputs()[0]].size);
-    if (settings.task == "spikes") test.channels = std::max(test.channels, channels);
+    std::size_t channels = 0;
+    for (const std::size_t p : network.inputs()) channels += network.populations()[p].size;
+    if (settings.task == "spikes") {
+      test.channels = std::max(test.channels, static_cast<std::int32_t>(channels));
+    }
     Warnings().say_once(advice(network, test, settings.t_end));
     return test;
   }
@@ -96,7 +100,15 @@ struct SavedRun {
   Evaluation evaluate(const RunSettings& settings, const Network<Real>& network,
                       const data::LabelledSpikes& test) const {
     return saltus::evaluate(network, network.populations().size() - 1, settings.loss,
-                            settings.t_end, test, threads, team());
+                            settings.t_end, test, threads, allowed(settings), team());
+  }
+
+  /// What a sample may take.
+  SampleLimits allowed(const RunSettings& settings) const {
+    SampleLimits allowed = limits_of(settings.train);
+    for (const auto& change : limits.changes) change(allowed);
+    check_fields(allowed);
+    return allowed;
   }
 };
 

@@ -84,6 +84,7 @@ void add_options(CLI::App& app, Options& o) {
       "  saltus train yinyang --seed 1 --out runs/yinyang\n"
       "  saltus train --resume runs/yinyang\n"
       "  saltus train --config yinyang.toml --epochs 5      (saltus init yinyang writes one)\n"
+      "  saltus train --config graph.toml                   (saltus init graph: any network)\n"
       "  saltus train --config runs/yinyang/settings.json --out runs/again      the same bits\n"
       "  saltus train mnist --data mnist/ --threads 0\n"
       "  saltus train mnist --data fashion_mnist/ --hidden 350 --epochs 20 --batch 32\n"
@@ -140,17 +141,7 @@ void say_details(const EpochReport& r) {
 // What all epochs of the training add up to, those before a resumption too.
 template <class Real>
 store::TrainedEpochs sums_of(const TrainState<Real>& state) {
-  store::TrainedEpochs t;
-  for (const EpochReport& r : state.history) {
-    t.seconds += r.seconds;
-    t.samples += r.samples;
-    ++t.epochs;
-  }
-  if (state.epoch.minibatches > 0) {
-    t.seconds += state.epoch.sums.seconds;
-    t.samples += state.epoch.sums.samples;
-  }
-  return t;
+  return store::add_up(store::epochs_of(state));
 }
 
 // All epochs that are left, with what they show and leave. @return  were they stopped?
@@ -322,6 +313,11 @@ void check_given(const RunSettings& settings, const Options& options) {
     if (is_given(options, option) && !reads(settings.task, row.name)) {
       throw InvalidInput(fmt::format("task {} has no {}; it is of {}", settings.task, option,
                                      readers_of(row.name)));
+    }
+    if (is_given(options, option) && !settings.graph.empty() && of_layers(row.name)) {
+      throw InvalidInput(fmt::format(
+          "{} is of layers, and the settings have [[population]] or [[projection]] in their place",
+          option));
     }
   });
   if (settings.task == "mnist" && settings.data.empty()) {

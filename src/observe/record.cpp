@@ -49,8 +49,9 @@ void check_spikes(const Plan<Real>& plan, const Inputs& inputs, std::size_t popu
       const auto n = static_cast<std::size_t>(sample.neurons[k]);
       const double time = sample.times[k];
       if (time > inputs.end(s)) {
-        throw InvalidInput(fmt::format("sample {} of '{}': spike {} at {} s is after the end, {} s",
-                                       s, p.name, k, time, inputs.end(s)));
+        throw InvalidInput(fmt::format(
+            "sample {} of '{}': neuron {} spikes at {} s; expected a time until the end, {} s", s,
+            p.name, n, time, inputs.end(s)));
       }
       const double tau_ref = p.model->has("tau_ref") ? p["tau_ref"][n] : 0;
       if (time <= last[n] || time < (last[n] + tau_ref) * linear::less_rounding) {

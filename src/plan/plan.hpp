@@ -80,6 +80,7 @@ struct Plan {
   std::vector<DelayRange> delays;  // per projection into a component that runs in windows
   bool cyclic = false;
   bool scalar = false;  // no vectors
+  SampleLimits limits;  // none unless they are set
 
   /// @param force   a way for every component that can be run so
   /// @param scalar  one neuron after the other, without vectors

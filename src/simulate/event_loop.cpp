@@ -9,8 +9,8 @@
 //
 // Spikes at one instant come before the arrivals of that instant, those that they cause included
 // (docs/theory.md, section 3).
-#include "machine/parallel.hpp"
 #include "simulate/group.hpp"
+#include "simulate/limits.hpp"
 #include "simulate/pending.hpp"
 #include "simulate/ways.hpp"
 
@@ -32,7 +32,7 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
   std::vector<std::pair<std::size_t, RecordedSpike<Real>>> together;  // group, spike: all earliest
   double t = 0;
   for (std::size_t step = 0;; ++step) {
-    heed(step);
+    heed_sample(step, t, 0);
     const double next = std::min(end, next_arrival(pending));
 
     together.clear();
@@ -56,6 +56,10 @@ void run_event_loop(SampleRun<Real>& run, const Component& component) {
       const std::size_t population = component.populations[c];
       SampleRecord<Real>& record = run.record[population];
       const auto number = static_cast<std::int32_t>(record.size());
+      if (sample_watch) {
+        sample_watch->enter(population, t);
+        sample_watch->take(1);
+      }
       groups[c]->recorded(spike.neuron, number);
       record.append(spike);
       send_all(run.plan, component, pending, population, number, spike.neuron, t);

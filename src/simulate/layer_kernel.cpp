@@ -58,7 +58,7 @@ class Kernel : Search<Real> {
     const std::size_t groups = arrivals.group_count();
     double t = from;
     for (std::size_t g = 0; g <= groups; ++g) {
-      heed(g);
+      heed_sample(g, t, spikes_.size());
       const double next = g < groups ? arrivals.times[g] : to;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       const neuron::Decay<Real>& d = own ? no_decay : arrivals.decays[g];

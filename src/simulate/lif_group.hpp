@@ -8,10 +8,10 @@
 #include <optional>
 #include <vector>
 
-#include "machine/parallel.hpp"
 #include "neuron/lif.hpp"
 #include "simulate/group.hpp"
 #include "simulate/lane_course.hpp"
+#include "simulate/limits.hpp"
 
 namespace saltus {
 
@@ -39,6 +39,7 @@ class LifGroup final : public Group<Real> {
             std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) override {
     if (!together_) {
       for (std::size_t j = 0; j < states_.size(); ++j) {
+        heed_sample(j, from, spikes.size(), 64);
         pass(j, timeline.of(j), from, to, spikes, record);
       }
       return;
@@ -160,6 +161,7 @@ class LifGroup final : public Group<Real> {
     const std::size_t groups = arrivals.group_count();
     for (std::size_t g = 0; g < groups; ++g) {
       const double next = arrivals.times[g];
+      heed_sample(g, t, spikes.size());
       neuron::advance(n, state, t, next, arrivals.decays[g], sink);
       for (const auto& arrival : arrivals.group(g)) state.i += arrival.weight(j);
       t = next;
@@ -174,7 +176,10 @@ class LifGroup final : public Group<Real> {
     thread_local LaneCourse<Real> course;
     const SlotLayout layout = layer_.slots.layout();
     for (std::size_t slot = 0; slot < layout.count(); slot += lanes) {
-      if (slot == 0 || course.full()) course.clear();
+      if (slot == 0 || course.full()) {
+        heed_sample(slot / lanes, from, spikes.size(), 1);
+        course.clear();
+      }
       const std::size_t first = layout.neuron(slot);
       course.add(timeline.lists({first, std::min(first + lanes, size_)}), slot, from, to);
       if (slot + lanes < layout.count() && !course.full()) continue;
@@ -199,7 +204,7 @@ class LifGroup final : public Group<Real> {
     std::size_t neuron, first;  // in spikes, of this pass
 
     void spike(double time, Real current) {
-      heed(spikes.size());
+      heed_sample(spikes.size(), time, spikes.size());
       spikes.push_back({time, static_cast<std::int32_t>(neuron), current});
       // `advance` goes on with the neuron that this changes.
       if (group.at_thresholds_) group.at_thresholds_->next(neuron);

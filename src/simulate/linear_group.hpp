@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "machine/parallel.hpp"
 #include "neuron/lif.hpp"
 #include "neuron/linear_crossing.hpp"
 #include "simulate/group.hpp"
+#include "simulate/limits.hpp"
 #include "simulate/linear_layer.hpp"
 
 namespace saltus {
@@ -50,7 +50,9 @@ class LinearGroup final : public Group<Real> {
       const Arrivals<Real>& arrivals = timeline.of(j);
       const bool shared = plan_.motion && !plan_.alike_linear;
       double t = from;
+      heed_sample(j, from, spikes.size(), 64);
       for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
+        heed_sample(g, t, spikes.size());
         const State& s = states_[j];
         linear::Vector<double> end;
         const bool known = shared && !(s.release > t);
@@ -160,7 +162,7 @@ class LinearGroup final : public Group<Real> {
     const std::size_t groups = arrivals.group_count();
     double t = from;
     for (std::size_t g = 0; g <= groups; ++g) {
-      heed(g);
+      heed_sample(g, t, spikes.size());
       const double next = g < groups ? arrivals.times[g] : to;
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       free_until(next, arrived);
@@ -265,6 +267,7 @@ class LinearGroup final : public Group<Real> {
   }
   // Neuron j, in the state just before.
   void add(std::vector<RecordedSpike<Real>>& spikes, std::size_t j, double time) {
+    heed_sample(spikes.size(), time, spikes.size());
     spikes.push_back({time, static_cast<std::int32_t>(j), 0});
     if (!found_) return;
     spikes.back().found = static_cast<std::uint32_t>(found_->size());
@@ -335,7 +338,6 @@ class LinearGroup final : public Group<Real> {
                const linear::Vector<double>* known = nullptr) {
     bool spiked = false;
     for (double time; (time = next_spike(j, states_[j], t, t_end, known)) != infinity; t = time) {
-      heed(spikes.size());
       add(spikes, j, time);
       spike_at(j, time);
       known = nullptr;

@@ -40,6 +40,7 @@ template <class Real>
 Prepared<Real>::Prepared(const Network<Real>& network, const Inputs& given, const Options& options)
     : plan((network.check(), network), options.way, options.kernel == Kernel::scalar),
       inputs(given) {
+  plan.limits = options.limits;
   check(plan, inputs);
   check_state(plan, inputs);
 }

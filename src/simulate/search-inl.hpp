@@ -17,10 +17,10 @@
 #include <type_traits>
 
 #include "machine/mask-inl.hpp"
-#include "machine/parallel.hpp"
 #include "neuron/lif-inl.hpp"
 #include "neuron/lif.hpp"
 #include "simulate/layer.hpp"
+#include "simulate/limits.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace saltus {
@@ -272,7 +272,7 @@ class Search {
 
   void emit(std::size_t slot, double time, Real current) {
     if (layout_.repeats(slot)) return;
-    heed(spikes_.size());
+    heed_sample(spikes_.size(), time, spikes_.size());
     spikes_.push_back({time, static_cast<std::int32_t>(layout_.neuron(slot)), current});
   }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "saltus/simulate.hpp"
 
-#include "machine/parallel.hpp"
 #include "simulate/continued.hpp"
 #include "simulate/forward.hpp"
+#include "simulate/limits.hpp"
 #include "simulate/pack.hpp"
 #include "simulate/prepared.hpp"
 #include "simulate/ways.hpp"
@@ -29,21 +29,33 @@ void run_component(SampleRun<Real>& run, const ComponentPlan& plan) {
   }
 }
 
-// @param before  in front of the record of each; null: nothing
+// @param before  in front of the record of it; null: nothing
+template <class Real>
+void run_sample(SampleRun<Real> run, const Record<Real>* before) {
+  const Plan<Real>& plan = run.plan;
+  run.record.resize(plan.populations.size());
+  for (std::size_t p = 0; p < plan.populations.size(); ++p) {
+    run.record[p].clear();
+    if (before) run.record[p].start(sample_of(before->populations[p].spikes, run.sample));
+  }
+  const Watched watched(plan.limits, sizeof(double) + sizeof(std::int32_t) + 2 * sizeof(Real));
+  for (const ComponentPlan& component : plan.components) run_component(run, component);
+}
+
+// @param first  the number of the first sample, where they are some of more
 template <class Real>
 void run_samples(const Plan<Real>& plan, const Inputs& inputs, const Thresholds* thresholds,
                  int threads, SampleRecords<Real>& samples, Timelines<Real>* timelines,
-                 const Record<Real>* before = nullptr) {
+                 const Record<Real>* before = nullptr, std::size_t first = 0) {
   samples.resize(inputs.samples());
-  parallel_for(threads, samples.size(), [&](std::size_t s) {
+  for_each_sample(threads, samples.size(), [&](std::size_t s) {
     thread_local Workspace<Real> workspace;
-    samples[s].resize(plan.populations.size());
-    for (SampleRecord<Real>& record : samples[s]) record.clear();
-    for (std::size_t p = 0; before && p < plan.populations.size(); ++p) {
-      samples[s][p].start(sample_of(before->populations[p].spikes, s));
+    try {
+      run_sample({plan, inputs, s, samples[s], workspace, timelines, thresholds}, before);
+    } catch (const TooMuch& what) {
+      throw limit_exceeded(what, plan.limits, first + s,
+                           plan.network->populations()[what.population].name);
     }
-    SampleRun<Real> run{plan, inputs, s, samples[s], workspace, timelines, thresholds};
-    for (const ComponentPlan& component : plan.components) run_component(run, component);
     for (std::size_t p = 0; timelines && p < plan.populations.size(); ++p) {
       timelines->at(p, s).states.swap(samples[s][p].states);
     }
@@ -55,10 +67,10 @@ template <class Real>
 Record<Real> go_on(const Plan<Real>& plan, const Inputs& inputs, int threads) {
   std::vector<Record<Real>> records(inputs.samples());
   std::vector<std::vector<std::vector<std::size_t>>> past(inputs.samples());
-  parallel_for(threads, inputs.samples(), [&](std::size_t s) {
+  for_each_sample(threads, inputs.samples(), [&](std::size_t s) {
     const Continued<Real> one(plan, inputs, nullptr, s, 1);
     SampleRecords<Real> found;
-    run_samples<Real>(one.plans[0], one.inputs, nullptr, 1, found, nullptr, &one.record);
+    run_samples<Real>(one.plans[0], one.inputs, nullptr, 1, found, nullptr, &one.record, s);
     pack(one.plans[0], found, 1, records[s]);
     past[s] = one.past;
   });

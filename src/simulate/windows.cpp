@@ -8,9 +8,9 @@
 // What arrives in a window is looked up among the spikes that are on their way. Where that is many
 // windows long, it would be looked at again and again: arrivals then wait in queues. Of synapses that
 // are listed each arrival waits in a calendar (plan/calendar.hpp).
-#include "machine/parallel.hpp"
 #include "machine/sort_by_time.hpp"
 #include "simulate/group.hpp"
+#include "simulate/limits.hpp"
 #include "simulate/pending.hpp"
 #include "simulate/ways.hpp"
 
@@ -56,7 +56,7 @@ class Windows {
     double from = 0;
     std::size_t windows = 0;
     do {
-      heed(windows++, 256);
+      heed_sample(windows++, from, 0, 256);
       double to = from + shortest;
       const double arrival = to < end ? next_arrival(from) : from;
       if (arrival >= to) to = next_event(arrival, from) + shortest;
@@ -113,7 +113,9 @@ class Windows {
     }
     ws.spikes.clear();
     ws.states.clear();
+    if (sample_watch) sample_watch->enter(population, to);
     groups_[c]->pass(ws.timeline, from, to, ws.spikes, record);
+    if (sample_watch) sample_watch->take(ws.spikes.size());
     sort_by_time(std::span(ws.spikes));
     for (const auto& spike : ws.spikes) {
       const auto number = static_cast<std::int32_t>(record.size());

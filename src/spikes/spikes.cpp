@@ -42,13 +42,14 @@ void check_offsets(const SpikeView& spikes, std::string_view name) {
   const double t = spikes.times[k];
   if (!std::isfinite(t) || t < 0) {
     throw InvalidInput(fmt::format(
-        "{}.times[{}] is {} (sample {}); expected a finite time of at least 0, in seconds", name, k,
-        t, sample));
+        "{}.times[{}] is {} (sample {}, neuron {}); expected a finite time of at least 0, in "
+        "seconds",
+        name, k, t, sample, spikes.neurons[k]));
   }
   throw InvalidInput(
-      fmt::format("{}.times[{}] is {} (sample {}); expected at least {}, the time before: times "
-                  "ascend within a sample",
-                  name, k, t, sample, previous));
+      fmt::format("{}.times[{}] is {} (sample {}, neuron {}); expected at least {}, the time "
+                  "before: times ascend within a sample",
+                  name, k, t, sample, spikes.neurons[k], previous));
 }
 
 }  // namespace

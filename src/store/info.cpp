@@ -6,15 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <optional>
-#include <sstream>
 #include <utility>
 #include <vector>
 
-#include "archive/json.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
-#include "store/json.hpp"
 
 namespace saltus::store {
 namespace {
@@ -74,7 +70,8 @@ json changed(const RunSettings& settings) {
       json::parse(to_json(default_settings(settings.task, !settings.layers.empty())));
   json out = json::object();
   for (const auto& [name, value] : now.items()) {
-    if (value != usual.at(name)) out[name] = {{"value", value}, {"default", usual.at(name)}};
+    const json by_default = usual.value(name, json());  // null: a graph
+    if (value != by_default) out[name] = {{"value", value}, {"default", by_default}};
   }
   return out;
 }
@@ -86,56 +83,31 @@ void add_settings(const std::string& text, json& said) {
   said["changed"] = changed(settings);
 }
 
-// Those that the lines tell, the one under way last.
-std::vector<EpochReport> read_history(const std::filesystem::path& file) {
-  std::vector<EpochReport> history;
-  std::error_code none;
-  if (!std::filesystem::exists(file, none)) return history;
-  std::istringstream lines(read_file(file));
-  for (std::string line; std::getline(lines, line);) {
-    try {
-      read_figures(parse_json(line), history.emplace_back());
-    } catch (const InvalidInput& e) {
-      throw FileError(fmt::format("{}: line {}: {}", file.string(), history.size(), e.what()));
-    }
+// @param epochs  the last may be under way: not complete
+json training_of(std::vector<EpochReport> epochs) {
+  const TrainedEpochs sums = add_up(epochs);
+  json out = {{"stopped_within", nullptr}};
+  if (!epochs.empty() && !epochs.back().complete) {
+    out["stopped_within"] = {{"epoch", epochs.back().epoch}, {"samples", epochs.back().samples}};
+    epochs.pop_back();
   }
-  return history;
-}
-
-// @param under_way  of which the epoch is not done; none: null
-json training_of(std::vector<EpochReport> history, const std::optional<EpochReport>& under_way) {
-  json out = {{"epochs", history.size()}, {"stopped_within", nullptr}};
-  if (!history.empty()) {
-    const EpochReport& last = history.back();
+  out["epochs"] = epochs.size();
+  if (!epochs.empty()) {
+    const EpochReport& last = epochs.back();
     out["loss"] = number(last.loss);
     out["accuracy"] = number(last.accuracy);
     out["validation_loss"] = number(last.validation_loss);
     out["validation_accuracy"] = number(last.validation_accuracy);
     out["silent_neurons"] = last.silent_neurons;
     out["hidden_spikes_per_sample"] = number(last.hidden_spikes_per_sample);
-    if (const int best = best_epoch(history); best > 0) {
-      const EpochReport& report = history.at(static_cast<std::size_t>(best) - 1);
+    if (const int best = best_epoch(epochs); best > 0) {
+      const EpochReport& report = epochs.at(static_cast<std::size_t>(best) - 1);
       out["best"] = {{"epoch", best}, {"validation_accuracy", number(report.validation_accuracy)}};
     }
   }
-  if (under_way) {
-    out["stopped_within"] = {{"epoch", under_way->epoch}, {"samples", under_way->samples}};
-    history.push_back(*under_way);
-  }
-  EpochReport sums;
-  for (const EpochReport& r : history) {
-    sums.seconds += r.seconds;
-    sums.samples += r.samples;
-    sums.gather_seconds += r.gather_seconds;
-    sums.forward_seconds += r.forward_seconds;
-    sums.loss_seconds += r.loss_seconds;
-    sums.backward_seconds += r.backward_seconds;
-    sums.step_seconds += r.step_seconds;
-  }
   out["samples"] = sums.samples;
   out["seconds"] = sums.seconds;
-  out["us_per_sample"] =
-      sums.samples > 0 ? 1e6 * sums.seconds / static_cast<double>(sums.samples) : 0.0;
+  out["us_per_sample"] = sums.us_per_sample();
   out["phases"] = {{"gather", sums.gather_seconds},
                    {"forward", sums.forward_seconds},
                    {"loss", sums.loss_seconds},
@@ -154,15 +126,7 @@ Info info_of_network(const std::filesystem::path& file, std::string_view kind) {
 
 template <class Real>
 json training_in(const std::filesystem::path& file) {
-  const auto state = load_checkpoint<Real>(file).state;
-  std::optional<EpochReport> under_way;
-  if (state.epoch.minibatches > 0) under_way = state.epoch.sums;
-  return training_of(state.history, under_way);
-}
-
-std::filesystem::path model_in(const std::filesystem::path& folder) {
-  const auto now = folder / "model.safetensors", before = folder / "model.h5";
-  return std::filesystem::exists(before) && !std::filesystem::exists(now) ? before : now;
+  return training_of(epochs_of(load_checkpoint<Real>(file).state));
 }
 
 Info info_of_folder(const std::filesystem::path& folder) {
@@ -174,18 +138,11 @@ Info info_of_folder(const std::filesystem::path& folder) {
   } catch (const InvalidInput& e) {
     throw FileError(fmt::format("{}: {}", settings.string(), e.what()));
   }
-  const auto metrics = folder / "metrics.jsonl";
-  const auto memory = read_metrics(metrics).peak_memory;  // says what is wrong with a line
-  auto history = read_history(metrics);
-  std::optional<EpochReport> under_way;
-  if (!history.empty() && !history.back().complete) {
-    under_way = history.back();
-    history.pop_back();
-  }
-  info.said["training"] = training_of(std::move(history), under_way);
-  const auto most = std::max_element(memory.begin(), memory.end());
+  const Metrics metrics = read_metrics(folder / "metrics.jsonl");
+  info.said["training"] = training_of(metrics.epochs);
+  const auto most = std::ranges::max_element(metrics.peak_memory);
   info.said["training"]["peak_memory_bytes"] =
-      most == memory.end() || *most == 0 ? json() : json(*most);
+      most == metrics.peak_memory.end() || *most == 0 ? json() : json(*most);
   return info;
 }
 

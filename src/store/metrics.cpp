@@ -19,27 +19,56 @@ std::string metrics_line(const EpochReport& report, std::size_t peak_memory) {
   return line.dump() + "\n";
 }
 
-TrainedEpochs read_metrics(const std::filesystem::path& file) {
+TrainedEpochs add_up(std::span<const EpochReport> epochs) {
   TrainedEpochs t;
-  if (!std::filesystem::exists(file)) return t;
+  for (const EpochReport& r : epochs) {
+    t.seconds += r.seconds;
+    t.gather_seconds += r.gather_seconds;
+    t.forward_seconds += r.forward_seconds;
+    t.loss_seconds += r.loss_seconds;
+    t.backward_seconds += r.backward_seconds;
+    t.step_seconds += r.step_seconds;
+    t.samples += r.samples;
+    t.epochs += r.complete;
+  }
+  return t;
+}
+
+template <class Real>
+std::vector<EpochReport> epochs_of(const TrainState<Real>& state) {
+  std::vector<EpochReport> all = state.history;
+  if (state.epoch.minibatches > 0) all.emplace_back(state.epoch.sums).complete = false;
+  return all;
+}
+
+Metrics read_metrics(const std::filesystem::path& file) {
+  Metrics metrics;
+  if (!std::filesystem::exists(file)) return metrics;
   std::istringstream lines(read_file(file));
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
+    const auto refuse = [&](const std::string& why) {
+      throw FileError(
+          fmt::format("{}: line {} is not an epoch's line of `saltus train`{}; remove the file to "
+                      "evaluate without the figures of the training",
+                      file.string(), number, why));
+    };
     try {
       const auto entry = parse_json(line);
-      t.seconds += entry.at("seconds").get<double>();
-      t.samples += entry.at("samples").get<std::size_t>();
-      t.epochs += entry.at("complete").get<bool>();
-      t.peak_memory.push_back(entry.value("peak_memory_bytes", std::size_t{0}));
-    } catch (const std::exception&) {
-      throw FileError(
-          fmt::format("{}: line {} is not an epoch's line of `saltus train`; remove the "
-                      "file to evaluate without the figures of the training",
-                      file.string(), number));
+      for (const char* const name : {"seconds", "samples", "complete"}) entry.at(name);
+      read_figures(entry, metrics.epochs.emplace_back());
+      metrics.peak_memory.push_back(entry.value("peak_memory_bytes", std::size_t{0}));
+    } catch (const InvalidInput& e) {
+      refuse(fmt::format(": {}", e.what()));
+    } catch (const nlohmann::json::exception&) {
+      refuse("");
     }
   }
-  return t;
+  return metrics;
 }
+
+template std::vector<EpochReport> epochs_of(const TrainState<float>&);
+template std::vector<EpochReport> epochs_of(const TrainState<double>&);
 
 }  // namespace saltus::store

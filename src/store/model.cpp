@@ -96,6 +96,12 @@ Network<Real> load_network(const std::filesystem::path& file) {
   }
 }
 
+std::filesystem::path model_in(const std::filesystem::path& place) {
+  if (!std::filesystem::is_directory(place)) return place;
+  const auto now = place / "model.safetensors", before = place / "model.h5";
+  return std::filesystem::exists(before) && !std::filesystem::exists(now) ? before : now;
+}
+
 std::string load_settings_of_model(const std::filesystem::path& file) {
   const Archive archive = load_archive(file);
   const auto settings = archive.about.find("settings");

@@ -19,7 +19,8 @@ using nlohmann::json;
 
 // What the state is about: streams of random numbers, moments. (And all of RunSettings, of which the
 // network and the data were made.)
-constexpr std::string_view fixed_settings[] = {"seed", "optimizer", "trainable"};
+constexpr std::string_view fixed_settings[] = {"seed", "optimizer", "trainable", "population",
+                                               "projection"};
 
 // Where within an epoch the training stands depends on them.
 constexpr std::string_view fixed_within_epoch[] = {"batch", "training_data"};

@@ -10,6 +10,7 @@
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 #include "store/free_settings.hpp"
+#include "store/graph.hpp"
 #include "store/json.hpp"
 #include "store/settings.hpp"
 
@@ -22,6 +23,7 @@ std::string to_json(const RunSettings& settings) {
   for_each_setting(settings, [&](const auto& row, const auto& value) {
     write(out[std::string(row.name)], value);
   });
+  write_graph(settings.graph, out);
   return out.dump(2) + "\n";
 }
 
@@ -29,7 +31,7 @@ namespace {
 
 // The names that a file may hold.
 std::vector<std::string_view> known_settings(const RunSettings& settings) {
-  std::vector<std::string_view> known;
+  std::vector<std::string_view> known(std::begin(graph_lists), std::end(graph_lists));
   for_each_setting(settings, [&](const auto& row, const auto&) { known.push_back(row.name); });
   return known;
 }
@@ -45,6 +47,7 @@ RunSettings unchecked_settings(const std::string& text, bool layers) {
   read("task", in["task"], task);
   RunSettings settings =
       default_settings(task, layers || (in.contains("layers") && !in["layers"].empty()));
+  use_graph(settings, read_graph(in));
   const auto known = known_settings(settings);
   for (const auto& [name, value] : in.items()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;

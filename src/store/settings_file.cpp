@@ -11,6 +11,7 @@
 #include "archive/json.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
+#include "store/graph.hpp"
 #include "store/json.hpp"
 #include "store/settings.hpp"
 #include "store/toml.hpp"
@@ -43,7 +44,8 @@ std::vector<Section> sections() {
 
 SettingsFile from_toml(const std::filesystem::path& path, const std::string& text) {
   try {
-    ReadToml read = read_toml(text, {"task"}, sections());
+    ReadToml read =
+        read_toml(text, {"task"}, sections(), {std::begin(graph_lists), std::end(graph_lists)});
     return {path, read.values.dump(), std::move(read.lines)};
   } catch (const WrongLine& e) {
     const std::string line = e.line > 0 ? fmt::format(":{}", e.line) : "";
@@ -52,19 +54,26 @@ SettingsFile from_toml(const std::filesystem::path& path, const std::string& tex
 }
 
 // What its task does not look at is a slip; settings.json has it all.
-void check_readers(const SettingsFile& file, const std::string& task) {
+void check_readers(const SettingsFile& file, const RunSettings& settings) {
   for (const auto& [name, line] : file.lines) {
-    if (line == 0 || reads(task, name)) continue;
-    throw InvalidInput(
-        fmt::format("{} is of {}; task {} does not read it", name, readers_of(name), task));
+    if (line == 0) continue;
+    if (!reads(settings.task, name)) {
+      throw InvalidInput(fmt::format("{} is of {}; task {} does not read it", name,
+                                     readers_of(name), settings.task));
+    }
+    if (!settings.graph.empty() && of_layers(name)) {
+      throw InvalidInput(
+          fmt::format("{} is of layers; a network of [[population]] does not read it", name));
+    }
   }
 }
 
 }  // namespace
 
 std::string SettingsFile::located(const std::string& message) const {
-  const auto name = message.substr(0, message.find_first_of(" ,:;["));
-  const auto line = lines.find(name);
+  auto line = lines.find(message.substr(0, message.find_first_of(" ,:;")));
+  if (line == lines.end()) line = lines.find(message.substr(0, message.find_first_of(" ,:;.")));
+  if (line == lines.end()) line = lines.find(message.substr(0, message.find_first_of(" ,:;[")));
   if (line == lines.end()) return message;
   return line->second == 0 ? fmt::format("{}: {}", path.string(), message)
                            : fmt::format("{}:{}: {}", path.string(), line->second, message);
@@ -93,7 +102,7 @@ SettingsFile read_settings_file(const std::filesystem::path& file) {
 RunSettings settings_of(const SettingsFile& file, bool layers) {
   try {
     RunSettings settings = unchecked_settings(file.json, layers);
-    check_readers(file, settings.task);
+    check_readers(file, settings);
     // A file means the same from wherever it is read.
     for (std::string* place : {&settings.data, &settings.train_file, &settings.test_file}) {
       if (!place->empty()) *place = (file.path.parent_path() / *place).string();
@@ -136,22 +145,6 @@ std::string as_written_here(std::string_view help) {
   return out;
 }
 
-// Lines of comment, as wide as a page.
-std::string comment(std::string_view text) {
-  constexpr std::size_t width = 96;
-  std::string lines, line = "#";
-  for (std::size_t first = 0; first < text.size();) {
-    const std::size_t end = std::min(text.find(' ', first), text.size());
-    if (line.size() + 1 + end - first > width) {
-      lines += line + "\n";
-      line = "#";
-    }
-    line += fmt::format(" {}", text.substr(first, end - first));
-    first = end + 1;
-  }
-  return lines + line + "\n";
-}
-
 }  // namespace
 
 std::string to_toml(const RunSettings& settings) {
@@ -164,11 +157,12 @@ std::string to_toml(const RunSettings& settings) {
     text += fmt::format("\n[{}]\n", section_of(heading));
     for_each_setting(settings, [&](const auto& row, const auto& value) {
       if (row.heading != heading || !reads(settings.task, row.name)) return;
+      if (!settings.graph.empty() && of_layers(row.name)) return;
       text += comment(as_written_here(row.help));
       text += fmt::format("{} = {}\n", row.name, toml_of(value));
     });
   }
-  return text;
+  return text + graph_to_toml(settings.graph);
 }
 
 }  // namespace saltus::store

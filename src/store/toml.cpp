@@ -99,13 +99,15 @@ std::string place_of(std::string_view name, const std::vector<std::string_view>&
 
 class Reader {
  public:
-  Reader(const std::vector<std::string_view>& outside, const std::vector<Section>& sections)
-      : outside_(outside), sections_(sections) {
+  Reader(const std::vector<std::string_view>& outside, const std::vector<Section>& sections,
+         const std::vector<std::string_view>& lists)
+      : outside_(outside), sections_(sections), lists_(lists) {
     for (const Section& s : sections) {
       names_.emplace_back(s.name);
       keys_.insert(keys_.end(), s.keys.begin(), s.keys.end());
     }
     keys_.insert(keys_.end(), outside.begin(), outside.end());
+    for (auto* names : {&names_, &keys_}) names->insert(names->end(), lists.begin(), lists.end());
   }
 
   ReadToml read(const toml::table& file) {
@@ -116,6 +118,8 @@ class Reader {
                                         [&](const Section& s) { return s.name == name; });
       if (among(outside_, name)) {
         take(key, value);
+      } else if (among(lists_, name)) {
+        take_list(key, value);
       } else if (section != sections_.end() && table != nullptr) {
         for (const auto& [inner, setting] : *table) {
           if (!among(section->keys, inner.str())) misplaced(inner, section->name);
@@ -135,6 +139,7 @@ class Reader {
  private:
   const std::vector<std::string_view>& outside_;
   const std::vector<Section>& sections_;
+  const std::vector<std::string_view>& lists_;
   std::vector<std::string_view> names_, keys_;  // of sections; in all of them
   ReadToml result_;
 
@@ -142,6 +147,33 @@ class Reader {
     const std::string name(key.str());
     result_.values[name] = as_json(value, name);
     result_.lines[name] = line_of(key.source());
+  }
+
+  void take_list(const toml::key& key, const toml::node& value) {
+    const std::string name(key.str());
+    const auto* const list = value.as_array();
+    if (list == nullptr) {
+      throw WrongLine(
+          line_of(key.source()),
+          fmt::format("{} is no list of tables; expected [[{}]], once for each", name, name));
+    }
+    result_.lines[name] = line_of(key.source());
+    nlohmann::json& rows = result_.values[name] = json::array();
+    for (const toml::node& one : *list) {
+      const std::string here = fmt::format("{}[{}]", name, rows.size());
+      const auto* const table = one.as_table();
+      if (table == nullptr) {
+        throw WrongLine(line_of(one.source()),
+                        fmt::format("{} is no table; expected [[{}]], once for each", here, name));
+      }
+      result_.lines[here] = line_of(one.source());
+      json& row = rows.emplace_back(json::object());
+      for (const auto& [inner, setting] : *table) {
+        const std::string called = fmt::format("{}.{}", here, inner.str());
+        row[std::string(inner.str())] = as_json(setting, called);
+        result_.lines[called] = line_of(inner.source());
+      }
+    }
   }
 
   [[noreturn]] void misplaced(const toml::key& key, std::string_view section) const {
@@ -159,10 +191,11 @@ class Reader {
 }  // namespace
 
 ReadToml read_toml(std::string_view text, const std::vector<std::string_view>& outside,
-                   const std::vector<Section>& sections) {
+                   const std::vector<Section>& sections,
+                   const std::vector<std::string_view>& lists) {
   check_depth(text);
   try {
-    return Reader(outside, sections).read(toml::parse(text));
+    return Reader(outside, sections, lists).read(toml::parse(text));
   } catch (const NotExpected&) {
     throw WrongLine(0,
                     "not TOML: the name of a section begins with what no name begins with; "
@@ -173,6 +206,21 @@ ReadToml read_toml(std::string_view text, const std::vector<std::string_view>& o
         says.begin(), says.end(), [](unsigned char c) { return c < ' ' || c > '~'; }, ' ');
     throw WrongLine(line_of(e.source()), fmt::format("not TOML: {:.200}", says));
   }
+}
+
+std::string comment(std::string_view text) {
+  constexpr std::size_t width = 96;
+  std::string lines, line = "#";
+  for (std::size_t first = 0; first < text.size();) {
+    const std::size_t end = std::min(text.find(' ', first), text.size());
+    if (line.size() + 1 + end - first > width) {
+      lines += line + "\n";
+      line = "#";
+    }
+    line += fmt::format(" {}", text.substr(first, end - first));
+    first = end + 1;
+  }
+  return lines + line + "\n";
 }
 
 }  // namespace saltus::store

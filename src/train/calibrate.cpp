@@ -44,7 +44,8 @@ void calibrate(const RunSettings& s, const data::LabelledSpikes& train, Network<
     const auto mean_spikes = [&](double logarithm) {
       const Real factor = static_cast<Real>(std::exp(logarithm));
       for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = factor * projection.weight[i];
-      const Plan<Real> plan(alone);
+      Plan<Real> plan(alone);
+      plan.limits = limits_of(s.train);
       check(plan, inputs);
       found = simulate<Real>(plan, inputs, s.train.threads).populations[1].spikes;
       return static_cast<double>(found.times.size()) /

@@ -40,11 +40,13 @@ struct Parts {
 
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end,
-                    const data::LabelledSpikes& data, int threads, Team* team) {
+                    const data::LabelledSpikes& data, int threads, const SampleLimits& limits,
+                    Team* team) {
   check_data(data, network);
   loss.check(network, data.labels);
   network.check();
-  const Plan<Real> plan(network);
+  Plan<Real> plan(network);
+  plan.limits = limits;
   const double ends[] = {t_end};
   const std::vector<std::size_t> sizes = input_sizes(network);
   const Smoothing exact;
@@ -63,7 +65,11 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
     minibatch.gather(data, samples);
     const Inputs inputs = minibatch.inputs(sizes, ends);
     if (k == own.begin || !data.t_end.empty()) check(plan, inputs);  // ends may differ
-    simulate(plan, inputs, threads, memory, record);
+    try {
+      simulate(plan, inputs, threads, memory, record);
+    } catch (const LimitExceeded& e) {
+      throw e.of(first + e.sample);
+    }
     const auto part = loss.evaluate(
         {network, inputs, record, minibatch.labels, exact, threads, plan, &memory.timelines});
     parts.losses.push_back(part.value * static_cast<double>(samples.size()));
@@ -94,17 +100,18 @@ Evaluation evaluate(const Network<Real>& network, Loss<Real>& loss, double t_end
 
 template <class Real>
 Evaluation evaluate(const Network<Real>& network, std::size_t readout, const LossSettings& loss,
-                    double t_end, const data::LabelledSpikes& data, int threads, Team* team) {
-  return evaluate(network, *built_in_loss<Real>(loss, readout), t_end, data, threads, team);
+                    double t_end, const data::LabelledSpikes& data, int threads,
+                    const SampleLimits& limits, Team* team) {
+  return evaluate(network, *built_in_loss<Real>(loss, readout), t_end, data, threads, limits, team);
 }
 
 template Evaluation evaluate(const Network<float>&, Loss<float>&, double,
-                             const data::LabelledSpikes&, int, Team*);
+                             const data::LabelledSpikes&, int, const SampleLimits&, Team*);
 template Evaluation evaluate(const Network<double>&, Loss<double>&, double,
-                             const data::LabelledSpikes&, int, Team*);
+                             const data::LabelledSpikes&, int, const SampleLimits&, Team*);
 template Evaluation evaluate(const Network<float>&, std::size_t, const LossSettings&, double,
-                             const data::LabelledSpikes&, int, Team*);
+                             const data::LabelledSpikes&, int, const SampleLimits&, Team*);
 template Evaluation evaluate(const Network<double>&, std::size_t, const LossSettings&, double,
-                             const data::LabelledSpikes&, int, Team*);
+                             const data::LabelledSpikes&, int, const SampleLimits&, Team*);
 
 }  // namespace saltus

@@ -27,6 +27,7 @@ void look_ahead(const TrainSettings& settings, const Network<Real>& network, con
   }
   Options options;
   options.threads = settings.threads;
+  options.limits = limits_of(settings);
   const Margin m = margin(network, some, gradients, settings.trainable, 0.1, options);
   report.near_peaks_per_sample = static_cast<double>(m.near_peaks) / static_cast<double>(samples);
   report.believable_step = m.step;

@@ -99,6 +99,7 @@ bool Step<Real>::hold_back(const Network<Real>& before, Network<Real>& network,
   });
   Options options;
   options.threads = settings.threads;
+  options.limits = limits_of(settings);
   constexpr double everywhere = 1e6;  // the range of V in which peaks are looked at
   const Margin m = margin(before, inputs, along, settings.trainable, everywhere, options);
   const double share = settings.step_limit * (hooks.team ? hooks.team->least(m.step) : m.step);

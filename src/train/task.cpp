@@ -143,6 +143,13 @@ RunSettings default_settings(const std::string& task, bool layers) {
       fmt::format("no task is called '{}'; there are: yinyang, mnist, spikes", task));
 }
 
+void use_graph(RunSettings& settings, GraphSettings graph) {
+  if (graph.empty()) return;
+  settings.graph = std::move(graph);
+  settings.hidden.clear();
+  settings.initial_spikes = 0;
+}
+
 namespace {
 
 // What is no matter of every task: the setting and those whose it is.
@@ -190,7 +197,9 @@ void check(const RunSettings& s) {
   check_fields(s);
   check_fields(s.loss);
   check(s.train);
-  if (s.hidden.empty() && s.layers.empty()) {
+  if (!s.graph.empty()) {
+    check_graph(s);
+  } else if (s.hidden.empty() && s.layers.empty()) {
     throw InvalidInput("hidden lists no layer; expected at least one size, or layers");
   }
   if (!s.hidden.empty() && !s.layers.empty()) {
@@ -211,10 +220,15 @@ void check(const RunSettings& s) {
             "a finite time, such as 0.05: with recurrent synapses neurons may spike for ever");
   }
   const auto& trained = s.train.trainable;
-  if (!s.recurrent && std::find(trained.begin(), trained.end(), "delays") != trained.end()) {
-    throw InvalidInput(
-        "trainable names 'delays', but only recurrent synapses have any; expected "
-        "recurrent too");
+  const bool delays =
+      s.recurrent || std::ranges::any_of(s.graph.projections, [](const ProjectionSettings& p) {
+        return p.numbers.contains("delay") || p.numbers.contains("delay_spread");
+      });
+  if (!delays && std::find(trained.begin(), trained.end(), "delays") != trained.end()) {
+    throw InvalidInput(fmt::format("trainable names 'delays', but {}",
+                                   s.graph.empty()
+                                       ? "only recurrent synapses have any; expected recurrent too"
+                                       : "no projection has any; expected one with delay"));
   }
 }
 
@@ -268,6 +282,7 @@ double usual_t_end(const TaskData& data) {
 template <class Real>
 Network<Real> build_network(const RunSettings& s, const data::LabelledSpikes& train) {
   check(s);
+  if (!s.graph.empty()) return build_graph<Real>(s, train);
   const auto channels = static_cast<std::size_t>(train.channels);
   const auto classes = static_cast<std::size_t>(train.classes);
   const std::vector<HiddenLayer> layers = hidden_layers(s, train);

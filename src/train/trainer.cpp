@@ -163,7 +163,8 @@ struct Trainer<Real>::Impl {
     gather(data, samples.subspan(own.begin, own.size()), e, scratch.minibatch);
     laps.end(sums.gather_seconds);
     const Inputs inputs = scratch.minibatch.inputs(e.inputs, ends);
-    const Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
+    Plan<Real> plan(state.network, {}, settings.kernel == Kernel::scalar);
+    plan.limits = limits_of(settings);
     if (first || !data.t_end.empty()) check(plan, inputs);  // ends may differ
     e.smoother.simulate(plan, inputs, settings.threads, scratch.forward, scratch.record, own.begin);
     laps.end(sums.forward_seconds);
@@ -309,9 +310,12 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
   if (team) epoch.stopped = team->any(stop && *stop);
   while (sums.samples < order.size()) {
     const std::size_t size = std::min(m.settings.batch, order.size() - sums.samples);
+    const auto samples = std::span(order).subspan(sums.samples, size);
     try {
       if (stopped()) throw Interrupted();
-      m.train(data, std::span(order).subspan(sums.samples, size), epoch, stop);
+      m.train(data, samples, epoch, stop);
+    } catch (const LimitExceeded& e) {
+      throw e.of(samples[Part(team, size).begin + e.sample]);  // as the data have it
     } catch (const Interrupted&) {
       if (!stopped()) throw;
       sums.complete = false;  // the state is that of the last step
@@ -328,7 +332,7 @@ EpochReport Trainer<Real>::train_epoch(const data::LabelledSpikes& data,
 template <class Real>
 Evaluation Trainer<Real>::evaluate(const data::LabelledSpikes& data) {
   return saltus::evaluate(impl_->state.network, *impl_->loss, impl_->t_end, data,
-                          impl_->settings.threads, impl_->hooks.team);
+                          impl_->settings.threads, limits_of(impl_->settings), impl_->hooks.team);
 }
 
 template <class Real>

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_adjoint import recording
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
@@ -21,8 +23,9 @@ def first_column(heading):
 
 
 def test_every_option_of_the_guide_exists(saltus):
-    known = {"--out", "--version"}
-    commands = ("train", "init", "eval", "info", "predict", "report", "gradcheck", "bench")
+    known = {"--out", "--version"} | {"--map-by", "--bind-to", "--oversubscribe"}  # of mpirun
+    commands = ("train", "init", "eval", "info", "predict", "adjoint", "report", "gradcheck",
+                "bench")  # fmt: skip
     for command in commands:
         known |= set(re.findall(r"--[\w-]+", saltus.good(command, "--help").out))
     commands = re.findall(r"saltus [^`\n]*", GUIDE)
@@ -83,6 +86,7 @@ def test_what_a_page_tells_to_type_runs(page, saltus, images, spike_file, tmp_pa
     images("mnist", train=5300, size=12)  # the first 5000 are for validation, usually
     for name in ("a.h5", "b.h5", "my_train.h5", "my_test.h5"):
         spike_file(name)
+    recording(tmp_path / "chip.safetensors", hidden=[[(0.02, 0)]] * 1000, out=[[]] * 1000)
     resumed = 0
     for line in typed(page):
         if line.startswith(("saltus ", "build/saltus ")):

@@ -13,7 +13,7 @@ import pytest
     ("arguments", "says"),
     [
         ([], ["subcommand"]),
-        (["trian"], ["'trian'", "train, init, eval, info, predict, report, gradcheck"]),
+        (["trian"], ["'trian'", "train, init, eval, info, predict, adjoint, report, gradcheck"]),
         (["train"], ["task"]),
         (["train", "chess"], ["chess", "yinyang"]),
         (["train", "yinyang", "extra"], ["extra"]),

@@ -10,6 +10,7 @@
 #include "machine/digest.hpp"
 #include "saltus/data.hpp"
 #include "saltus/store.hpp"
+#include "store/recording.hpp"
 
 namespace saltus::test {
 
@@ -72,12 +73,32 @@ inline std::uint64_t read_as(std::string_view kind, const std::filesystem::path&
     for (const auto& p : saved.state.network.projections()) seen.add(p.weight);
   } else if (kind == "settings") {
     seen.add(store::to_json(store::load_settings(file)));
+  } else if (kind == "toml") {
+    const store::SettingsFile read = store::read_settings_file(file);
+    const RunSettings settings = store::settings_of(read);
+    try {
+      check(settings);
+    } catch (const InvalidInput& e) {  // `saltus train` says where, if it knows the line
+      throw InvalidInput(read.path.string() + ": " + read.located(e.what()));
+    }
+    seen.add(store::to_json(settings));
+  } else if (kind == "recording") {
+    const store::Recording recording = store::load_recording(file, {"in", "hidden", "out"});
+    for (const auto& [name, spikes] : recording.spikes) {
+      seen.add(name);
+      seen.add(spikes.offsets);
+      seen.add(spikes.times);
+      seen.add(spikes.neurons);
+    }
+    seen.add(recording.labels);
+    seen.add(recording.t_end);
   } else if (kind == "metrics") {
-    const store::TrainedEpochs t = store::read_metrics(file);
+    const store::TrainedEpochs t = store::add_up(store::read_metrics(file).epochs);
     seen.add(std::vector{t.seconds, static_cast<double>(t.samples), static_cast<double>(t.epochs)});
   } else {
     throw std::invalid_argument("kind is " + std::string(kind) +
-                                "; expected idx, spikes, model, checkpoint, settings or metrics");
+                                "; expected idx, spikes, model, checkpoint, settings, toml, "
+                                "recording or metrics");
   }
   return seen.value();
 }

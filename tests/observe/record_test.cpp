@@ -220,7 +220,7 @@ TEST(Record, RefusesSpikesAfterTheEndButNotAtIt) {
   s.in = spikes_of({{}, {}});
   s.ends = {20e-3, 10e-3};
   EXPECT_EQ(s.refused(spikes_of({{{15e-3, 0}}, {{2e-3, 0}, {10.5e-3, 1}}})),
-            "sample 1 of 'x': spike 1 at 0.0105 s is after the end, 0.01 s");
+            "sample 1 of 'x': neuron 1 spikes at 0.0105 s; expected a time until the end, 0.01 s");
   EXPECT_EQ(s.refused(spikes_of({{{20e-3, 0}}, {{10e-3, 1}}})), "");
 }
 

@@ -393,7 +393,7 @@ void derivatives_match_richardson_differences(unsigned cases, bool adaptive) {
 }
 
 TEST(OracleSelfTest, DerivativesMatchRichardsonDifferences) {
-  derivatives_match_richardson_differences(150, false);
+  derivatives_match_richardson_differences(300, false);
 }
 
 TEST(OracleSelfTest, DerivativesOfAdaptiveThresholdsMatchRichardsonDifferences) {

@@ -762,7 +762,7 @@ def test_foreign_spike_errors(net, inputs):
         saltus.record(net, inputs, {}, T_END)
     with pytest.raises(ValueError, match="spikes: 'out' is no population that spikes"):
         saltus.record(net, inputs, {"hidden": ours, "out": ours}, T_END)
-    with pytest.raises(ValueError, match="after the end"):
+    with pytest.raises(ValueError, match="expected a time until the end"):
         saltus.record(net, inputs, {"hidden": spikes_of([[(1.0, 0)], [], []])}, T_END)
     close = spikes_of([[(0.010, 0), (0.011, 0)], [], []])
     with pytest.raises(ValueError, match="tau_ref"):

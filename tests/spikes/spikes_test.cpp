@@ -83,7 +83,8 @@ TEST(Validate, RefusesNaNInfiniteAndNegativeTimesWhereverTheyStand) {
       Spikes spikes = good();
       spikes.times[k] = value;
       EXPECT_EQ(refusal(spikes), "input.times[" + std::to_string(k) + "] is " + text + " (sample " +
-                                     (k < 2 ? "0" : "2") +
+                                     (k < 2 ? "0" : "2") + ", neuron " +
+                                     std::to_string(spikes.neurons[k]) +
                                      "); expected a finite time of at least 0, in seconds");
     }
   }
@@ -93,8 +94,8 @@ TEST(Validate, RefusesTimesThatDescendWithinASample) {
   Spikes spikes = good();
   spikes.times[4] = 1e-3;
   EXPECT_EQ(refusal(spikes),
-            "input.times[4] is 0.001 (sample 2); expected at least 0.002, the time before: times "
-            "ascend within a sample");
+            "input.times[4] is 0.001 (sample 2, neuron 1); expected at least 0.002, the time "
+            "before: times ascend within a sample");
 }
 
 TEST(Validate, RefusesNeuronsOutsideTheSource) {

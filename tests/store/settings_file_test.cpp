@@ -43,6 +43,43 @@ TEST(SettingsFile, what_is_written_is_read_again) {
   }
 }
 
+TEST(SettingsFile, a_graph_is_read_again) {
+  RunSettings settings = default_settings("yinyang");
+  use_graph(settings, example_graph());
+  settings.graph.populations.push_back({"more", "LIF", "alpha", 3, {{"bias", 1e-300}}});
+  ProjectionSettings conv{"in", "more"};
+  conv.connection = "conv2d";
+  conv.shape = {{"kernel", {1, 1, 2, 2}}, {"stride", {1, 2}}};
+  conv.name = "a \"name\"\n";
+  settings.graph.projections.push_back(conv);
+  const std::string json = to_json(settings);
+  EXPECT_EQ(to_json(settings_of(read_settings_file(written(to_toml(settings))))), json);
+  EXPECT_EQ(to_json(settings_of(read_settings_file(written(json)))), json);
+}
+
+TEST(SettingsFile, what_is_wrong_with_a_graph_is_told_with_its_line) {
+  const auto at = [](const std::string& text) {
+    return fault("task = 'yinyang'\n\n[[population]]\nname = 'a'\nsize = 3\n" + text);
+  };
+  EXPECT_EQ(at(""), "");
+  EXPECT_THAT(at("sise = 3\n"),
+              HasSubstr("test.toml:6: population[0].sise is no setting; did you mean 'size'?"));
+  EXPECT_THAT(at("model = 3\n"), HasSubstr("test.toml:6: population[0].model is 3"));
+  EXPECT_THAT(at("[[projection]]\nfrom = 'in'\nfrmo = 'in'\n"),
+              HasSubstr("test.toml:8: projection[0].frmo is no setting; did you mean 'from'?"));
+  EXPECT_THAT(at("[[projections]]\n"), HasSubstr("did you mean 'projection'?"));
+  EXPECT_THAT(at("[projection]\nfrom = 'in'\n"), HasSubstr("expected [[projection]]"));
+  EXPECT_THAT(at("[[projection]]\nfrom = 'in'\n[[projection]]\ndelay = 1979-05-27\n"),
+              HasSubstr("test.toml:9: projection[1].delay is a date"));
+  EXPECT_THAT(fault("task = 'yinyang'\npopulation = [1]\n"),
+              HasSubstr("test.toml:2: population[0] is no table"));
+  EXPECT_THAT(at("[network]\ndeep_mean = 1\n"), HasSubstr("test.toml:7: deep_mean is of layers"));
+  // Of what is checked later, too.
+  const auto file = read_settings_file(written("task = 'yinyang'\n[[population]]\nsize = 0\n"));
+  EXPECT_THAT(file.located("population[0].size is 0"), HasSubstr("test.toml:3: "));
+  EXPECT_THAT(file.located("population[0].name is missing"), HasSubstr("test.toml:2: "));
+}
+
 TEST(SettingsFile, what_is_left_out_has_the_defaults_of_its_task) {
   const auto read = [](const std::string& text) {
     return to_json(settings_of(read_settings_file(written(text))));
