@@ -89,7 +89,7 @@ class LinearBack final : public GroupBack<Real> {
     if (terms::linear_jump) s += linear::dot(adjoint, at.moves);
     if (terms::linear_release) s += m_->release[j];
     // Without a refractory time, for as long as time can tell: what a first moment of it would do.
-    if (terms::linear_tau_ref && !(n.release_after(p.times[k]) > p.times[k])) {
+    if (terms::linear_tau_ref && !at.held) {
       segments_.sums[j].release += linear::dot(adjoint, at.release);
     }
     if (terms::linear_reset_back) adjoint = all_jumps_.reset().product_back(n.reset, adjoint);
@@ -212,9 +212,11 @@ class LinearBack final : public GroupBack<Real> {
             0};
   }
 
-  // The states at spikes, if the forward pass has left all that is needed of them.
+  // The states at spikes, if the forward pass has left them, as it does where no more is needed; else they
+  // are to be replayed.
   bool find_known(const SampleAdjoint<Real>& sample, std::size_t population) {
-    if (!sample.timelines || p.plan.linear_neuron(0).jumps) return false;
+    before_ = m_->before;
+    if (!sample.timelines) return false;
     const auto& states = sample.timelines->at(population, sample.sample).states;
     if (states.size() != p.times.size()) return false;
     before_ = states;
@@ -223,15 +225,13 @@ class LinearBack final : public GroupBack<Real> {
   void start_each(const SampleAdjoint<Real>& sample, std::size_t population,
                   Timeline<Real>& timeline, bool known) {
     thread_local OwnSpikes own_spikes;
-    if (!known) before_ = m_->before;
     for_each_neuron(sample.plan, sample.inputs, sample.record, population, sample.sample, timeline,
                     own_spikes, [&](std::size_t j, const auto& arrivals, auto own, auto times) {
                       const double end = end_of(j, arrivals, own);
                       start(j, end);
                       if (known) return;
-                      const bool shared = p.plan.motion && !p.plan.alike_linear;
                       replay<double>(p.plan.linear_neuron(j), arrivals, j, own, times, end,
-                                     States(*this, arrivals), shared ? &arrivals.flows : nullptr);
+                                     States(*this, arrivals), &arrivals.flows);
                     });
   }
   void start_together(const SampleAdjoint<Real>& sample, std::size_t population,
@@ -240,7 +240,6 @@ class LinearBack final : public GroupBack<Real> {
                    sample.timelines);
     const Arrivals<Real>& arrivals = timeline.shared();
     if (!known) {
-      before_ = m_->before;
       thread_local ReplayTogether<Real> together;
       together.go(p.plan, p.size, arrivals, {p.times, p.neurons}, p.end, States(*this, arrivals));
     }

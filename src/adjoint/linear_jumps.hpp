@@ -21,6 +21,7 @@ struct LinearJump {
   linear::Vector<double> moves;    // R f- - f+: what a later spike changes of x behind it
   linear::Vector<double> release;  // what a later release changes of x, if it lies at the spike
   double rise;                     // c.f-: how fast y crosses 0
+  bool held;                       // is the neuron held behind it?
 };
 
 /// What a later release changes of x: from it on x moves otherwise.
@@ -59,7 +60,8 @@ class LinearJumps {
       const std::size_t count = std::min(block, numbers.size() - first);
       find_block(numbers.subspan(first, count), before.data() + first, out.data() + first);
       for (std::size_t k = first; k < first + count; ++k) {
-        if (!held(k)) continue;
+        out[k].held = held(k);
+        if (!out[k].held) continue;
         const linear::Neuron& n = neuron(numbers[k]);
         for (std::size_t c = 0; c < most_components; ++c) {
           if (n.holds[c]) out[k].moves[c] -= out[k].release[c];  // f+ is 0 there
@@ -102,17 +104,8 @@ class LinearJumps {
   template <class Part>
   void add_vector(std::span<const std::int32_t> numbers, Part&& vector_of, State& y) const {
     for (std::size_t c = 0; c < linear::dimension; ++c) {
-      add(
-          numbers, y[c], [&](const linear::Neuron& n) { return vector_of(n)[c]; }, ones());
+      for (std::size_t k = 0; k < numbers.size(); ++k) y[c][k] += vector_of(neuron(numbers[k]))[c];
     }
-  }
-  static const Lanes& ones() {
-    static const Lanes lanes = [] {
-      Lanes l;
-      l.fill(1);
-      return l;
-    }();
-    return lanes;
   }
 
   void find_block(std::span<const std::int32_t> numbers, const linear::Vector<double>* before,

@@ -122,8 +122,10 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
   for (PopulationPlan<Real>& p : populations) {
     if (!p.is_linear() || !p.sees_the_same()) continue;
     const auto& model = *net.populations()[static_cast<std::size_t>(&p - populations.data())].model;
-    p.motion = linear::shared_motion(p.linear_neurons, model.linear->components.size());
     p.alike_linear = linear::Alike::of(p.linear_neurons);
+    p.motion = p.alike_linear
+                   ? p.alike_linear->motion()
+                   : linear::shared_motion(p.linear_neurons, model.linear->components.size());
   }
   for (auto& component : saltus::components(net)) {
     for (const std::size_t p : component.populations) {

@@ -48,14 +48,13 @@ class LinearGroup final : public Group<Real> {
     if (together_) return pass_together(timeline.shared(), from, to, spikes);
     for (std::size_t j = 0; j < states_.size(); ++j) {
       const Arrivals<Real>& arrivals = timeline.of(j);
-      const bool shared = plan_.motion && !plan_.alike_linear;
       double t = from;
       heed_sample(j, from, spikes.size(), 64);
       for (std::size_t g = 0; g < arrivals.group_count(); ++g) {
         heed_sample(g, t, spikes.size());
         const State& s = states_[j];
         linear::Vector<double> end;
-        const bool known = shared && !(s.release > t);
+        const bool known = arrivals.flows.known(g) && !(s.release > t);
         if (known) end = arrivals.flows.flow(g, plan_.linear_neuron(j), s.x);
         advance(j, t, arrivals.times[g], spikes, known ? &end : nullptr);
         t = arrivals.times[g];
