@@ -4,13 +4,13 @@
 # A run is none the worse without: where Python or its packages cannot be had, that is said.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export CCACHE_BASEDIR=$PWD  # the objects of build/saltus serve the package
+export CCACHE_BASEDIR=$PWD  # the objects of build/saltus serve the package, made by a compiler of the same name
 built=build/venv/saltus-built
 
 build_package() {
   scripts/setup.sh report &&
-    build/venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
-      -C cmake.define.SALTUS_WERROR=ON . &&
+    CXX=c++ build/venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolation \
+      --no-deps -C cmake.define.SALTUS_WERROR=ON . &&
     touch "$built"
 }
 

@@ -19,8 +19,9 @@ ctest --preset release -j "$(nproc)" --progress
 
 step "Python package"
 export CCACHE_BASEDIR=$PWD
-build/venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
-  -C cmake.define.SALTUS_WERROR=ON .  # the flags of the release build: ccache has most objects
+# The compiler's name and the flags of the release build: ccache has most objects.
+CXX=c++ build/venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolation \
+  --no-deps -C cmake.define.SALTUS_WERROR=ON .
 
 step "tests of the command line and the Python package"
 SALTUS=$PWD/build/saltus build/venv/bin/python -m pytest tests/cli tests/python
