@@ -179,9 +179,9 @@ class Tile {
       reader_.read(pass_.linear[s][population_].moved, end_);
     }
     if (linear_in_vectors_) {
-      LinearLambdaKernels<Real>::best().read_arrivals(
-          *plan_.alike_linear, pass_.linear_entries[s][population_], number_, timeline.shared(),
-          begin_, end_ - begin_, reader_.targets);
+      LinearLambdaKernels<Real>::best().read_arrivals(plan_, pass_.linear_entries[s][population_],
+                                                      number_, timeline.shared(), begin_,
+                                                      end_ - begin_, reader_.targets);
       return;
     }
     if (in_vectors_) {

@@ -23,8 +23,7 @@ class LinearBack final : public GroupBack<Real> {
              const std::vector<double>& spike_errors, LinearSegments& segments, bool cyclic)
       : GroupBack<Real>(sample, population, spike_errors),
         segments_(segments),
-        together_(sample.plan.linear_in_vectors(population)),
-        in_step_(cyclic && together_),
+        in_step_(cyclic && sample.plan.linear_alike(population)),
         all_jumps_(p.plan.linear_neurons),
         t_(p.end) {
     segments_.start(p.size);
@@ -32,7 +31,8 @@ class LinearBack final : public GroupBack<Real> {
     m_->start(p.size, p.times.size());
     const bool known = find_known(sample, population);
     thread_local Timeline<Real> timeline;
-    if (together_) {
+    const bool alike = sample.plan.linear_alike(population);
+    if (alike || (known && sample.plan.linear_in_vectors(population))) {
       start_together(sample, population, timeline, known);
     } else if (known && !std::isinf(p.end)) {
       for (std::size_t j = 0; j < p.size; ++j) start(j, p.end);
@@ -151,8 +151,7 @@ class LinearBack final : public GroupBack<Real> {
   using GroupBack<Real>::p;
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
   LinearSegments& segments_;
-  bool together_;  // side by side
-  bool in_step_;   // of a cycle: all neurons are asked at each arrival, and go back side by side
+  bool in_step_;  // of a cycle: all neurons are asked at each arrival, and go back side by side
   LinearLambda lambda_;
   LinearJumps all_jumps_;
   double t_;
@@ -264,8 +263,16 @@ class LinearBack final : public GroupBack<Real> {
       gaps[k] = next == none ? 0 : p.times[next] - release_after(j, p.times[k]);
       next_spike[j] = k;
     }
-    m_->from_next.resize(gaps.size());
-    p.plan.alike_linear->steps(gaps, m_->from_next.data(), !p.errors.integrals.empty());
+    std::vector<linear::Step>& steps = m_->from_next;
+    steps.resize(gaps.size());
+    const linear::Alike& all = *p.plan.alike_linear;
+    const bool driven = !p.errors.integrals.empty();
+    if (!all.own()) return all.steps(gaps, steps.data(), driven);
+    for (std::size_t k = 0; k < gaps.size(); ++k) {
+      if (gaps[k] == 0) continue;
+      const auto j = static_cast<std::size_t>(p.neurons[k]);
+      steps[k] = all.step(p.plan.linear_neuron(j).free, gaps[k], driven);
+    }
   }
   // Then it has seen all that happens to it.
   double end_of(std::size_t j, const Arrivals<Real>& arrivals,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// p = dL/dx of linear neurons that move alike (neuron/linear_alike.hpp), side by side: what
-// adjoint/entries.hpp and adjoint/lambda.hpp are for LIF.
+// p = dL/dx of linear neurons that move alike, or in the same way (neuron/linear_alike.hpp), side by side:
+// what adjoint/entries.hpp and adjoint/lambda.hpp are for LIF.
 #pragma once
 
 #include <algorithm>
@@ -54,14 +54,14 @@ class LinearEntries {
       tile_.push_back(tile);
       ++first_[tile + 1];
     }
-    take_to_groups(plan, arrivals);
+    take_to_groups(plan, neurons, arrivals);
     for (std::size_t tile = 0; tile < tiles.count; ++tile) first_[tile + 1] += first_[tile];
     next_.assign(first_.begin(), first_.end() - 1);
     list_.resize(found_.size());
     for (std::size_t k = 0; k < found_.size(); ++k) list_[next_[tile_[k]]++] = found_[k];
-    if (driven) find_driven_steps(plan, arrivals, most);
+    if (driven && !plan.alike_linear->own()) find_driven_steps(plan, arrivals, most);
   }
-  /// From a group that is met to the next one.
+  /// Of those that move alike: from a group that is met to the next one.
   const linear::Step& step(const Arrivals<Real>& arrivals, std::size_t group) const {
     return driven ? driven_steps_[group] : arrivals.steps[group + 1];
   }
@@ -76,17 +76,24 @@ class LinearEntries {
   std::vector<linear::Step> driven_steps_, to_groups_;
   std::vector<double> gaps_;
 
-  // Those whose V is not held, all at once.
-  void take_to_groups(const PopulationPlan<Real>& plan, const Arrivals<Real>& arrivals) {
+  // Those whose V is not held, all at once. @param neurons  as found_
+  void take_to_groups(const PopulationPlan<Real>& plan, std::span<const std::uint32_t> neurons,
+                      const Arrivals<Real>& arrivals) {
+    const linear::Alike& all = *plan.alike_linear;
     gaps_.clear();
     for (const LinearEntry& e : found_) {
       gaps_.push_back(std::max(e.segment.from - arrivals.times[e.group], 0.0));
     }
-    to_groups_.resize(gaps_.size());
-    plan.alike_linear->steps(gaps_, to_groups_.data(), driven);
+    if (!all.own()) {
+      to_groups_.resize(gaps_.size());
+      all.steps(gaps_, to_groups_.data(), driven);
+    }
     for (std::size_t k = 0; k < found_.size(); ++k) {
       LinearSegment& s = found_[k].segment;
-      if (!s.held && gaps_[k] > 0) s.p = to_groups_[k].back(s.p, plan.alike_linear->components);
+      if (s.held || gaps_[k] == 0) continue;
+      s.p = all.own() ? all.step(plan.linear_neuron(neurons[k]).free, gaps_[k], driven)
+                            .back(s.p, all.components)
+                      : to_groups_[k].back(s.p, all.components);
     }
   }
 
@@ -135,7 +142,7 @@ struct LinearLambdaKernels {
   /// Reads p at the arrivals of one sample, for a tile of neurons first .. first + width - 1: p of each is
   /// 0 until its first entry.
   /// @param targets  by number of the projection
-  void (*read_arrivals)(const linear::Alike& all, const LinearEntries<Real>& entries,
+  void (*read_arrivals)(const PopulationPlan<Real>& plan, const LinearEntries<Real>& entries,
                         std::size_t tile, const Arrivals<Real>& arrivals, std::size_t first,
                         std::size_t width, const std::vector<Target<Real>>& targets);
   /// Takes all of them back over an interval.

@@ -4,10 +4,13 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
+
 #include "adjoint/linear_lambda.hpp"
 #include "adjoint/partial_sums.hpp"
 #include "machine/dispatch.hpp"
 #include "machine/promote-inl.hpp"
+#include "neuron/linear_step-inl.hpp"
 #include "neuron/terms.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,47 +23,51 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<double, partial_sums>;
 using V = hn::Vec<Tag>;
 
+// What the neurons of a tile do not share: their steps between some groups of arrivals, and of each
+// receptor e (where it drives) and A e.
+struct OwnTile {
+  static constexpr std::size_t of_receptor = 1 + linear::dimension;
+  linear::OwnSteps steps;
+  Slots<double, most_receptors * of_receptor> factors;
+
+  const double* e(std::size_t receptor) const { return factors[receptor * of_receptor]; }
+  const double* slope(std::size_t receptor, std::size_t k) const {
+    return factors[receptor * of_receptor + 1 + k];
+  }
+  void start(const linear::Alike& all, std::span<const linear::Neuron> neurons) {
+    factors.resize(neurons.size());
+    const SlotLayout& layout = factors.layout();
+    for (std::size_t s = 0; s < layout.count(); ++s) {
+      const linear::Neuron& n = neurons[layout.used(s) ? layout.neuron(s) : 0];
+      for (std::size_t r = 0; r < most_receptors; ++r) {
+        const linear::Vector<double> moves = linear::product(n.free.matrix(), n.receptors[r]);
+        for (std::size_t k = 0; k < linear::dimension; ++k) {
+          if (all.receptors[r][k] != 0) factors[r * of_receptor][s] = n.receptors[r][k];
+          factors[r * of_receptor + 1 + k][s] = moves[k];
+        }
+      }
+    }
+  }
+};
+
 // Of the n first components, one after the other.
 template <std::size_t n>
 class Back {
  public:
   // p = m^T p, and what the integral of V adds.
   static HWY_INLINE void flow(LinearLambda& lambda, const linear::Step& step, bool driven) {
-    const Tag tag;
-    const std::size_t count = lambda.slots.layout().count();
-    const View all(lambda);
-    const auto& m = step.m;
-    const auto times = [&](double factor, V p)
-                           HWY_ATTR { return hn::Mul(hn::Set(tag, factor), p); };
-    for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
-      const V p0 = all.load(0, s), p1 = all.load(1, s), p2 = all.load(2, s), p3 = all.load(3, s);
-      V to0 = times(m[0][0], p0), to1 = p1, to2 = p2, to3 = p3;
-      if constexpr (n > 1) to1 = hn::Add(times(m[0][1], p0), times(m[1][1], p1));
-      if constexpr (n > 2) {
-        to2 = hn::Add(hn::Add(times(m[0][2], p0), times(m[1][2], p1)), times(m[2][2], p2));
-      }
-      if constexpr (n > 3) {
-        to3 = hn::Add(hn::Add(times(m[0][3], p0), times(m[1][3], p1)),
-                      hn::Add(times(m[2][3], p2), times(m[3][3], p3)));
-      }
-      if (HWY_UNLIKELY(driven)) {
-        const V source = hn::Load(tag, all.source + s);
-        to0 = hn::Add(to0, times(step.of_integral[0], source));
-        if constexpr (n > 1) to1 = hn::Add(to1, times(step.of_integral[1], source));
-        if constexpr (n > 2) to2 = hn::Add(to2, times(step.of_integral[2], source));
-        if constexpr (n > 3) to3 = hn::Add(to3, times(step.of_integral[3], source));
-      }
-      all.store(to0, 0, s);
-      all.store(to1, 1, s);
-      all.store(to2, 2, s);
-      all.store(to3, 3, s);
-    }
+    flow_by(lambda, driven, [&](std::size_t) HWY_ATTR { return SharedStep<Tag>{step}; });
+  }
+  static HWY_INLINE void flow(LinearLambda& lambda, const linear::OwnSteps::Interval& own,
+                              bool driven) {
+    flow_by(lambda, driven, [&](std::size_t s) HWY_ATTR { return OwnStep<Tag>{own, s}; });
   }
 
   // gradient += e.p and, if `row` is given, the sum of w (A e).p.
   template <bool with_row, class Real>
   static HWY_INLINE double read(const linear::Alike& alike, const LinearLambda& lambda,
-                                std::size_t receptor, Real* gradient, const Real* row) {
+                                std::size_t receptor, Real* gradient, const Real* row,
+                                const OwnTile* own = nullptr) {
     const Tag tag;
     const View all(lambda);
     const Factors e(alike.receptors[receptor]), slope(alike.slopes_of_receptors[receptor]);
@@ -70,10 +77,15 @@ class Back {
     for (std::size_t l = 0; l < partial_sums; l += lanes) {
       V part = hn::Zero(tag);
       for (std::size_t s = l; s < count; s += partial_sums) {
-        if (gradient) add_demoted(tag, e.weigh(all, s), gradient + s);
+        if (gradient) {
+          const V weighed = own ? hn::Mul(hn::Load(tag, own->e(receptor) + s), all.load(e.only, s))
+                                : e.weigh(all, s);
+          add_demoted(tag, weighed, gradient + s);
+        }
         if constexpr (with_row) {
           const V w = load_promoted(tag, row + layout.place(s));
-          part = hn::Add(part, hn::Mul(w, slope.weigh(all, s)));
+          const V moved = own ? slope.weigh_own(all, s, *own, receptor) : slope.weigh(all, s);
+          part = hn::Add(part, hn::Mul(w, moved));
         }
       }
       hn::Store(part, tag, sum + l);
@@ -96,6 +108,39 @@ class Back {
       if (k < n) hn::Store(v, Tag(), p[k < n ? k : 0] + s);
     }
   };
+  template <class StepAt>
+  static HWY_INLINE void flow_by(LinearLambda& lambda, bool driven, StepAt&& step_at) {
+    const Tag tag;
+    const std::size_t count = lambda.slots.layout().count();
+    const View all(lambda);
+    for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
+      const auto step = step_at(s);
+      const auto times = [&](std::size_t to, std::size_t from, V p)
+                             HWY_ATTR { return hn::Mul(step.m(to, from), p); };
+      const V p0 = all.load(0, s), p1 = all.load(1, s), p2 = all.load(2, s), p3 = all.load(3, s);
+      V to0 = times(0, 0, p0), to1 = p1, to2 = p2, to3 = p3;
+      if constexpr (n > 1) to1 = hn::Add(times(0, 1, p0), times(1, 1, p1));
+      if constexpr (n > 2) {
+        to2 = hn::Add(hn::Add(times(0, 2, p0), times(1, 2, p1)), times(2, 2, p2));
+      }
+      if constexpr (n > 3) {
+        to3 = hn::Add(hn::Add(times(0, 3, p0), times(1, 3, p1)),
+                      hn::Add(times(2, 3, p2), times(3, 3, p3)));
+      }
+      if (HWY_UNLIKELY(driven)) {
+        const V source = hn::Load(tag, all.source + s);
+        to0 = hn::Add(to0, hn::Mul(step.of_integral(0), source));
+        if constexpr (n > 1) to1 = hn::Add(to1, hn::Mul(step.of_integral(1), source));
+        if constexpr (n > 2) to2 = hn::Add(to2, hn::Mul(step.of_integral(2), source));
+        if constexpr (n > 3) to3 = hn::Add(to3, hn::Mul(step.of_integral(3), source));
+      }
+      all.store(to0, 0, s);
+      all.store(to1, 1, s);
+      all.store(to2, 2, s);
+      all.store(to3, 3, s);
+    }
+  }
+
   // The sum of factors[k] p_k. Most receptors drive one component.
   struct Factors {
     const linear::Vector<double>& of;
@@ -122,22 +167,58 @@ class Back {
       }
       return sum;
     }
+    // The same of neurons with a motion of their own.
+    HWY_INLINE V weigh_own(const View& all, std::size_t s, const OwnTile& own,
+                           std::size_t receptor) const {
+      const Tag tag;
+      V sum = hn::Zero(tag);
+      for (std::size_t k = 0; k < n; ++k) {
+        if (of[k] == 0) continue;
+        sum = hn::Add(sum, hn::Mul(hn::Load(tag, own.slope(receptor, k) + s), all.load(k, s)));
+      }
+      if (of[linear::integral_of_v] != 0) {
+        const V factor = hn::Load(tag, own.slope(receptor, linear::integral_of_v) + s);
+        sum = hn::Add(sum, hn::Mul(factor, hn::Load(tag, all.source + s)));
+      }
+      return sum;
+    }
   };
 };
 
 template <std::size_t n, class Real>
-void read_by(const linear::Alike& all, const LinearEntries<Real>& found, std::size_t tile,
+void read_by(const PopulationPlan<Real>& plan, const LinearEntries<Real>& found, std::size_t tile,
              const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
              const std::vector<Target<Real>>& targets) {
   const std::span<const LinearEntry> entries = found.of(tile);
   if (entries.empty()) return;
+  const linear::Alike& all = *plan.alike_linear;
+  thread_local OwnTile own_memory;
+  OwnTile* const own = all.own() ? &own_memory : nullptr;
+  const auto neurons = own ? std::span(plan.linear_neurons).subspan(first, width)
+                           : std::span<const linear::Neuron>();
+  if (own) own->start(all, neurons);
+  // From group g + 1 back to g. Of their own they are found a few at once.
+  std::size_t known_from = arrivals.group_count();
+  const auto flow_to = [&](LinearLambda& lambda, std::size_t g, std::size_t latest) {
+    if (!own) return Back<n>::flow(lambda, found.step(arrivals, g), found.driven);
+    if (g < known_from) {
+      known_from = g - g % linear::OwnSteps::intervals;
+      double lengths[linear::OwnSteps::intervals];
+      const std::size_t count = std::min(latest - known_from, linear::OwnSteps::intervals);
+      for (std::size_t k = 0; k < count; ++k) {
+        lengths[k] = arrivals.times[known_from + k + 1] - arrivals.times[known_from + k];
+      }
+      all.own_steps(neurons, lambda.slots.layout(), {lengths, count}, own->steps, found.driven);
+    }
+    Back<n>::flow(lambda, own->steps[g - known_from], found.driven);
+  };
   thread_local LinearLambda memory;
   LinearLambda& lambda = memory;
   lambda.start(width);
   const std::size_t stride = lambda.slots.layout().count(), latest = entries.front().group;
   auto entry = entries.begin();
   for (std::size_t g = latest + 1; g-- > 0;) {
-    if (g < latest) Back<n>::flow(lambda, found.step(arrivals, g), found.driven);
+    if (g < latest) flow_to(lambda, g, latest);
     for (; entry != entries.end() && entry->group == g; ++entry) {
       lambda.set(entry->neuron, entry->segment);
     }
@@ -146,19 +227,20 @@ void read_by(const linear::Alike& all, const LinearEntries<Real>& found, std::si
       Real* const gradient = target.weights + static_cast<std::size_t>(arrival.pre) * stride;
       const std::size_t receptor = all.receptor_of(arrival.projection);
       if (!target.errors && !target.delays) {
-        Back<n>::template read<false, Real>(all, lambda, receptor, gradient, nullptr);
+        Back<n>::template read<false, Real>(all, lambda, receptor, gradient, nullptr, own);
         continue;
       }
       target.move(arrival, Back<n>::template read<true, Real>(all, lambda, receptor, gradient,
-                                                              arrival.row + first));
+                                                              arrival.row + first, own));
     }
   }
 }
 
 template <class Real>
-void read_arrivals(const linear::Alike& all, const LinearEntries<Real>& entries, std::size_t tile,
-                   const Arrivals<Real>& arrivals, std::size_t first, std::size_t width,
-                   const std::vector<Target<Real>>& targets) {
+void read_arrivals(const PopulationPlan<Real>& plan, const LinearEntries<Real>& entries,
+                   std::size_t tile, const Arrivals<Real>& arrivals, std::size_t first,
+                   std::size_t width, const std::vector<Target<Real>>& targets) {
+  const linear::Alike& all = *plan.alike_linear;
   // p of those behind the last one that an arrival asks for drives no other: a of ALIF.
   std::size_t asked = 1;
   for (std::size_t r = 0; r < most_receptors; ++r) {
@@ -168,13 +250,13 @@ void read_arrivals(const linear::Alike& all, const LinearEntries<Real>& entries,
   }
   switch (asked) {
     case 1:
-      return read_by<1>(all, entries, tile, arrivals, first, width, targets);
+      return read_by<1>(plan, entries, tile, arrivals, first, width, targets);
     case 2:
-      return read_by<2>(all, entries, tile, arrivals, first, width, targets);
+      return read_by<2>(plan, entries, tile, arrivals, first, width, targets);
     case 3:
-      return read_by<3>(all, entries, tile, arrivals, first, width, targets);
+      return read_by<3>(plan, entries, tile, arrivals, first, width, targets);
     default:
-      return read_by<4>(all, entries, tile, arrivals, first, width, targets);
+      return read_by<4>(plan, entries, tile, arrivals, first, width, targets);
   }
 }
 

@@ -141,6 +141,14 @@ const CliffRow all_rows[] = {
      .says = "recurrent, hidden neurons are ALIF",
      .settings = recurrent,
      .network = [](N& n) { hidden(n).become(Model::alif); }},
+    {.name = "alif-recurrent-tau-adapt-per-neuron",
+     .says = "alif-recurrent, tau_adapt of each within 20 %",
+     .settings = recurrent,
+     .network =
+         [](N& n) {
+           hidden(n).become(Model::alif);
+           per_neuron(n, "tau_adapt", 0.2);
+         }},
     {.name = "alif-train-adaptation",
      .says = "weights, beta and tau_adapt of ALIF neurons trained",
      .settings =
@@ -151,6 +159,14 @@ const CliffRow all_rows[] = {
     {.name = "alpha",
      .says = "hidden neurons have alpha synapses",
      .network = [](N& n) { hidden(n).become(Model::named("LIF:alpha")); }},
+    {.name = "alpha-taus-per-neuron",
+     .says = "alpha synapses, tau_mem and tau_syn of each hidden neuron within 20 %",
+     .network =
+         [](N& n) {
+           hidden(n).become(Model::named("LIF:alpha"));
+           per_neuron(n, "tau_mem", 0.2);
+           per_neuron(n, "tau_syn", 0.2);
+         }},
     {.name = "sparse",
      .says = "1 in 10 of the synapses in->hidden",
      .network = [](N& n) { thin_out(n, "in->hidden", 0.1); }},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Neurons that are linear between events and move alike: what takes one from arrival to arrival takes
-// all of them, and they can go side by side. (Biases, thresholds, resets, refractory times may
-// differ.)
+// Neurons that are linear between events and can go side by side. Most move alike: what takes one from
+// arrival to arrival takes all of them. (Biases, thresholds, resets, refractory times may differ.) Those
+// that each have time constants of their own move in the same way: each lane has its own numbers.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,10 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <vector>
 
+#include "machine/aligned.hpp"
+#include "machine/slots.hpp"
 #include "neuron/linear.hpp"
 #include "neuron/linear_steps.hpp"
 
@@ -52,6 +55,42 @@ struct Step {
   }
 };
 
+/// What a Step holds, of each of many neurons: numbers side by side, one per slot. Of some intervals.
+class OwnSteps {
+ public:
+  static constexpr std::size_t of_bias = most_components * most_components;
+  static constexpr std::size_t of_integral = of_bias + 1;
+  static constexpr std::size_t numbers = of_integral + most_components;
+  static constexpr std::size_t number(std::size_t to, std::size_t from) {
+    return to * most_components + from;
+  }
+  static std::size_t number(const System<double>::Entry& e, std::size_t components) {
+    if (e.of_constant) return of_bias;
+    return e.to < components ? number(e.to, e.from) : of_integral + e.from;
+  }
+  /// How many are found at once: as many as stay in the cache.
+  static constexpr std::size_t intervals = 16;
+
+  void resize(const SlotLayout& layout) {
+    stride_ = layout.count();
+    values_.reserve(intervals * numbers * stride_);
+  }
+  /// (number) -> of all slots
+  struct Interval {
+    double* begin;
+    std::size_t stride;
+
+    double* operator()(std::size_t number) const { return begin + number * stride; }
+  };
+  Interval operator[](std::size_t interval) const {
+    return {values_.data() + interval * numbers * stride_, stride_};
+  }
+
+ private:
+  std::size_t stride_ = 0;
+  Aligned<double> values_;
+};
+
 /// y = c.x - theta rises above the higher of its values at the two ends of an interval by at most
 /// bend . |x| + constant: by a parabola of the largest -d2y/dt2, and by rounding.
 struct Bend {
@@ -69,9 +108,9 @@ class Alike {
   std::array<bool, most_components> in_c{};  // which components the threshold looks at
   bool plain_v = true;                       // c_V = 1
 
-  /// None if they do not: different motion, or a shape that the vectors do not know (a component that
-  /// depends on one before it, as where two oscillate; a constant that drives another one than V, or
-  /// more than V that is held).
+  /// None if the vectors do not know their shape: a component that depends on one before it, as where two
+  /// oscillate; a constant that drives another one than V, or more than V that is held; weights
+  /// that drive several components of each neuron in its own way.
   static std::optional<Alike> of(std::span<const Neuron> neurons) {
     const Neuron& first = neurons[0];
     Alike all;
@@ -79,6 +118,7 @@ class Alike {
     all.receptors = first.receptors;
     all.receptor_of = first.receptor_of;
     const Matrix<double>& a = first.free.matrix();
+    all.slowest_.fill(std::numeric_limits<double>::infinity());
     for (std::size_t r = 0; r < most_receptors; ++r) {
       all.slopes_of_receptors[r] = product(a, first.receptors[r]);
     }
@@ -89,8 +129,9 @@ class Alike {
     }
     if (first.holds != LinearNeuron<double>().held) return {};
     for (const Neuron& n : neurons) {
-      if (n.free.matrix() != a || n.receptors != first.receptors || n.jumps != first.jumps)
-        return {};
+      if (n.jumps != first.jumps || n.free.pair()) return {};
+      if (n.free.matrix() != a || n.receptors != first.receptors) all.own_ = true;
+      if (!all.take_motion(n, a)) return {};
       for (std::size_t k = 0; k < dimension; ++k) {
         if (k > 0 && n.free.constant()[k] != 0) return {};
         if (k < all.components) {
@@ -103,6 +144,10 @@ class Alike {
       all.refractory = all.refractory || n.tau_ref > 0;
       all.plain_v = all.plain_v && n.c[0] == 1;
     }
+    for (const Vector<double>& e : first.receptors) {
+      const auto zeros = std::count(e.begin(), e.end(), 0.0);
+      if (all.own_ && zeros < static_cast<std::ptrdiff_t>(dimension) - 1) return {};
+    }
     all.free_ = driven_by_ones(first.free, {1}, all.components);
     for (int k = shortest; k <= longest; ++k) {
       all.bends_[static_cast<std::size_t>(k - shortest)] = all.bend_of(std::exp2(0.5 * k));
@@ -110,11 +155,16 @@ class Alike {
     return all;
   }
 
+  /// Does each have a motion of its own? Then there is no step, or motion, of all.
+  bool own() const { return own_; }
+
   /// @param integral  is its row asked for?
-  Step step(double t, bool integral = false) const {
+  Step step(double t, bool integral = false) const { return step(free_, t, integral); }
+  /// The same of one with a motion of its own.
+  Step step(const System<double>& free, double t, bool integral = false) const {
     Step s;
     using Entry = System<double>::Entry;
-    free_.for_each_entry(
+    free.for_each_entry(
         t, integral ? dimension : most_components,
         [this](const Entry& e) { return Step::holds(e, components); },
         [&](const Entry& e, double value) { s.at(e, components) = value; });
@@ -122,6 +172,10 @@ class Alike {
   }
   /// The same, to the last bit, of many times at once. @param out  as many
   void steps(std::span<const double> dt, Step* out, bool integral = false) const;
+  /// What System::flow does, to the last bit, of neurons with a motion of their own.
+  /// @param neurons  those of the slots @param dt  at most OwnSteps::intervals
+  void own_steps(std::span<const Neuron> neurons, const SlotLayout& layout,
+                 std::span<const double> dt, OwnSteps& out, bool integral = false) const;
 
   /// Of an interval at least as long as t.
   const Bend& bend(double t) const {
@@ -130,28 +184,45 @@ class Alike {
     const int step = std::clamp(2 * exponent - !upper, shortest, longest);
     return bends_[static_cast<std::size_t>(step - shortest)];
   }
-  /// What moves any of them, driven by a bias of 1.
+  /// What moves any of those that move alike, driven by a bias of 1.
   const System<double>& motion() const { return free_; }
 
  private:
   System<double> free_;
-  std::array<double, most_components> largest_c_{};
+  bool own_ = false;
+  // Of any: |a|, the rate of a component's decay, |c|.
+  std::array<std::array<double, most_components>, most_components> largest_{};
+  std::array<double, most_components> slowest_{}, largest_c_{};
   double largest_bias_ = 0, largest_theta_ = 0;
   static constexpr int shortest = -80, longest = 80;  // of t: half a power of two each
   std::array<Bend, longest - shortest + 1> bends_;
 
+  // @returns  is it of the shape of a neuron with this matrix?
+  bool take_motion(const Neuron& n, const Matrix<double>& shape) {
+    const Matrix<double>& a = n.free.matrix();
+    for (std::size_t k = 0; k < components; ++k) {
+      slowest_[k] = std::min(slowest_[k], -a[k][k]);
+      for (std::size_t l = 0; l < components; ++l) {
+        if ((a[k][l] == 0) != (shape[k][l] == 0)) return false;
+        largest_[k][l] = std::max(largest_[k][l], std::fabs(a[k][l]));
+      }
+      for (std::size_t r = 0; r < most_receptors; ++r) {
+        if ((n.receptors[r][k] == 0) != (receptors[r][k] == 0)) return false;
+      }
+    }
+    return true;
+  }
   Bend bend_of(double t) const {
     constexpr double rounding = 1e-12;
-    const Matrix<double>& a = free_.matrix();
     // Largest over the interval: |x_k| <= sum of reach[k][l] |x_l(0)| (and of the bias, for V).
     std::array<std::array<double, most_components>, most_components> reach{};
     double reach_of_bias = 0;
     for (std::size_t k = components; k-- > 0;) {
-      const double rate = -a[k][k], time = rate * t > 1 ? 1 / rate : t;
+      const double rate = slowest_[k], time = rate * t > 1 ? 1 / rate : t;
       reach[k][k] = 1;
       for (std::size_t m = k + 1; m < components; ++m) {
         for (std::size_t l = m; l < components; ++l) {
-          reach[k][l] += time * std::fabs(a[k][m]) * reach[m][l];
+          reach[k][l] += time * largest_[k][m] * reach[m][l];
         }
       }
       if (k == 0) reach_of_bias = time;
@@ -164,14 +235,14 @@ class Alike {
       double curvature = 0;  // |c A A| of component k
       for (std::size_t i = 0; i < components; ++i) {
         for (std::size_t m = 0; m < components; ++m) {
-          curvature += largest_c_[i] * std::fabs(a[i][m] * a[m][k]);
+          curvature += largest_c_[i] * (largest_[i][m] * largest_[m][k]);
         }
       }
       for (std::size_t l = k; l < components; ++l) {
         result.of[l] += scale * curvature * reach[k][l];
       }
       if (k == 0) constant += curvature * reach_of_bias;
-      constant += k == 0 ? largest_c_[0] * std::fabs(a[0][0]) : 0;
+      constant += k == 0 ? largest_c_[0] * largest_[0][0] : 0;
     }
     for (std::size_t k = 0; k < components; ++k) result.of[k] += rounding * largest_c_[k];
     result.constant = scale * constant * largest_bias_ + rounding * largest_theta_;

@@ -94,6 +94,10 @@ struct Plan {
   bool linear_in_vectors(std::size_t population) const {
     return !scalar && populations[population].alike_linear.has_value();
   }
+  /// And do they move alike?
+  bool linear_alike(std::size_t population) const {
+    return linear_in_vectors(population) && !populations[population].alike_linear->own();
+  }
   /// Of one that is in rows; else none.
   Rows<Real> rows(std::size_t projection) const {
     const Projection<Real>& p = network->projections()[projection];

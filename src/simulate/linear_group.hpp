@@ -22,6 +22,7 @@ class LinearGroup final : public Group<Real> {
       : plan_(run.plan.populations[population]),
         together_(run.plan.linear_in_vectors(population) &&
                   (steps == Steps::passes || !plan_.alike_linear->refractory)),
+        own_(together_ && plan_.alike_linear->own()),
         layer_(run.workspace.linear_layer_of(population)),
         found_(run.timelines ? &run.workspace.states : nullptr) {
     if (together_) layer_.begin(plan_, run.plan.size(population));
@@ -32,6 +33,7 @@ class LinearGroup final : public Group<Real> {
     for (std::size_t j = 0; j < plan_.linear_neurons.size(); ++j) {
       const linear::Neuron& n = plan_.linear_neurons[j];
       states_[j] = at_start(n);
+      settling_time_ = std::max(settling_time_, n.settling_time());
       jumps_ = jumps_ || n.jumps;
       if (n.jumps || n.tau_ref > 0) found_ = nullptr;  // the way back needs to know more
     }
@@ -88,16 +90,17 @@ class LinearGroup final : public Group<Real> {
     }
     const double length = length_of(t, t_end);
     const linear::Alike& all = *plan_.alike_linear;
-    LinearKernels<Real>::best().look(layer_, all.step(length), all.bend(length));
+    LinearKernels<Real>::best().look(layer_, step_over(length), all.bend(length));
     LinearCandidates& may = layer_.may_spike;
-    std::fill_n(may.length.begin(), may.count, length);
-    LinearKernels<Real>::best().search(all, plan_.linear_neurons, may, false);
+    const bool again = measure_candidates(t, t_end, length);
+    LinearKernels<Real>::best().search(all, plan_.linear_neurons, may, again);
     for (std::size_t i = 0; i < may.count; ++i) {
       const std::size_t j = may.neuron[i];
       if (may.after[i] < 0 || states_[j].above || jumps_) {
         meet(j, {may.state(may.x, i, all.components), 0, states_[j].above});
       } else if (may.after[i] < infinity) {
-        meet_at(j, neuron::within_interval(t + may.after[i], t, end_of(t, t_end)));
+        const double end = end_of(plan_.linear_neuron(j), {}, t, t_end);
+        meet_at(j, neuron::within_interval(t + may.after[i], t, end));
       }
     }
   }
@@ -108,7 +111,7 @@ class LinearGroup final : public Group<Real> {
       return;
     }
     const double length = length_of(t, t_end);
-    LinearKernels<Real>::best().flow(layer_, plan_.alike_linear->step(length), {});
+    LinearKernels<Real>::best().flow(layer_, step_over(length), {});
     for (std::size_t j = 0; j < states_.size(); ++j) {
       bool& above = states_[j].above;
       above = above && plan_.linear_neuron(j).above(layer_.get(j)) > 0;
@@ -146,12 +149,21 @@ class LinearGroup final : public Group<Real> {
   };
   const PopulationPlan<Real>& plan_;
   bool together_;
+  bool own_;                   // together, but each with a motion of its own
   bool jumps_ = false;         // can arrivals make spikes?
+  double settling_time_ = 0;   // the longest
   LinearLayer<Real>& layer_;   // together
   std::vector<State> states_;  // together: x counts of those that are held alone, and of it V
   SpikeStates* found_;         // where to leave x at spikes; null: nowhere
   std::vector<std::size_t> freed_;
   std::vector<double> begun_;  // [candidate] when its interval begins
+
+  // What takes all over one interval; of their own: in the layer.
+  linear::Step step_over(double length) {
+    if (!own_) return plan_.alike_linear->step(length);
+    layer_.find_own({&length, 1});
+    return {};
+  }
 
   // All from arrival to arrival. Those that are released on the way, or that arrivals may make spike, go
   // through the interval by themselves, and join the others again at its end.
@@ -166,7 +178,10 @@ class LinearGroup final : public Group<Real> {
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       free_until(next, arrived);
       const double length = length_of(t, next);
-      LinearKernels<Real>::best().pass(layer_, arrivals.steps[g], all.bend(length), arrived);
+      layer_.interval = g % linear::OwnSteps::intervals;
+      if (own_ && layer_.interval == 0) find_own(arrivals, g, t, to);
+      const linear::Step none, &step = own_ ? none : arrivals.steps[g];
+      LinearKernels<Real>::best().pass(layer_, step, all.bend(length), arrived);
       if (layer_.may_spike.count > 0) {
         jumps_ ? advance_jumping(t, next, g > 0, spikes) : search(t, next, length, spikes);
       }
@@ -178,13 +193,34 @@ class LinearGroup final : public Group<Real> {
       t = next;
     }
   }
+  // From group g on, where they are at t.
+  void find_own(const Arrivals<Real>& arrivals, std::size_t g, double t, double to) {
+    double lengths[linear::OwnSteps::intervals];
+    std::size_t count = 0;
+    for (; count < linear::OwnSteps::intervals && g <= arrivals.group_count(); ++g) {
+      const double next = g < arrivals.group_count() ? arrivals.times[g] : to;
+      lengths[count++] = length_of(t, next);
+      t = next;
+    }
+    layer_.find_own({lengths, count});
+  }
+  // How long the intervals of those that may spike are. @returns  do they end elsewhere than the pass?
+  bool measure_candidates(double t, double t_end, double length) {
+    LinearCandidates& may = layer_.may_spike;
+    const bool each = own_ && std::isinf(t_end);  // comes to rest at a time of its own
+    std::fill_n(may.length.begin(), may.count, length);
+    for (std::size_t i = 0; each && i < may.count; ++i) {
+      may.length[i] = end_of(plan_.linear_neuron(may.neuron[i]), {}, t, t_end) - t;
+    }
+    return each;
+  }
   // Those that may spike, side by side: in each round the next spike of each.
   void search(double t, double next, double length, std::vector<RecordedSpike<Real>>& spikes) {
     const std::size_t components = plan_.alike_linear->components;
     LinearCandidates& may = layer_.may_spike;
     begun_.assign(may.count, t);
-    std::fill_n(may.length.begin(), may.count, length);
-    for (bool again = false; may.count > 0; again = true) {
+    bool again = measure_candidates(t, next, length);
+    for (; may.count > 0; again = true) {
       LinearKernels<Real>::best().search(*plan_.alike_linear, plan_.linear_neurons, may, again);
       std::size_t left = 0;
       for (std::size_t i = 0; i < may.count; ++i) {
@@ -199,7 +235,7 @@ class LinearGroup final : public Group<Real> {
           if (again) layer_.set(j, may.state(may.end, i, components));
         } else {
           s.x = may.state(may.at, i, components);
-          const double end = end_of(begin, next);
+          const double end = end_of(plan_.linear_neuron(j), {}, begin, next);
           const double time = neuron::within_interval(begin + may.after[i], begin, end);
           add(spikes, j, time);
           spike_at(j, time);
@@ -208,7 +244,7 @@ class LinearGroup final : public Group<Real> {
             settle(j, next);
           } else {
             may.neuron[left] = j;
-            may.length[left] = end_of(time, next) - time;
+            may.length[left] = end_of(plan_.linear_neuron(j), {}, time, next) - time;
             for (std::size_t k = 0; k < components; ++k) may.x[k][left] = s.x[k];
             begun_[left++] = time;
           }
@@ -227,7 +263,9 @@ class LinearGroup final : public Group<Real> {
       states_[j].x = may.state(may.x, i, components);
       const linear::Vector<double> end = may.state(may.end, i, components);
       const bool jumped = arrived && jump(j, t, spikes);
-      if (advance(j, t, next, spikes, jumped ? nullptr : &end) || jumped) settle(j, next);
+      const bool known =
+          !jumped && !(own_ && std::isinf(next));  // which each takes to be another time
+      if (advance(j, t, next, spikes, known ? &end : nullptr) || jumped) settle(j, next);
     }
   }
   // Takes those out that are released until `next`, with their state at the start of the interval.
@@ -285,7 +323,7 @@ class LinearGroup final : public Group<Real> {
   }
   // Of an interval of all that are free.
   double end_of(double t, double t_end) const {
-    return end_of(plan_.linear_neuron(0), {}, t, t_end);
+    return std::isinf(t_end) ? t + settling_time_ : t_end;
   }
   double length_of(double t, double t_end) const { return end_of(t, t_end) - t; }
   // From t to t_end, without a spike.

@@ -13,6 +13,7 @@
 #include "machine/dispatch.hpp"
 #include "machine/mask-inl.hpp"
 #include "machine/promote-inl.hpp"
+#include "neuron/linear_step-inl.hpp"
 #include "simulate/linear_layer.hpp"
 #include "simulate/linear_search-inl.hpp"
 
@@ -35,11 +36,16 @@ struct State {
 struct View {
   double* x[most_components];
   const double *bias, *theta, *c[most_components];
+  linear::OwnSteps::Interval own;
   bool biased, plain_v, in_c[most_components];
 
   template <class Real>
   explicit View(const LinearLayer<Real>& layer)
-      : bias(layer.bias), theta(layer.theta), biased(layer.biased), plain_v(layer.alike->plain_v) {
+      : bias(layer.bias),
+        theta(layer.theta),
+        own(layer.own[layer.interval]),
+        biased(layer.biased),
+        plain_v(layer.alike->plain_v) {
     for (std::size_t k = 0; k < most_components; ++k) {
       x[k] = layer.x[k];
       c[k] = layer.c[k];
@@ -81,26 +87,25 @@ class Side {
     }
   }
   // In the order of linear::System::flow.
-  static HWY_INLINE State flow(const State& at, const linear::Step& step) {
-    const Tag tag;
-    const auto& m = step.m;
-    const auto times = [&](double factor, V x)
-                           HWY_ATTR { return hn::Mul(hn::Set(tag, factor), x); };
+  template <class StepOf>
+  static HWY_INLINE State flow(const State& at, const StepOf& step) {
+    const auto times = [&](std::size_t k, std::size_t from, V x)
+                           HWY_ATTR { return hn::Mul(step.m(k, from), x); };
     constexpr std::size_t joined = n - alone;  // these drive one another
     State to = at;
-    to.x0 = times(m[0][0], at.x0);
-    if constexpr (n > 1) to.x1 = times(m[1][1], at.x1);
-    if constexpr (n > 2) to.x2 = times(m[2][2], at.x2);
-    if constexpr (n > 3) to.x3 = times(m[3][3], at.x3);
-    if constexpr (joined > 1) to.x0 = hn::Add(to.x0, times(m[0][1], at.x1));
+    to.x0 = times(0, 0, at.x0);
+    if constexpr (n > 1) to.x1 = times(1, 1, at.x1);
+    if constexpr (n > 2) to.x2 = times(2, 2, at.x2);
+    if constexpr (n > 3) to.x3 = times(3, 3, at.x3);
+    if constexpr (joined > 1) to.x0 = hn::Add(to.x0, times(0, 1, at.x1));
     if constexpr (joined > 2) {
-      to.x0 = hn::Add(to.x0, times(m[0][2], at.x2));
-      to.x1 = hn::Add(to.x1, times(m[1][2], at.x2));
+      to.x0 = hn::Add(to.x0, times(0, 2, at.x2));
+      to.x1 = hn::Add(to.x1, times(1, 2, at.x2));
     }
     if constexpr (joined > 3) {
-      to.x0 = hn::Add(to.x0, times(m[0][3], at.x3));
-      to.x1 = hn::Add(to.x1, times(m[1][3], at.x3));
-      to.x2 = hn::Add(to.x2, times(m[2][3], at.x3));
+      to.x0 = hn::Add(to.x0, times(0, 3, at.x3));
+      to.x1 = hn::Add(to.x1, times(1, 3, at.x3));
+      to.x2 = hn::Add(to.x2, times(2, 3, at.x3));
     }
     return to;
   }
@@ -161,7 +166,7 @@ HWY_INLINE void keep(LinearCandidates& all, const SlotLayout& layout, std::size_
   }
 }
 
-template <std::size_t n, bool alone, bool tell, bool move, class Real>
+template <std::size_t n, bool alone, bool own, bool tell, bool move, class Real>
 void over(LinearLayer<Real>& layer, const linear::Step& step, const linear::Bend& bend,
           std::span<const Arrival<Real>> arrived) {
   const Tag tag;
@@ -183,13 +188,27 @@ void over(LinearLayer<Real>& layer, const linear::Step& step, const linear::Bend
     State at = Side::load(all, s);
     const auto weight = [&](const Real* of)
                             HWY_ATTR { return load_promoted(tag, of + layout.place(s)); };
-    if (row) Side::receive(at, receptor.only, hn::Mul(hn::Set(tag, receptor.factor), weight(row)));
-    for (const auto& arrival : others) {
-      Side::receive(at, layer.alike->receptors[receptor_of(arrival)], weight(arrival.row));
-    }
-    State to = Side::flow(at, step);
-    if (all.biased) {
-      to.x0 = hn::Add(to.x0, hn::Mul(hn::Set(tag, step.of_bias), hn::Load(tag, all.bias + s)));
+    State to;
+    if constexpr (own) {
+      for (const auto& arrival : arrived) {
+        const std::size_t r = receptor_of(arrival);
+        const V factor = hn::Load(tag, layer.factors[r] + s);
+        Side::receive(at, layer.receptors[r].only, hn::Mul(factor, weight(arrival.row)));
+      }
+      const OwnStep<Tag> own_step{all.own, s};
+      to = Side::flow(at, own_step);
+      if (all.biased)
+        to.x0 = hn::Add(to.x0, hn::Mul(own_step.of_bias(), hn::Load(tag, all.bias + s)));
+    } else {
+      if (row)
+        Side::receive(at, receptor.only, hn::Mul(hn::Set(tag, receptor.factor), weight(row)));
+      for (const auto& arrival : others) {
+        Side::receive(at, layer.alike->receptors[receptor_of(arrival)], weight(arrival.row));
+      }
+      const SharedStep<Tag> shared{step};
+      to = Side::flow(at, shared);
+      if (all.biased)
+        to.x0 = hn::Add(to.x0, hn::Mul(shared.of_bias(), hn::Load(tag, all.bias + s)));
     }
     if constexpr (move) Side::store(to, all.x, s);
     if constexpr (tell) {
@@ -201,26 +220,31 @@ void over(LinearLayer<Real>& layer, const linear::Step& step, const linear::Bend
   }
 }
 
-template <bool alone, bool tell, bool move, class Real>
+template <bool alone, bool own, bool tell, bool move, class Real>
 void by_components(LinearLayer<Real>& layer, const linear::Step& step, const linear::Bend& bend,
                    std::span<const Arrival<Real>> arrived) {
   switch (layer.alike->components) {
     case 1:
-      return over<1, false, tell, move>(layer, step, bend, arrived);
+      return over<1, false, own, tell, move>(layer, step, bend, arrived);
     case 2:
-      return over<2, alone, tell, move>(layer, step, bend, arrived);
+      return over<2, alone, own, tell, move>(layer, step, bend, arrived);
     case 3:
-      return over<3, alone, tell, move>(layer, step, bend, arrived);
+      return over<3, alone, own, tell, move>(layer, step, bend, arrived);
     default:
-      return over<4, alone, tell, move>(layer, step, bend, arrived);
+      return over<4, alone, own, tell, move>(layer, step, bend, arrived);
   }
 }
 
 template <bool tell, bool move, class Real>
 void go(LinearLayer<Real>& layer, const linear::Step& step, const linear::Bend& bend,
         std::span<const Arrival<Real>> arrived) {
-  if (layer.last_alone) return by_components<true, tell, move>(layer, step, bend, arrived);
-  by_components<false, tell, move>(layer, step, bend, arrived);
+  const bool own = layer.alike->own();
+  if (layer.last_alone) {
+    if (own) return by_components<true, true, tell, move>(layer, step, bend, arrived);
+    return by_components<true, false, tell, move>(layer, step, bend, arrived);
+  }
+  if (own) return by_components<false, true, tell, move>(layer, step, bend, arrived);
+  by_components<false, false, tell, move>(layer, step, bend, arrived);
 }
 
 template <class Real>
@@ -247,8 +271,10 @@ void arrive(LinearLayer<Real>& layer, const Real* row, std::size_t receptor) {
   for (std::size_t k = 0; k < layer.alike->components; ++k) {
     const double e = layer.alike->receptors[receptor][k];
     if (e == 0) continue;
+    const double* const own = layer.alike->own() ? layer.factors[receptor] : nullptr;
     for (std::size_t s = 0; s < layout.count(); s += hn::Lanes(tag)) {
-      const V more = hn::Mul(hn::Set(tag, e), load_promoted(tag, row + layout.place(s)));
+      const V factor = own ? hn::Load(tag, own + s) : hn::Set(tag, e);
+      const V more = hn::Mul(factor, load_promoted(tag, row + layout.place(s)));
       hn::Store(hn::Add(hn::Load(tag, layer.x[k] + s), more), tag, layer.x[k] + s);
     }
   }

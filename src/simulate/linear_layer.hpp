@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Neurons that are linear between events and move alike (neuron/linear_alike.hpp), side by side, in
-// vectors: all of them from one arrival to the next. Those that may spike are gathered, and searched
-// side by side too. All in double.
+// Neurons that are linear between events and move alike, or in the same way (neuron/linear_alike.hpp),
+// side by side, in vectors: all of them from one arrival to the next. Those that may spike are gathered,
+// and searched side by side too. All in double.
 #pragma once
 
 #include <algorithm>
@@ -59,9 +59,12 @@ template <class Real>
 class LinearLayer {
  public:
   static constexpr std::size_t most = most_components;
-  Slots<double, 2 * most + 2> slots;
+  Slots<double, 2 * most + 2 + most_receptors> slots;
   const linear::Alike* alike = nullptr;
   double *x[most], *bias, *theta, *c[most];  // bias: of dV/dt
+  double* factors[most_receptors];           // of Receptor, of neurons with a motion of their own
+  linear::OwnSteps own;                      // theirs, of the intervals of find_own()
+  std::size_t interval = 0;                  // the present one among them
   LinearCandidates may_spike;  // told by the last pass; their lengths are the caller's
   bool biased = false;         // is any?
   bool last_alone = false;     // the last component drives no other
@@ -73,6 +76,7 @@ class LinearLayer {
   std::array<Receptor, most_receptors> receptors;
 
   void begin(const PopulationPlan<Real>& plan, std::size_t size) {
+    plan_ = &plan;
     alike = &*plan.alike_linear;
     slots.resize(size);
     may_spike.resize(size);
@@ -83,6 +87,7 @@ class LinearLayer {
     }
     bias = slots[2 * most];
     theta = slots[2 * most + 1];
+    for (std::size_t r = 0; r < most_receptors; ++r) factors[r] = slots[2 * most + 2 + r];
     biased = false;
     last_alone = true;
     const std::size_t last = alike->components - 1;
@@ -106,7 +111,16 @@ class LinearLayer {
       bias[s] = n.free.constant()[0];
       biased = biased || bias[s] != 0;
       theta[s] = used ? n.theta : std::numeric_limits<double>::infinity();
+      for (std::size_t r = 0; r < most_receptors; ++r) {
+        const int only = receptors[r].only;
+        factors[r][s] = only < 0 ? 0 : n.receptors[r][static_cast<std::size_t>(only)];
+      }
     }
+  }
+  /// What takes neurons with a motion of their own through the next intervals.
+  void find_own(std::span<const double> lengths) {
+    alike->own_steps(plan_->linear_neurons, slots.layout(), lengths, own);
+    interval = 0;
   }
 
   /// A neuron whose V is held, and goes its own way in the vectors.
@@ -144,8 +158,8 @@ class LinearLayer {
   linear::Vector<double> get(std::size_t neuron, std::span<const Arrival<Real>> arrived) const {
     linear::Vector<double> now = get(neuron);
     for (const auto& arrival : arrived) {
-      linear::add(now, alike->receptors[alike->receptor_of(arrival.projection)],
-                  static_cast<double>(arrival.weight(neuron)));
+      plan_->linear_neuron(neuron).receive(now, arrival.projection,
+                                           static_cast<double>(arrival.weight(neuron)), false);
     }
     return now;
   }
@@ -159,6 +173,8 @@ class LinearLayer {
   }
 
  private:
+  const PopulationPlan<Real>* plan_ = nullptr;
+
   template <class Do>
   void for_slots(std::size_t neuron, Do&& act) {
     act(slots.layout().slot_of(neuron));
@@ -167,7 +183,7 @@ class LinearLayer {
 };
 
 /// simulate/linear_kernel.cpp (machine/dispatch.hpp). To the last bit what linear::System::flow does
-/// with one after the other.
+/// with one after the other. Neurons with a motion of their own take layer.own, and no step.
 template <class Real>
 struct LinearKernels {
   /// Adds what has arrived, then takes all of them over an interval, and tells which may spike in

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// linear::Search (neuron/linear_crossing.hpp) of neurons that move alike, one in each lane: the same
-// operations in the same order, so the same bits. It knows what nearly all intervals need, one zero of
+// linear::Search (neuron/linear_crossing.hpp) of neurons that move alike, or in the same way, one in each
+// lane: the same operations in the same order, so the same bits. It knows what nearly all intervals need, one zero of
 // y or of the function behind it in the chain; of a neuron whose chain has more it says so, and that one
 // is searched by itself. Compiled once for each instruction set: include it after hwy/highway.h,
 // outside of all namespaces.
@@ -14,9 +14,12 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <limits>
 #include <span>
 
+#include "machine/mask-inl.hpp"
 #include "neuron/linear_crossing.hpp"
 #include "neuron/linear_flow-inl.hpp"
 #include "simulate/linear_layer.hpp"
@@ -39,9 +42,12 @@ class LinearSearch {
   /// @param at  the first of the candidates that go into the lanes
   LinearSearch(const linear::Alike& all, std::span<const linear::Neuron> neurons,
                const LinearCandidates& candidates, std::size_t at)
-      : motion_(all.motion()), neuron_(neurons[0]) {
+      : all_(all), neuron_(neurons[0]) {
     const std::size_t used = std::min(lanes(), candidates.count - at);
     used_ = hn::FirstN(Tag(), used);
+    for (std::size_t l = 0; all.own() && l < used; ++l) {
+      of_lane_[l] = &neurons[candidates.neuron[at + l]];
+    }
     read(neurons, candidates.neuron.data() + at, used);
     for (std::size_t k = 0; k < n; ++k) {
       begin_.x[k] = hn::LoadU(Tag(), candidates.x[k] + at);
@@ -54,7 +60,7 @@ class LinearSearch {
 
   /// Where each is at the end of an interval of length t, without a spike.
   HWY_INLINE void go_to_end(LinearCandidates& candidates, std::size_t at) const {
-    const Point end = point(hn::LoadU(Tag(), candidates.length.data() + at));
+    const Point end = point(used_, hn::LoadU(Tag(), candidates.length.data() + at));
     for (std::size_t k = 0; k < n; ++k) hn::StoreU(end.x[k], Tag(), candidates.end[k] + at);
   }
 
@@ -67,12 +73,12 @@ class LinearSearch {
     V found = hn::Set(Tag(), std::numeric_limits<double>::infinity());
     Point from = begin_;
     M open = hn::And(used_, may_cross(from, finish));
-    for (double to = 1 / neuron_.free.fastest(); !hn::AllFalse(Tag(), open); to *= 2) {
-      const V until = hn::Set(Tag(), to);
-      const M goes_on = hn::Lt(until, finish.t);
+    for (V until = hn::Div(set(1), fastest_); !hn::AllFalse(Tag(), open);
+         until = hn::Mul(until, set(2))) {
+      const M goes_on = hn::Lt(until, finish.t), in_between = hn::And(open, goes_on);
       Point next = finish;
-      if (!hn::AllFalse(Tag(), hn::And(open, goes_on)))
-        next = choose(goes_on, point(until), finish);
+      if (!hn::AllFalse(Tag(), in_between))
+        next = choose(goes_on, point(in_between, until), finish);
       const V here = in_piece(open, from, next);
       found = hn::IfThenElse(open, here, found);
       open = hn::And(hn::And(open, goes_on), hn::Eq(here, hn::Inf(Tag())));
@@ -83,7 +89,7 @@ class LinearSearch {
     hn::StoreU(found, Tag(), candidates.after.data() + at);
     const M spikes = hn::And(hn::Ge(found, zero()), hn::Lt(found, hn::Inf(Tag())));
     if (hn::AllFalse(Tag(), hn::And(spikes, used_))) return;
-    const Point spike = point(hn::IfThenElseZero(spikes, found));
+    const Point spike = point(hn::And(spikes, used_), hn::IfThenElseZero(spikes, found));
     for (std::size_t k = 0; k < n; ++k) hn::StoreU(spike.x[k], Tag(), candidates.at[k] + at);
   }
 
@@ -94,10 +100,12 @@ class LinearSearch {
   struct Value {
     V f, slope;
   };
-  const linear::System<double>& motion_;
-  const linear::Neuron& neuron_;
+  const linear::Alike& all_;
+  const linear::Neuron& neuron_;                        // any: all have the same zeros
+  const linear::Neuron* of_lane_[hn::MaxLanes(Tag())];  // where each has a motion of its own
   M used_;
   V bias_, c_[n], chain_[n][n], constant_[n + 1];  // of linear::Neuron::chain
+  V a_[n][n], rate_[2], fastest_;                  // those of the chain that are asked for
   Point begin_;
   HWY_ALIGN double start_[n * hn::MaxLanes(Tag())];  // [component, lane] begin_.x
 
@@ -122,6 +130,18 @@ class LinearSearch {
         chain_[k][l] = number([k, l](const linear::Neuron& j) { return j.chain[k].v[l]; });
       }
     }
+    const auto of_motion = [&](auto&& of_neuron) HWY_ATTR {
+      return all_.own() ? number(of_neuron) : set(of_neuron(neuron_));
+    };
+    for (std::size_t k = 0; k < n; ++k) {
+      for (std::size_t l = k; l < n; ++l) {
+        a_[k][l] = of_motion([k, l](const linear::Neuron& j) { return j.free.matrix()[k][l]; });
+      }
+    }
+    for (std::size_t k = 0; k < 2; ++k) {
+      rate_[k] = of_motion([k](const linear::Neuron& j) { return j.rates[k]; });
+    }
+    fastest_ = of_motion([](const linear::Neuron& j) { return j.free.fastest(); });
   }
 
   HWY_INLINE V see(const Point& p, std::size_t k) const {
@@ -133,14 +153,32 @@ class LinearSearch {
   HWY_INLINE void see(Point& p) const {
     for (std::size_t k = 0; k <= n; ++k) p.f[k] = see(p, k);
   }
-  HWY_NOINLINE Point point(V t) const {
+  // @param wanted  the others are anywhere, if that is easier
+  HWY_NOINLINE Point point(M wanted, V t) const {
     HWY_ALIGN double to[n * hn::MaxLanes(Tag())];
-    flow(Tag(), motion_, bias_, t, start_, to, n);
+    if (all_.own()) {
+      go_alone(wanted, t, to);
+    } else {
+      flow(Tag(), all_.motion(), bias_, t, start_, to, n);
+    }
     Point p;
     p.t = t;
     for (std::size_t k = 0; k < n; ++k) p.x[k] = hn::Load(Tag(), to + k * lanes());
     see(p);
     return p;
+  }
+  // Each by the flow of its own.
+  HWY_INLINE void go_alone(M wanted, V t, double* HWY_RESTRICT to) const {
+    HWY_ALIGN double times[hn::MaxLanes(Tag())];
+    hn::Store(t, Tag(), times);
+    std::copy_n(start_, n * lanes(), to);
+    for (std::uint64_t bits = bits_of(Tag(), wanted); bits != 0; bits &= bits - 1) {
+      const auto l = static_cast<std::size_t>(std::countr_zero(bits));
+      linear::Vector<double> x{};
+      for (std::size_t k = 0; k < n; ++k) x[k] = start_[k * lanes() + l];
+      x = of_lane_[l]->free.flow(x, times[l], most_components);
+      for (std::size_t k = 0; k < n; ++k) to[k * lanes() + l] = x[k];
+    }
   }
   static HWY_INLINE Point choose(M mask, const Point& yes, const Point& no) {
     Point p;
@@ -190,7 +228,7 @@ class LinearSearch {
     Point left = from, right = to;
     M crosses = hn::AndNot(bends, hn::And(plain, rises(from, to)));
     if (!hn::AllFalse(Tag(), bends)) {
-      const Point turn = point(zero_between<1>(bends, from, to));
+      const Point turn = point(bends, zero_between<1>(bends, from, to));
       const M before = hn::And(bends, rises(from, turn));
       const M behind = hn::AndNot(before, hn::And(bends, rises(turn, to)));
       left = choose(behind, turn, from);
@@ -247,9 +285,9 @@ class LinearSearch {
     for (std::size_t m = 1; m <= p.degree; ++m) {
       const V inverse = set(1.0 / static_cast<double>(m));
       for (std::size_t row = 0; row < n; ++row) {  // those from `row` on are of the power before
-        V sum = hn::Mul(set(a[row][row]), power[row]);
+        V sum = hn::Mul(a_[row][row], power[row]);
         for (std::size_t l = row + 1; l < n; ++l) {
-          if (a[row][l] != 0) sum = hn::Add(sum, hn::Mul(set(a[row][l]), power[l]));
+          if (a[row][l] != 0) sum = hn::Add(sum, hn::Mul(a_[row][l], power[l]));
         }
         if (m == 1 && row == 0) sum = hn::Add(sum, bias_);
         power[row] = hn::Mul(sum, inverse);
@@ -259,9 +297,8 @@ class LinearSearch {
       p.of[m] = hn::IfThenElseZero(hn::Ge(degree, set(static_cast<double>(m))), of);
     }
     if constexpr (k == 1) {  // down the chain
-      const V rate = set(neuron_.rates[0]);
       for (std::size_t m = 0; m <= p.degree; ++m) {
-        p.of[m] = hn::Mul(p.of[m], rate);
+        p.of[m] = hn::Mul(p.of[m], rate_[0]);
         if (m < p.degree) {
           p.of[m] = hn::Add(p.of[m], hn::Mul(set(static_cast<double>(m + 1)), p.of[m + 1]));
         }
@@ -272,8 +309,8 @@ class LinearSearch {
   // Search::zero_between: where chain[k] is 0.
   template <std::size_t k>
   HWY_NOINLINE V zero_between(M wanted, const Point& from, const Point& to) const {
-    const V rate = set(neuron_.rates[k]);
-    const V reach = hn::Mul(hn::Sub(to.t, from.t), set(neuron_.free.fastest()));
+    const V rate = rate_[k];
+    const V reach = hn::Mul(hn::Sub(to.t, from.t), fastest_);
     const M is_short = hn::Le(reach, set(1));
     const bool any_short = !hn::AllFalse(Tag(), hn::And(wanted, is_short));
     const bool any_long = !hn::AllFalse(Tag(), hn::AndNot(is_short, wanted));
@@ -299,7 +336,7 @@ class LinearSearch {
       Value v{zero(), zero()};
       if (any_short) v = p(t);
       if (any_long) {
-        const Point at = point(asked);
+        const Point at = point(hn::AndNot(is_short, going), asked);
         const Value exact{at.f[k], hn::Sub(at.f[k + 1], hn::Mul(rate, at.f[k]))};
         v.f = hn::IfThenElse(is_short, v.f, exact.f);
         v.slope = hn::IfThenElse(is_short, v.slope, exact.slope);

@@ -18,8 +18,11 @@
 namespace saltus {
 namespace {
 
+constexpr const char* time_constants[] = {"tau_mem", "tau_syn", "tau_syn_ex", "tau_rise",
+                                          "tau_adapt"};
+
 struct Census {
-  std::size_t networks = 0, spikes = 0, refractory = 0, cycles = 0, tonic = 0, endless = 0;
+  std::size_t networks = 0, spikes = 0, refractory = 0, cycles = 0, tonic = 0, endless = 0, own = 0;
   double worst = 0;
 };
 
@@ -57,6 +60,13 @@ Network<Real> network(Random& random, Model model, std::size_t size, bool cyclic
     p["tau_ref"] = per_neuron(random, size, -2e-3, 3e-3);
     for (double& v : p["tau_ref"].values()) v = std::max(v, 0.0);
   }
+  if (size > 1 && size < 64 && random.chance(0.5)) {  // each with a motion of its own
+    for (const char* tau : time_constants) {
+      if (!model->has(tau) || random.chance(0.4)) continue;
+      const double usual = p[tau][0];
+      p[tau] = per_neuron(random, size, 0.7 * usual, 1.3 * usual);
+    }
+  }
   n.add_population(p);
   const bool strong = name.find(':') == std::string::npos;
   const auto receptor = [](Model of, std::size_t k) {
@@ -80,6 +90,7 @@ Network<Real> network(Random& random, Model model, std::size_t size, bool cyclic
   out.name = "out";
   out.model = Model::named("LI" + name.substr(synapse));
   out.size = 3;
+  if (random.chance(0.3)) out["tau_mem"] = per_neuron(random, 3, 10e-3, 30e-3);
   n.add_population(out);
   n.connect("h", "out", weights(3 * size, 0.2, 0.5), {}, "", {}, receptor(out.model, 1));
   return n;
@@ -116,6 +127,11 @@ void compare(std::uint64_t seed, Model model, std::size_t size, bool cyclic, dou
   census.cycles += cyclic;
   census.tonic += tonic;
   census.endless += endless;
+  for (const char* tau : time_constants) {
+    if (!model->has(tau) || h[tau].shared()) continue;
+    ++census.own;
+    break;
+  }
   Errors<Real> errors(3);
   for (std::size_t k = 0; k < spikes; ++k) {
     errors.populations[1].spikes.push_back(static_cast<Real>(random.uniform(-1, 1)));
@@ -158,14 +174,15 @@ void compare_all() {
     }
   }
   std::printf(
-      "%zu networks (%zu refractory, %zu cycles, %zu that spike by themselves, %zu endless), %zu "
-      "spikes; worst gradient %.1e\n",
-      census.networks, census.refractory, census.cycles, census.tonic, census.endless,
+      "%zu networks (%zu refractory, %zu cycles, %zu that spike by themselves, %zu endless, %zu of "
+      "time constants of each neuron), %zu spikes; worst gradient %.1e\n",
+      census.networks, census.refractory, census.cycles, census.tonic, census.endless, census.own,
       census.spikes, census.worst);
   EXPECT_GT(census.spikes, 30000U);
   EXPECT_GT(census.refractory, 50U);
   EXPECT_GT(census.tonic, 50U);
   EXPECT_GT(census.endless, 10U);
+  EXPECT_GT(census.own, 50U);
   EXPECT_LE(census.worst, 1e-9);
 }
 
