@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # fuzz.sh [SECONDS] [KIND...]: libFuzzer with the address and undefined-behaviour sanitizers on each
-# reader of files, for so long (default 20), from the files of tests/fuzz/corpus/. What it found lies in
-# build/fuzz/KIND/. Only the rooms that read are built anew; the rest is that of the release build.
+# reader of files, for so long (default 20), from the files of tests/fuzz/corpus/; as many at once as there
+# are processors. What it found lies in build/fuzz/KIND/. Only the rooms that read are built anew; the rest is that of the release build.
 # HDF5 has no target: each file is read in a process of its own, which libFuzzer cannot see into
 # (scripts/hostile.py damages those).
 set -euo pipefail
@@ -37,11 +37,15 @@ for kind in "${kinds[@]}"; do
   clang++-14 "${flags[@]}" -fsanitize=fuzzer "$out/$kind.o" "${objects[@]}" build/libsaltus.a \
     -lfmt -lhwy -lz -ltbb -L/usr/lib/x86_64-linux-gnu/hdf5/serial -lhdf5 -o "$out/fuzz_$kind"
 done
-for kind in "${kinds[@]}"; do
-  mkdir -p "$out/$kind" "$out/found/$kind"
+run() {  # a kind: exit code 1 if it finds something
+  local logs=build/fuzz kind=$1
+  mkdir -p "$logs/$kind" "$logs/found/$kind"
+  "$logs/fuzz_$kind" -max_total_time="$2" -timeout=5 -rss_limit_mb=1000 -max_len=16384 \
+    -verbosity=0 -print_funcs=0 -print_final_stats=1 -artifact_prefix="$logs/$kind/" \
+    "$logs/found/$kind" "tests/fuzz/corpus/$kind" >"$logs/$kind.log" 2>&1 || local code=1
   echo "-- $kind"
-  "$out/fuzz_$kind" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1000 -max_len=16384 \
-    -verbosity=0 -print_funcs=0 -print_final_stats=1 -artifact_prefix="$out/$kind/" "$out/found/$kind" \
-    "tests/fuzz/corpus/$kind" 2>&1 |
-    grep -E "^stat::(number|peak)|runtime error|^SUMMARY|unit written|libFuzzer:"
-done
+  grep -E "^stat::(number|peak)|runtime error|^SUMMARY|unit written|libFuzzer:" "$logs/$kind.log"
+  return "${code:-0}"
+}
+export -f run
+printf '%s\n' "${kinds[@]}" | xargs -P "$(nproc)" -I{} bash -c 'run {} '"$seconds"
