@@ -3,8 +3,8 @@
 # setup.sh build|report|test|lint: installs what is missing for that, and nothing else.
 #   build   compiler, CMake, Ninja, libraries
 #   report  the same, and of the Python environment build/venv what `saltus report` needs
-#   test    the same, test libraries, Doxygen and all of build/venv
-#   lint    the same and the clang tools
+#   test    the same, test libraries, clang with its fuzzer, Doxygen and all of build/venv
+#   lint    the same and clang-tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,10 +32,10 @@ if [[ $goal != build ]]; then
     wanted+=(python3-dev)
 fi
 if [[ $goal == test || $goal == lint ]]; then
-  wanted+=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14)
+  wanted+=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14 clang-14 libclang-rt-14-dev)
   runs doxygen --version || wanted+=(doxygen)
 fi
-[[ $goal != lint ]] || wanted+=(clang-14 clang-tidy-14 libclang-rt-14-dev)
+[[ $goal != lint ]] || wanted+=(clang-tidy-14)
 
 if runs dpkg-query --version && runs apt-get --version; then
   missing=()

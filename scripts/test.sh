@@ -31,3 +31,6 @@ scripts/docs.sh
 
 step "mutants"
 scripts/mutation.sh
+
+step "fuzzing of the readers, under sanitizers"
+scripts/fuzz.sh 20

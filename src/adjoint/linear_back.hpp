@@ -23,7 +23,8 @@ class LinearBack final : public GroupBack<Real> {
              const std::vector<double>& spike_errors, LinearSegments& segments, bool cyclic)
       : GroupBack<Real>(sample, population, spike_errors),
         segments_(segments),
-        in_step_(cyclic && sample.plan.linear_alike(population)),
+        in_step_(cyclic && sample.plan.linear_in_vectors(population) &&
+                 p.plan.alike_linear->flows_side_by_side()),
         all_jumps_(p.plan.linear_neurons),
         t_(p.end) {
     segments_.start(p.size);
@@ -52,15 +53,27 @@ class LinearBack final : public GroupBack<Real> {
   }
   void begin_held(std::size_t j) override { m_->now[j].held = true; }
   void begin() override {
-    if (in_step_) lambda_.start(p.size);
+    if (in_step_) {
+      lambda_.start(p.size);
+      const linear::Alike& all = *p.plan.alike_linear;
+      if (all.own()) m_->receptors.start(all, p.plan.linear_neurons);
+    }
     for (std::size_t j = 0; j < p.size; ++j) keep(j);
   }
 
   // Each neuron follows when it is asked, or all are moved.
   void move_to(double t) override {
     if (in_step_ && t < t_) {
-      const linear::Step step = p.plan.alike_linear->step(t_ - t, !p.errors.integrals.empty());
-      LinearLambdaKernels<Real>::best().flow_back(lambda_, step);
+      const linear::Alike& all = *p.plan.alike_linear;
+      const bool driven = !p.errors.integrals.empty();
+      if (all.own()) {
+        const double length = t_ - t;
+        all.own_steps(p.plan.linear_neurons, 0, lambda_.slots.layout(), {&length, 1}, m_->own,
+                      driven);
+        LinearLambdaKernels<Real>::best().flow_own_back(lambda_, m_->own, all.components, driven);
+      } else {
+        LinearLambdaKernels<Real>::best().flow_back(lambda_, all.step(t_ - t, driven));
+      }
     }
     t_ = t;
   }
@@ -69,8 +82,8 @@ class LinearBack final : public GroupBack<Real> {
                double t) const override {
     if (in_step_) {
       const linear::Alike& all = *p.plan.alike_linear;
-      return LinearLambdaKernels<Real>::best().error_of_arrival(all, lambda_, weight,
-                                                                all.receptor_of(projection));
+      return LinearLambdaKernels<Real>::best().error_of_arrival(
+          all, all.own() ? &m_->receptors : nullptr, lambda_, weight, all.receptor_of(projection));
     }
     if (column != any_column) return error_at(column, projection, *weight, t);
     double sum = 0;
@@ -167,6 +180,9 @@ class LinearBack final : public GroupBack<Real> {
     std::vector<linear::Step> from_next;  // [spike]
     std::vector<double> gaps;             // [spike] how long that is; 0: it is the last
     std::vector<std::size_t> last_spike;  // [neuron]
+    // Of cycles, where each has a motion of its own.
+    linear::OwnSteps own;
+    OwnReceptors receptors;
 
     void start(std::size_t size, std::size_t spikes) {
       before.resize(spikes);

@@ -136,6 +136,34 @@ class LinearLambda {
   }
 };
 
+/// Of neurons with a motion of their own, for each receptor: e, where it drives, and A e.
+class OwnReceptors {
+ public:
+  void start(const linear::Alike& all, std::span<const linear::Neuron> neurons) {
+    factors_.resize(neurons.size());
+    const SlotLayout& layout = factors_.layout();
+    for (std::size_t s = 0; s < layout.count(); ++s) {
+      const linear::Neuron& n = neurons[layout.used(s) ? layout.neuron(s) : 0];
+      for (std::size_t r = 0; r < most_receptors; ++r) {
+        const linear::Vector<double> moves = linear::product(n.free.matrix(), n.receptors[r]);
+        for (std::size_t k = 0; k < linear::dimension; ++k) {
+          if (all.receptors[r][k] != 0) factors_[r * of_receptor][s] = n.receptors[r][k];
+          factors_[r * of_receptor + 1 + k][s] = moves[k];
+        }
+      }
+    }
+  }
+  // Of all slots.
+  const double* e(std::size_t receptor) const { return factors_[receptor * of_receptor]; }
+  const double* slope(std::size_t receptor, std::size_t k) const {
+    return factors_[receptor * of_receptor + 1 + k];
+  }
+
+ private:
+  static constexpr std::size_t of_receptor = 1 + linear::dimension;
+  Slots<double, most_receptors * of_receptor> factors_;
+};
+
 /// adjoint/linear_lambda_kernel.cpp (machine/dispatch.hpp).
 template <class Real>
 struct LinearLambdaKernels {
@@ -147,9 +175,13 @@ struct LinearLambdaKernels {
                         std::size_t width, const std::vector<Target<Real>>& targets);
   /// Takes all of them back over an interval.
   void (*flow_back)(LinearLambda& lambda, const linear::Step& step);
+  /// The same by the first of their own steps.
+  void (*flow_own_back)(LinearLambda& lambda, const linear::OwnSteps& steps, std::size_t components,
+                        bool driven);
   /// dL/dt of an arrival with these weights, which can be read to the end of their last vector.
-  double (*error_of_arrival)(const linear::Alike& all, const LinearLambda& lambda, const Real* row,
-                             std::size_t receptor);
+  /// @param own  null: they move alike
+  double (*error_of_arrival)(const linear::Alike& all, const OwnReceptors* own,
+                             const LinearLambda& lambda, const Real* row, std::size_t receptor);
 
   static const LinearLambdaKernels& best();
 };

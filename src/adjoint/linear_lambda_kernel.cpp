@@ -23,33 +23,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<double, partial_sums>;
 using V = hn::Vec<Tag>;
 
-// What the neurons of a tile do not share: their steps between some groups of arrivals, and of each
-// receptor e (where it drives) and A e.
-struct OwnTile {
-  static constexpr std::size_t of_receptor = 1 + linear::dimension;
-  linear::OwnSteps steps;
-  Slots<double, most_receptors * of_receptor> factors;
-
-  const double* e(std::size_t receptor) const { return factors[receptor * of_receptor]; }
-  const double* slope(std::size_t receptor, std::size_t k) const {
-    return factors[receptor * of_receptor + 1 + k];
-  }
-  void start(const linear::Alike& all, std::span<const linear::Neuron> neurons) {
-    factors.resize(neurons.size());
-    const SlotLayout& layout = factors.layout();
-    for (std::size_t s = 0; s < layout.count(); ++s) {
-      const linear::Neuron& n = neurons[layout.used(s) ? layout.neuron(s) : 0];
-      for (std::size_t r = 0; r < most_receptors; ++r) {
-        const linear::Vector<double> moves = linear::product(n.free.matrix(), n.receptors[r]);
-        for (std::size_t k = 0; k < linear::dimension; ++k) {
-          if (all.receptors[r][k] != 0) factors[r * of_receptor][s] = n.receptors[r][k];
-          factors[r * of_receptor + 1 + k][s] = moves[k];
-        }
-      }
-    }
-  }
-};
-
 // Of the n first components, one after the other.
 template <std::size_t n>
 class Back {
@@ -67,7 +40,7 @@ class Back {
   template <bool with_row, class Real>
   static HWY_INLINE double read(const linear::Alike& alike, const LinearLambda& lambda,
                                 std::size_t receptor, Real* gradient, const Real* row,
-                                const OwnTile* own = nullptr) {
+                                const OwnReceptors* own) {
     const Tag tag;
     const View all(lambda);
     const Factors e(alike.receptors[receptor]), slope(alike.slopes_of_receptors[receptor]);
@@ -168,7 +141,7 @@ class Back {
       return sum;
     }
     // The same of neurons with a motion of their own.
-    HWY_INLINE V weigh_own(const View& all, std::size_t s, const OwnTile& own,
+    HWY_INLINE V weigh_own(const View& all, std::size_t s, const OwnReceptors& own,
                            std::size_t receptor) const {
       const Tag tag;
       V sum = hn::Zero(tag);
@@ -192,11 +165,10 @@ void read_by(const PopulationPlan<Real>& plan, const LinearEntries<Real>& found,
   const std::span<const LinearEntry> entries = found.of(tile);
   if (entries.empty()) return;
   const linear::Alike& all = *plan.alike_linear;
-  thread_local OwnTile own_memory;
-  OwnTile* const own = all.own() ? &own_memory : nullptr;
-  const auto neurons = own ? std::span(plan.linear_neurons).subspan(first, width)
-                           : std::span<const linear::Neuron>();
-  if (own) own->start(all, neurons);
+  thread_local OwnReceptors own_memory;
+  thread_local linear::OwnSteps own_steps;
+  OwnReceptors* const own = all.own() ? &own_memory : nullptr;
+  if (own) own->start(all, std::span(plan.linear_neurons).subspan(first, width));
   // From group g + 1 back to g. Of their own they are found a few at once.
   std::size_t known_from = arrivals.group_count();
   const auto flow_to = [&](LinearLambda& lambda, std::size_t g, std::size_t latest) {
@@ -208,9 +180,10 @@ void read_by(const PopulationPlan<Real>& plan, const LinearEntries<Real>& found,
       for (std::size_t k = 0; k < count; ++k) {
         lengths[k] = arrivals.times[known_from + k + 1] - arrivals.times[known_from + k];
       }
-      all.own_steps(neurons, lambda.slots.layout(), {lengths, count}, own->steps, found.driven);
+      all.own_steps(plan.linear_neurons, first, lambda.slots.layout(), {lengths, count}, own_steps,
+                    found.driven);
     }
-    Back<n>::flow(lambda, own->steps[g - known_from], found.driven);
+    Back<n>::flow(lambda, own_steps[g - known_from], found.driven);
   };
   thread_local LinearLambda memory;
   LinearLambda& lambda = memory;
@@ -267,12 +240,28 @@ void flow_back(LinearLambda& lambda, const linear::Step& step) {
 }
 
 template <class Real>
-double error_of_arrival(const linear::Alike& all, const LinearLambda& lambda, const Real* row,
-                        std::size_t receptor) {
-  return Back<most_components>::template read<true, Real>(all, lambda, receptor, nullptr, row);
+void flow_own_back(LinearLambda& lambda, const linear::OwnSteps& steps, std::size_t components,
+                   bool driven) {
+  switch (components) {
+    case 1:
+      return Back<1>::flow(lambda, steps[0], driven);
+    case 2:
+      return Back<2>::flow(lambda, steps[0], driven);
+    case 3:
+      return Back<3>::flow(lambda, steps[0], driven);
+    default:
+      return Back<4>::flow(lambda, steps[0], driven);
+  }
 }
 
-SALTUS_KERNELS(LinearLambdaKernels, read_arrivals<Real>, flow_back<Real>, error_of_arrival<Real>)
+template <class Real>
+double error_of_arrival(const linear::Alike& all, const OwnReceptors* own,
+                        const LinearLambda& lambda, const Real* row, std::size_t receptor) {
+  return Back<most_components>::template read<true, Real>(all, lambda, receptor, nullptr, row, own);
+}
+
+SALTUS_KERNELS(LinearLambdaKernels, read_arrivals<Real>, flow_back<Real>, flow_own_back<Real>,
+               error_of_arrival<Real>)
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

@@ -91,6 +91,71 @@ class OwnSteps {
   Aligned<double> values_;
 };
 
+/// What the flow of each of many neurons is found from, side by side, where all are found in the same way: the
+/// same differences, along the same paths.
+class OwnFlows {
+ public:
+  static std::optional<OwnFlows> of(std::span<const Neuron> neurons) {
+    const System<double>& first = neurons[0].free;
+    OwnFlows all;
+    all.stride_ = neurons.size() + widest_vector;  // a load may run over the end
+    const auto differences = first.differences(dimension);
+    const auto paths = first.paths(dimension);
+    std::size_t count = 3 * differences.size();
+    for (const Difference& d : differences) {
+      all.series_.push_back(count);
+      if (d.order > 1) count += Difference::terms;
+    }
+    all.factors_ = count;
+    all.numbers_.resize((count + paths.size()) * all.stride_);
+    for (std::size_t j = 0; j < neurons.size(); ++j) {
+      const System<double>& system = neurons[j].free;
+      if (!all.take(j, differences, system.differences(dimension))) return {};
+      const auto own = system.paths(dimension);
+      if (own.size() != paths.size()) return {};
+      for (std::size_t k = 0; k < paths.size(); ++k) {
+        if (own[k].entry != paths[k].entry || own[k].difference != paths[k].difference) return {};
+        all.at(all.factors_ + k, j) = own[k].factor;
+      }
+    }
+    return all;
+  }
+  // Of all neurons.
+  const double* rates(std::size_t difference) const { return row(3 * difference); }
+  const double* spreads(std::size_t difference) const { return row(3 * difference + 1); }
+  const double* per_spreads(std::size_t difference) const { return row(3 * difference + 2); }
+  const double* series(std::size_t difference, std::size_t p) const {
+    return row(series_[difference] + p);
+  }
+  const double* factors(std::size_t path) const { return row(factors_ + path); }
+
+ private:
+  std::size_t stride_ = 0, factors_ = 0;
+  std::vector<std::size_t> series_;  // [difference] the first row
+  std::vector<double> numbers_;      // [row, neuron]
+
+  const double* row(std::size_t number) const { return numbers_.data() + number * stride_; }
+  double& at(std::size_t number, std::size_t j) { return numbers_[number * stride_ + j]; }
+  // @returns  are they made in the same way?
+  bool take(std::size_t j, std::span<const Difference> as, std::span<const Difference> own) {
+    if (own.size() != as.size()) return false;
+    for (std::size_t m = 0; m < as.size(); ++m) {
+      const Difference& d = own[m];
+      const bool same = d.order == as[m].order && d.last == as[m].last &&
+                        d.without_first == as[m].without_first &&
+                        d.without_last == as[m].without_last;
+      if (!same) return false;
+      at(3 * m, j) = d.rate;
+      at(3 * m + 1, j) = d.spread;
+      at(3 * m + 2, j) = d.per_spread;
+      for (std::size_t p = 0; d.order > 1 && p < Difference::terms; ++p) {
+        at(series_[m] + p, j) = d.series[p];
+      }
+    }
+    return true;
+  }
+};
+
 /// y = c.x - theta rises above the higher of its values at the two ends of an interval by at most
 /// bend . |x| + constant: by a parabola of the largest -d2y/dt2, and by rounding.
 struct Bend {
@@ -149,6 +214,7 @@ class Alike {
       if (all.own_ && zeros < static_cast<std::ptrdiff_t>(dimension) - 1) return {};
     }
     all.free_ = driven_by_ones(first.free, {1}, all.components);
+    if (all.own_) all.own_flows_ = OwnFlows::of(neurons);
     for (int k = shortest; k <= longest; ++k) {
       all.bends_[static_cast<std::size_t>(k - shortest)] = all.bend_of(std::exp2(0.5 * k));
     }
@@ -157,6 +223,8 @@ class Alike {
 
   /// Does each have a motion of its own? Then there is no step, or motion, of all.
   bool own() const { return own_; }
+  /// Is what moves them over one interval found side by side?
+  bool flows_side_by_side() const { return !own_ || own_flows_; }
 
   /// @param integral  is its row asked for?
   Step step(double t, bool integral = false) const { return step(free_, t, integral); }
@@ -173,8 +241,8 @@ class Alike {
   /// The same, to the last bit, of many times at once. @param out  as many
   void steps(std::span<const double> dt, Step* out, bool integral = false) const;
   /// What System::flow does, to the last bit, of neurons with a motion of their own.
-  /// @param neurons  those of the slots @param dt  at most OwnSteps::intervals
-  void own_steps(std::span<const Neuron> neurons, const SlotLayout& layout,
+  /// @param neurons  all @param first  that of the first slot @param dt  at most OwnSteps::intervals
+  void own_steps(std::span<const Neuron> neurons, std::size_t first, const SlotLayout& layout,
                  std::span<const double> dt, OwnSteps& out, bool integral = false) const;
 
   /// Of an interval at least as long as t.
@@ -190,6 +258,7 @@ class Alike {
  private:
   System<double> free_;
   bool own_ = false;
+  std::optional<OwnFlows> own_flows_;  // if they are found in the same way
   // Of any: |a|, the rate of a component's decay, |c|.
   std::array<std::array<double, most_components>, most_components> largest_{};
   std::array<double, most_components> slowest_{}, largest_c_{};

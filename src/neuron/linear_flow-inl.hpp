@@ -20,11 +20,28 @@ HWY_BEFORE_NAMESPACE();
 namespace saltus {
 namespace HWY_NAMESPACE {
 
-/// linear::differences_at
-/// @param values  [difference, lane]
+/// What all lanes share of linear::Difference.
 template <class Tag>
+struct SharedDifferences {
+  using V = hwy::HWY_NAMESPACE::Vec<Tag>;
+  std::span<const linear::Difference> list;
+
+  HWY_INLINE V rate(std::size_t m) const { return all(list[m].rate); }
+  HWY_INLINE V spread(std::size_t m) const { return all(list[m].spread); }
+  HWY_INLINE V per_spread(std::size_t m) const { return all(list[m].per_spread); }
+  HWY_INLINE V series(std::size_t m, std::size_t p) const { return all(list[m].series[p]); }
+
+ private:
+  static HWY_INLINE V all(double value) { return hwy::HWY_NAMESPACE::Set(Tag(), value); }
+};
+
+/// linear::differences_at
+/// @param list  what they are made of @param of  as SharedDifferences
+/// @param values  [difference, lane]
+template <class Tag, class Numbers>
 HWY_INLINE void differences_at(Tag tag, std::span<const linear::Difference> list,
-                               hwy::HWY_NAMESPACE::Vec<Tag> t, double* HWY_RESTRICT values) {
+                               const Numbers& numbers, hwy::HWY_NAMESPACE::Vec<Tag> t,
+                               double* HWY_RESTRICT values) {
   namespace hn = hwy::HWY_NAMESPACE;
   using linear::Difference;
   const std::size_t lanes = hn::Lanes(tag);
@@ -33,34 +50,40 @@ HWY_INLINE void differences_at(Tag tag, std::span<const linear::Difference> list
     const Difference& d = list[m];
     double* const to = values + m * lanes;
     if (d.order == 0) {
-      hn::Store(d.last == m ? exponential(hn::Mul(hn::Set(tag, d.rate), t)) : of(d.last), tag, to);
+      hn::Store(d.last == m ? exponential(hn::Mul(numbers.rate(m), t)) : of(d.last), tag, to);
       continue;
     }
-    const auto whole = of(d.last), length = hn::Mul(hn::Set(tag, d.spread), t);
-    const auto per_spread = hn::Set(tag, d.per_spread);
+    const auto whole = of(d.last), spread = numbers.spread(m), length = hn::Mul(spread, t);
+    const auto per_spread = numbers.per_spread(m);
     if (d.order == 1) {
-      if (d.spread == 0) {
-        hn::Store(hn::Mul(whole, t), tag, to);
-      } else {
+      const auto is_one = hn::Eq(spread, hn::Zero(tag));  // node
+      auto value = hn::Mul(whole, t);
+      if (!hn::AllTrue(tag, is_one)) {
         const auto lost = hn::Neg(exponential_less_one(hn::Neg(length)));
-        hn::Store(hn::Mul(hn::Mul(lost, per_spread), whole), tag, to);
+        value = hn::IfThenElse(is_one, value, hn::Mul(hn::Mul(lost, per_spread), whole));
       }
+      hn::Store(value, tag, to);
       continue;
     }
-    auto even = hn::Set(tag, d.series[Difference::terms - 1]);
-    auto odd = hn::Set(tag, d.series[Difference::terms - 2]);
+    auto even = numbers.series(m, Difference::terms - 1);
+    auto odd = numbers.series(m, Difference::terms - 2);
     const auto square = hn::Mul(length, length);
     for (std::size_t p = Difference::terms - 2; p > 1; p -= 2) {
-      even = hn::Add(hn::Mul(even, square), hn::Set(tag, d.series[p - 1]));
-      odd = hn::Add(hn::Mul(odd, square), hn::Set(tag, d.series[p - 2]));
+      even = hn::Add(hn::Mul(even, square), numbers.series(m, p - 1));
+      odd = hn::Add(hn::Mul(odd, square), numbers.series(m, p - 2));
     }
     const auto sum =
-        hn::Add(hn::Add(hn::Mul(even, square), hn::Set(tag, d.series[0])), hn::Mul(odd, length));
+        hn::Add(hn::Add(hn::Mul(even, square), numbers.series(m, 0)), hn::Mul(odd, length));
     auto near = hn::Mul(whole, sum);
     for (std::size_t k = 0; k < d.order; ++k) near = hn::Mul(near, t);
     const auto far = hn::Mul(hn::Sub(of(d.without_first), of(d.without_last)), per_spread);
     hn::Store(hn::IfThenElse(hn::Le(length, hn::Set(tag, 1.0)), near, far), tag, to);
   }
+}
+template <class Tag>
+HWY_INLINE void differences_at(Tag tag, std::span<const linear::Difference> list,
+                               hwy::HWY_NAMESPACE::Vec<Tag> t, double* HWY_RESTRICT values) {
+  differences_at(tag, list, SharedDifferences<Tag>{list}, t, values);
 }
 
 /// Room for all of them.

@@ -49,25 +49,17 @@ void steps_in_vectors(const System<double>& system, std::size_t components, bool
   }
 }
 
-// The same of a neuron in each slot.
-void own_steps_in_vectors(std::span<const Neuron> neurons, const SlotLayout& layout,
-                          std::size_t components, bool integral, std::span<const double> dt,
-                          OwnSteps& out) {
-  const hn::ScalableTag<double> tag;
-  using Tag = hn::ScalableTag<double>;
-  const std::size_t lanes = hn::Lanes(tag);
-  const std::size_t rows = integral ? dimension : most_components;
-  HWY_ALIGN double values[vectors::room_for_differences<Tag>];
-  HWY_ALIGN double of[hn::MaxLanes(Tag())] = {};
-  // What no path leads to is 0. (And the bias of one may drive it where that of another is 0.)
+// What no path leads to is 0. (And the bias of one may drive it where that of another is 0.)
+void clear_untold(const System<double>& system, const SlotLayout& layout, std::size_t components,
+                  bool integral, std::size_t intervals, OwnSteps& out) {
   std::array<bool, OwnSteps::numbers> told{};
-  for (const auto& path : neurons[0].free.paths(rows)) {
+  for (const auto& path : system.paths(integral ? dimension : most_components)) {
     const auto& entry = path.entry;
     if (!Step::holds(entry, components) || entry.of_constant) continue;
     told[OwnSteps::number(entry, components)] = true;
   }
   const auto clear = [&](std::size_t number) {
-    for (std::size_t k = 0; !told[number] && k < dt.size(); ++k) {
+    for (std::size_t k = 0; !told[number] && k < intervals; ++k) {
       std::fill_n(out[k](number), layout.count(), 0.0);
     }
   };
@@ -76,8 +68,21 @@ void own_steps_in_vectors(std::span<const Neuron> neurons, const SlotLayout& lay
     for (std::size_t from = to; from < components; ++from) clear(OwnSteps::number(to, from));
     if (integral) clear(OwnSteps::of_integral + to);
   }
+}
+
+// The same of a neuron in each slot, a time in each lane: each in its own way.
+void own_steps_in_vectors(std::span<const Neuron> neurons, std::size_t first,
+                          const SlotLayout& layout, std::size_t components, bool integral,
+                          std::span<const double> dt, OwnSteps& out) {
+  const hn::ScalableTag<double> tag;
+  using Tag = hn::ScalableTag<double>;
+  const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t rows = integral ? dimension : most_components;
+  HWY_ALIGN double values[vectors::room_for_differences<Tag>];
+  HWY_ALIGN double of[hn::MaxLanes(Tag())] = {};
+  clear_untold(neurons[0].free, layout, components, integral, dt.size(), out);
   for (std::size_t s = 0; s < layout.count(); ++s) {
-    const System<double>& system = neurons[layout.used(s) ? layout.neuron(s) : 0].free;
+    const System<double>& system = neurons[layout.used(s) ? first + layout.neuron(s) : 0].free;
     const auto differences = system.differences(rows);
     const auto paths = system.paths(rows);
     for (std::size_t at = 0; at < dt.size(); at += lanes) {
@@ -101,6 +106,52 @@ void own_steps_in_vectors(std::span<const Neuron> neurons, const SlotLayout& lay
   }
 }
 
+// The differences of a vector of neurons.
+struct OwnDifferences {
+  using V = hn::Vec<hn::ScalableTag<double>>;
+  const OwnFlows& of;
+  std::size_t neuron;
+
+  HWY_INLINE V rate(std::size_t m) const { return at(of.rates(m)); }
+  HWY_INLINE V spread(std::size_t m) const { return at(of.spreads(m)); }
+  HWY_INLINE V per_spread(std::size_t m) const { return at(of.per_spreads(m)); }
+  HWY_INLINE V series(std::size_t m, std::size_t p) const { return at(of.series(m, p)); }
+  HWY_INLINE V at(const double* row) const {
+    return hn::LoadU(hn::ScalableTag<double>(), row + neuron);
+  }
+};
+
+// The same, a neuron in each lane: all in the same way.
+void own_steps_side_by_side(const System<double>& shape, const OwnFlows& flows, std::size_t first,
+                            const SlotLayout& layout, std::size_t components, bool integral,
+                            std::span<const double> dt, OwnSteps& out) {
+  const hn::ScalableTag<double> tag;
+  using Tag = hn::ScalableTag<double>;
+  const std::size_t lanes = hn::Lanes(tag);
+  const std::size_t rows = integral ? dimension : most_components;
+  const auto differences = shape.differences(rows);
+  const auto paths = shape.paths(rows);
+  HWY_ALIGN double values[vectors::room_for_differences<Tag>];
+  clear_untold(shape, layout, components, integral, dt.size(), out);
+  for (std::size_t s = 0; s < layout.count(); s += lanes) {
+    // (Of slots that no neuron uses it may be anything finite: zeros.)
+    const OwnDifferences own{flows, layout.used(s) ? first + layout.place(s) : 0};
+    for (std::size_t i = 0; i < dt.size(); ++i) {
+      vectors::differences_at(tag, differences, own, hn::Set(tag, dt[i]), values);
+      for (std::size_t k = 0; k < paths.size();) {
+        const auto entry = paths[k].entry;
+        auto value = hn::Zero(tag);
+        for (; k < paths.size() && paths[k].entry == entry; ++k) {
+          const auto difference = hn::Load(tag, values + paths[k].difference * lanes);
+          value = hn::Add(value, hn::Mul(own.at(flows.factors(k)), difference));
+        }
+        if (!Step::holds(entry, components)) continue;
+        hn::Store(value, tag, out[i](OwnSteps::number(entry, components)) + s);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace saltus::linear
@@ -110,14 +161,21 @@ HWY_AFTER_NAMESPACE();
 namespace saltus::linear {
 HWY_EXPORT(steps_in_vectors);
 HWY_EXPORT(own_steps_in_vectors);
+HWY_EXPORT(own_steps_side_by_side);
 
 void Alike::steps(std::span<const double> dt, Step* out, bool integral) const {
   HWY_DYNAMIC_DISPATCH(steps_in_vectors)(free_, components, integral, dt, out);
 }
-void Alike::own_steps(std::span<const Neuron> neurons, const SlotLayout& layout,
+void Alike::own_steps(std::span<const Neuron> neurons, std::size_t first, const SlotLayout& layout,
                       std::span<const double> dt, OwnSteps& out, bool integral) const {
   out.resize(layout);
-  HWY_DYNAMIC_DISPATCH(own_steps_in_vectors)(neurons, layout, components, integral, dt, out);
+  if (own_flows_) {
+    HWY_DYNAMIC_DISPATCH(own_steps_side_by_side)
+    (neurons[0].free, *own_flows_, first, layout, components, integral, dt, out);
+  } else {
+    HWY_DYNAMIC_DISPATCH(own_steps_in_vectors)
+    (neurons, first, layout, components, integral, dt, out);
+  }
 }
 }  // namespace saltus::linear
 #endif

@@ -119,7 +119,7 @@ class LinearLayer {
   }
   /// What takes neurons with a motion of their own through the next intervals.
   void find_own(std::span<const double> lengths) {
-    alike->own_steps(plan_->linear_neurons, slots.layout(), lengths, own);
+    alike->own_steps(plan_->linear_neurons, 0, slots.layout(), lengths, own);
     interval = 0;
   }
 
