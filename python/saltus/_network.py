@@ -58,6 +58,8 @@ class Network:
     ('in->hidden',)
     """
 
+    _advised = False  # has `simulate` said of it what looks like another unit?
+
     def __init__(self, *, seed: int = 0) -> None:
         self._core = _core.Network()
         self._rng = generator(seed)

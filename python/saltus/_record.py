@@ -335,7 +335,8 @@ def simulate(
     Warns
     -----
     SaltusWarning
-        No input spike comes before the end.
+        No input spike comes before the end. Once for a network: times or time constants that look
+        like another unit than seconds.
     """
     core, real = _core_type(dtype)
     if smoothing is not None:
@@ -349,6 +350,10 @@ def simulate(
     count = thread_count(threads)
     found = core.simulate(snapshot._core, arrays, ends, count, noise, start, limits)
     again = (
+    if not (unseen or network._advised) and (says := found.advice()):
+        network._advised = snapshot._advised = True
+        for sentence in says:
+            warnings.warn(sentence, SaltusWarning, stacklevel=2)
         _simulate_again,
         (snapshot, arrays, ends, {"smoothing": smoothing, "state": state, "dtype": real}),
     )
