@@ -464,3 +464,69 @@ def test_what_knows_lif_alone_says_so(tmp_path):
         net.add_population("x", "alif", 2)
     with pytest.raises(ValueError, match=r"x.tau_adapt\[0\] is -1"):
         net.add_population("x", "ALIF", 2, tau_adapt=-1.0)
+
+
+# --- how RF is reset, and how far apart time constants may lie ------------------------------------
+
+
+def driven(model="RF", **parameters):
+    """One neuron that two spikes reach."""
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("x", model, 1, **parameters)
+    net.connect("in", "x", [[8.0]])
+    return net, {"in": ([1e-3, 5e-3], [0, 0], [0, 2])}
+
+
+def test_a_reset_of_rf_far_above_its_threshold_rings_on_for_ever():
+    for threshold, rings in (0.13, True), (0.2, False):
+        net, inputs = driven(v_threshold=threshold)
+        late = saltus.simulate(net, inputs, 1.0).spikes("x").times
+        assert (late[-1] > 0.9) == rings
+        if not rings:
+            saltus.simulate(net, inputs, np.inf)
+            continue
+        with pytest.raises(ValueError, match="does not come to rest below its threshold"):
+            saltus.simulate(net, inputs, np.inf)
+        net["x.v_reset"] = threshold
+        assert saltus.simulate(net, inputs, 1.0).spikes("x").times[-1] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("model", "ratio", "parameters"),
+    [
+        ("ALIF", "tau_adapt", {"tau_mem": 1e-2, "tau_syn": 1e-2}),
+        ("LIF:alpha", "tau_mem", {"tau_syn": 1e-2}),
+        ("LIF", "tau_mem", {"tau_syn": 1e-2}),
+        ("LI", "tau_mem", {"tau_syn": 1e-2}),
+        ("RF", "tau_syn", {"tau_mem": 1e-2, "frequency": 1e-9}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::saltus.SaltusWarning")
+def test_rates_further_apart_than_a_trillion_are_refused(model, ratio, parameters):
+    net, inputs = driven(model, **parameters, **{ratio: 0.99e10})
+    saltus.simulate(net, inputs, 0.05)
+    net[f"x.{ratio}"] = 1.01e10
+    with pytest.raises(
+        ValueError, match=r"time constants of x\[0\] lie further apart than 1 : 1e\+12"
+    ):
+        saltus.simulate(net, inputs, 0.05)
+
+
+@pytest.mark.filterwarnings("ignore::saltus.SaltusWarning")
+def test_what_does_not_decay_has_no_rate_that_could_lie_too_far_from_others():
+    """The pair of RF turns, V of IF stays, and a slow synapse of LIF loses nothing."""
+    times = []
+    for slow in 1e6, 1e11:
+        net, inputs = driven(tau_mem=slow, v_threshold=0.5, v_reset=0.0)
+        net["in->x.weight"] *= slow / 20e-3
+        times.append(saltus.simulate(net, inputs, 0.5).spikes("x").times)
+    assert len(times[0]) == 3
+    np.testing.assert_allclose(times[1], times[0], rtol=1e-7)
+    net, inputs = driven("IF", tau_mem=1e11)
+    net["in->x.weight"] *= 1e11 / 20e-3
+    assert len(saltus.simulate(net, inputs, 0.05).spikes("x")) == 3
+    net, inputs = driven("LIF", tau_mem=5e-3, tau_syn=1e11)
+    # 8 from 1 ms on, 16 from 5 ms on: V is 1 after tau_mem ln(I / (I - 1)).
+    last = saltus.simulate(net, inputs, 0.05).spikes("x").times
+    np.testing.assert_allclose(np.diff(last)[10:], 5e-3 * np.log(16 / 15), rtol=1e-9)
