@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "saltus/data.hpp"
+#include "saltus/inputs.hpp"
 #include "saltus/network.hpp"
 #include "saltus/train.hpp"
 
@@ -18,6 +19,12 @@ namespace saltus {
 template <class Real>
 std::vector<std::string> advice(const Network<Real>& network, const data::LabelledSpikes& data,
                                 double t_end);
+
+/// Of a run: times or time constants that look like another unit than seconds. It reads the first
+/// and the last spike of each sample alone.
+/// @param inputs  as simulate() took them
+template <class Real>
+std::vector<std::string> advice(const Network<Real>& network, const Inputs& inputs);
 
 /// Of an epoch: a layer that stayed silent, a readout that nothing reaches. The cause alone, not
 /// what follows from it. The same words in each epoch.

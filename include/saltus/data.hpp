@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -101,6 +102,12 @@ struct SpikeFileLimits {
 /// @throws InvalidInput  NaN or negative times, a unit outside [0, channels), more than the limits
 LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t channels = 0,
                                const SpikeFileLimits& limits = {});
+
+/// Makes seconds of times in another unit, counted from another origin.
+/// @param unit    how many seconds one of theirs lasts, above 0: 1e-3 of milliseconds
+/// @param origin  what becomes 0, in seconds; none: the first spike of each sample
+/// @throws InvalidInput  a spike before the origin
+void in_seconds(LabelledSpikes& data, double unit, std::optional<double> origin = 0.0);
 
 /// The samples `first` .. `first + count - 1`.
 LabelledSpikes slice(const LabelledSpikes& data, std::size_t first, std::size_t count);

@@ -21,6 +21,8 @@ struct RunSettings {
   std::string data;                         ///< folder of the data (yinyang: none, generated)
   std::string train_file;                   ///< task spikes
   std::string test_file;                    ///< the same
+  double unit = 1;                          ///< of the times in these files, s
+  std::string origin = "0";                 ///< what becomes 0 in them, s; or "first", of a sample
   std::string precision = "float32";        ///< float32 or float64, of weights
   std::vector<std::size_t> hidden = {200};  ///< neurons of each hidden layer
   std::vector<std::string> layers;          ///< in its place: 128, conv:16x5, conv:16x5s2, pool:2
@@ -56,8 +58,10 @@ struct RunSettings {
   static constexpr auto fields();  ///< a row for each setting of its own: see below
 };
 
-/// Checks of rows: float32 or float64; no layer without neurons; layers as they are written.
+/// Checks of rows: float32 or float64; a time or "first"; no layer without neurons; layers as they
+/// are written.
 /// @{
+void check_origin(std::string_view name, const std::string& origin);
 void check_precision(std::string_view name, const std::string& precision);
 void check_layers(std::string_view name, const std::vector<std::size_t>& sizes);
 void check_layer_list(std::string_view name, const std::vector<std::string>& layers);
@@ -74,6 +78,14 @@ constexpr auto RunSettings::fields() {
             "training spikes, HDF5 in SHD's layout (task spikes)", "--train"},
       Field{"test_file", &S::test_file, anything, heading::data,
             "test spikes, HDF5 in SHD's layout (task spikes)", "--test"},
+      Field{"unit", &S::unit,
+            time.says("a finite number above 0: how many seconds a unit of the times lasts"),
+            heading::data,
+            "how many seconds a unit of the times in these files lasts: 1e-3 for milliseconds "
+            "(default 1)"},
+      Field{"origin", &S::origin, &check_origin, heading::data,
+            "what becomes time 0 in these files, s, or 'first': the first spike of each sample "
+            "(default 0)"},
       Field{"validation", &S::validation, anything, heading::data,
             "training samples to hold out (the first ones)"},
       Field{"train_samples", &S::train_samples, anything, heading::data,

@@ -48,6 +48,14 @@ class PythonLoss final : public Loss<Real> {
                   nb::make_tuple(s.sigma, s.thresholds == ThresholdReading::sampled, s.seed));
     const auto [value, predictions, silent, given] =
         nb::cast<std::tuple<double, Predictions, std::size_t, Errors>>(said);
+    // The errors are of the values that were there, and the next step starts from them.
+    if (const std::string name = changed_value(batch.network, nb::cast<Net&>(network_));
+        !name.empty()) {
+      throw InvalidInput(fmt::format(
+          "loss: it wrote to {} of the network, from whose values the gradient follows; expected "
+          "no change: that is for a callback, or for step of an optimiser of your own",
+          name));
+    }
     LossResult<Real> result{
         value, 0, silent, {}, errors_of<Real>(given, batch.network.populations().size())};
     place_maxima(nb::cast<Run<Real>&>(record), result.errors);

@@ -24,6 +24,7 @@
 #include "errors.hpp"
 #include "observe/observe.hpp"
 #include "saltus/adjoint.hpp"
+#include "saltus/advice.hpp"
 #include "saltus/ghosts.hpp"
 #include "settings.hpp"
 #include "simulate/forward.hpp"
@@ -244,6 +245,7 @@ void bind(nb::module_& module, const char* name) {
       .def("voltages", &get_voltages<Real>)
       .def("currents", &get_currents<Real>)
       .def("state", &get_state<Real>)
+      .def("advice", [](const R& run) { return advice(*run.network, run.inputs); })
       .def("adjoint", &get_adjoint<Real>)
       .def("loss", &run_loss<Real>)
       .def("backward", &run_backward<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),

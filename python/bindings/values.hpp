@@ -3,8 +3,11 @@
 // written into the vectors that are there, so that Python's views of them stay valid.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <type_traits>
 
 #include "saltus/error.hpp"
@@ -40,6 +43,29 @@ void copy_values(const Network<From>& from, Network<To>& to) {
       copy(parameters[k].values(), to.populations()[p].parameters[k].values());
     }
   }
+}
+
+/// The first parameter of which two networks of the same structure have other values, as what this
+/// makes of the one's is not what the other has: "in->hidden.weight". Empty: none.
+template <class From, class To>
+std::string changed_value(const Network<From>& from, const Network<To>& to) {
+  const auto same = [](const auto& a, const auto& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](auto x, auto y) { return static_cast<decltype(y)>(x) == y; });
+  };
+  for (std::size_t k = 0; k < from.projections().size(); ++k) {
+    const auto &p = from.projections()[k], &q = to.projections()[k];
+    if (!same(p.weight, q.weight)) return p.name + ".weight";
+    if (!same(p.delay.values, q.delay.values)) return p.name + ".delay";
+  }
+  for (std::size_t p = 0; p < from.populations().size(); ++p) {
+    const auto &a = from.populations()[p], &b = to.populations()[p];
+    for (std::size_t k = 0; k < a.parameters.size(); ++k) {
+      if (same(a.parameters[k].values(), b.parameters[k].values())) continue;
+      return fmt::format("{}.{}", a.name, a.model->parameters[k].name);
+    }
+  }
+  return {};
 }
 
 }  // namespace saltus::python

@@ -28,7 +28,7 @@ def scale_weights(
     leave: Collection[str] = ("out",),
     threads: int | None = None,
 ) -> dict[str, float]:
-    """Scale the weights into each LIF population until its neurons spike so often, in place.
+    """Scale the weights into each population until its neurons spike so often, in place.
 
     Projections are taken in their order, so that a layer is driven by one that spikes already;
     those from a population onto itself stay. It is ``--initial-spikes`` of the command line.

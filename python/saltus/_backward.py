@@ -47,7 +47,7 @@ def backward(
     record : Record
         From `simulate` or `record`.
     spike_errors : dict of str to array_like, shape (spikes,), optional
-        dL/dt of each spike of a LIF population, in the order of ``record.spikes``.
+        dL/dt of each spike of a population, in the order of ``record.spikes``.
     maximum_errors : dict of str to array_like, shape (samples, neurons), optional
         dL/d(maximum of V) of an LI population; of a LIF population for neurons that do not spike
         in the sample, 0 for the others.
@@ -152,7 +152,7 @@ def adjoint(
     record : Record
         From `simulate` or `record`.
     population : str
-        LIF or LI.
+        LIF or LI, with exponential synapses.
     at : array_like, shape (times,)
         Seconds, ascending, not after the end of any sample. At the very time of a jump the values
         are those just after it.

@@ -33,12 +33,12 @@ class Epoch:
         gradients were computed, and the optimiser took its steps.
     samples : int
     hidden_spikes_per_sample : float
-        Of all LIF populations but the readout; with a loss of your own, of those from which a
-        projection leads on to another population.
+        Of all populations that spike but the readout; with a loss of your own, of those from which
+        a projection leads on to another population.
     gradient_norm : float
         The mean over the minibatches, before clipping.
     silent_neurons : int
-        LIF neurons that never spiked.
+        Neurons of populations that spike, which never did.
     silent_labels : int
         Samples whose label's output said nothing: never spiked (losses of spikes), never rose
         (`MaximumVoltage`), was never reached (`IntegratedVoltage`).
@@ -55,17 +55,19 @@ class Epoch:
     ghost_share : float
         The norm of what they add to the gradient, relative to the whole; of the first minibatch.
     grazing_spikes_per_sample : float
-        Spikes that start flatter than tau_mem dV/dt = 0.1. This and the next four say how far the
+        Spikes of LIF neurons with exponential synapses (of other models none is counted) that start
+        flatter than tau_mem dV/dt = 0.1. This and the next four say how far the
         network is from another set of spikes.
     near_peaks_per_sample : float or None
-        Peaks of V within 0.1 of the threshold; None in an epoch of fewer than 1000 samples.
+        Peaks of V within 0.1 of the threshold; None in an epoch of fewer than 1000 samples, and
+        where another model than LIF spikes.
     saturated_neurons : int
-        LIF neurons that spiked in every sample.
+        Neurons that spiked in every sample.
     limited_steps : int
         Minibatches whose step `step_limit` cut short.
     believable_step : float or None
         The largest step along the first gradient before, to first order, a spike appears or
-        vanishes; None in an epoch of fewer than 1000 samples.
+        vanishes; None where `near_peaks_per_sample` is.
     clamped : int
         Values that a step would have taken out of their range: time constants that would more than
         halve, delays below 0, resets at the threshold.

@@ -99,8 +99,9 @@ def fit(
 
     The loop is that of ``saltus train``, in C++, with the same bits; a loss of your own is called
     once for each minibatch, and one that says what a built-in one says trains to the same bits.
-    While the loss, or a callback, is called the network has its present values. Ctrl-C, or an error
-    in a loss or a callback, leaves it as the last step made it.
+    While the loss, or a callback, is called the network has its present values; a callback may
+    write to it, a loss may not. Ctrl-C, or an error in a loss or a callback, leaves it as the last
+    step made it.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def fit(
     input_dropout : float
         The probability that an input spike is left out.
     revive : float
-        After an epoch in which a LIF neuron never spiked, each of its incoming weights is raised by
+        After an epoch in which a neuron never spiked, each of its incoming weights is raised by
         this share of the root mean square of its projection, less as the learning rate falls;
         0: off.
     smooth_threshold : float
@@ -204,10 +205,10 @@ def fit(
     ------
     ValueError
         Something that does not fit together, before the first minibatch; a step of an optimiser of
-        your own that takes a parameter out of its range, a loss that is not finite, errors that do
-        not fit the record; a sample that takes more than it may; a callback that changes more of
-        the optimiser than its ``lr``; a checkpoint of another network or of settings that cannot
-        change.
+        your own that takes a parameter out of its range; a loss that writes to the network or is
+        not finite, errors that do not fit the record; a sample that takes more than it may; a
+        callback that changes more of the optimiser than its ``lr``; a checkpoint of another network
+        or of settings that cannot change.
     OSError
         A checkpoint that cannot be written; or read, as it is missing, damaged, or none. A folder
         that another run writes.

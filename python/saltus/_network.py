@@ -58,6 +58,8 @@ class Network:
     ('in->hidden',)
     """
 
+    _advised = False  # has `simulate` said of it what looks like another unit?
+
     def __init__(self, *, seed: int = 0) -> None:
         self._core = _core.Network()
         self._rng = generator(seed)
@@ -148,7 +150,8 @@ class Network:
             frequency : 25.0
                 Of the oscillation, in Hz, above 0. (It decays with `tau_mem`.)
             v_reset, u_reset : 1.0, 0.0
-                V and U just after a spike: on the threshold, or above it too.
+                V and U just after a spike: on the threshold, or above it too. It does not follow
+                `v_threshold`: with another one than 1 give both.
             u_initial : 0.0
                 U(0).
 

@@ -96,12 +96,12 @@ class Record:
         return self._dtype
 
     def spikes(self, population: str) -> Spikes:
-        """Return the spikes of a LIF population; read-only arrays, without a copy.
+        """Return the spikes of a population; read-only arrays, without a copy.
 
         Parameters
         ----------
         population : str
-            LIF.
+            Of any model that spikes.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class Record:
         Raises
         ------
         ValueError
-            No such population, or one that is not LIF.
+            No such population, an input, or one that does not spike.
         """
         return Spikes(*self._core.spikes(self._spiking_index(population)))
 
@@ -120,7 +120,7 @@ class Record:
         Parameters
         ----------
         population : str
-            LI.
+            LI with exponential synapses.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class Record:
         Raises
         ------
         ValueError
-            No such population, or one that is not LI.
+            No such population, or one of another model.
         """
         values, times, places = self._core.maxima(self._index(population))
         shape = (self.samples, self._size(population))
@@ -141,7 +141,7 @@ class Record:
         Parameters
         ----------
         population : str
-            LIF or LI.
+            Of any model.
 
         Returns
         -------
@@ -162,7 +162,7 @@ class Record:
         Parameters
         ----------
         population : str
-            LIF or LI.
+            Of any model.
         at : array_like, shape (times,)
             Seconds, ascending, not after the end of any sample. At the very time of a spike V is
             the one just before it.
@@ -186,7 +186,7 @@ class Record:
         Parameters
         ----------
         population : str
-            LIF or LI.
+            Of any model whose synapses are one current: not ``"delta"``, not ``"ex_in"``.
         at : array_like, shape (times,)
             Seconds, ascending, not after the end of any sample. At the very time of an arrival I is
             the one just before it.
@@ -198,7 +198,8 @@ class Record:
         Raises
         ------
         ValueError
-            No such population, an input, or times that are unsorted, negative or after the end.
+            No such population, an input, one without a single current, or times that are unsorted,
+            negative or after the end.
         """
         index, times = self._index(population), _times(at)
         values = self._core.currents(index, times)
@@ -335,7 +336,8 @@ def simulate(
     Warns
     -----
     SaltusWarning
-        No input spike comes before the end.
+        No input spike comes before the end. Once for a network: times or time constants that look
+        like another unit than seconds.
     """
     core, real = _core_type(dtype)
     if smoothing is not None:
@@ -348,6 +350,10 @@ def simulate(
     limits = limits_for_core(max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample)
     count = thread_count(threads)
     found = core.simulate(snapshot._core, arrays, ends, count, noise, start, limits)
+    if not (unseen or network._advised) and (says := found.advice()):
+        network._advised = snapshot._advised = True
+        for sentence in says:
+            warnings.warn(sentence, SaltusWarning, stacklevel=2)
     again = (
         _simulate_again,
         (snapshot, arrays, ends, {"smoothing": smoothing, "state": state, "dtype": real}),
@@ -373,7 +379,7 @@ def record(
     network, inputs, t_end, dtype, threads
         As in `simulate`.
     spikes : dict of str to (times, neurons, offsets)
-        The spikes of every LIF population, in the layout of `inputs`.
+        The spikes of every population that spikes, in the layout of `inputs`.
 
     Returns
     -------

@@ -97,7 +97,7 @@ def voltages(
     ----------
     record : Record
     population : str
-        LIF or LI.
+        Of any model.
     neurons : sequence of int
     sample : int
     until : float, optional
@@ -207,7 +207,7 @@ def adjoints(
     ----------
     record : Record
     population : str
-        LIF or LI.
+        LIF or LI, with exponential synapses.
     errors : dict
         What `saltus.backward` takes, such as ``loss(record, labels).errors``.
     neurons, sample, until

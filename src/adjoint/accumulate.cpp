@@ -59,7 +59,7 @@ void prepare_tiles(Pass<Real>& pass, std::size_t population, std::size_t sample)
       pass.start(timeline, population, sample);
       pass.linear_entries[sample][population].find(plan, segments, timeline.shared());
     }
-    if (!in_vectors || pass.wanted.neurons) segments.finish();
+    if (!in_vectors || pass.wanted.neurons || pass.ghosts) segments.finish();
     return;
   }
   Segments<Real>& segments = pass.segments[sample][population];

@@ -83,6 +83,26 @@ void walk_lanes(const neuron::TimeConstants& tc, const Segments<Real>& segments,
   }
 }
 
+// What the probes find at a linear neuron, which is a readout (docs/theory.md, section 14): w e.p.
+template <class Real>
+void read_linear(const linear::Neuron& n, std::span<const LinearSegment> segments,
+                 const Arrivals<Real>& probes, std::size_t j, SampleGhosts<Real>& ghosts) {
+  if (segments.empty()) return;
+  LinearSegment now = segments[0];
+  std::size_t next = 1;
+  for (std::size_t g = probes.group_count(); g-- > 0;) {
+    const double t = probes.times[g];
+    if (!now.holds_at(t)) continue;  // no error lies later
+    while (next < segments.size() && segments[next].holds_at(t)) now = segments[next++];
+    now.move_to(n, t);
+    for (const auto& probe : probes.group(g)) {
+      ghosts.book(ghosts.owners[static_cast<std::size_t>(probe.spike)],
+                  static_cast<double>(probe.weight(j)) *
+                      linear::dot(n.kick(probe.projection, now.held), now.p));
+    }
+  }
+}
+
 // One projection: adds -tau_syn w lambda_I to what each probe finds.
 template <class Real>
 void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sample,
@@ -115,8 +135,16 @@ void read_projection(const Pass<Real>& pass, std::size_t number, std::size_t sam
       probes.add(source, 0);
       probes.finish(end);
     }
-    probes.decay_through(target, column, 0, end);
+    if (!target.is_linear()) probes.decay_through(target, column, 0, end);
   };
+  if (target.is_linear()) {
+    const LinearSegments& own = pass.linear[sample][projection.target];
+    for (std::size_t j = 0; j < size; ++j) {
+      if (j == 0 || alone) start(j);
+      read_linear(target.linear_neuron(j), own.of(j), probes, j, ghosts);
+    }
+    return;
+  }
   const std::size_t most = together ? Lanes<Real>::most : 1;
   for (std::size_t first = 0; first < size; first += most) {
     const std::size_t width = std::min(most, size - first);

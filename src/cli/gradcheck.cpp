@@ -58,6 +58,14 @@ void print(const gradcheck::Report& r) {
       r.census.refractory_arrivals, r.census.negative_weights, r.census.zero_delay_cycles,
       r.census.listed_synapses, r.census.shared_weights, r.grazing_networks,
       gradcheck::grazing_slope);
+  std::size_t built_in = 0;
+  std::string losses;
+  for (const auto& [name, networks] : r.census.losses) {
+    built_in += networks;
+    losses += fmt::format(", {} in {}", name, networks);
+  }
+  fmt::print("losses: sums of all that can be read off in {} networks{}\n", r.networks - built_in,
+             losses);
   if (r.too_many_void()) {
     fmt::print("more than {:.0f} % of the differences or networks are void\n",
                100 * gradcheck::void_bar);
@@ -106,6 +114,7 @@ Command add_gradcheck(CLI::App& app) {
                                      {"spikes_handed_on", r.on_their_way},
                                      {"max_relative_error_relations", r.relation_gradients.error},
                                      {"max_spike_time_error_relations", r.relation_times.error},
+                                     {"losses", r.census.losses},
                                      {"spikes", r.census.spikes},
                                      {"kink_maxima", r.census.kink_maxima},
                                      {"interior_maxima", r.census.interior_maxima},

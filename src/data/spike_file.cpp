@@ -327,6 +327,26 @@ LabelledSpikes read_spike_file(const std::filesystem::path& file, std::int32_t c
                                  [&] { return packed(read(file, channels, allowed)); }));
 }
 
+void in_seconds(LabelledSpikes& data, double unit, std::optional<double> origin) {
+  auto& [offsets, times, neurons] = data.spikes;
+  if (unit != 1) {
+    for (double& t : times) t *= unit;
+  }
+  if (origin == 0.0) return;
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    const auto first = times.begin() + offsets[s], last = times.begin() + offsets[s + 1];
+    if (first == last) continue;
+    const double start = origin.value_or(*first);
+    if (*first < start) {
+      throw InvalidInput(
+          fmt::format("sample {}: the first spike is at {} s, before origin = {} s; expected an "
+                      "earlier origin, or 'first'",
+                      s, *first, start));
+    }
+    for (auto t = first; t != last; ++t) *t -= start;
+  }
+}
+
 LabelledSpikes slice(const LabelledSpikes& data, std::size_t first, std::size_t count) {
   if (data.spikes.samples() != data.size()) {
     throw InvalidInput(fmt::format("data has {} samples and {} labels; expected as many",

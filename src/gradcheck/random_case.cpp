@@ -269,11 +269,10 @@ void linear(const Case& c, const Network<double>& network, const Inputs& inputs,
 }
 
 // A loss of the library whose outputs are of a model, each with the same chance; empty if none is.
-// Not of counts: they have no gradient, or need samples that end.
 std::string random_loss(Random& random, Model outputs) {
   std::vector<std::string_view> fitting;
   for (const NamedLoss& loss : losses()) {
-    if (loss.takes(outputs) && loss.name != "spike_count") fitting.push_back(loss.name);
+    if (loss.takes(outputs)) fitting.push_back(loss.name);
   }
   if (fitting.empty()) return {};
   std::size_t k = 0;
@@ -459,6 +458,9 @@ void draw_objective(Random& random, const Outline& outline, Case& c) {
   if (outline.long_gaps) o.loss["tau_1"] = last;
   o.loss["t_missing"] = outline.long_gaps ? 1.2 * last : 0.05;
   o.loss["silent_pull"] = 3;
+  // A sample without an end counts its spikes alike: a value that no parameter moves.
+  const bool endless = std::isinf(*std::ranges::max_element(c.t_end));
+  o.loss["tau_count"] = endless ? infinity : outline.long_gaps ? last / 2 : 15e-3;
   const auto outputs = static_cast<std::uint32_t>(c.network.populations()[o.readout].size);
   for (std::size_t s = 0; s < outline.samples; ++s) {
     o.labels.push_back(static_cast<std::int32_t>(random.below(outputs)));

@@ -231,6 +231,7 @@ void Census::add(const Census& other) {
   zero_delay_cycles += other.zero_delay_cycles;
   listed_synapses += other.listed_synapses;
   shared_weights += other.shared_weights;
+  for (const auto& [name, networks] : other.losses) losses[name] += networks;
   flattest_spike = std::min(flattest_spike, other.flattest_spike);
 }
 
@@ -251,6 +252,7 @@ std::uint64_t topology(const Case& c, const Network<double>& network,
   }
   if (census) {
     count_connections(network, seen);
+    if (!c.objective.linear) ++seen.losses[c.objective.loss.kind];
     *census = seen;
   }
   return hash.value();

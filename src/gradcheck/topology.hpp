@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "gradcheck/random_case.hpp"
 
@@ -17,6 +19,7 @@ struct Census {
   std::size_t linear_spikes = 0;                  // of models other than LIF
   std::size_t refractory_arrivals = 0, negative_weights = 0, zero_delay_cycles = 0;
   std::size_t listed_synapses = 0, shared_weights = 0;  // not all to all; of several synapses
+  std::map<std::string, std::size_t> losses;            // networks of each
   double flattest_spike = 1e300;                        // smallest tau_mem dV/dt at a spike
 
   void add(const Census& other);

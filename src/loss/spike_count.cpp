@@ -7,7 +7,9 @@
 // and 0 of plain counts: those train by spikes that nearly exist alone (docs/ghosts.md).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "loss/cross_entropy.hpp"
@@ -89,6 +91,16 @@ class SpikeCount final : public ReadoutLoss<Real> {
             share * (cross_entropy(with, label, errors) - cross_entropy(without, label, errors));
       }
     }
+  }
+
+  // Of a sample's scores: no spike counts for more than the gain.
+  double largest_term(const Batch<Real>& b) const override {
+    const std::vector<std::int64_t>& offsets = b.record.populations[this->readout()].spikes.offsets;
+    std::int64_t most = 0;
+    for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+      most = std::max(most, offsets[s + 1] - offsets[s]);
+    }
+    return 1 + std::fabs(gain_) * static_cast<double>(most);
   }
 
  private:

@@ -192,11 +192,11 @@ std::size_t Network<Real>::connect(std::string_view source, std::string_view tar
   if (!from.model->spikes) {
     refuse(
         fmt::format("projection '{}': '{}' is an {} population, which never spikes; expected an "
-                    "input or LIF as source",
+                    "input, or what spikes, as source",
                     projection.name, from.name, from.model->name));
   }
   if (to.model == Model::input) {
-    refuse(fmt::format("projection '{}': '{}' is an input; expected LIF or LI as target",
+    refuse(fmt::format("projection '{}': '{}' is an input; expected neurons as target",
                        projection.name, to.name));
   }
   try {

@@ -12,6 +12,13 @@
 namespace saltus {
 namespace {
 
+[[noreturn]] void refuse_width(const Population& p, std::size_t j) {
+  throw InvalidInput(fmt::format(
+      "model {}: the time constants of {}[{}] lie further apart than 1 : {:g}: spikes could be "
+      "missed; bring them closer together",
+      p.model->name, p.name, j, linear::widest));
+}
+
 std::vector<linear::Neuron> linear_neurons(const Population& p) {
   const LinearModel& mathematics = *p.model->linear;
   std::vector<linear::Neuron> neurons;
@@ -30,12 +37,7 @@ std::vector<linear::Neuron> linear_neurons(const Population& p) {
           fmt::format("model {}: a component of {}[{}] grows by itself; expected none",
                       p.model->name, p.name, j));
     }
-    if (linear::is_too_wide(n)) {
-      throw InvalidInput(fmt::format(
-          "model {}: the time constants of {}[{}] lie further apart than 1 : {:g}: spikes could be "
-          "missed; bring them closer together",
-          p.model->name, p.name, j, linear::widest));
-    }
+    if (linear::is_too_wide(n)) refuse_width(p, j);
     neurons.emplace_back(n, mathematics.components.size(), p.model->spikes);
   }
   return neurons;
@@ -91,6 +93,8 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     const Parameter& v_reset = lif ? p["v_reset"] : none;
     const Parameter& tau_ref = lif ? p["tau_ref"] : none;
     for (std::size_t j = 0; j < (p.all_shared() ? 1 : p.size); ++j) {
+      // V is what is left of far larger currents then. (Slow synapses lose nothing.)
+      if (tau_mem[j] > linear::widest * tau_syn[j]) refuse_width(p, j);
       plan.neurons.push_back({neuron::TimeConstants(tau_mem[j], tau_syn[j]),
                               static_cast<Real>(bias[j]), static_cast<Real>(v_threshold[j]),
                               static_cast<Real>(v_reset[j]), tau_ref[j],

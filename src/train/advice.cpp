@@ -9,30 +9,46 @@
 namespace saltus {
 namespace {
 
-// What a data set is like in time, in seconds.
+// What input is like in time, in seconds.
 struct Extent {
   double first = infinity, last = 0;  // of all spikes
   double longest = 0;                 // from the first spike of a sample to its last
   double mean = 0;                    // of that
-  double late = 0;                    // share of the spikes that do not come before t_end
+  double spikes = 0;                  // a sample
 
-  Extent(const data::LabelledSpikes& data, double t_end) {
-    const Spikes& spikes = data.spikes;
-    for (std::size_t s = 0; s < spikes.samples(); ++s) {
-      const auto begin = static_cast<std::size_t>(spikes.offsets[s]);
-      const auto end = static_cast<std::size_t>(spikes.offsets[s + 1]);
-      if (begin == end) continue;
-      const double length = spikes.times[end - 1] - spikes.times[begin];
-      first = std::min(first, spikes.times[begin]);
-      last = std::max(last, spikes.times[end - 1]);
-      longest = std::max(longest, length);
-      mean += length / static_cast<double>(spikes.samples());
-      const double sample_end = data.t_end.empty() ? t_end : data.t_end[s];
-      for (std::size_t k = begin; k < end; ++k) late += !(spikes.times[k] < sample_end);
+  explicit Extent(const std::vector<SpikeView>& inputs) {
+    const std::size_t samples = inputs.empty() ? 0 : inputs[0].samples();
+    for (std::size_t s = 0; s < samples; ++s) {
+      double begin = infinity, end = 0;
+      for (const SpikeView& input : inputs) {
+        const auto from = static_cast<std::size_t>(input.offsets[s]);
+        const auto to = static_cast<std::size_t>(input.offsets[s + 1]);
+        if (from == to) continue;
+        begin = std::min(begin, input.times[from]);
+        end = std::max(end, input.times[to - 1]);
+        spikes += static_cast<double>(to - from) / static_cast<double>(samples);
+      }
+      if (begin > end) continue;
+      first = std::min(first, begin);
+      last = std::max(last, end);
+      longest = std::max(longest, end - begin);
+      mean += (end - begin) / static_cast<double>(samples);
     }
-    late /= static_cast<double>(std::max<std::size_t>(1, spikes.times.size()));
   }
 };
+
+// The share of the spikes that do not come before the end.
+double late_share(const data::LabelledSpikes& data, double t_end) {
+  const Spikes& spikes = data.spikes;
+  double late = 0;
+  for (std::size_t s = 0; s < spikes.samples(); ++s) {
+    const double end = data.t_end.empty() ? t_end : data.t_end[s];
+    for (auto k = spikes.offsets[s]; k < spikes.offsets[s + 1]; ++k) {
+      late += !(spikes.times[static_cast<std::size_t>(k)] < end);
+    }
+  }
+  return late / static_cast<double>(std::max<std::size_t>(1, spikes.times.size()));
+}
 
 std::string end_of(const data::LabelledSpikes& data, double t_end) {
   return data.t_end.empty() ? fmt::format("t_end = {} s", t_end) : "the end of its sample";
@@ -56,16 +72,15 @@ double longest_time_constant(const Network<Real>& network) {
 
 // Spikes so far apart that each is forgotten long before the next, over a sample that is long
 // beside every time constant: milliseconds or microseconds that are read as seconds.
-void look_at_times(const Extent& extent, double spikes_per_sample, double tau,
-                   std::vector<std::string>& says) {
+void look_at_times(const Extent& extent, double tau, std::vector<std::string>& says) {
   constexpr double long_sample = 300;
-  if (!(extent.longest > long_sample * tau && spikes_per_sample * tau < extent.mean)) return;
+  if (!(extent.longest > long_sample * tau && extent.spikes * tau < extent.mean)) return;
   const bool milli = extent.longest * 1e-3 <= long_sample * tau;
   says.push_back(fmt::format(
       "the input times look like {}: the longest sample lasts {:.3g} s, {:.0f} times the longest "
       "time constant ({:.3g} s), with {:.3g} spikes a sample; {}",
       milli ? "milliseconds" : "microseconds", extent.longest, extent.longest / tau, tau,
-      spikes_per_sample, units));
+      extent.spikes, units));
 }
 
 // tau_mem = 20, meant in milliseconds.
@@ -94,8 +109,8 @@ void look_at_time_constants(const Network<Real>& network, double duration,
 std::string no_input(const data::LabelledSpikes& data, double t_end) {
   const Spikes& spikes = data.spikes;
   if (spikes.times.empty()) return "the data hold no input spikes: the network sees nothing";
-  const Extent extent(data, t_end);
-  if (extent.late < 1) return "";
+  if (late_share(data, t_end) < 1) return "";
+  const Extent extent({spikes.view()});
   return fmt::format(
       "none of the {} input spikes comes before {} (the first at {:.6g} s, the last at {:.6g} s): "
       "the network sees nothing; {}, or give a later t_end",
@@ -107,22 +122,31 @@ std::vector<std::string> advice(const Network<Real>& network, const data::Labell
                                 double t_end) {
   std::vector<std::string> says;
   if (data.size() == 0) return says;
-  const Extent extent(data, t_end);
   if (const std::string nothing = no_input(data, t_end); !nothing.empty()) {
     says.push_back(nothing);
     return says;
   }
-  const double per_sample =
-      static_cast<double>(data.spikes.times.size()) / static_cast<double>(data.size());
-  look_at_times(extent, per_sample, longest_time_constant(network), says);
-  if (extent.late > 0.5) {
+  const Extent extent({data.spikes.view()});
+  look_at_times(extent, longest_time_constant(network), says);
+  if (const double late = late_share(data, t_end); late > 0.5) {
     says.push_back(fmt::format(
         "{:.0f} % of the input spikes do not come before {} (the last at {:.6g} s) and are not "
         "seen; give a later t_end",
-        100 * extent.late, end_of(data, t_end), extent.last));
+        100 * late, end_of(data, t_end), extent.last));
   }
   double end = t_end;
   if (!data.t_end.empty()) end = *std::max_element(data.t_end.begin(), data.t_end.end());
+  look_at_time_constants(network, std::isinf(end) ? extent.last : end, says);
+  return says;
+}
+
+template <class Real>
+std::vector<std::string> advice(const Network<Real>& network, const Inputs& inputs) {
+  std::vector<std::string> says;
+  const Extent extent(inputs.spikes);
+  look_at_times(extent, longest_time_constant(network), says);
+  double end = 0;
+  for (const double t : inputs.t_end) end = std::max(end, t);
   look_at_time_constants(network, std::isinf(end) ? extent.last : end, says);
   return says;
 }
@@ -150,5 +174,7 @@ template std::vector<std::string> advice(const Network<float>&, const data::Labe
                                          double);
 template std::vector<std::string> advice(const Network<double>&, const data::LabelledSpikes&,
                                          double);
+template std::vector<std::string> advice(const Network<float>&, const Inputs&);
+template std::vector<std::string> advice(const Network<double>&, const Inputs&);
 
 }  // namespace saltus

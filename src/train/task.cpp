@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "random/random.hpp"
@@ -157,6 +160,8 @@ const std::pair<std::string_view, std::vector<std::string>> settings_of_tasks[] 
     {"data", {"mnist"}},
     {"train_file", {"spikes"}},
     {"test_file", {"spikes"}},
+    {"unit", {"spikes"}},
+    {"origin", {"spikes"}},
     {"validation", {"mnist", "spikes"}},
     {"t_max", {"yinyang", "mnist"}}};
 
@@ -189,6 +194,36 @@ void check_layers(std::string_view name, const std::vector<std::size_t>& sizes) 
   for (const std::size_t size : sizes) {
     require(size > 0 && size <= INT32_MAX, name, static_cast<double>(size),
             fmt::format("1 to {} neurons", INT32_MAX));
+  }
+}
+
+namespace {
+
+// In seconds; none: the first spike of each sample. NaN: neither.
+std::optional<double> read_origin(const std::string& text) {
+  if (text == "first") return {};
+  char* end = nullptr;
+  const double time = std::strtod(text.c_str(), &end);
+  const bool all = end != text.c_str() && *end == '\0';
+  return all ? time : std::numeric_limits<double>::quiet_NaN();
+}
+
+data::LabelledSpikes spikes_of(const std::string& file, const RunSettings& s) {
+  data::LabelledSpikes spikes = data::read_spike_file(file);
+  try {
+    data::in_seconds(spikes, s.unit, read_origin(s.origin));
+  } catch (const InvalidInput& e) {
+    throw InvalidInput(fmt::format("{}: {}", file, e.what()));
+  }
+  return spikes;
+}
+
+}  // namespace
+
+void check_origin(std::string_view name, const std::string& origin) {
+  if (const auto time = read_origin(origin); time && !std::isfinite(*time)) {
+    throw InvalidInput(
+        fmt::format("{} is '{}'; expected a finite time in seconds, or first", name, origin));
   }
 }
 
@@ -238,7 +273,7 @@ data::LabelledSpikes load_test_data(const RunSettings& s) {
   }
   if (s.task == "yinyang") return yin_yang(data::yin_yang_test, s);
   if (s.task == "mnist") return images(s, "t10k");
-  return data::read_spike_file(s.test_file);
+  return spikes_of(s.test_file, s);
 }
 
 TaskData load_data(const RunSettings& s) {
@@ -248,7 +283,7 @@ TaskData load_data(const RunSettings& s) {
     d.train = yin_yang(data::yin_yang_train, s);
     d.validation = yin_yang(data::yin_yang_validation, s);
   } else {
-    d.train = s.task == "mnist" ? images(s, "train") : data::read_spike_file(s.train_file);
+    d.train = s.task == "mnist" ? images(s, "train") : spikes_of(s.train_file, s);
     if (s.task == "mnist" && d.train.channels != d.test.channels) {
       throw FileError(
           fmt::format("{}: training images have {} pixels and test images {}; expected "

@@ -12,6 +12,8 @@ OF_TASKS = {
     "data": {"mnist"},
     "train_file": {"spikes"},
     "test_file": {"spikes"},
+    "unit": {"spikes"},
+    "origin": {"spikes"},
     "validation": {"mnist", "spikes"},
     "t_max": {"yinyang", "mnist"},
 }

@@ -32,6 +32,14 @@ def test_gradcheck_passes(saltus):
         assert found[key] > 0
 
 
+def test_gradcheck_says_which_losses_it_met_and_meets_counts_too(saltus):
+    found = saltus.good("gradcheck", "--networks", 10, "--seed", 50, "--json").json
+    assert found["passed"] is True
+    assert found["losses"]["spike_count"] > 0
+    text = saltus.good("gradcheck", "--networks", 10, "--seed", 50).out
+    assert f"spike_count in {found['losses']['spike_count']}" in text
+
+
 def test_threads_change_no_figure(saltus):
     found = [
         saltus.good("gradcheck", "--networks", 4, "--threads", threads, "--json").json

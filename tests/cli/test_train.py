@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 KEYS = {
     "task", "seed", "epochs", "threads", "precision", "test_accuracy", "test_loss", "train_seconds",
@@ -219,6 +220,67 @@ def test_spike_files(saltus, spike_file, recurrent):
                          "--epochs", 5, *recurrent, "--json")  # fmt: skip
     assert result.json["test_samples"] == 30
     assert result.json["hidden_spikes_per_sample"] > 0
+
+
+def scaled(unit, start):
+    """Times of seconds in a unit, from a start on, all of them exact in float32."""
+
+    def change(times, _numbers, _labels):
+        for k, row in enumerate(times):
+            times[k] = (np.round(row * 2**16) / 2**16 + start) / unit
+
+    return change
+
+
+@pytest.mark.parametrize("origin", [[], ["--origin", 0.25]])
+def test_spike_files_in_another_unit_train_to_the_same_bits(saltus, spike_file, tmp_path, origin):
+    start = origin[1] if origin else 0
+    found = []
+    for unit, since, given in ((1, 0, []), (2**-10, start, ["--unit", 2**-10, *origin])):
+        change, out = scaled(unit, since), tmp_path / f"run{unit}"
+        train = spike_file(f"train{unit}.h5", change=change)
+        test = spike_file(f"test{unit}.h5", n=30, change=change)
+        saltus.good("train", "spikes", "--train", train, "--test", test, "--hidden", 20,
+                    "--epochs", 2, *given, "--out", out)  # fmt: skip
+        again = saltus.good("train", "--config", out, "--json")  # settings.json says the unit
+        assert again.err.count("looks") == again.err.count("look like") == 0, again.err
+        tested = saltus.good("eval", out, "--json")
+        assert tested.json["test_loss"] == again.json["test_loss"]
+        found.append((out / "model.safetensors", tested.json["test_loss"]))
+    (one, loss), (other, same) = found
+    assert loss == same
+    one, other = load_file(one), load_file(other)
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_spike_file_in_milliseconds(saltus, spike_file, tmp_path):
+    def to_ms(times, _numbers, _labels):
+        times[:] = [1e3 * (row + 0.1) for row in times]
+
+    files = ["--train", spike_file("train.h5", change=to_ms),
+             "--test", spike_file("test.h5", n=30, change=to_ms)]  # fmt: skip
+    told = saltus.good("train", "spikes", *files, "--tau-mem", 20e-3, "--hidden", 20, "--epochs", 0)
+    assert "milliseconds" in told.err
+    read = saltus.good("train", "spikes", *files, "--hidden", 20, "--epochs", 0,
+                       "--unit", 1e-3, "--origin", "first")  # fmt: skip
+    assert "milliseconds" not in read.err
+    last = float(re.search(r"the last at (\S+) s", read.out)[1])
+    assert 0.03 < last < 0.056
+    said = ["test.h5: sample 0: the first spike is at", "before origin = 0.13 s"]
+    saltus.bad("train", "spikes", *files, "--unit", 1e-3, "--origin", 0.13, code=2, says=said)
+    saltus.bad("train", "spikes", *files, "--unit", 0, code=2, says=["unit is 0", "above 0"])
+    saltus.bad("train", "spikes", *files, "--origin", "last", code=2,
+               says=["origin is 'last'", "or first"])  # fmt: skip
+    saltus.bad("train", "yinyang", "--unit", 1, code=2, says=["yinyang has no --unit", "spikes"])
+    config = tmp_path / "spikes.toml"
+    saltus.good("init", "spikes", "--out", config)
+    text = config.read_text()
+    assert "unit = 1\n" in text
+    assert 'origin = "0"\n' in text
+    text = text.replace("unit = 1\n", "unit = 1e-3\n").replace('origin = "0"', 'origin = "first"')
+    config.write_text(text)
+    set_so = saltus.good("train", "--config", config, *files, "--hidden", 20, "--epochs", 0)
+    assert set_so.out == read.out
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])

@@ -176,9 +176,9 @@ TEST(Connect, RefusesUnknownPopulationsAndListsThoseThatThereAre) {
 TEST(Connect, RefusesAReadoutAsSourceAndAnInputAsTarget) {
   EXPECT_EQ(refused_connection("out", "hidden", std::vector<double>(6)),
             "projection 'out->hidden': 'out' is an LI population, which never spikes; expected an "
-            "input or LIF as source");
+            "input, or what spikes, as source");
   EXPECT_EQ(refused_connection("hidden", "in", std::vector<double>(6)),
-            "projection 'hidden->in': 'in' is an input; expected LIF or LI as target");
+            "projection 'hidden->in': 'in' is an input; expected neurons as target");
 }
 
 TEST(Connect, RefusesWeightsOfAWrongNumberAndNamesTheShape) {

@@ -50,6 +50,13 @@ def test_python_delays(tmp_path):
     assert re.search(r"longest [\d.]+ ms, \d+ of 150 at 0", out)
 
 
+def test_python_frequencies_are_told_by_neurons_that_resonate(tmp_path):
+    out = run("python_frequencies.py", "--epochs", 4, "--samples", 300, cwd=tmp_path)
+    found = dict(re.findall(r"^(\w+) +mean test accuracy +([\d.]+) %", out, re.M))
+    assert float(found["lif"]) < 60  # by chance: 33
+    assert float(found["rf"]) > 70
+
+
 def test_python_memory_is_that_of_adaptation_and_of_trained_delays(tmp_path):
     out = run("python_memory.py", "--samples", 1000, "--epochs", 6, cwd=tmp_path)
     found = dict(re.findall(r"^(\w+) +mean test accuracy +([\d.]+) %", out, re.M))

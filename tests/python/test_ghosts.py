@@ -82,13 +82,13 @@ def test_a_ghost_is_a_peak_of_the_voltage_near_the_threshold():
 MEAN, SIGMA, READ_AT, WEIGHT = 1.0, 0.1, 0.06, 5.8
 
 
-def one_neuron(weight=WEIGHT):
+def one_neuron(weight=WEIGHT, synapse="exponential"):
     net = saltus.Network()
     net.add_input("in", 3)
     net.add_population("hidden", "LIF", 1, v_threshold=MEAN, tau_ref=1.0)
-    net.add_population("out", "LI", 1)
+    net.add_population("out", "LI", 1, synapse=synapse)
     net.connect("in", "hidden", [[weight], [2.5], [4.0]])
-    net.connect("hidden", "out", [[1.5]])
+    net.connect("hidden", "out", [[1.5]], receptor="in" if synapse == "ex_in" else None)
     return net
 
 
@@ -145,8 +145,11 @@ def test_the_mean_over_sampled_thresholds_is_the_gradient_of_the_averaged_loss()
     assert abs(np.mean(exact_alone) - expected) > 10 * error
 
 
-def test_measured_differences_are_those_of_first_order_where_the_loss_is_linear():
-    net = one_neuron()
+@pytest.mark.parametrize(
+    "synapse", ["exponential", "alpha", "double_exponential", "ex_in", "delta"]
+)
+def test_measured_differences_are_those_of_first_order_where_the_loss_is_linear(synapse):
+    net = one_neuron(synapse=synapse)
     found = []
     for difference in ("first_order", "exact"):
         smoothing = saltus.Smoothing(SIGMA, thresholds="sampled", difference=difference, seed=1)
@@ -158,6 +161,46 @@ def test_measured_differences_are_those_of_first_order_where_the_loss_is_linear(
     assert len(found[0][0]) > 3
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("delay", [None, 1e-3, "each"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_readout_with_two_receptors_of_which_one_is_used_is_one_with_one(delay, dtype):
+    """The same mathematics, in the two forms of the code."""
+    rng = np.random.default_rng(2)
+    weights = rng.normal(0, 1, (6, 3))
+    if delay == "each":
+        delay = rng.uniform(0, 3e-3, (6, 3))
+    inputs = {"in": random_batch(np.random.default_rng(1))}
+    smoothing, found = saltus.Smoothing(0.2), []
+    for synapse, more, receptor in (
+        ("exponential", {}, None),
+        ("ex_in", {"tau_syn_ex": 5e-3}, "ex"),
+    ):
+        net = saltus.Network(seed=1)
+        net.add_input("in", 4)
+        net.add_population("hidden", "LIF", 6)
+        net.add_population("out", "LI", 3, synapse=synapse, **more)
+        net.connect("in", "hidden", saltus.Normal(2.5, 1.0))
+        net.connect("hidden", "out", weights, delay, receptor=receptor)
+        record = saltus.simulate(net, inputs, T_END, dtype=dtype)
+        ghosts = saltus.find_ghosts(net, record, smoothing)
+        samples = record.samples
+        errors = {
+            "integral_errors": {"out": np.ones((samples, 3))},
+            "sample_errors": {"out": ([0.02, 0.04], np.ones((samples, 2, 3)))},
+        }
+        gradient = saltus.backward(net, record, **errors, ghosts=ghosts)
+        exact = saltus.backward(net, record, **errors)
+        assert not np.allclose(gradient["in->hidden.weight"], exact["in->hidden.weight"], rtol=1e-2)
+        found.append((gradient, ghosts["hidden"]["difference"]))
+    (one, differences), (other, same) = found
+    assert len(differences) > 10
+    close = {"rtol": 1e-8} if dtype == np.float64 else {"rtol": 1e-3, "atol": 1e-5}
+    np.testing.assert_allclose(same, differences, **close)
+    for name in one:
+        if name in other:
+            np.testing.assert_allclose(other[name], one[name], err_msg=name, **close)
 
 
 # --- training ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 """Neuron models beyond LIF, as Python has them."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -464,3 +465,253 @@ def test_what_knows_lif_alone_says_so(tmp_path):
         net.add_population("x", "alif", 2)
     with pytest.raises(ValueError, match=r"x.tau_adapt\[0\] is -1"):
         net.add_population("x", "ALIF", 2, tau_adapt=-1.0)
+
+
+# --- the table of the guide ----------------------------------------------------------------------
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide.md"
+SPIKES = ("LIF", "ALIF", "IF", "RF")
+
+
+def model_as(name, model):
+    """Input of four, six LIF neurons, three of the model: which spike, or would."""
+    rng = np.random.default_rng(6)
+    net = saltus.Network()
+    net.add_input("in", 4)
+    net.add_population("h", "LIF", 6)
+    more = {"v_threshold": 0.3, "v_reset": 0.3} if model.startswith("RF") else {}
+    net.add_population(name, model, 3, **more)
+    receptor = "ex" if model.endswith("ex_in") else None
+    net.connect("in", "h", rng.normal(3, 1, (4, 6)))
+    net.connect("h", name, np.abs(rng.normal(2, 1, (6, 3))), receptor=receptor)
+    return net
+
+
+def run(model, end=0.06, scale=1.0):
+    net = model_as("x", model)
+    net["h->x.weight"] *= scale
+    return net, saltus.simulate(net, batch(), end)
+
+
+def labelled():
+    times, neurons, offsets = batch()["in"]
+    return saltus.data.labelled_spikes((times, neurons, offsets), np.arange(3), 4)
+
+
+def fit(net, loss, **options):
+    return saltus.fit(net, labelled(), loss, 0.06, epochs=1, progress=False, **options)
+
+
+def spike_errors(model):
+    net, record = run(model)
+    spikes = record.spikes("x")
+    assert len(spikes) > 0
+    saltus.backward(net, record, spike_errors={"x": np.ones(len(spikes))})
+    fit(net, saltus.SpikeTimes(np.full((3, 3), 0.02), readout="x"))
+    fit(net, saltus.VanRossum([([0.01], [0])] * 3, readout="x"))
+    net.add_population("after", "LI", 1)
+    net.connect("x", "after", np.ones((3, 1)))
+
+
+def errors_of_v(model):
+    net, record = run(model)
+    integrals, at = record.integrals("x"), [0.01, 0.02]
+    volts = record.voltages("x", at)
+    errors = {"integral_errors": {"x": integrals}, "sample_errors": {"x": (at, volts)}}
+    assert np.any(saltus.backward(net, record, **errors)["h->x.weight"])
+
+
+def maxima(model):
+    run(model)[1].maxima("x")
+    fit(model_as("out", model), saltus.MaximumVoltage())
+
+
+def spike_readout(model):
+    net = model_as("out", model)
+    refused = []
+    for loss in (saltus.FirstSpike(), saltus.SpikeCount(tau_count=0.02)):
+        try:
+            fit(net, loss)
+        except ValueError as e:
+            refused.append(e)
+    assert len(refused) in (0, 2)
+    if refused:
+        raise refused[0]
+
+
+def silent_maxima(model):
+    net, record = run(model, scale=1e-3)
+    saltus.backward(net, record, maximum_errors={"x": np.ones((3, 3))})
+
+
+def noise(model):
+    net, record = run(model)
+    refused = []
+    for call in (
+        lambda: saltus.find_ghosts(net, record, saltus.Smoothing(0.1)),
+        lambda: saltus.simulate(
+            net, batch(), 0.06, smoothing=saltus.Smoothing(0.1, thresholds="sampled")
+        ),
+        lambda: fit(net, loss_of_x, smooth_threshold=0.1),
+        lambda: fit(net, loss_of_x, smooth_threshold=0.1, smooth_reading="sampled"),
+        lambda: fit(net, loss_of_x, step_limit=0.5),
+    ):
+        try:
+            call()
+        except ValueError as e:
+            refused.append(e)
+    assert len(refused) in (0, 5)
+    if refused:
+        raise refused[0]
+
+
+def loss_of_x(record, _):
+    integrals = record.integrals("x")
+    errors = np.full(integrals.shape, 1 / len(integrals))
+    return saltus.LossResult(float(np.sum(integrals * errors)), {"integral_errors": {"x": errors}})
+
+
+def wakes(model):
+    net = model_as("x", model)
+    net["h->x.weight"] *= 1e-2
+    if "x" not in "".join(saltus.scale_weights(net, batch(), 0.06, 1.0)):
+        raise ValueError(f"x, {model}: left alone")
+    net["h->x.weight"] = -0.1
+    assert fit(net, loss_of_x, revive=0.3)[0].revived >= 3
+
+
+def bounded(model):
+    net = model_as("x", model)
+    fit(net, saltus.SumOfLosses(loss_of_x, saltus.SpikeBounds("x", upper=1, strength=1e-3)))
+
+
+def nir(model):
+    pytest.importorskip("nir")
+    saltus.to_nir(model_as("x", model))
+
+
+CELLS = {
+    "a sample without an end": lambda model: run(model, end=np.inf),
+    "source of a projection": spike_errors,
+    "integrals and voltages": errors_of_v,
+    "`Record.currents`": lambda model: run(model)[1].currents("x", [0.01]),
+    "largest V": maxima,
+    "`maximum_errors`": silent_maxima,
+    "readout of `FirstSpike`": spike_readout,
+    "readout of `IntegratedVoltage`": lambda model: fit(
+        model_as("out", model), saltus.IntegratedVoltage()
+    ),
+    "`SpikeBounds`": bounded,
+    "traces of the adjoint": lambda model: saltus.adjoint(
+        run(model)[1], "x", [0.01], integral_errors={"x": np.ones((3, 3))}
+    ),
+    "ghosts": noise,
+    "`scale_weights`": wakes,
+    "NIR": nir,
+}
+
+
+def table():
+    """Rows of the guide's table: {start of a row: {column: cell}}."""
+    part = GUIDE.read_text().split("### What works with which neuron")[1].split("\n#")[0]
+    rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("|")]
+    head = [cell.strip() for cell in rows[0][1:]]
+    return {r[0].strip(): dict(zip(head, map(str.strip, r[1:]), strict=True)) for r in rows[2:]}
+
+
+def works(cells, model):
+    neuron, _, synapse = model.partition(":")
+    columns = [neuron, f"{neuron}, other synapses"] if synapse else [neuron]
+    cell = next(cells[c] for c in reversed(columns) if c in cells)
+    return cell == "yes" or (synapse or "exponential") in cell.split(", ")
+
+
+def test_the_table_of_the_guide_names_every_cell_that_is_tried():
+    assert len(table()) == len(CELLS)
+    for row, cells in table().items():
+        assert len([key for key in CELLS if row.startswith(key)]) == 1, row
+        for cell in cells.values():
+            known = {"yes", "no", "exponential", "alpha", "double_exponential", "delta"}
+            assert set(cell.split(", ")) <= known, (row, cell)
+
+
+@pytest.mark.parametrize("row", CELLS)
+@pytest.mark.filterwarnings("ignore::saltus.SaltusWarning")
+def test_what_works_with_which_neuron_is_as_the_guide_says(row):
+    cells = next(cells for key, cells in table().items() if key.startswith(row))
+    for model in saltus.models():
+        said = ""
+        try:
+            CELLS[row](model)
+        except ValueError as e:
+            said = str(e)
+        assert works(cells, model) == (not said), (model, said)
+        if said:
+            assert model in said, "names the model"
+            assert "'x'" in said or "'out'" in said or "x[" in said or "x," in said
+
+
+# --- how RF is reset, and how far apart time constants may lie ------------------------------------
+
+
+def driven(model="RF", **parameters):
+    """One neuron that two spikes reach."""
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("x", model, 1, **parameters)
+    net.connect("in", "x", [[8.0]])
+    return net, {"in": ([1e-3, 5e-3], [0, 0], [0, 2])}
+
+
+def test_a_reset_of_rf_far_above_its_threshold_rings_on_for_ever():
+    for threshold, rings in (0.13, True), (0.2, False):
+        net, inputs = driven(v_threshold=threshold)
+        late = saltus.simulate(net, inputs, 1.0).spikes("x").times
+        assert (late[-1] > 0.9) == rings
+        if not rings:
+            saltus.simulate(net, inputs, np.inf)
+            continue
+        with pytest.raises(ValueError, match="does not come to rest below its threshold"):
+            saltus.simulate(net, inputs, np.inf)
+        net["x.v_reset"] = threshold
+        assert saltus.simulate(net, inputs, 1.0).spikes("x").times[-1] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("model", "ratio", "parameters"),
+    [
+        ("ALIF", "tau_adapt", {"tau_mem": 1e-2, "tau_syn": 1e-2}),
+        ("LIF:alpha", "tau_mem", {"tau_syn": 1e-2}),
+        ("LIF", "tau_mem", {"tau_syn": 1e-2}),
+        ("LI", "tau_mem", {"tau_syn": 1e-2}),
+        ("RF", "tau_syn", {"tau_mem": 1e-2, "frequency": 1e-9}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::saltus.SaltusWarning")
+def test_rates_further_apart_than_a_trillion_are_refused(model, ratio, parameters):
+    net, inputs = driven(model, **parameters, **{ratio: 0.99e10})
+    saltus.simulate(net, inputs, 0.05)
+    net[f"x.{ratio}"] = 1.01e10
+    with pytest.raises(
+        ValueError, match=r"time constants of x\[0\] lie further apart than 1 : 1e\+12"
+    ):
+        saltus.simulate(net, inputs, 0.05)
+
+
+@pytest.mark.filterwarnings("ignore::saltus.SaltusWarning")
+def test_what_does_not_decay_has_no_rate_that_could_lie_too_far_from_others():
+    """The pair of RF turns, V of IF stays, and a slow synapse of LIF loses nothing."""
+    times = []
+    for slow in 1e6, 1e11:
+        net, inputs = driven(tau_mem=slow, v_threshold=0.5, v_reset=0.0)
+        net["in->x.weight"] *= slow / 20e-3
+        times.append(saltus.simulate(net, inputs, 0.5).spikes("x").times)
+    assert len(times[0]) == 3
+    np.testing.assert_allclose(times[1], times[0], rtol=1e-7)
+    net, inputs = driven("IF", tau_mem=1e11)
+    net["in->x.weight"] *= 1e11 / 20e-3
+    assert len(saltus.simulate(net, inputs, 0.05).spikes("x")) == 3
+    net, inputs = driven("LIF", tau_mem=5e-3, tau_syn=1e11)
+    # 8 from 1 ms on, 16 from 5 ms on: V is 1 after tau_mem ln(I / (I - 1)).
+    last = saltus.simulate(net, inputs, 0.05).spikes("x").times
+    np.testing.assert_allclose(np.diff(last)[10:], 5e-3 * np.log(16 / 15), rtol=1e-9)

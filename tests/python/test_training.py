@@ -422,6 +422,38 @@ def test_errors_that_are_not_finite_are_refused():
         fit(yin_yang_net(), wrong)
 
 
+@pytest.mark.parametrize("name", ["in->hidden.weight", "in->hidden.delay", "hidden.tau_mem"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_that_writes_to_the_network_is_an_error(name, dtype):
+    def after_two_steps(third):
+        calls = []
+        net = saltus.Sequential(
+            saltus.Input(5),
+            saltus.LIF(40, saltus.Normal(1.5, 0.78), delay=1e-3),
+            saltus.LIF(3, saltus.Normal(3, 0.5)),
+        )
+
+        def loss(record, labels):
+            calls.append(labels)
+            if len(calls) == 3:
+                third(net)
+            return saltus.FirstSpike()(record, labels)
+
+        with pytest.raises(ValueError) as told:  # noqa: PT011
+            fit(net, loss, dtype=dtype)
+        return net, str(told.value)
+
+    def writes(net):
+        net[name].reshape(-1)[-1:] += 1e-9
+
+    def fails(_):
+        raise ValueError("on purpose")
+
+    net, told = after_two_steps(writes)
+    assert f"loss: it wrote to {name} of the network" in told
+    assert net == after_two_steps(fails)[0], "as the last step left it"
+
+
 def test_an_error_in_a_loss_is_raised_as_it_is_and_leaves_what_was_learnt():
     class Broken(Exception):
         pass

@@ -88,6 +88,35 @@ def test_times_in_another_unit_are_named(data, t_end, parameters, says):
         assert says in said(call)[0]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("data", "t_end", "parameters", "says"),
+    [
+        (moved(1e3), np.inf, {}, "look like milliseconds"),
+        (DATA, 0.1, {"tau_mem": 20}, "hidden.tau_mem is 20 s"),
+    ],
+)
+def test_simulate_names_another_unit_once_for_a_network(data, t_end, parameters, says, dtype):
+    network = net(**parameters)
+    text = said(lambda: saltus.simulate(network, data, t_end, dtype=dtype))
+    assert len(text) == 1
+    assert says in text[0]
+    assert said(lambda: saltus.simulate(network, data, t_end, dtype=dtype)) == []
+    assert said(lambda: saltus.simulate(network.copy(), data, t_end, dtype=dtype)) == text
+
+
+def test_a_unit_is_read_off_all_inputs_together():
+    network = saltus.Network()
+    for name in "ab":
+        network.add_input(name, 1)
+    network.add_population("h", "LIF", 1)
+    one, other = ([0.0], [0], [0, 1]), ([50.0], [0], [0, 1])
+    text = said(lambda: saltus.simulate(network, {"a": one, "b": other}, 60))
+    assert len(text) == 1
+    assert "the longest sample lasts 50 s" in text[0]
+    assert said(lambda: saltus.simulate(network.copy(), {"a": one, "b": one}, 0.1)) == []
+
+
 def test_input_after_the_end_is_named_where_it_is_simulated():
     late = moved(by=40)
     assert "none of the 300 input spikes" in said(lambda: saltus.simulate(net(), late, 0.1))[0]

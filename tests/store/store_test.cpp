@@ -278,6 +278,8 @@ RunSettings unusual() {
   s.data = "/some/\"folder\"\\with \u00e4";
   s.train_file = "a.h5";
   s.test_file = "b.h5";
+  s.unit = 1e-6;
+  s.origin = "first";
   s.precision = "float64";
   s.hidden = {7, 300, 1};
   s.recurrent = true;
@@ -328,10 +330,12 @@ RunSettings unusual() {
 }
 
 void expect_equal(const RunSettings& a, const RunSettings& b) {
-  EXPECT_EQ(std::tie(a.task, a.data, a.train_file, a.test_file, a.precision, a.hidden, a.recurrent,
-                     a.recurrent_delay, a.validation, a.train_samples, a.tau_mem, a.tau_syn),
-            std::tie(b.task, b.data, b.train_file, b.test_file, b.precision, b.hidden, b.recurrent,
-                     b.recurrent_delay, b.validation, b.train_samples, b.tau_mem, b.tau_syn));
+  EXPECT_EQ(
+      std::tie(a.task, a.data, a.train_file, a.test_file, a.unit, a.origin, a.precision, a.hidden,
+               a.recurrent, a.recurrent_delay, a.validation, a.train_samples, a.tau_mem, a.tau_syn),
+      std::tie(b.task, b.data, b.train_file, b.test_file, b.unit, b.origin, b.precision, b.hidden,
+               b.recurrent, b.recurrent_delay, b.validation, b.train_samples, b.tau_mem,
+               b.tau_syn));
   EXPECT_EQ(std::tie(a.v_threshold, a.v_reset, a.tau_ref, a.t_max, a.t_end, a.hidden_mean,
                      a.hidden_std, a.deep_mean, a.deep_std, a.output_mean, a.output_std,
                      a.recurrent_std, a.initial_spikes),

@@ -239,7 +239,13 @@ def _read(place: Path, settings: dict[str, Any], network: Network) -> LabelledSp
     if place.is_dir():
         return data_sets.mnist(place, "test", t_max=_seconds(settings.get("t_max", 20e-3)))
     channels = sum(size for model, size in network._populations.values() if model == "input")
-    return data_sets.read_spike_file(place, channels)
+    origin = settings.get("origin", "0")
+    return data_sets.read_spike_file(
+        place,
+        channels,
+        unit=settings.get("unit", 1.0),
+        origin=origin if origin == "first" else float(origin),
+    )
 
 
 def _places(named: Path) -> list[Path]:
