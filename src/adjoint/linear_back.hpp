@@ -32,8 +32,7 @@ class LinearBack final : public GroupBack<Real> {
     m_->start(p.size, p.times.size());
     const bool known = find_known(sample, population);
     thread_local Timeline<Real> timeline;
-    const bool alike = sample.plan.linear_alike(population);
-    if (alike || (known && sample.plan.linear_in_vectors(population))) {
+    if (sample.plan.linear_in_vectors(population)) {
       start_together(sample, population, timeline, known);
     } else if (known && !std::isinf(p.end)) {
       for (std::size_t j = 0; j < p.size; ++j) start(j, p.end);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -68,11 +69,11 @@ class OwnSteps {
     if (e.of_constant) return of_bias;
     return e.to < components ? number(e.to, e.from) : of_integral + e.from;
   }
-  /// How many are found at once: as many as stay in the cache.
+  /// How many are found at once: of a few hundred neurons they stay in the cache.
   static constexpr std::size_t intervals = 16;
 
   void resize(const SlotLayout& layout) {
-    stride_ = layout.count();
+    stride_ = layout.count() + widest_vector;  // powers of 2 would meet in a few lines of the cache
     values_.reserve(intervals * numbers * stride_);
   }
   /// (number) -> of all slots
@@ -95,31 +96,25 @@ class OwnSteps {
 /// same differences, along the same paths.
 class OwnFlows {
  public:
-  static std::optional<OwnFlows> of(std::span<const Neuron> neurons) {
-    const System<double>& first = neurons[0].free;
-    OwnFlows all;
-    all.stride_ = neurons.size() + widest_vector;  // a load may run over the end
-    const auto differences = first.differences(dimension);
-    const auto paths = first.paths(dimension);
-    std::size_t count = 3 * differences.size();
-    for (const Difference& d : differences) {
-      all.series_.push_back(count);
-      if (d.order > 1) count += Difference::terms;
-    }
-    all.factors_ = count;
-    all.numbers_.resize((count + paths.size()) * all.stride_);
+  /// @returns null if they are not
+  static std::shared_ptr<const OwnFlows> of(std::span<const Neuron> neurons,
+                                            std::size_t components) {
+    auto all = std::make_shared<OwnFlows>();
+    // Where the bias of one drives it, that of all does.
+    const bool biased =
+        std::ranges::any_of(neurons, [](const Neuron& n) { return n.free.constant()[0] != 0; });
+    System<double> driven;
     for (std::size_t j = 0; j < neurons.size(); ++j) {
-      const System<double>& system = neurons[j].free;
-      if (!all.take(j, differences, system.differences(dimension))) return {};
-      const auto own = system.paths(dimension);
-      if (own.size() != paths.size()) return {};
-      for (std::size_t k = 0; k < paths.size(); ++k) {
-        if (own[k].entry != paths[k].entry || own[k].difference != paths[k].difference) return {};
-        all.at(all.factors_ + k, j) = own[k].factor;
-      }
+      const bool as_it_is = !biased || neurons[j].free.constant()[0] != 0;
+      if (!as_it_is) driven = driven_by_ones(neurons[j].free, {1}, components);
+      const System<double>& system = as_it_is ? neurons[j].free : driven;
+      if (j == 0) all->take_shape(system, neurons.size());
+      if (!all->take(j, system)) return nullptr;
     }
     return all;
   }
+  /// The differences and paths of all.
+  const System<double>& shape() const { return shape_; }
   // Of all neurons.
   const double* rates(std::size_t difference) const { return row(3 * difference); }
   const double* spreads(std::size_t difference) const { return row(3 * difference + 1); }
@@ -134,13 +129,27 @@ class OwnFlows {
   std::vector<std::size_t> series_;  // [difference] the first row
   std::vector<double> numbers_;      // [row, neuron]
 
+  System<double> shape_;
+
   const double* row(std::size_t number) const { return numbers_.data() + number * stride_; }
   double& at(std::size_t number, std::size_t j) { return numbers_[number * stride_ + j]; }
-  // @returns  are they made in the same way?
-  bool take(std::size_t j, std::span<const Difference> as, std::span<const Difference> own) {
-    if (own.size() != as.size()) return false;
+  void take_shape(const System<double>& system, std::size_t neurons) {
+    shape_ = system;
+    stride_ = neurons + widest_vector;  // a load may run over the end
+    factors_ = 3 * system.differences(dimension).size();
+    for (const Difference& d : system.differences(dimension)) {
+      series_.push_back(factors_);
+      if (d.order > 1) factors_ += Difference::terms;
+    }
+    numbers_.resize((factors_ + system.paths(dimension).size()) * stride_);
+  }
+  // @returns  is it of that shape?
+  bool take(std::size_t j, const System<double>& system) {
+    const auto differences = system.differences(dimension), as = shape_.differences(dimension);
+    const auto paths = system.paths(dimension), along = shape_.paths(dimension);
+    if (differences.size() != as.size() || paths.size() != along.size()) return false;
     for (std::size_t m = 0; m < as.size(); ++m) {
-      const Difference& d = own[m];
+      const Difference& d = differences[m];
       const bool same = d.order == as[m].order && d.last == as[m].last &&
                         d.without_first == as[m].without_first &&
                         d.without_last == as[m].without_last;
@@ -151,6 +160,11 @@ class OwnFlows {
       for (std::size_t p = 0; d.order > 1 && p < Difference::terms; ++p) {
         at(series_[m] + p, j) = d.series[p];
       }
+    }
+    for (std::size_t k = 0; k < along.size(); ++k) {
+      const auto& path = paths[k];
+      if (path.entry != along[k].entry || path.difference != along[k].difference) return false;
+      at(factors_ + k, j) = path.factor;
     }
     return true;
   }
@@ -163,7 +177,8 @@ struct Bend {
   double constant = 0;
 };
 
-/// What they share.
+/// What they share. Of neurons with a motion of their own that is which numbers are 0; those of a and of the
+/// receptors are the first one's then.
 class Alike {
  public:
   std::size_t components = 0;
@@ -214,7 +229,7 @@ class Alike {
       if (all.own_ && zeros < static_cast<std::ptrdiff_t>(dimension) - 1) return {};
     }
     all.free_ = driven_by_ones(first.free, {1}, all.components);
-    if (all.own_) all.own_flows_ = OwnFlows::of(neurons);
+    if (all.own_) all.own_flows_ = OwnFlows::of(neurons, all.components);
     for (int k = shortest; k <= longest; ++k) {
       all.bends_[static_cast<std::size_t>(k - shortest)] = all.bend_of(std::exp2(0.5 * k));
     }
@@ -224,7 +239,7 @@ class Alike {
   /// Does each have a motion of its own? Then there is no step, or motion, of all.
   bool own() const { return own_; }
   /// Is what moves them over one interval found side by side?
-  bool flows_side_by_side() const { return !own_ || own_flows_; }
+  bool flows_side_by_side() const { return !own_ || own_flows_ != nullptr; }
 
   /// @param integral  is its row asked for?
   Step step(double t, bool integral = false) const { return step(free_, t, integral); }
@@ -258,7 +273,7 @@ class Alike {
  private:
   System<double> free_;
   bool own_ = false;
-  std::optional<OwnFlows> own_flows_;  // if they are found in the same way
+  std::shared_ptr<const OwnFlows> own_flows_;  // if they are found in the same way
   // Of any: |a|, the rate of a component's decay, |c|.
   std::array<std::array<double, most_components>, most_components> largest_{};
   std::array<double, most_components> slowest_{}, largest_c_{};

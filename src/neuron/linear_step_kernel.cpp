@@ -82,7 +82,14 @@ void own_steps_in_vectors(std::span<const Neuron> neurons, std::size_t first,
   HWY_ALIGN double of[hn::MaxLanes(Tag())] = {};
   clear_untold(neurons[0].free, layout, components, integral, dt.size(), out);
   for (std::size_t s = 0; s < layout.count(); ++s) {
-    const System<double>& system = neurons[layout.used(s) ? first + layout.neuron(s) : 0].free;
+    if (!layout.used(s) || layout.repeats(s)) {
+      for (std::size_t k = 0; k < dt.size() * OwnSteps::numbers; ++k) {
+        double* const all = out[k / OwnSteps::numbers](k % OwnSteps::numbers);
+        all[s] = layout.used(s) ? all[layout.neuron(s)] : 0;
+      }
+      continue;
+    }
+    const System<double>& system = neurons[first + layout.neuron(s)].free;
     const auto differences = system.differences(rows);
     const auto paths = system.paths(rows);
     for (std::size_t at = 0; at < dt.size(); at += lanes) {
@@ -122,17 +129,17 @@ struct OwnDifferences {
 };
 
 // The same, a neuron in each lane: all in the same way.
-void own_steps_side_by_side(const System<double>& shape, const OwnFlows& flows, std::size_t first,
-                            const SlotLayout& layout, std::size_t components, bool integral,
-                            std::span<const double> dt, OwnSteps& out) {
+void own_steps_side_by_side(const OwnFlows& flows, std::size_t first, const SlotLayout& layout,
+                            std::size_t components, bool integral, std::span<const double> dt,
+                            OwnSteps& out) {
   const hn::ScalableTag<double> tag;
   using Tag = hn::ScalableTag<double>;
   const std::size_t lanes = hn::Lanes(tag);
   const std::size_t rows = integral ? dimension : most_components;
-  const auto differences = shape.differences(rows);
-  const auto paths = shape.paths(rows);
+  const auto differences = flows.shape().differences(rows);
+  const auto paths = flows.shape().paths(rows);
   HWY_ALIGN double values[vectors::room_for_differences<Tag>];
-  clear_untold(shape, layout, components, integral, dt.size(), out);
+  clear_untold(flows.shape(), layout, components, integral, dt.size(), out);
   for (std::size_t s = 0; s < layout.count(); s += lanes) {
     // (Of slots that no neuron uses it may be anything finite: zeros.)
     const OwnDifferences own{flows, layout.used(s) ? first + layout.place(s) : 0};
@@ -171,7 +178,7 @@ void Alike::own_steps(std::span<const Neuron> neurons, std::size_t first, const 
   out.resize(layout);
   if (own_flows_) {
     HWY_DYNAMIC_DISPATCH(own_steps_side_by_side)
-    (neurons[0].free, *own_flows_, first, layout, components, integral, dt, out);
+    (*own_flows_, first, layout, components, integral, dt, out);
   } else {
     HWY_DYNAMIC_DISPATCH(own_steps_in_vectors)
     (neurons, first, layout, components, integral, dt, out);

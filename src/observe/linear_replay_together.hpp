@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The course of all neurons of a linear population whose spikes are known, side by side: replay() of
-// observe/linear_replay.hpp for neurons that move alike. Those that spike or are released in an
+// observe/linear_replay.hpp for neurons that move in the same way. Those that spike or are released in an
 // interval go through it by themselves.
 #pragma once
 
@@ -51,8 +51,11 @@ class ReplayTogether {
         const auto j = static_cast<std::size_t>(spikes.neurons[last]);
         take(plan.linear_neuron(j), j, t, arrived);
       }
+      const bool own = plan.alike_linear->own();
+      if (own) layer_.find_own(arrivals, g, t, arrivals.times.empty() ? 0 : arrivals.times.back());
       if (g < groups) {
-        LinearKernels<Real>::best().flow(layer_, arrivals.steps[g], arrived);
+        const linear::Step none, &step = own ? none : arrivals.steps[g];
+        LinearKernels<Real>::best().flow(layer_, step, arrived);
       }
       for (; k < last; ++k) {
         const auto j = static_cast<std::size_t>(spikes.neurons[k]);
@@ -154,9 +157,18 @@ class ReplayTogether {
     }
     to_spike_.resize(count);
     from_release_.resize(count);
+    const linear::Alike& all = *plan.alike_linear;
     const std::span gaps(gaps_);
-    plan.alike_linear->steps(gaps.first(count), to_spike_.data());
-    plan.alike_linear->steps(gaps.subspan(count), from_release_.data());
+    if (!all.own()) {
+      all.steps(gaps.first(count), to_spike_.data());
+      all.steps(gaps.subspan(count), from_release_.data());
+      return;
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+      const auto& free = plan.linear_neuron(static_cast<std::size_t>(spikes.neurons[k])).free;
+      to_spike_[k] = all.step(free, gaps[k]);
+      from_release_[k] = all.step(free, gaps[count + k]);
+    }
   }
 };
 

@@ -91,8 +91,8 @@ class Arrivals {
   std::vector<std::int32_t> groups;         // [group + 1] first entry in list
   std::vector<double> times;                // [group]
   std::vector<neuron::Decay<Real>> decays;  // [group + 1]; the last one reaches to the end
-  std::vector<linear::Step> steps;          // the same of linear neurons that go side by side
-  linear::SharedSteps<double> flows;        // [group] of those that move alike, but one by one
+  std::vector<linear::Step> steps;    // the same of linear neurons that move alike, side by side
+  linear::SharedSteps<double> flows;  // [group] of those that move alike, but one by one
 
   std::size_t group_count() const { return times.size(); }
   double time(std::size_t group) const { return times[group]; }
@@ -177,7 +177,7 @@ class Arrivals {
     if (plan.alike()) return neuron::decays(plan.neuron(j).tc, gaps_, decays.data());
     neuron::own_decays(plan.neuron(j).own, gaps_, decays.data());
   }
-  /// The steps of linear neurons that go side by side.
+  /// The steps of linear neurons that move alike, side by side.
   void step_through(const PopulationPlan<Real>& plan, double t, double end) {
     find_gaps(t, end);
     if (std::isinf(end)) {  // until they have come to rest

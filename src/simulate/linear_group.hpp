@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Neurons that are linear between events (neuron/linear.hpp): side by side where they move alike
+// Neurons that are linear between events (neuron/linear.hpp): side by side where they move in the same way
 // (simulate/linear_layer.hpp), but for those to which something happens that the vectors do not know;
 // else one after the other.
 #pragma once
@@ -161,7 +161,7 @@ class LinearGroup final : public Group<Real> {
   // What takes all over one interval; of their own: in the layer.
   linear::Step step_over(double length) {
     if (!own_) return plan_.alike_linear->step(length);
-    layer_.find_own({&length, 1});
+    layer_.find_own(length);
     return {};
   }
 
@@ -171,6 +171,7 @@ class LinearGroup final : public Group<Real> {
                      std::vector<RecordedSpike<Real>>& spikes) {
     const linear::Alike& all = *plan_.alike_linear;
     const std::size_t groups = arrivals.group_count();
+    const double end = end_of(groups > 0 ? arrivals.times.back() : from, to);
     double t = from;
     for (std::size_t g = 0; g <= groups; ++g) {
       heed_sample(g, t, spikes.size());
@@ -178,8 +179,7 @@ class LinearGroup final : public Group<Real> {
       const auto arrived = g > 0 ? arrivals.group(g - 1) : std::span<const Arrival<Real>>();
       free_until(next, arrived);
       const double length = length_of(t, next);
-      layer_.interval = g % linear::OwnSteps::intervals;
-      if (own_ && layer_.interval == 0) find_own(arrivals, g, t, to);
+      if (own_) layer_.find_own(arrivals, g, t, end);
       const linear::Step none, &step = own_ ? none : arrivals.steps[g];
       LinearKernels<Real>::best().pass(layer_, step, all.bend(length), arrived);
       if (layer_.may_spike.count > 0) {
@@ -192,17 +192,6 @@ class LinearGroup final : public Group<Real> {
       }
       t = next;
     }
-  }
-  // From group g on, where they are at t.
-  void find_own(const Arrivals<Real>& arrivals, std::size_t g, double t, double to) {
-    double lengths[linear::OwnSteps::intervals];
-    std::size_t count = 0;
-    for (; count < linear::OwnSteps::intervals && g <= arrivals.group_count(); ++g) {
-      const double next = g < arrivals.group_count() ? arrivals.times[g] : to;
-      lengths[count++] = length_of(t, next);
-      t = next;
-    }
-    layer_.find_own({lengths, count});
   }
   // How long the intervals of those that may spike are. @returns  do they end elsewhere than the pass?
   bool measure_candidates(double t, double t_end, double length) {

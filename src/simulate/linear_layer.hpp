@@ -77,6 +77,7 @@ class LinearLayer {
 
   void begin(const PopulationPlan<Real>& plan, std::size_t size) {
     plan_ = &plan;
+    found_ = nowhere;
     alike = &*plan.alike_linear;
     slots.resize(size);
     may_spike.resize(size);
@@ -117,10 +118,26 @@ class LinearLayer {
       }
     }
   }
-  /// What takes neurons with a motion of their own through the next intervals.
-  void find_own(std::span<const double> lengths) {
-    alike->own_steps(plan_->linear_neurons, 0, slots.layout(), lengths, own);
+  /// What takes neurons with a motion of their own over one interval.
+  void find_own(double length) {
     interval = 0;
+    if (length == found_) return;
+    alike->own_steps(plan_->linear_neurons, 0, slots.layout(), {&length, 1}, own);
+    found_ = length;
+  }
+  /// The same from arrival to arrival, in order of the groups. @param t  before group g @param end  the last
+  void find_own(const Arrivals<Real>& arrivals, std::size_t g, double t, double end) {
+    interval = g % linear::OwnSteps::intervals;
+    if (interval > 0) return;
+    double lengths[linear::OwnSteps::intervals];
+    std::size_t count = 0;
+    for (; count < linear::OwnSteps::intervals && g <= arrivals.group_count(); ++g) {
+      const double next = g < arrivals.group_count() ? arrivals.times[g] : end;
+      lengths[count++] = next - t;
+      t = next;
+    }
+    alike->own_steps(plan_->linear_neurons, 0, slots.layout(), {lengths, count}, own);
+    found_ = nowhere;
   }
 
   /// A neuron whose V is held, and goes its own way in the vectors.
@@ -173,7 +190,9 @@ class LinearLayer {
   }
 
  private:
+  static constexpr double nowhere = -1;
   const PopulationPlan<Real>* plan_ = nullptr;
+  double found_ = nowhere;  // of which length `own` holds the one step
 
   template <class Do>
   void for_slots(std::size_t neuron, Do&& act) {

@@ -63,7 +63,7 @@ TEST(LinearSearch, side_by_side_gives_the_bits_of_one_by_one) {
         may.resize(count);
         may.count = count;
         for (std::size_t i = 0; i < count; ++i) {
-          may.neuron[i] = i;
+          may.neuron[i] = 3 * i % count;
           may.length[i] = logarithmic(random, 1e-3, 100) * shortest;
           may.x[0][i] = random.uniform(-1, 1);
           for (std::size_t k = 1; k < components; ++k) {
@@ -73,7 +73,7 @@ TEST(LinearSearch, side_by_side_gives_the_bits_of_one_by_one) {
         }
         LinearKernels<double>::best().search(*plan.alike_linear, plan.linear_neurons, may, true);
         for (std::size_t i = 0; i < count; ++i) {
-          const linear::Neuron& n = plan.linear_neuron(i);
+          const linear::Neuron& n = plan.linear_neuron(may.neuron[i]);
           const auto x = may.state(may.x, i, components);
           const auto end = n.free.flow(x, may.length[i], most_components);
           ASSERT_EQ(may.state(may.end, i, components), end) << model->name;
