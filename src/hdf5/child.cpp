@@ -32,6 +32,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double megabyte = 1e6;
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool sanitized = true;  // then memory is mapped beyond any limit
+#else
+constexpr bool sanitized = false;
+#endif
 
 // --- the child ----------------------------------------------------------------------------------
 
@@ -60,7 +65,9 @@ void shield(const Bounds& bounds) {
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) dup2(nowhere, fd);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, std::max(1.0, std::round(bounds.seconds)));  // it counts in whole ones
-  if (const double taken = address_space(); taken > 0) limit(RLIMIT_AS, taken + bounds.bytes);
+  if (const double taken = address_space(); taken > 0 && !sanitized) {
+    limit(RLIMIT_AS, taken + bounds.bytes);
+  }
 }
 
 void send(int pipe, std::string_view bytes) {

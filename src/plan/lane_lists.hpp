@@ -247,7 +247,7 @@ class LaneLists {
 
   // What arrives at one time comes in the order of saltus::earlier: nearly always that in which it was put.
   void sort() {
-    bool falls = !in_order_;
+    bool falls = !in_order_ && longest_ > 1;
     for (std::size_t k = lanes; k < longest_ * lanes; ++k) falls |= times_[k - lanes] > times_[k];
     if (!falls || longest_ > LaneOrderKernels<double>::longest) {
       for (std::size_t k = 0; k < longest_ * lanes; ++k) order_[k] = static_cast<std::int32_t>(k);

@@ -80,6 +80,13 @@ def test_python_braille_ends_with_a_picture(tmp_path):
     assert (tmp_path / "braille.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_python_braille_delays(tmp_path):
+    folder = data_folder("braille")
+    out = run("python_braille_delays.py", folder, "--epochs", 2, "--held-out", cwd=tmp_path)
+    for kind in ("stay", "trained"):
+        assert float(re.search(rf"{kind} +mean accuracy ([\d.]+) %", out)[1]) > 20  # by chance: 4
+
+
 def test_python_mnist_conv(tmp_path):
     given = ["--data", data_folder("mnist"), "--epochs", 1, "--samples", 1500]
     out = run("python_mnist_conv.py", *given, cwd=tmp_path)

@@ -699,6 +699,17 @@ def test_rates_further_apart_than_a_trillion_are_refused(model, ratio, parameter
 
 
 @pytest.mark.filterwarnings("ignore::saltus.SaltusWarning")
+@pytest.mark.parametrize("model", ["LIF", "LI"])
+def test_a_membrane_too_slow_for_float32_is_refused_there(model):
+    net, inputs = driven(model, tau_mem=99.0, tau_syn=10e-3)
+    saltus.simulate(net, inputs, 0.05, dtype=np.float32)
+    net["x.tau_mem"] = 101.0
+    saltus.simulate(net, inputs, 0.05)
+    with pytest.raises(ValueError, match=r"further apart than 1 : 10000: .*take float64"):
+        saltus.simulate(net, inputs, 0.05, dtype=np.float32)
+
+
+@pytest.mark.filterwarnings("ignore::saltus.SaltusWarning")
 def test_what_does_not_decay_has_no_rate_that_could_lie_too_far_from_others():
     """The pair of RF turns, V of IF stays, and a slow synapse of LIF loses nothing."""
     times = []
