@@ -79,7 +79,7 @@ def main() -> None:
 
     everything = saltus.data.read_spike_file(a.folder / "braille_train.h5", channels=24)
     folds = list(saltus.data.stratified_folds(everything, 5, seed=0))
-    # Without bounds activity ran away in one of five trainings.
+    # Without bounds activity ran away in one training (docs/results.md).
     loss = saltus.SumOfLosses(
         saltus.IntegratedVoltage(tau_integral=15e-3),
         saltus.SpikeBounds("hidden", upper=8.0, strength=1e-3),
