@@ -91,6 +91,32 @@ template <class Tag>
 inline constexpr std::size_t room_for_differences =
     linear::most_differences* hwy::HWY_NAMESPACE::MaxLanes(Tag());
 
+/// linear::System::for_each_entry: calls visit(entry, its value in each lane).
+/// @param values  of differences_at @param factor_of  (number of a path) -> its factor
+template <class Tag, class FactorOf, class Visit>
+HWY_INLINE void for_each_entry(Tag tag, std::span<const linear::System<double>::Path> paths,
+                               const double* HWY_RESTRICT values, const FactorOf& factor_of,
+                               const Visit& visit) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  for (std::size_t k = 0; k < paths.size();) {
+    const auto entry = paths[k].entry;
+    auto value = hn::Zero(tag);
+    for (; k < paths.size() && paths[k].entry == entry; ++k) {
+      const auto difference = hn::Load(tag, values + paths[k].difference * hn::Lanes(tag));
+      value = hn::Add(value, hn::Mul(factor_of(k), difference));
+    }
+    visit(entry, value);
+  }
+}
+/// The factors are those of the paths.
+template <class Tag, class Visit>
+HWY_INLINE void for_each_entry(Tag tag, std::span<const linear::System<double>::Path> paths,
+                               const double* HWY_RESTRICT values, const Visit& visit) {
+  const auto factor_of = [&](std::size_t k)
+                             HWY_ATTR { return hwy::HWY_NAMESPACE::Set(tag, paths[k].factor); };
+  for_each_entry(tag, paths, values, factor_of, visit);
+}
+
 /// linear::System::flow of a state in each lane, without the integral.
 /// @param x, to  [component, lane]; `to` is not x
 template <class Tag>
@@ -102,19 +128,13 @@ HWY_INLINE void flow(Tag tag, const linear::System<double>& system,
   const std::size_t lanes = hn::Lanes(tag);
   HWY_ALIGN double values[room_for_differences<Tag>];
   differences_at(tag, system.differences(most_components), t, values);
-  const auto paths = system.paths(most_components);
   for (std::size_t k = 0; k < components; ++k) hn::Store(hn::Zero(tag), tag, to + k * lanes);
-  for (std::size_t k = 0; k < paths.size();) {
-    const auto entry = paths[k].entry;
-    auto value = hn::Zero(tag);
-    for (; k < paths.size() && paths[k].entry == entry; ++k) {
-      const auto difference = hn::Load(tag, values + paths[k].difference * lanes);
-      value = hn::Add(value, hn::Mul(hn::Set(tag, paths[k].factor), difference));
-    }
+  const auto add = [&](const auto& entry, auto value) HWY_ATTR {
     const auto from = entry.of_constant ? bias : hn::Load(tag, x + entry.from * lanes);
     double* const at = to + entry.to * lanes;
     hn::Store(hn::Add(hn::Load(tag, at), hn::Mul(value, from)), tag, at);
-  }
+  };
+  for_each_entry(tag, system.paths(most_components), values, add);
 }
 
 }  // namespace HWY_NAMESPACE

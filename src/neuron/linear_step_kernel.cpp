@@ -18,15 +18,15 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 namespace vectors = saltus::HWY_NAMESPACE;
 
-// A time in each lane: Alike::step.
-void steps_in_vectors(const System<double>& system, std::size_t components, bool integral,
-                      std::span<const double> dt, Step* out) {
+// A time in each lane: calls visit(entry, number of the first time, how many, their values) for what Step holds.
+template <class Visit>
+HWY_INLINE void over_times(const System<double>& system, std::size_t components, bool integral,
+                           std::span<const double> dt, const Visit& visit) {
   const hn::ScalableTag<double> tag;
   using Tag = hn::ScalableTag<double>;
   const std::size_t lanes = hn::Lanes(tag);
   const std::size_t rows = integral ? dimension : most_components;
   const auto differences = system.differences(rows);
-  const auto paths = system.paths(rows);
   HWY_ALIGN double values[vectors::room_for_differences<Tag>];
   HWY_ALIGN double of[hn::MaxLanes(Tag())] = {};
   for (std::size_t at = 0; at < dt.size(); at += lanes) {
@@ -34,19 +34,25 @@ void steps_in_vectors(const System<double>& system, std::size_t components, bool
     if (HWY_UNLIKELY(count < lanes)) std::copy_n(dt.data() + at, count, of);
     vectors::differences_at(tag, differences, hn::LoadU(tag, count < lanes ? of : dt.data() + at),
                             values);
-    std::fill_n(out + at, count, Step{});
-    for (std::size_t k = 0; k < paths.size();) {
-      const auto entry = paths[k].entry;
-      auto value = hn::Zero(tag);
-      for (; k < paths.size() && paths[k].entry == entry; ++k) {
-        const auto difference = hn::Load(tag, values + paths[k].difference * lanes);
-        value = hn::Add(value, hn::Mul(hn::Set(tag, paths[k].factor), difference));
-      }
-      if (!Step::holds(entry, components)) continue;
+    const auto unpack = [&](const auto& entry, auto value) HWY_ATTR {
+      if (!Step::holds(entry, components)) return;
       hn::Store(value, tag, of);
-      for (std::size_t l = 0; l < count; ++l) out[at + l].at(entry, components) = of[l];
-    }
+      visit(entry, at, count, of);
+    };
+    vectors::for_each_entry(tag, system.paths(rows), values, unpack);
   }
+}
+
+// Alike::step
+void steps_in_vectors(const System<double>& system, std::size_t components, bool integral,
+                      std::span<const double> dt, Step* out) {
+  std::fill_n(out, dt.size(), Step{});
+  const auto take = [&](const auto& entry, std::size_t at, std::size_t count, const double* of)
+                        HWY_ATTR {
+                          for (std::size_t l = 0; l < count; ++l)
+                            out[at + l].at(entry, components) = of[l];
+                        };
+  over_times(system, components, integral, dt, take);
 }
 
 // What no path leads to is 0. (And the bias of one may drive it where that of another is 0.)
@@ -70,16 +76,10 @@ void clear_untold(const System<double>& system, const SlotLayout& layout, std::s
   }
 }
 
-// The same of a neuron in each slot, a time in each lane: each in its own way.
+// The same of a neuron in each slot, each in its own way.
 void own_steps_in_vectors(std::span<const Neuron> neurons, std::size_t first,
                           const SlotLayout& layout, std::size_t components, bool integral,
                           std::span<const double> dt, OwnSteps& out) {
-  const hn::ScalableTag<double> tag;
-  using Tag = hn::ScalableTag<double>;
-  const std::size_t lanes = hn::Lanes(tag);
-  const std::size_t rows = integral ? dimension : most_components;
-  HWY_ALIGN double values[vectors::room_for_differences<Tag>];
-  HWY_ALIGN double of[hn::MaxLanes(Tag())] = {};
   clear_untold(neurons[0].free, layout, components, integral, dt.size(), out);
   for (std::size_t s = 0; s < layout.count(); ++s) {
     if (!layout.used(s) || layout.repeats(s)) {
@@ -89,27 +89,12 @@ void own_steps_in_vectors(std::span<const Neuron> neurons, std::size_t first,
       }
       continue;
     }
-    const System<double>& system = neurons[first + layout.neuron(s)].free;
-    const auto differences = system.differences(rows);
-    const auto paths = system.paths(rows);
-    for (std::size_t at = 0; at < dt.size(); at += lanes) {
-      const std::size_t count = std::min(lanes, dt.size() - at);
-      if (HWY_UNLIKELY(count < lanes)) std::copy_n(dt.data() + at, count, of);
-      vectors::differences_at(tag, differences, hn::LoadU(tag, count < lanes ? of : dt.data() + at),
-                              values);
-      for (std::size_t k = 0; k < paths.size();) {
-        const auto entry = paths[k].entry;
-        auto value = hn::Zero(tag);
-        for (; k < paths.size() && paths[k].entry == entry; ++k) {
-          const auto difference = hn::Load(tag, values + paths[k].difference * lanes);
-          value = hn::Add(value, hn::Mul(hn::Set(tag, paths[k].factor), difference));
-        }
-        if (!Step::holds(entry, components)) continue;
-        hn::Store(value, tag, of);
-        const std::size_t number = OwnSteps::number(entry, components);
-        for (std::size_t l = 0; l < count; ++l) out[at + l](number)[s] = of[l];
-      }
-    }
+    const auto take = [&](const auto& entry, std::size_t at, std::size_t count, const double* of)
+                          HWY_ATTR {
+                            const std::size_t number = OwnSteps::number(entry, components);
+                            for (std::size_t l = 0; l < count; ++l) out[at + l](number)[s] = of[l];
+                          };
+    over_times(neurons[first + layout.neuron(s)].free, components, integral, dt, take);
   }
 }
 
@@ -143,18 +128,14 @@ void own_steps_side_by_side(const OwnFlows& flows, std::size_t first, const Slot
   for (std::size_t s = 0; s < layout.count(); s += lanes) {
     // (Of slots that no neuron uses it may be anything finite: zeros.)
     const OwnDifferences own{flows, layout.used(s) ? first + layout.place(s) : 0};
+    const auto factor_of = [&](std::size_t k) HWY_ATTR { return own.at(flows.factors(k)); };
     for (std::size_t i = 0; i < dt.size(); ++i) {
       vectors::differences_at(tag, differences, own, hn::Set(tag, dt[i]), values);
-      for (std::size_t k = 0; k < paths.size();) {
-        const auto entry = paths[k].entry;
-        auto value = hn::Zero(tag);
-        for (; k < paths.size() && paths[k].entry == entry; ++k) {
-          const auto difference = hn::Load(tag, values + paths[k].difference * lanes);
-          value = hn::Add(value, hn::Mul(own.at(flows.factors(k)), difference));
-        }
-        if (!Step::holds(entry, components)) continue;
+      const auto take = [&](const auto& entry, auto value) HWY_ATTR {
+        if (!Step::holds(entry, components)) return;
         hn::Store(value, tag, out[i](OwnSteps::number(entry, components)) + s);
-      }
+      };
+      vectors::for_each_entry(tag, paths, values, factor_of, take);
     }
   }
 }
