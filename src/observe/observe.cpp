@@ -302,8 +302,7 @@ std::vector<Real> integrals(const Plan<Real>& plan, const Inputs& inputs,
     const std::span<Real> out = std::span(result).subspan(s * size, size);
     const auto& spikes = record.populations[population].spikes;
     const bool silent = spikes.offsets[s] == spikes.offsets[s + 1];
-    const bool alike = neurons.alike_linear && !neurons.alike_linear->own();
-    if (silent && (!neurons.is_linear() || alike)) {
+    if (silent && (!neurons.is_linear() || neurons.linear_alike())) {
       start_timeline(plan, inputs, record, population, s, timeline, timelines);
       if (neurons.is_linear()) {
         integrals_of_linear(neurons, timeline.shared(), inputs.end(s), out);

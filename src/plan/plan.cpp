@@ -137,7 +137,7 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
     if (!p.is_linear() || !p.sees_the_same()) continue;
     const auto& model = *net.populations()[static_cast<std::size_t>(&p - populations.data())].model;
     p.alike_linear = linear::Alike::of(p.linear_neurons);
-    p.motion = p.alike_linear && !p.alike_linear->own()
+    p.motion = p.linear_alike()
                    ? p.alike_linear->motion()
                    : linear::shared_motion(p.linear_neurons, model.linear->components.size());
   }

@@ -49,6 +49,8 @@ struct PopulationPlan {
   bool sees_the_same() const { return !per_column; }
 
   bool is_linear() const { return !linear_neurons.empty(); }
+  /// They go side by side, and what moves one moves all.
+  bool linear_alike() const { return alike_linear && !alike_linear->own(); }
   const neuron::Lif<Real>& neuron(std::size_t j) const {
     return neurons[neurons.size() == 1 ? 0 : j];
   }
@@ -93,10 +95,6 @@ struct Plan {
   }
   bool linear_in_vectors(std::size_t population) const {
     return !scalar && populations[population].alike_linear.has_value();
-  }
-  /// And do they move alike?
-  bool linear_alike(std::size_t population) const {
-    return linear_in_vectors(population) && !populations[population].alike_linear->own();
   }
   /// Of one that is in rows; else none.
   Rows<Real> rows(std::size_t projection) const {

@@ -118,7 +118,7 @@ class Timeline {
       for (const Source<Real>& source : sources_) arrivals_->add(source, from_);
       arrivals_->finish(end_);
       if (population_->alike()) arrivals_->decay_through(*population_, 0, from_, end_);
-      if (population_->alike_linear && !population_->alike_linear->own()) {
+      if (population_->linear_alike()) {
         arrivals_->step_through(*population_, from_, end_);
       } else if (population_->motion) {
         arrivals_->flows.find(*population_->motion, arrivals_->times, most_components, from_);
