@@ -14,7 +14,7 @@ done
 
 if [[ ${1:-} == --fix ]]; then
   clang-format-14 -i "${cpp[@]}"
-  "$bin/ruff" check --quiet --fix "${python[@]}"
+  "$bin/ruff" check --quiet --fix "${python[@]}" || true
   "$bin/ruff" format --quiet "${python[@]}"
   exit
 fi

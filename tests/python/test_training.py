@@ -1019,6 +1019,39 @@ def test_weights_are_scaled_until_neurons_spike():
         saltus.scale_weights(net, inputs, 0.1, 0.0)
 
 
+def test_projections_into_one_population_are_scaled_by_one_factor():
+    rng = np.random.default_rng(1)
+    net = saltus.Network()
+    net.add_input("in", 5)
+    net.add_population("a", "LIF", 20, tau_mem=20e-3, tau_syn=5e-3)
+    net.add_population("b", "LIF", 20, tau_mem=20e-3, tau_syn=5e-3)
+    for source, target, mean in (("in", "a", 1), ("in", "b", 1), ("a", "b", 0.2), ("b", "a", -0.1)):
+        weight = rng.normal(mean, 0.1, (5 if source == "in" else 20, 20))
+        net.connect(source, target, weight, delay=1e-3)
+    before, inputs = net.copy(), {"in": DATA[:50].spikes}
+    factors = saltus.scale_weights(net, inputs, 0.1, 2.0)
+    assert factors["in->b"] == factors["a->b"] != factors["in->a"] == factors["b->a"]
+    for name, factor in factors.items():
+        assert np.array_equal(net[f"{name}.weight"], before[f"{name}.weight"] * factor)
+    spikes = saltus.simulate(net, inputs, 0.1).spikes("b")
+    assert 2.0 <= len(spikes) / (50 * 20) < 2.2
+    net["b->a.weight"] = np.full((20, 20), 9.0)
+    net["a->b.weight"] = np.full((20, 20), 9.0)
+    before = net.copy()
+    with pytest.raises(
+        ValueError, match=r"the weights of 'in->a', 'b->a' a neuron of 'a' spikes .*without end"
+    ):
+        saltus.scale_weights(net, inputs, 0.1, 2.0)
+    assert np.array_equal(net["b->a.weight"], before["b->a.weight"])
+    net = saltus.Network()
+    net.add_input("in", 5)
+    net.add_population("a", "LIF", 2, tau_mem=20e-3, tau_syn=5e-3, bias=3.0)
+    net.connect("in", "a", np.ones((5, 2)))
+    with pytest.raises(ValueError, match="even with 1/1024 of the weights of 'in->a' a neuron of"):
+        saltus.scale_weights(net, inputs, 0.1, 2.0)
+    assert np.all(net["in->a.weight"] == 1)
+
+
 def test_one_learning_rate_serves_weights_delays_and_time_constants():
     data = saltus.data.yin_yang(n=1200, seed=1)
     finals = []
