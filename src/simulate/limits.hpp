@@ -44,6 +44,8 @@ class SampleWatch {
   }
   /// The same, and the clock. @param time  that the population has come to @throws TooMuch
   void look(double time, std::size_t found) const;
+  /// The clock alone, where only the time is known until which it goes. @throws TooMuch
+  void look() const { look(until_, 0); }
 
   class Again;
 
@@ -82,14 +84,25 @@ class Watched {
     if (limits.max_spikes_per_sample > 0 || limits.max_memory_per_sample > 0 ||
         limits.max_seconds_per_sample > 0) {
       sample_watch = &watch_;
+      around = std::exchange(before_task, look);  // one search of a spike can last, too
     }
   }
-  ~Watched() { sample_watch = nullptr; }
+  ~Watched() {
+    if (!sample_watch) return;
+    sample_watch = nullptr;
+    before_task = around;
+  }
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
 
  private:
   SampleWatch watch_;
+
+  inline static thread_local void (*around)() = nullptr;
+  static void look() {
+    if (around) around();
+    sample_watch->look();
+  }
 };
 
 /// As heed(), in the loops of a sample.
@@ -98,8 +111,8 @@ class Watched {
 inline void heed_sample(std::size_t step, double time, std::size_t found,
                         std::size_t every = 4096) {
   if (step % every != every - 1) return;
-  heed();
   if (sample_watch) sample_watch->look(time, found);
+  heed();
 }
 
 /// run(s) for each sample; LimitExceeded is that of the first sample of which it is thrown,

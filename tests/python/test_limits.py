@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a sample may take: keywords of simulate, fit, evaluate and predict."""
 
+import time
+
 import numpy as np
 import pytest
 import saltus
@@ -72,3 +74,15 @@ def test_a_wrong_limit_is_told(runaway):
     for wrong in -1.0, float("nan"):
         with pytest.raises(ValueError, match="max_seconds_per_sample"):
             saltus.simulate(runaway, {"in": driven()}, 0.05, max_seconds_per_sample=wrong)
+
+
+def test_a_search_that_lasts_is_ended():
+    # Between two arrivals V turns five million times, close to the threshold.
+    net = saltus.Network()
+    net.add_input("in", 2)
+    net.add_population("h", "RF", 1, frequency=1e9)
+    net.connect("in", "h", np.full((2, 1), 3000.0))
+    begun = time.process_time()
+    with pytest.raises(ValueError, match=r"'h' had come to .* when 0\.05 s of processor time"):
+        saltus.simulate(net, {"in": driven(2)}, 0.05, max_seconds_per_sample=0.05)
+    assert time.process_time() - begun < 5
