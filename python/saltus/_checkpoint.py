@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._advice import SaltusWarning
 from ._callbacks import OwnStep
 from ._epochs import Epoch, History
 from ._loss import Loss
@@ -43,7 +44,13 @@ def _name(thing: object) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def begun_with(setup: Setup, data: LabelledSpikes, schedule: Schedule, own: OwnStep | None) -> str:
+def begun_with(
+    setup: Setup,
+    data: LabelledSpikes,
+    augment: object,
+    schedule: Schedule,
+    own: OwnStep | None,
+) -> str:
     """Return what a checkpoint says, in JSON, of how a training was begun, beside its settings."""
     loss = setup.loss
     about: dict[str, Any] = {"t_end": "infinite" if math.isinf(setup.t_end) else setup.t_end}
@@ -57,6 +64,7 @@ def begun_with(setup: Setup, data: LabelledSpikes, schedule: Schedule, own: OwnS
         about["schedule"] = _name(schedule)
     if own is not None:
         about["optimizer"] = _name(own.optimizer)
+    about["augment"] = "none" if augment is None else _name(augment)
     about["training_data"] = _core.fingerprint(data._core_data())
     return json.dumps(about)
 
@@ -193,7 +201,7 @@ class Checkpoints:
         if left:
             told.append(f"what the checkpoint has of {', '.join(sorted(left))} is left out")
         for line in told:
-            warnings.warn(f"resume: {line}", stacklevel=4)
+            warnings.warn(f"resume: {line}", SaltusWarning, stacklevel=4)
         return list(reports)
 
     def begin(self) -> None:

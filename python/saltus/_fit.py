@@ -17,7 +17,7 @@ from ._callbacks import loss_for_core, own_rate, own_step
 from ._checkpoint import Checkpoints, begun_with, told_by
 from ._epochs import Epoch, History
 from ._limits import limits_for_core
-from ._loop import Loop
+from ._loop import Augment, Loop
 from ._loss import LossFunction
 from ._network import Network
 from ._optim import Adam, Optimizer, Schedule, rates_for_core, schedule_of
@@ -71,6 +71,7 @@ def fit(
     optimizer: Optimizer | None = None,
     schedule: Schedule | Callable[[int], float] | str | None = None,
     validation: LabelledSpikes | None = None,
+    augment: Augment | None = None,
     trainable: str | Iterable[str] = ("weights",),
     lr: Mapping[str, float] | None = None,
     l1: float = 0.0,
@@ -129,6 +130,11 @@ def fit(
         of a schedule.
     validation : saltus.data.LabelledSpikes, optional
         Evaluated after each epoch.
+    augment : callable, optional
+        Before each epoch it is called with the data and the number of the epoch, from 0, and what
+        it returns is trained on: ``lambda data, epoch: saltus.data.jitter_times(data, 1e-3,
+        seed=epoch)``. A training that is resumed has the same bits if it returns the same of the
+        same.
     trainable : str or iterable of str
         ``"weights"``, ``"delays"``, ``"neurons"`` (all their parameters), a parameter of all
         populations (``"tau_mem"``), or single ones (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
@@ -223,6 +229,8 @@ def fit(
         Once of each: input that comes after the end, times or time constants that look like another
         unit than seconds, a layer that stays silent for an epoch, a readout that nothing reaches.
     """
+    if augment is not None and not callable(augment):
+        raise TypeError(f"augment: expected a function; got {type(augment).__name__}")
     optimizer = Adam() if optimizer is None else optimizer
     schedule = schedule_of(schedule)
     if not isinstance(optimizer, Optimizer):
@@ -278,7 +286,7 @@ def fit(
         checkpoint = resume
     kept = None
     if checkpoint is not None or resume is not None:
-        about = begun_with(setup, data, schedule, own)
+        about = begun_with(setup, data, augment, schedule, own)
         kept = Checkpoints(
             trainer,
             about,
@@ -292,7 +300,18 @@ def fit(
         _begin(kept, resume, trainer, optimizer, history)
     bar = Progress(settings["epochs"], len(data), quiet=not progress, done=trainer.epochs)
     loop = Loop(
-        trainer, network, optimizer, data, validation, hooks, kept, history, bar, setup, adviser
+        trainer,
+        network,
+        optimizer,
+        data,
+        augment,
+        validation,
+        hooks,
+        kept,
+        history,
+        bar,
+        setup,
+        adviser,
     )
     try:
         loop.run(settings["epochs"])

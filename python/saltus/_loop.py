@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from . import _core
 from ._advice import Adviser
@@ -16,6 +18,8 @@ from ._setup import Setup
 from ._stopping import Callback
 from .data._labelled import LabelledSpikes
 
+Augment: TypeAlias = Callable[[LabelledSpikes, int], LabelledSpikes]
+
 
 @dataclass
 class Loop:
@@ -25,6 +29,7 @@ class Loop:
     network: Network
     optimizer: Optimizer
     data: LabelledSpikes
+    augment: Augment | None
     validation: LabelledSpikes | None
     callbacks: list[Callback]
     kept: Checkpoints | None
@@ -56,7 +61,11 @@ class Loop:
             self.kept.end()
 
     def _train(self) -> tuple[Epoch, list[str]]:
-        report = self.trainer.train_epoch(self.setup.core_data(self.data), self._minibatch)
+        data = self.data
+        if self.augment is not None:
+            data = self.augment(data, self.trainer.epochs)
+            self.setup.check_data(data, f"augment, epoch {self.trainer.epochs}")
+        report = self.trainer.train_epoch(self.setup.core_data(data), self._minibatch)
         if self.validation is not None:
             tested = self.trainer.evaluate(self.setup.core_data(self.validation))
             self.trainer.validated(tested["loss"], tested["accuracy"])

@@ -394,3 +394,61 @@ def test_two_trainings_in_one_folder_are_refused(tmp_path):
     fit(yin_yang_net(), epochs=1, checkpoint=tmp_path, callbacks=[again])
     assert not (tmp_path / "lock").exists()
     fit(yin_yang_net(), epochs=1, checkpoint=tmp_path)
+
+
+# --- augmentation ---------------------------------------------------------------------------------
+
+
+def fewer_and_later(data, epoch):
+    return saltus.data.jitter_times(
+        saltus.data.drop_spikes(data, 0.2, seed=epoch), 1e-3, seed=epoch
+    )
+
+
+def test_each_epoch_trains_on_what_augment_returns(tmp_path):
+    seen = []
+
+    def augment(data, epoch):
+        assert data is DATA
+        seen.append(epoch)
+        return fewer_and_later(data, epoch)
+
+    net = yin_yang_net()
+    history = fit(net, epochs=3, augment=augment)
+    assert seen == [0, 1, 2]
+    # As if each epoch had data of its own: the shuffling is that of the epoch.
+    by_hand, optimizer, train = yin_yang_net(), saltus.Adam(5e-3), DATA[:]
+    for epoch in range(3):
+        path = tmp_path / "by_hand"
+        resume = path if epoch else None
+        of_epoch = fewer_and_later(train, epoch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", saltus.SaltusWarning)  # other data than before
+            own = saltus.fit(
+                by_hand, of_epoch, saltus.FirstSpike(), np.inf, epochs=epoch + 1, progress=False,
+                validation=TEST, optimizer=optimizer, checkpoint=path, resume=resume,
+            )  # fmt: skip
+    expect_same((net, history), (by_hand, own))
+    plain = yin_yang_net()
+    fit(plain, epochs=3)
+    assert plain != net
+
+
+def test_augmented_trainings_go_on_with_the_same_bits(tmp_path):
+    whole, halves = yin_yang_net(), yin_yang_net()
+    history = fit(whole, augment=fewer_and_later)
+    fit(halves, epochs=3, augment=fewer_and_later, checkpoint=tmp_path / "run")
+    rest = fit(halves, augment=fewer_and_later, resume=tmp_path / "run")
+    expect_same((whole, history), (halves, rest))
+    with pytest.warns(saltus.SaltusWarning, match=r"augment is none from here on; it was .*fewer"):
+        fit(halves, epochs=7, resume=tmp_path / "run")
+
+
+def test_augment_that_returns_something_else_is_named():
+    with pytest.raises(TypeError, match=r"augment, epoch 0: expected a saltus\.data\..* NoneT"):
+        fit(yin_yang_net(), augment=lambda data, epoch: None)
+    other = saltus.data.labelled_spikes([([1e-3], [0])], [0], 7)
+    with pytest.raises(ValueError, match="augment, epoch 1 has 7 channels; expected 5"):
+        fit(yin_yang_net(), augment=lambda data, epoch: other if epoch == 1 else data)
+    with pytest.raises(TypeError, match="augment: expected a function; got float"):
+        fit(yin_yang_net(), augment=0.1)

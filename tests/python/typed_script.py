@@ -62,6 +62,7 @@ history = saltus.fit(
     lr={"delays": 1e-4},
     validation=data[:20],
     callbacks=[tell, saltus.EarlyStopping(3)],
+    augment=lambda data, epoch: saltus.data.jitter_times(data, 1e-3, seed=epoch),
     progress=False,
 )
 history += saltus.fit(net, data, own_loss, 0.05, epochs=1, progress=False)
