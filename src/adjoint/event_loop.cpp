@@ -109,7 +109,7 @@ class Events {
       const double release = group.release_after(j, p.times[k]);
       // Not held, or for less than time can tell; or no more, when the sample starts.
       if (release == p.times[k] || (k < p.past && !(release > 0))) continue;
-      if (release < p.end) {
+      if (release <= p.end) {
         list.push_back({release, Kind::release, c, k});
       } else {
         group.begin_held(j);

@@ -133,7 +133,7 @@ class SweepBack {
     const double time = p_.times[k], release = time + n.tau_ref;
     neuron::Adjoint<Real> lambda = course.lambda;
     Real after = 0;
-    if (release < p_.end || n.tau_ref == 0) {
+    if (release <= p_.end) {
       lambda = neuron::flow_back(n.tc, lambda, course.source, decays_[k]);
       after = lambda.v;
     }
@@ -142,7 +142,7 @@ class SweepBack {
       segments_.add(j, {std::min(release, p_.end), lambda, 0});
       lambda = neuron::flow_back(n.tc, lambda, Real(0), decays_[p_.times.size() + k]);
     }
-    if (n.tau_ref > 0 && !(release < p_.end)) held_at_end(j);
+    if (n.tau_ref > 0 && release > p_.end) held_at_end(j);
     lambda.v = jump_over_spike(p_, k, after, p_.spike_errors[k], segments_.jumps[j]);
     course.lambda = lambda;
     course.t = time;
@@ -207,7 +207,7 @@ class SweepBack {
   Real take_to_release(std::size_t j, double release, double time) {
     Course<Real>& course = courses_[j];
     Real after = 0;
-    if (release < p_.end) {
+    if (release <= p_.end) {
       pass_points(j, release);
       move_to(j, release);
       after = course.lambda.v;

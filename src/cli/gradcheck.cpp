@@ -112,6 +112,7 @@ Command add_gradcheck(CLI::App& app) {
                                      {"relations", r.relations},
                                      {"relations_void", r.relations_void},
                                      {"spikes_handed_on", r.on_their_way},
+                                     {"cuts_at_events", r.cuts_at_events},
                                      {"max_relative_error_relations", r.relation_gradients.error},
                                      {"max_spike_time_error_relations", r.relation_times.error},
                                      {"losses", r.census.losses},

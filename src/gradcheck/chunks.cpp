@@ -146,6 +146,22 @@ void add(std::vector<double>& sum, const std::vector<double>& more) {
   for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += more[k];
 }
 
+// When a neuron spikes or is released, or a digit or two beside: what rounding leaves to either chunk.
+double time_of_event(const Case& c, const Record<double>& record, Random& random) {
+  const auto& populations = c.network.populations();
+  const std::size_t p = random.below(static_cast<std::uint32_t>(populations.size()));
+  const Spikes& spikes = record.populations[p].spikes;
+  if (!populations[p].fires() || spikes.times.empty()) return 0;
+  const std::size_t k = random.below(static_cast<std::uint32_t>(spikes.times.size()));
+  double time = spikes.times[k];
+  if (random.chance(0.5)) {
+    time += populations[p]["tau_ref"][static_cast<std::size_t>(spikes.neurons[k])];
+  }
+  const double towards = random.chance(0.5) ? 0 : infinity;
+  for (std::uint32_t n = random.below(3); n > 0; --n) time = std::nextafter(time, towards);
+  return time;
+}
+
 // The parts of the whole, from the end.
 Gradients<double> sum_of(const Case& c, std::vector<std::unique_ptr<Chunk>>& chunks,
                          const Gradients<double>& shape, const Options& options) {
@@ -201,7 +217,13 @@ void check_chunks(const Case& c, const Evaluation& base, std::uint64_t seed,
     }
   }
   std::vector<double> cuts(1 + random.below(3));
-  for (double& cut : cuts) cut = random.uniform(0, end);
+  for (double& cut : cuts) {
+    cut = random.uniform(0, end);
+    const double event = random.chance(0.5) ? time_of_event(c, base.record, random) : 0;
+    if (!(event > 0 && event < end)) continue;
+    cut = event;
+    ++report.cuts_at_events;
+  }
   std::ranges::sort(cuts);
   cuts.insert(cuts.begin(), 0);
   cuts.push_back(infinity);

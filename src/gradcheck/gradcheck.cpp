@@ -27,6 +27,7 @@ void add(Report& sum, const Report& part) {
   sum.relations += part.relations;
   sum.relations_void += part.relations_void;
   sum.on_their_way += part.on_their_way;
+  sum.cuts_at_events += part.cuts_at_events;
   sum.relation_gradients.meet(part.relation_gradients.error, part.relation_gradients.where);
   sum.relation_times.meet(part.relation_times.error, part.relation_times.where);
   sum.census.add(part.census);

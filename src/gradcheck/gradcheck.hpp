@@ -43,6 +43,7 @@ struct Report {
   std::size_t relations = 0;            // networks that must say the same, tried
   std::size_t relations_void = 0;       // gradients not compared: a maximum moved along a flat V
   std::size_t on_their_way = 0;         // spikes that chunks of a run handed on
+  std::size_t cuts_at_events = 0;       // chunks that end at a spike or a release
   Worst differences, oracle, spike_times, relation_gradients, relation_times;
   Census census;
 

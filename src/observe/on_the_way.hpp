@@ -49,7 +49,7 @@ class Leaving {
       if (time + longest_ < end) continue;
       Reached reached{end};
       look(reached, time, spikes.neurons[k]);
-      if (reached.soonest == infinity) continue;
+      if (!reached.leaves()) continue;
       found.push_back({k, spikes.neurons[k], reached.from_the_end(time)});
     }
     std::ranges::stable_sort(found, {}, &OnTheWay::time);
@@ -57,11 +57,12 @@ class Leaving {
   }
 
  private:
-  // What has arrived and what has not is told by the sum of time and delay, rounded. Seen from the end the same
-  // sums round otherwise: the time is moved by as little as it takes for them to say the same.
+  // What has arrived, whether V is held: told by sums of times, rounded. Seen from the end the same sums round
+  // otherwise: the time is moved by as little as it takes for them to say the same.
   struct Reached {
     double end;
     double soonest = infinity, latest = -infinity;  // delay of what has not arrived; of what has
+    double held = 0, released = 0;                  // the refractory time: not over; over. 0: none
     void add(double time, double delay) {
       if (time + delay >= end) {
         soonest = std::min(soonest, delay);
@@ -69,8 +70,12 @@ class Leaving {
         latest = std::max(latest, delay);
       }
     }
+    bool leaves() const { return soonest < infinity || held > 0; }
     double from_the_end(double time) const {
-      double t = std::max(time - end, -soonest);
+      double t = time - end;
+      if (held > 0 && !(t + held > 0)) t = std::nextafter(-held, infinity);
+      if (released > 0 && t + released > 0) t = -released;
+      t = std::max(t, -soonest);
       if (t >= -latest) t = std::nextafter(-latest, -infinity);
       return std::min(t, 0.0);
     }
@@ -98,9 +103,11 @@ class Leaving {
     const Population& p = plan_.network->populations()[population_];
     if (p.model == Model::input || !p.model->has("tau_ref")) return;
     const double tau_ref = p["tau_ref"][pre];
-    if (tau_ref > 0 && time + tau_ref > reached.end) {
-      reached.soonest = std::min(reached.soonest, tau_ref);
-    }
+    // (As its neuron counts.)
+    const PopulationPlan<Real>& neurons = plan_.populations[population_];
+    const double release =
+        neurons.is_linear() ? neurons.linear_neuron(pre).release_after(time) : time + tau_ref;
+    (release > reached.end ? reached.held : reached.released) = tau_ref;
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -26,9 +27,15 @@ void put(const neuron::Lif<Real>& n, std::pair<Real, Real> vi, double* x) {
 }
 void put(const linear::Neuron& n, linear::Vector<double> now, std::size_t components, double* x) {
   constexpr double rounding = 1e-9;
-  const double above = n.spikes ? n.above(now) : 0;
-  if (above > 0 && above < rounding * std::max(1.0, std::fabs(n.theta))) {
-    now[0] = std::nextafter(now[0] - above, -infinity);
+  const double size = std::max(1.0, std::fabs(n.theta));
+  double above = n.spikes ? n.above(now) : -1;
+  // (Where spikes leave it above the threshold it may be on its way down.)
+  if (above >= 0 && above < rounding * size && !n.starts_above(n.after_spike(now))) {
+    double less = std::numeric_limits<double>::epsilon() * size;
+    for (int tries = 0; above >= 0 && tries < 8; ++tries, less *= 2) {
+      now[0] -= above + less;
+      above = n.above(now);
+    }
   }
   std::copy_n(now.begin(), components, x);
 }

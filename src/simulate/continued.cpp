@@ -161,8 +161,7 @@ void for_each_above(const Plan<Real>& plan, const State& state, std::size_t p, s
     const linear::Neuron& n = neurons.linear_neuron(j);
     linear::Vector<double> x{};
     std::copy_n(from, components, x.begin());
-    const double above = n.above(x);
-    if (above > 0 && !n.starts_above(n.after_spike(x))) meet(j, x[0], above);
+    if (n.starts_above(x) && !n.starts_above(n.after_spike(x))) meet(j, x[0], n.above(x));
   }
 }
 

@@ -116,6 +116,7 @@ TEST(Gradient, does_not_change_where_nothing_changes) {
   if (scale() < 1) return;
   EXPECT_GT(r.relations, 10 * r.networks);
   EXPECT_GT(r.on_their_way, 5 * r.networks);
+  EXPECT_GT(4 * r.cuts_at_events, r.networks);
   EXPECT_LT(r.relations_void, r.relations / 20);
 }
 

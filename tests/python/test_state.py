@@ -111,6 +111,78 @@ def test_on_a_grid_nothing_is_lost_or_comes_twice():
         assert np.abs(np.sort(times) - h.times[here]).max() < 1e-11
 
 
+SPIKING = sorted(
+    f"{model}:{synapse}"
+    for model in ("LIF", "ALIF", "IF", "RF")
+    for synapse in ("exponential", "alpha", "double_exponential", "delta")
+)
+
+
+@pytest.mark.parametrize("name", SPIKING)
+def test_a_chunk_that_ends_at_a_spike_loses_none(name):
+    """V lies on the threshold there, as far as rounding tells, in one chunk or the other."""
+    model, synapse = name.split(":")
+    net = saltus.Network()
+    net.add_input("in", 1)
+    more = {} if model == "RF" else {"bias": 1.3}
+    net.add_population("h", model, 1, synapse=synapse, **more)
+    net.connect("in", "h", [[{"IF": 3.0, "RF": 12.0}.get(model, 4.0)]])
+    times = np.array([2e-3, 3e-3, 5e-3, 31e-3, 32e-3, 33e-3])
+    whole = saltus.simulate(net, {"in": [(times, np.zeros(6, int))]}, 0.08).spikes("h").times
+    assert len(whole) > 1
+    cuts = 0
+    for spike in whole:
+        for ulp in range(-3, 4):
+            stop = spike + ulp * np.spacing(spike)
+            if np.abs(times - stop).min() < 1e-9:
+                continue  # an arrival made it
+            ends = [stop, 0.08]
+            records = run_in_chunks(net, [(times, np.zeros(6, int))], ends)
+            ((found, _),) = joined(records, ends)
+            assert len(found) == len(whole), (spike, ulp)
+            assert np.abs(np.sort(found) - whole).max() < 1e-12
+            cuts += 1
+    assert cuts > 0 or synapse == "delta"
+
+
+def test_steps_as_long_as_it_takes_to_spike():
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "IF", 1, bias=1.0)  # spikes every 20 ms
+    net.connect("in", "h", [[0.0]])
+    for step, count in (20e-3, 15), (10e-3, 30), (5e-3, 60):
+        state, spikes = None, 0
+        for _ in range(count):
+            record = saltus.simulate(net, {"in": [([], [])]}, step, state=state)
+            state = record.state()
+            spikes += len(record.spikes("h"))
+        assert spikes in (14, 15)  # the last one at the end
+
+
+@pytest.mark.parametrize("model", ["LIF", "LIF:alpha", "LIF:delta", "ALIF:delta", "IF:delta"])
+def test_gradients_where_a_chunk_ends_at_a_release(model):
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", model, 1, tau_ref=2e-3, bias=0.3)
+    net.connect("in", "h", [[1.5 if "delta" in model else 12.0]], delay=[1e-3])
+    times, end = np.array([1, 5, 9]) * 1e-3, 40e-3
+    one = {"h": np.ones((1, 1))}
+    whole = saltus.simulate(net, {"in": [(times, [0] * 3)]}, end)
+    expected = saltus.backward(net, whole, integral_errors=one)
+    assert expected["h.tau_ref"] != 0
+    for spike in whole.spikes("h").times[:-1]:
+        for ulp in range(-3, 4):
+            stop = spike + 2e-3 + ulp * np.spacing(spike)
+            first = saltus.simulate(net, {"in": cut([(times, np.zeros(3, int))], 0, stop)}, stop)
+            rest = {"in": cut([(times, np.zeros(3, int))], stop, end)}
+            second = saltus.simulate(net, rest, end - stop, state=first.state())
+            later = saltus.backward(net, second, integral_errors=one)
+            earlier = saltus.backward(net, first, integral_errors=one, state_errors=later)
+            for name in net:
+                found = earlier[name] + later[name]
+                assert found == pytest.approx(expected[name], rel=1e-9, abs=1e-12), (name, ulp)
+
+
 def losses(record, targets):
     """The squared integral of V of the readout, and its error."""
     value = record.integrals("out") - targets
