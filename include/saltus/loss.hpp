@@ -95,8 +95,8 @@ class Loss {
   /// The value, and its derivatives. A training checks that the errors fit the record.
   virtual LossResult<Real> evaluate(const Batch<Real>& batch) = 0;
 
-  /// Fills Ghost::direct, where the loss itself says of a spike at the peak what it is worth, apart
-  /// from what that spike causes elsewhere (docs/ghosts.md).
+  /// Adds to Ghost::direct what the loss itself says that a spike at the peak is worth, apart from
+  /// what that spike causes elsewhere (docs/ghosts.md).
   virtual void add_direct_differences(const Batch<Real>& batch, Ghosts<Real>& ghosts) const {
     static_cast<void>(batch);
     static_cast<void>(ghosts);

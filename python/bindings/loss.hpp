@@ -7,7 +7,9 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -16,6 +18,7 @@
 #include <span>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "errors.hpp"
 #include "record.hpp"
@@ -31,9 +34,11 @@ template <class Real>
 class PythonLoss final : public Loss<Real> {
  public:
   /// @param network  of the user: has the present values when the function is called
-  /// @param like     what says of ghosts, outputs and labels what the function cannot; or null
-  PythonLoss(nb::callable function, nb::object network, std::unique_ptr<Loss<Real>> like)
-      : function_(std::move(function)), network_(std::move(network)), like_(std::move(like)) {}
+  /// @param parts    built-in losses that it is a sum of: they say of ghosts, outputs and labels what the
+  ///                 function cannot
+  PythonLoss(nb::callable function, nb::object network,
+             std::vector<std::unique_ptr<Loss<Real>>> parts)
+      : function_(std::move(function)), network_(std::move(network)), parts_(std::move(parts)) {}
 
   LossResult<Real> evaluate(const Batch<Real>& batch) override {
     using Errors = std::map<std::size_t, ErrorArrays<Real>>;
@@ -67,37 +72,37 @@ class PythonLoss final : public Loss<Real> {
   }
 
   void check(const Network<Real>& network, std::span<const std::int32_t> labels) const override {
-    if (like_) like_->check(network, labels);
+    for (const auto& part : parts_) part->check(network, labels);
   }
   void add_direct_differences(const Batch<Real>& batch, Ghosts<Real>& ghosts) const override {
-    if (like_) like_->add_direct_differences(batch, ghosts);
+    for (const auto& part : parts_) part->add_direct_differences(batch, ghosts);
   }
   bool is_output(const Network<Real>& network, std::size_t population) const override {
-    return like_ ? like_->is_output(network, population)
-                 : Loss<Real>::is_output(network, population);
+    if (parts_.empty()) return Loss<Real>::is_output(network, population);
+    return std::ranges::any_of(
+        parts_, [&](const auto& part) { return part->is_output(network, population); });
   }
 
  private:
   nb::callable function_;
   nb::object network_;
-  std::unique_ptr<Loss<Real>> like_;
+  std::vector<std::unique_ptr<Loss<Real>>> parts_;
 };
 
-/// Settings and readout of a built-in loss, or none; a function that is called in its place, or
-/// none.
+/// Settings and readouts of built-in losses; a function that is called in their place, or none: then it is
+/// the one that there is.
 using GivenLoss =
-    std::tuple<std::optional<std::tuple<nb::dict, std::size_t>>, std::optional<nb::callable>>;
+    std::tuple<std::vector<std::tuple<nb::dict, std::size_t>>, std::optional<nb::callable>>;
 
 template <class Real>
 std::unique_ptr<Loss<Real>> loss_of(const GivenLoss& given, const nb::object& network) {
-  const auto& [settings, function] = given;
-  std::unique_ptr<Loss<Real>> loss;
-  if (settings) {
-    loss = built_in_loss<Real>(settings_of<LossSettings>(std::get<0>(*settings)),
-                               std::get<1>(*settings));
+  const auto& [built_in, function] = given;
+  std::vector<std::unique_ptr<Loss<Real>>> parts;
+  for (const auto& [settings, readout] : built_in) {
+    parts.push_back(built_in_loss<Real>(settings_of<LossSettings>(settings), readout));
   }
-  if (!function) return loss;
-  return std::make_unique<PythonLoss<Real>>(*function, network, std::move(loss));
+  if (!function) return std::move(parts.at(0));
+  return std::make_unique<PythonLoss<Real>>(*function, network, std::move(parts));
 }
 
 }  // namespace saltus::python

@@ -3,39 +3,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._arrays import expect_shape, integers
+from ._arrays import expect_shape, integers, number, whole
 from ._backward import error_arrays
-from ._loss import Loss, evaluate
+from ._loss import Loss, LossFunction, evaluate
 from ._network import Network
 from ._optim import Optimizer, Schedule
 from ._record import Record
 from ._setup import Setup
 from ._smoothing import Smoothing
+from ._spike_losses import SpikeBounds, SumOfLosses
 
 _ERRORS = ("spike_errors", "maximum_errors", "integral_errors", "sample_errors")
 
 
-def loss_for_core(setup: Setup) -> _core._Loss:
+def loss_for_core(setup: Setup, notes: list[str]) -> _core._Loss:
     """Return a loss as the core takes it: by its settings, or as a function, or both.
 
-    Both for a subclass of a built-in loss that is called itself, and for a sum of losses that
-    begins with one: what its settings say of readout, labels and ghosts still holds.
+    Both for a subclass of a built-in loss that is called itself, and for a sum of losses: what the
+    settings of built-in ones say of readout, labels and ghosts still holds. What cannot be known of
+    ghosts is added to `notes` as it is seen.
     """
     loss, network = setup.loss, setup.network
-    built_in = None
-    like = setup.built_in
-    if like is not None:
-        built_in = like._settings(), network._core.index(like.readout)
-        if like is loss and type(loss).__call__ is Loss.__call__:
-            return built_in, None
+    parts = loss.parts if isinstance(loss, SumOfLosses) else [loss]
+    built_in = [
+        (part._settings(), network._core.index(part.readout))
+        for part in parts
+        if isinstance(part, Loss)
+    ]
+    if isinstance(loss, Loss) and _as_built_in(loss):
+        return built_in, None
+    told = False
 
     def on_minibatch(
         core: _core._Record,
@@ -46,7 +51,12 @@ def loss_for_core(setup: Setup) -> _core._Loss:
         sigma, sampled, seed = noise
         smoothing = Smoothing(sigma, thresholds="sampled" if sampled else "fixed", seed=seed)
         record = Record(network.copy(), core, setup.dtype, ends, smoothing if sigma > 0 else None)
-        result = evaluate(loss, record, labels.astype(np.int64))
+        wanted = labels.astype(np.int64)
+        result = evaluate(loss, record, wanted)
+        nonlocal told
+        if sigma > 0 and not told:
+            told = True
+            notes.extend(_unknown_of_ghosts(parts, record, wanted))
         for name in result.errors:
             if name not in _ERRORS:
                 known = ", ".join(_ERRORS)
@@ -55,24 +65,81 @@ def loss_for_core(setup: Setup) -> _core._Loss:
         if result.predictions is not None:
             predictions = integers(result.predictions, "predictions", np.int32)
             expect_shape(predictions, "predictions", (record.samples,), axes="[samples]")
+            for wrong in predictions[predictions < -1][:1]:
+                raise ValueError(f"loss: predictions holds {wrong}; expected classes, or -1")
         errors = error_arrays(record, **result.errors)
-        return float(result.value), predictions, int(result.silent), errors
+        value = number(result.value, "loss: its value")
+        silent = whole(result.silent, "loss: silent", record.samples)
+        return value, predictions, silent, errors
 
     return built_in, on_minibatch
+
+
+def _as_built_in(loss: Loss) -> bool:
+    return type(loss).__call__ is Loss.__call__
+
+
+def _unknown_of_ghosts(
+    parts: list[LossFunction], record: Record, labels: NDArray[np.int64]
+) -> list[str]:
+    """Say of which parts it is not known what a spike more or less is worth to them."""
+    notes = []
+    for part in parts:
+        name = getattr(part, "__name__", type(part).__name__)
+        if isinstance(part, SpikeBounds):  # no derivative anyway
+            continue
+        errors = evaluate(part, record, labels).errors
+        if isinstance(part, Loss):
+            usual = Loss.__call__(part, record, labels).errors
+            if not _as_built_in(part) and not _same(errors, usual):
+                notes.append(
+                    f"loss: the errors of {name} are not those of its settings, but ghosts of "
+                    f"'{part.readout}' count for what these say (smooth_threshold); expected a "
+                    "SumOfLosses"
+                )
+            continue
+        read = [p for p, e in errors.get("spike_errors", {}).items() if np.any(e)]
+        if read:
+            notes.append(
+                f"loss: what a spike more or less of '{read[0]}' is worth to {name} by itself is "
+                "not known: its ghosts count for what they cause elsewhere alone "
+                "(smooth_threshold, docs/ghosts.md); FirstSpike and SpikeCount say it, in a "
+                "SumOfLosses too"
+            )
+    return notes
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    def flat(errors: Mapping[str, Any]) -> dict[tuple[str, str], list[NDArray[Any]]]:
+        return {
+            (kind, name): [np.asarray(part) for part in (e if isinstance(e, tuple) else (e,))]
+            for kind, given in errors.items()
+            for name, e in given.items()
+        }
+
+    x, y = flat(a), flat(b)
+    return x.keys() == y.keys() and all(
+        np.array_equal(p, q) for key in x for p, q in zip(x[key], y[key], strict=True)
+    )
 
 
 def own_rate(schedule: Schedule, epochs: int) -> Callable[[float, int], float] | None:
     """Return the learning rates of a schedule of one's own; None: one of the core's."""
     if type(schedule).lr is Schedule.lr:
         return None
-    return lambda first, epoch: float(schedule.lr(first, epoch, epochs))
+    name = type(schedule).__name__
+    return lambda first, epoch: number(
+        schedule.lr(first, epoch, epochs), f"schedule: the rate that {name} gives epoch {epoch}"
+    )
 
 
 class OwnStep:
-    """The step of an optimiser of one's own, its state new."""
+    """The step of a copy of an optimiser of one's own, its moments new."""
 
     def __init__(self, optimizer: Optimizer, network: Network) -> None:
-        self.optimizer = type(optimizer)(**asdict(optimizer))  # type: ignore[call-overload]
+        # With all that was put into it; if it holds the network, the copy holds the very same.
+        self.optimizer = deepcopy(optimizer, {id(network): network})
+        Optimizer.load_state_dict(self.optimizer, {"steps": 0})
         self._network = network
 
     def __call__(self, flat: dict[str, NDArray[Any]], lr: float, scale: float) -> None:

@@ -199,9 +199,9 @@ def read_spike_file(
     file: str, channels: int, max_channels: int, max_classes: int, max_spikes: int, /
 ) -> _Labelled: ...
 
-# A built-in loss and its readout; a function that is called in its place.
+# Built-in losses and their readouts; a function that is called in their place.
 _Loss = tuple[
-    tuple[dict[str, Any], int] | None,
+    list[tuple[dict[str, Any], int]],
     Callable[
         [_Record, NDArray[np.int32], NDArray[np.float64], tuple[float, bool, int]],
         tuple[float, NDArray[np.int32] | None, int, dict[int, _Errors]],

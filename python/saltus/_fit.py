@@ -20,7 +20,7 @@ from ._limits import limits_for_core
 from ._loop import Augment, Loop
 from ._loss import LossFunction
 from ._network import Network
-from ._optim import Adam, Optimizer, Schedule, rates_for_core, schedule_of
+from ._optim import SGD, Adam, AdamW, Optimizer, Schedule, rates_for_core, schedule_of
 from ._progress import Progress
 from ._record import _core_type
 from ._setup import check_setup
@@ -112,7 +112,9 @@ def fit(
     loss : Loss or callable
         `FirstSpike`, `MaximumVoltage`, `IntegratedVoltage`, or a function of a `Record` (in the
         given dtype) and labels [samples] that returns a `LossResult`: the mean over the samples of
-        the minibatch, and its errors. A subclass of a built-in one may override ``__call__``.
+        the minibatch, and its errors. A subclass of a built-in one may override ``__call__``. What
+        a spike more or less is worth by itself (``smooth_threshold``) is known of built-in losses,
+        in a `SumOfLosses` too, and of a subclass by its settings; not of a function.
     t_end : float, optional
         When every sample ends, in seconds. May be infinite in a network without cycles. Unless
         given, what the data say of each sample (their `t_end`).
@@ -122,7 +124,8 @@ def fit(
         Samples of a minibatch.
     optimizer : Optimizer, optional
         ``Adam(lr=5e-3)`` unless given. Its state starts anew. A callback may change its ``lr``,
-        from which the schedule starts. A subclass may override ``step``; with checkpoints also
+        from which the schedule starts. A subclass may override ``step``, which is called of a copy,
+        with all that the optimiser holds when `fit` begins; with checkpoints also
         ``state_dict`` and ``load_state_dict``, if it keeps more than the base class.
     schedule : Schedule, callable or str, optional
         ``Exponential(0.95)`` unless given. A subclass may override ``lr``. Or a function of the
@@ -226,15 +229,21 @@ def fit(
     Warns
     -----
     SaltusWarning
-        Once of each: input that comes after the end, times or time constants that look like another
-        unit than seconds, a layer that stays silent for an epoch, a readout that nothing reaches.
+        Once of each: a loss whose worth of a spike more or less is not known, with
+        ``smooth_threshold``; input that comes after the end, times or time constants that look
+        like another unit than seconds, a layer that stays silent for an epoch, a readout that
+        nothing reaches.
     """
     if augment is not None and not callable(augment):
         raise TypeError(f"augment: expected a function; got {type(augment).__name__}")
     optimizer = Adam() if optimizer is None else optimizer
     schedule = schedule_of(schedule)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer: expected a saltus.Optimizer; got {type(optimizer).__name__}")
+    if not isinstance(optimizer, (SGD, Adam, AdamW)):
+        got = type(optimizer).__name__
+        raise TypeError(
+            f"optimizer: expected a saltus.SGD, Adam or AdamW, or a subclass of one; got {got}"
+        )
+    hooks = _functions(callbacks)
     settings = {
         **optimizer._settings(),
         **schedule._settings(),
@@ -271,13 +280,12 @@ def fit(
     own = own_step(optimizer, network, settings["lr_of"])
     trainer = make(
         network._core,
-        loss_for_core(setup),
+        loss_for_core(setup, notes := []),
         setup.t_end,
         settings,
         own_rate(schedule, settings["epochs"]),
         own,
     )
-    hooks = list(callbacks)
     stoppings = [callback for callback in hooks if isinstance(callback, EarlyStopping)]
     for stopping in stoppings:
         stopping._start()
@@ -300,18 +308,19 @@ def fit(
         _begin(kept, resume, trainer, optimizer, history)
     bar = Progress(settings["epochs"], len(data), quiet=not progress, done=trainer.epochs)
     loop = Loop(
-        trainer,
-        network,
-        optimizer,
-        data,
-        augment,
-        validation,
-        hooks,
-        kept,
-        history,
-        bar,
-        setup,
-        adviser,
+        trainer=trainer,
+        network=network,
+        optimizer=optimizer,
+        data=data,
+        augment=augment,
+        validation=validation,
+        callbacks=hooks,
+        kept=kept,
+        history=history,
+        bar=bar,
+        setup=setup,
+        adviser=adviser,
+        notes=notes,
     )
     try:
         loop.run(settings["epochs"])
@@ -326,6 +335,16 @@ def fit(
     for stopping in stoppings:
         stopping.restore(network)
     return history
+
+
+def _functions(callbacks: Iterable[Callback]) -> list[Callback]:
+    if callable(callbacks):
+        raise TypeError("callbacks: expected a list of functions; got one, which takes brackets")
+    hooks = list(callbacks)
+    for k, hook in enumerate(hooks):
+        if not callable(hook):
+            raise TypeError(f"callbacks[{k}]: expected a function; got {type(hook).__name__}")
+    return hooks
 
 
 def _begin(
@@ -388,7 +407,7 @@ def evaluate(
     core = _core.evaluate32 if real == np.float32 else _core.evaluate64
     given = setup.core_data(data)
     Adviser().say(_core.advice(network._core, given, setup.t_end))
-    found = core(setup.network._core, loss_for_core(setup), setup.t_end, given, count, limits)
+    found = core(setup.network._core, loss_for_core(setup, []), setup.t_end, given, count, limits)
     if found["accuracy"] is None:
         found["predictions"] = None
     return Evaluation(**found)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from . import _core
 from ._advice import Adviser
+from ._arrays import number
 from ._checkpoint import Checkpoints
 from ._epochs import Epoch, History
 from ._network import Network
@@ -37,6 +39,7 @@ class Loop:
     bar: Progress
     setup: Setup
     adviser: Adviser
+    notes: list[str]  # what the loss has to say
 
     def run(self, epochs: int) -> None:
         """Train until so many epochs are done, or a callback stops."""
@@ -54,7 +57,12 @@ class Loop:
                     f"optimizer became {self.optimizer} in a callback; expected no change but of "
                     "its lr"
                 )
-            self.trainer.lr = self.optimizer.lr
+            lr = number(self.optimizer.lr, "optimizer.lr, after a callback")
+            if not (math.isfinite(lr) and lr >= 0):
+                raise ValueError(
+                    f"optimizer.lr is {lr} after a callback; expected a finite number of at least 0"
+                )
+            self.trainer.lr = lr
             if self.kept is not None:
                 self.kept.epoch()
         if self.kept is not None:
@@ -71,7 +79,8 @@ class Loop:
             self.trainer.validated(tested["loss"], tested["accuracy"])
             report["validation_loss"] = tested["loss"]
             report["validation_accuracy"] = tested["accuracy"]
-        advice = report.pop("advice")
+        advice = report.pop("advice") + self.notes
+        self.notes.clear()
         return Epoch(**report), advice
 
     def _minibatch(self, done: int, loss: float, accuracy: float | None) -> None:

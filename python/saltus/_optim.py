@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._arrays import whole
+from ._arrays import number, whole
 from ._network import Network
 from ._vocabulary import named_by, neuron_parameter
 
@@ -340,7 +340,8 @@ class _Factor(Schedule):
     factor: Callable[[int], float]
 
     def lr(self, first: float, epoch: int, epochs: int) -> float:
-        return first * float(self.factor(epoch))
+        name = getattr(self.factor, "__name__", type(self.factor).__name__)
+        return first * number(self.factor(epoch), f"schedule: what {name} returns of epoch {epoch}")
 
     def _settings(self) -> dict[str, Any]:
         return {"schedule": self.name}

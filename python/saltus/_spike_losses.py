@@ -215,6 +215,9 @@ class SpikeBounds:
 class SumOfLosses:
     """Losses and regularisers, added up; predictions and readout are those of the first.
 
+    With ``smooth_threshold`` of `saltus.fit` those of the core each say what a spike more or less
+    is worth to them, wherever they stand; of the others that is not known (docs/ghosts.md).
+
     Parameters
     ----------
     *losses : Loss or callable
@@ -246,6 +249,15 @@ class SumOfLosses:
     def built_in(self) -> Loss | None:
         """The first, if it is one of the core."""
         return self.losses[0] if isinstance(self.losses[0], Loss) else None
+
+    @property
+    def parts(self) -> list[LossFunction]:
+        """All of them; of sums among them, what they add up."""
+        return [
+            part
+            for loss in self.losses
+            for part in (loss.parts if isinstance(loss, SumOfLosses) else [loss])
+        ]
 
     def __call__(self, record: Record, labels: NDArray[Any]) -> LossResult:
         """Evaluate all of them."""

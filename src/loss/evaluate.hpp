@@ -27,7 +27,7 @@ LossResult<Real> evaluate(const LossSettings& settings, const Plan<Real>& plan,
       ->evaluate(batch_of(plan, inputs, record, labels, threads, timelines));
 }
 
-/// Fills Ghost::direct of the readout: what the loss says of a spike at the peak, apart from what
+/// Adds to Ghost::direct of the readout what the loss says of a spike at the peak, apart from what
 /// that spike causes elsewhere.
 template <class Real>
 void add_direct_differences(const LossSettings& settings, const Plan<Real>& plan,

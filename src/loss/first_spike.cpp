@@ -103,7 +103,7 @@ class FirstSpike final : public ReadoutLoss<Real> {
         with[static_cast<std::size_t>(g.neuron)] = g.time;
         without[static_cast<std::size_t>(g.neuron)] = g.later;
         const auto highest = static_cast<double>(g.height);  // the same in both if not theirs
-        g.direct = share * (of_times(with, label, highest) - of_times(without, label, highest));
+        g.direct += share * (of_times(with, label, highest) - of_times(without, label, highest));
       }
     }
   }

@@ -87,7 +87,7 @@ class SpikeCount final : public ReadoutLoss<Real> {
         std::vector<double> with = scores, without = scores;
         with[n] += counts(end - g.time) - own;
         without[n] += (g.later < end ? counts(end - g.later) : 0) - own;
-        g.direct =
+        g.direct +=
             share * (cross_entropy(with, label, errors) - cross_entropy(without, label, errors));
       }
     }

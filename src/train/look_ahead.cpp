@@ -25,6 +25,7 @@ void look_ahead(const TrainSettings& settings, const Network<Real>& network, con
     spikes.times = spikes.times.first(count);
     spikes.neurons = spikes.neurons.first(count);
   }
+  if (some.t_end.size() > 1) some.t_end = some.t_end.first(samples);
   Options options;
   options.threads = settings.threads;
   options.limits = limits_of(settings);

@@ -631,7 +631,7 @@ def test_a_callback_may_change_the_learning_rate_and_nothing_else_of_the_optimiz
     def spoil(epoch, network):
         optimizer.lr = -1.0
 
-    with pytest.raises(ValueError, match="the learning rate of epoch 2 is -1"):
+    with pytest.raises(ValueError, match=r"optimizer\.lr is -1\.0 after a callback"):
         fit(yin_yang_net(), saltus.FirstSpike(), optimizer=(optimizer := saltus.SGD(1e-3)),
             callbacks=[spoil], schedule="constant")  # fmt: skip
 
@@ -705,7 +705,7 @@ def test_dropout_and_revive_with_a_loss_of_ones_own():
         ({"batch": 2.5}, TypeError, "batch: expected an integer; got float"),
         ({"t_end": 0.0}, ValueError, "t_end is 0.0"),
         ({"t_end": "long"}, TypeError, "t_end: expected a number"),
-        ({"optimizer": "adam"}, TypeError, "optimizer: expected a saltus.Optimizer; got str"),
+        ({"optimizer": "adam"}, TypeError, "subclass of one; got str"),
         ({"clip_norm": -1.0}, ValueError, "clip_norm is -1"),
         ({"step_limit": -1.0}, ValueError, "step_limit is -1"),
         (
@@ -1139,3 +1139,156 @@ def test_rates_that_mean_nothing_are_refused(lr, error, message):
     net = saltus.Sequential(saltus.Input(5), saltus.LIF(3, saltus.Normal(2.0, 0.5)))
     with pytest.raises(error, match=message):
         saltus.fit(net, data, saltus.FirstSpike(), np.inf, epochs=1, lr=lr, progress=False)
+
+
+def test_ends_of_their_own_in_a_data_set_of_any_size():
+    """Of a thousand samples and more the first ones are looked at for spikes about to appear."""
+    data = saltus.data.yin_yang(n=1000)
+    ends = dataclasses.replace(data, t_end=np.full(1000, 0.06))
+    nets = [
+        saltus.Sequential(saltus.Input(5), saltus.LIF(20, saltus.Normal(3, 1)), saltus.LI(3))
+        for _ in range(2)
+    ]
+    loss, keywords = saltus.IntegratedVoltage(), {"epochs": 1, "progress": False}
+    own = saltus.fit(nets[0], ends, loss, **keywords)
+    same = saltus.fit(nets[1], data, loss, 0.06, **keywords)
+    assert nets[0] == nets[1]
+    assert own[0].believable_step == same[0].believable_step is not None
+
+
+# --- what a spike more or less is worth ----------------------------------------------------------
+
+
+class Twice(saltus.FirstSpike):
+    def __call__(self, record, labels):
+        said = super().__call__(record, labels)
+        errors = {
+            kind: {name: 2 * e for name, e in given.items()} for kind, given in said.errors.items()
+        }
+        return saltus.LossResult(2 * said.value, errors, said.predictions, said.silent)
+
+
+class Watched(saltus.FirstSpike):
+    def __call__(self, record, labels):
+        return super().__call__(record, labels)
+
+
+def smooth_step(loss):
+    net = saltus.Sequential(
+        saltus.Input(5),
+        saltus.LIF(40, saltus.Normal(1.5, 0.8)),
+        saltus.LIF(3, saltus.Normal(3, 0.5)),
+    )
+    before = net.copy()
+    saltus.fit(
+        net,
+        saltus.data.yin_yang(n=32),
+        loss,
+        0.06,
+        epochs=1,
+        optimizer=saltus.SGD(1.0, momentum=0.0),
+        schedule="constant",
+        smooth_threshold=0.3,
+        dtype=np.float64,
+        progress=False,
+    )
+    return net["in->hidden.weight"] - before["in->hidden.weight"]
+
+
+def test_ghosts_of_a_sum_are_those_of_its_parts():
+    first, none = saltus.FirstSpike(), saltus.SpikeBounds("hidden", upper=1e9, strength=0.0)
+    one = smooth_step(first)
+    assert np.abs(one).sum() > 0
+    for loss, times in (
+        (Watched(), 1),
+        (saltus.SumOfLosses(none, first), 1),
+        (saltus.SumOfLosses(first, first), 2),
+        (saltus.SumOfLosses(none, saltus.SumOfLosses(first, Watched())), 2),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", saltus.SaltusWarning)
+            np.testing.assert_allclose(smooth_step(loss), times * one, rtol=1e-9, atol=1e-12)
+    count = saltus.SpikeCount()  # by spikes that nearly exist alone
+    np.testing.assert_array_equal(smooth_step(saltus.SumOfLosses(none, count)), smooth_step(count))
+    assert np.abs(smooth_step(count)).sum() > 0
+
+
+def test_what_is_not_known_of_ghosts_is_said():
+    first = saltus.FirstSpike()
+    with pytest.warns(saltus.SaltusWarning, match="the errors of Twice are not those of its set"):
+        smooth_step(Twice())
+    with pytest.warns(saltus.SaltusWarning, match="of 'out' is worth to <lambda> by itself is not"):
+        smooth_step(lambda *batch: first(*batch))  # noqa: PLW0108
+    times = saltus.SpikeTimes(np.full((3, 3), 0.02))
+    with pytest.warns(saltus.SaltusWarning, match="of 'out' is worth to SpikeTimes by itself is"):
+        smooth_step(saltus.SumOfLosses(first, times))
+
+
+# --- optimisers and callbacks of one's own -------------------------------------------------------
+
+
+class Scaled(saltus.SGD):
+    factor = 1.0
+
+    def step(self, network, gradients, **keywords):
+        super().step(network, {k: self.factor * g for k, g in gradients.items()}, **keywords)
+
+
+class ScaledAtFirst(Scaled):
+    def __init__(self, lr, factor):
+        super().__init__(lr)
+        self.factor = factor
+
+
+def test_an_optimiser_keeps_what_was_put_into_it():
+    later = Scaled(1e-2)
+    later.factor = 0.0
+    for optimizer in later, ScaledAtFirst(1e-2, 0.0):
+        net = yin_yang_net()
+        before = net.copy()
+        saltus.fit(net, DATA[:64], saltus.FirstSpike(), 0.06, epochs=1, optimizer=optimizer,
+                   dtype=np.float64, progress=False)  # fmt: skip
+        assert net == before
+
+
+@pytest.mark.parametrize(
+    ("keywords", "says"),
+    [
+        ({"callbacks": [3]}, r"callbacks\[0\]: expected a function; got int"),
+        ({"callbacks": print}, "callbacks: expected a list of functions; got one"),
+        ({"schedule": lambda epoch: "a"}, "schedule: what <lambda> returns of epoch 0: expected a"),
+        ({"optimizer": saltus.Optimizer()}, "expected a saltus.SGD, Adam or AdamW, or a subclass"),
+    ],
+)
+def test_what_is_no_callback_schedule_or_optimiser_is_named(keywords, says):
+    net = yin_yang_net()
+    before = net.copy()
+    with pytest.raises(TypeError, match=says):
+        fit(net, saltus.FirstSpike(), epochs=1, **keywords)
+    assert net == before
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0, None, "a", True])
+def test_a_rate_that_a_callback_spoils_is_named(wrong):
+    optimizer = saltus.Adam()
+
+    def spoil(epoch, network):
+        optimizer.lr = wrong
+
+    with pytest.raises((TypeError, ValueError), match=r"optimizer\.lr.* after a callback"):
+        saltus.fit(yin_yang_net(), DATA[:64], saltus.FirstSpike(), 0.06, epochs=2,
+                   optimizer=optimizer, callbacks=[spoil], progress=False)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        (saltus.LossResult(1.0, {}, silent=-3), "loss: silent is -3; expected 0 to 32"),
+        (saltus.LossResult(1.0, {}, silent=99), "loss: silent is 99"),
+        (saltus.LossResult(None, {}), "loss: its value: expected a number; got NoneType"),
+        (saltus.LossResult(1.0, {}, np.full(32, -2)), "loss: predictions holds -2"),
+    ],
+)
+def test_what_a_loss_cannot_say_is_named(said, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        saltus.fit(yin_yang_net(), DATA[:32], lambda r, y: said, 0.06, epochs=1, progress=False)
