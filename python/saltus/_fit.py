@@ -234,8 +234,6 @@ def fit(
         like another unit than seconds, a layer that stays silent for an epoch, a readout that
         nothing reaches.
     """
-    if augment is not None and not callable(augment):
-        raise TypeError(f"augment: expected a function; got {type(augment).__name__}")
     optimizer = Adam() if optimizer is None else optimizer
     schedule = schedule_of(schedule)
     if not isinstance(optimizer, (SGD, Adam, AdamW)):
@@ -243,7 +241,7 @@ def fit(
         raise TypeError(
             f"optimizer: expected a saltus.SGD, Adam or AdamW, or a subclass of one; got {got}"
         )
-    hooks = _functions(callbacks)
+    hooks = _functions(callbacks, augment)
     settings = {
         **optimizer._settings(),
         **schedule._settings(),
@@ -274,13 +272,13 @@ def fit(
     setup.check_data(data, "data")
     if validation is not None:
         setup.check_data(validation, "validation")
-    adviser = Adviser()
+    adviser, notes = Adviser(), list[str]()
     adviser.say(_core.advice(network._core, setup.core_data(data), setup.t_end))
     make = _core.Trainer32 if real == np.float32 else _core.Trainer64
     own = own_step(optimizer, network, settings["lr_of"])
     trainer = make(
         network._core,
-        loss_for_core(setup, notes := []),
+        loss_for_core(setup, notes),
         setup.t_end,
         settings,
         own_rate(schedule, settings["epochs"]),
@@ -337,7 +335,9 @@ def fit(
     return history
 
 
-def _functions(callbacks: Iterable[Callback]) -> list[Callback]:
+def _functions(callbacks: Iterable[Callback], augment: object) -> list[Callback]:
+    if augment is not None and not callable(augment):
+        raise TypeError(f"augment: expected a function; got {type(augment).__name__}")
     if callable(callbacks):
         raise TypeError("callbacks: expected a list of functions; got one, which takes brackets")
     hooks = list(callbacks)

@@ -359,6 +359,9 @@ TEST_F(SpikeFile, OpensNoOtherFile) {
       H5Dclose(H5Dcreate2(file, "labels", H5T_STD_I64LE, space, H5P_DEFAULT, how, H5P_DEFAULT));
     }
     H5Fclose(file);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    if (how < 0) continue;  // what opens no file there is the limit, which these builds do not bear
+#endif
     const std::string said = refusal<FileError>();
     EXPECT_TRUE(said.starts_with(how < 0 ? "spikes.h5: data set 'labels' cannot be opened: "
                                          : "spikes.h5: data set 'labels' cannot be read: its "
