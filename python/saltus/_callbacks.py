@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import _core
 from ._arrays import expect_shape, integers, number, whole
 from ._backward import error_arrays
-from ._loss import Loss, LossFunction, evaluate
+from ._loss import Loss, LossFunction, LossResult, evaluate
 from ._network import Network
 from ._optim import Optimizer, Schedule
 from ._record import Record
@@ -32,10 +32,12 @@ def loss_for_core(setup: Setup, notes: list[str]) -> _core._Loss:
     ghosts is added to `notes` as it is seen.
     """
     loss, network = setup.loss, setup.network
-    parts = loss.parts if isinstance(loss, SumOfLosses) else [loss]
+    summed = isinstance(loss, SumOfLosses) and type(loss).__call__ is SumOfLosses.__call__
+    within = loss.parts if isinstance(loss, SumOfLosses) else [loss]
+    parts = within if summed else [loss]
     built_in = [
         (part._settings(), network._core.index(part.readout))
-        for part in parts
+        for part in within
         if isinstance(part, Loss)
     ]
     if isinstance(loss, Loss) and _as_built_in(loss):
@@ -52,11 +54,13 @@ def loss_for_core(setup: Setup, notes: list[str]) -> _core._Loss:
         smoothing = Smoothing(sigma, thresholds="sampled" if sampled else "fixed", seed=seed)
         record = Record(network.copy(), core, setup.dtype, ends, smoothing if sigma > 0 else None)
         wanted = labels.astype(np.int64)
-        result = evaluate(loss, record, wanted)
+        said = [evaluate(part, record, wanted) for part in parts]
+        result = SumOfLosses.added_up(said) if summed else said[0]
         nonlocal told
         if sigma > 0 and not told:
             told = True
-            notes.extend(_unknown_of_ghosts(parts, record, wanted))
+            for part, of_part in zip(parts, said, strict=True):
+                notes.extend(_unknown_of_ghosts(part, of_part, record, wanted))
         for name in result.errors:
             if name not in _ERRORS:
                 known = ", ".join(_ERRORS)
@@ -80,33 +84,27 @@ def _as_built_in(loss: Loss) -> bool:
 
 
 def _unknown_of_ghosts(
-    parts: list[LossFunction], record: Record, labels: NDArray[np.int64]
-) -> list[str]:
-    """Say of which parts it is not known what a spike more or less is worth to them."""
-    notes = []
-    for part in parts:
-        name = getattr(part, "__name__", type(part).__name__)
-        if isinstance(part, SpikeBounds):  # no derivative anyway
-            continue
-        errors = evaluate(part, record, labels).errors
-        if isinstance(part, Loss):
-            usual = Loss.__call__(part, record, labels).errors
-            if not _as_built_in(part) and not _same(errors, usual):
-                notes.append(
-                    f"loss: the errors of {name} are not those of its settings, but ghosts of "
-                    f"'{part.readout}' count for what these say (smooth_threshold); expected a "
-                    "SumOfLosses"
-                )
-            continue
-        read = [p for p, e in errors.get("spike_errors", {}).items() if np.any(e)]
-        if read:
-            notes.append(
-                f"loss: what a spike more or less of '{read[0]}' is worth to {name} by itself is "
-                "not known: its ghosts count for what they cause elsewhere alone "
+    part: LossFunction, said: LossResult, record: Record, labels: NDArray[np.int64]
+) -> Iterator[str]:
+    """Say whether it is not known what a spike more or less is worth to a loss."""
+    name = getattr(part, "__name__", type(part).__name__)
+    if isinstance(part, Loss):
+        usual = _as_built_in(part) or _same(said.errors, Loss.__call__(part, record, labels).errors)
+        if not usual:
+            yield (
+                f"loss: the errors of {name} are not those of its settings, but ghosts of "
+                f"'{part.readout}' count for what these say (smooth_threshold); expected a "
+                "SumOfLosses"
+            )
+    elif not isinstance(part, SpikeBounds):  # of which there is no derivative anyway
+        spikes = said.errors.get("spike_errors", {})
+        for population in [p for p, errors in spikes.items() if np.any(errors)][:1]:
+            yield (
+                f"loss: what a spike more or less of '{population}' is worth to {name} by itself "
+                "is not known: its ghosts count for what they cause elsewhere alone "
                 "(smooth_threshold, docs/ghosts.md); FirstSpike and SpikeCount say it, in a "
                 "SumOfLosses too"
             )
-    return notes
 
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

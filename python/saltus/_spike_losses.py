@@ -261,7 +261,11 @@ class SumOfLosses:
 
     def __call__(self, record: Record, labels: NDArray[Any]) -> LossResult:
         """Evaluate all of them."""
-        said = [evaluate(loss, record, labels) for loss in self.losses]
+        return self.added_up([evaluate(part, record, labels) for part in self.parts])
+
+    @staticmethod
+    def added_up(said: Sequence[LossResult]) -> LossResult:
+        """Return what `parts` say together."""
         errors: dict[str, dict[str, Any]] = {}
         for result in said:
             for kind, given in result.errors.items():
