@@ -83,7 +83,8 @@ class Sparse(Synapses):
     Raises
     ------
     ValueError
-        Arrays of different lengths, numbers out of range, a weight that no synapse has.
+        Arrays of different lengths, numbers out of range, weights behind the last that a synapse
+        has.
     TypeError
         No arrays of numbers.
 

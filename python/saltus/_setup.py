@@ -54,6 +54,11 @@ class Setup:
             )
         if len(data) == 0:
             raise ValueError(f"{argument} holds no samples; expected at least one")
+        if len(data.labels) and int(data.labels.max()) >= data.classes:
+            raise ValueError(
+                f"{argument} has a label {data.labels.max()}; expected 0 to {data.classes - 1}, "
+                f"its {data.classes} classes"
+            )
         if (loss := self.built_in) is not None:
             outputs = self.network._populations[loss.readout][1]
             if int(data.labels.max()) >= outputs:

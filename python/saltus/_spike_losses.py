@@ -48,6 +48,8 @@ class SpikeTimes:
         self.times = numbers(times, "times")
         if self.times.ndim != 2:
             raise ValueError(f"times has shape {self.times.shape}; expected [classes, outputs]")
+        for wrong in self.times[np.isinf(self.times)][:1]:
+            raise ValueError(f"times holds {wrong}; expected seconds, or NaN for any time")
         self.tau = _above_0(tau, "tau")
         self.t_missing, self.readout = number(t_missing, "t_missing"), text(readout, "readout")
 

@@ -154,6 +154,10 @@ class EventProp(torch.nn.Module, Generic[Out]):
         self._dtype = dtype
         self._single = isinstance(output, str)
         names = (output,) if isinstance(output, str) else tuple(output)
+        if not names or len(set(names)) < len(names):
+            raise ValueError(
+                f"output is {list(names)}; expected names such as 'out.maxima', each once"
+            )
         self._outputs = tuple(_check_output(network, name) for name in names)
         self._at = _check_at(at, self._outputs)
         self._missing = _check_missing(missing, t_end, self._outputs)

@@ -5,14 +5,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <new>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
 #include "cli/team.hpp"
+#include "fields/nearest.hpp"
 #include "saltus/error.hpp"
 #include "saltus/version.hpp"
 
@@ -52,6 +57,23 @@ void limit_memory() {
     setrlimit(RLIMIT_DATA, &limit);
   }
 #endif
+}
+
+// The first of the arguments that is an option and none of the command's; nothing if there is none.
+std::string unknown_option(const CLI::App& command, int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  for (int k = 2; k < argc; ++k) {
+    const std::string_view given =
+        std::string_view(argv[k]).substr(0, std::string_view(argv[k]).find('='));
+    if (given == "--") break;
+    if (!given.starts_with("--") || std::ranges::find(names, given) != names.end()) continue;
+    return fmt::format("{} has no option {}{}", command.get_name(), given,
+                       nearest_name(given, {names.begin(), names.end()}));
+  }
+  return {};
 }
 
 int run(int argc, char** argv) {
@@ -94,12 +116,17 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
-    say("saltus: {}\nRun with --help for what there is.\n",
-        unknown ? fmt::format("no command is called '{}'; there are: train, init, eval, "
-                              "info, predict, adjoint, report, gradcheck, bench",
-                              argv[1])
-                : std::string(e.what()));
+    std::string what = e.what();
+    if (const auto chosen = app.get_subcommands(); !chosen.empty()) {
+      const std::string unknown = unknown_option(*chosen[0], argc, argv);
+      if (!unknown.empty()) what = unknown;
+    } else if (argc > 1 && argv[1][0] != '-') {
+      what = fmt::format(
+          "no command is called '{}'; there are: train, init, eval, info, predict, adjoint, "
+          "report, gradcheck, bench",
+          argv[1]);
+    }
+    say("saltus: {}\nRun with --help for what there is.\n", what);
     return usage;
   }
   return command();

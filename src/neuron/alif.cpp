@@ -3,8 +3,11 @@
 // al. 2018, "Long short-term memory and learning-to-learn in networks of spiking neurons").
 //
 //     tau_adapt da/dt = -a,   a <- a + 1 at a spike; a goes on while V is held
+#include <fmt/format.h>
+
 #include "neuron/driven.hpp"
 #include "neuron/models.hpp"
+#include "saltus/error.hpp"
 
 namespace saltus {
 namespace {
@@ -33,7 +36,25 @@ struct Alif {
     n.reset_to[a] = T(1);
     n.initial[a] = q["a_initial"];
   }
-  static void check(const Population& p) { check_below_threshold(p); }
+  // At 0 and after a first spike the threshold may be lower.
+  static void check(const Population& p) {
+    check_below_threshold(p);
+    const Parameter &v_threshold = p["v_threshold"], &beta = p["beta"], &a = p["a_initial"];
+    for (std::size_t j = 0; j < p.size; ++j) {
+      const double at_0 = v_threshold[j] + beta[j] * a[j], after = v_threshold[j] + beta[j];
+      expect_below(p, "v_initial", j, at_0, "v_threshold + beta a_initial");
+      expect_below(p, "v_reset", j, after, "v_threshold + beta");
+    }
+  }
+
+ private:
+  static void expect_below(const Population& p, std::string_view name, std::size_t j,
+                           double threshold, std::string_view sum) {
+    const double value = p[name][j];
+    if (value < threshold) return;
+    throw InvalidInput(fmt::format("{}.{}[{}] is {}; expected less than {} = {}", p.name, name, j,
+                                   value, sum, threshold));
+  }
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "saltus/error.hpp"
+
 namespace saltus {
 namespace {
 
@@ -20,7 +22,17 @@ std::size_t clamp(std::vector<double>& values, const std::vector<double>& before
   return changed;
 }
 
-// V_reset and V(0) stay below the threshold, where the model asks for it.
+bool fits(const Population& p) {
+  try {
+    p.model->check(p);
+  } catch (const InvalidInput&) {
+    return false;
+  }
+  return true;
+}
+
+// V_reset and V(0) stay below the threshold, where the model asks for it. What else it asks for and does not find
+// any more undoes the step of all of its parameters: a rare case.
 std::size_t keep_below(Population& p, const std::vector<Parameter>& before) {
   if (!p.model->check) return 0;
   if (!p.model->has("v_threshold") || !p.model->has("v_reset")) return 0;
@@ -38,6 +50,14 @@ std::size_t keep_below(Population& p, const std::vector<Parameter>& before) {
         changed += now.values()[at] != then;
         now.values()[at] = then;
       }
+    }
+  }
+  if (fits(p)) return changed;
+  for (std::size_t q = 0; q < p.parameters.size(); ++q) {
+    std::vector<double>& now = p.parameters[q].values();
+    for (std::size_t k = 0; k < now.size(); ++k) {
+      changed += now[k] != before[q].values()[k];
+      now[k] = before[q].values()[k];
     }
   }
   return changed;

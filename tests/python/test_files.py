@@ -69,3 +69,30 @@ def test_files_of_others_are_refused(tmp_path):
     file.write_text("{}")
     with pytest.raises(OSError, match=r"other\.safetensors: damaged, or no safetensors"):
         saltus.load(file)
+
+
+def test_a_population_of_one_comes_back_equal(tmp_path):
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "LIF", 1, tau_mem=[20e-3])
+    net.connect("in", "h", [[5.0]])
+    net.save(tmp_path / "net.safetensors")
+    back = saltus.load(tmp_path / "net.safetensors")
+    assert back == net
+    back["h.tau_mem"] = 21e-3
+    assert back != net
+
+
+def test_the_folder_of_a_training_is_loaded(tmp_path):
+    net = saltus.Sequential(saltus.Input(5), saltus.LIF(8), saltus.LIF(3))
+    saltus.fit(
+        net,
+        saltus.data.yin_yang(n=50),
+        saltus.FirstSpike(),
+        0.06,
+        epochs=1,
+        progress=False,
+        checkpoint=tmp_path,
+        dtype=np.float64,
+    )
+    assert saltus.load(tmp_path) == net

@@ -726,3 +726,33 @@ def test_what_does_not_decay_has_no_rate_that_could_lie_too_far_from_others():
     # 8 from 1 ms on, 16 from 5 ms on: V is 1 after tau_mem ln(I / (I - 1)).
     last = saltus.simulate(net, inputs, 0.05).spikes("x").times
     np.testing.assert_allclose(np.diff(last)[10:], 5e-3 * np.log(16 / 15), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"a_initial": -50.0}, r"v_initial\[0\] is 0; .* v_threshold \+ beta a_initial = -4"),
+        ({"beta": -0.5, "v_reset": 0.7}, r"v_reset\[0\] is 0\.7; .* v_threshold \+ beta = 0\.5"),
+    ],
+)
+def test_alif_starts_below_its_threshold(parameters, says):
+    """It would wait for a crossing from below that never comes."""
+    net = saltus.Network()
+    net.add_input("in", 1)
+    with pytest.raises(ValueError, match=says):
+        net.add_population("h", "ALIF", 2, **parameters)
+
+
+def test_no_step_takes_alif_above_its_threshold():
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "ALIF", 2, beta=[-0.95, 0.1], tau_adapt=[0.1, 0.2])
+    net.connect("in", "h", [[12.0, 12.0]])
+    before = net.copy()
+    gradients = {"h.beta": np.array([1.0, 0.0]), "h.tau_adapt": np.array([1.0, 1.0])}
+    saltus.SGD(0.1).step(net, gradients)  # to -1.05
+    assert net == before
+    saltus.SGD(0.01).step(net, gradients)
+    assert np.all(net["h.beta"] < before["h.beta"] + [0, 1e-9])
+    assert net["h.beta"][0] == pytest.approx(-0.96)
+    assert np.all(net["h.tau_adapt"] < before["h.tau_adapt"])

@@ -219,3 +219,8 @@ def test_penalties_of_weights_have_their_gradient():
 def test_what_has_no_meaning_is_refused(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_times_that_never_come_are_named():
+    with pytest.raises(ValueError, match="times holds inf; expected seconds, or NaN"):
+        saltus.SpikeTimes([[0.01, np.inf, np.nan]])

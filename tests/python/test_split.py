@@ -2,6 +2,7 @@
 """Data sets taken apart, put together, with what is known of each sample; several inputs, ends of
 their own, predictions."""
 
+import dataclasses
 import gzip
 
 import h5py
@@ -363,3 +364,12 @@ def test_a_confusion_matrix_counts_labels_by_predictions():
         saltus.confusion_matrix([3], [0], 3)
     with pytest.raises(ValueError, match="predictions has shape"):
         saltus.confusion_matrix([1, 2], [0])
+
+
+def test_labels_beyond_the_classes_are_named():
+    data = dataclasses.replace(saltus.data.yin_yang(n=60), classes=2)
+    net = saltus.Sequential(saltus.Input(5), saltus.LIF(4), saltus.LIF(3))
+    for call in saltus.fit, saltus.evaluate:
+        more = {"epochs": 1} if call is saltus.fit else {}
+        with pytest.raises(ValueError, match="data has a label 2; expected 0 to 1, its 2 classes"):
+            call(net, data, saltus.FirstSpike(), 0.06, **more)

@@ -568,3 +568,10 @@ def test_a_data_set_feeds_several_inputs():
     assert np.array_equal(found.detach().numpy(), expected)
     with pytest.raises(TypeError, match="the network has 2 inputs; expected a dict"):
         st.EventProp(net, T_END, "out.maxima")(data.spikes)
+
+
+@pytest.mark.parametrize("output", [[], ["out.maxima", "out.maxima"]])
+def test_outputs_are_some_and_each_once(output):
+    net = saltus.Sequential(saltus.Input(5), saltus.LIF(4), saltus.LI(3))
+    with pytest.raises(ValueError, match=r"output is .*each once"):
+        st.EventProp(net, 0.06, output)

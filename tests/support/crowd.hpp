@@ -64,7 +64,7 @@ class Crowd {
     void go_on() override {}
     void from_last(std::span<std::byte> values) override {
       say(values);
-      if (!is_last()) std::memcpy(values.data(), crowd_.said_.back().data(), values.size());
+      if (!is_last()) std::ranges::copy(crowd_.said_.back(), values.begin());
       crowd_.all_here_.arrive_and_wait();
     }
     std::vector<double> gather(std::span<const double> own) override {
