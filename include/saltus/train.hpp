@@ -225,7 +225,7 @@ struct EpochReport {
   double hidden_spikes_per_sample = 0;          ///< of all LIF populations that are no outputs
   double gradient_norm = 0;                     ///< mean over the minibatches, before clipping
   std::size_t samples = 0;                      ///< that were trained on
-  std::size_t silent_neurons = 0;               ///< LIF neurons that never spiked
+  std::size_t silent_neurons = 0;               ///< neurons that never spiked
   std::size_t silent_labels = 0;                ///< samples whose label's output was silent
   std::size_t silent_samples = 0;               ///< samples in which no output said anything
   std::vector<std::string> silent_populations;  ///< of which no neuron ever spiked
@@ -237,7 +237,7 @@ struct EpochReport {
                            ///< first minibatch
   // How far the network is from a change of which spikes there are (saltus/margin.hpp).
   double grazing_spikes_per_sample = 0;  ///< that start flatter than tau_mem dV/dt = 0.1
-  std::size_t saturated_neurons = 0;     ///< LIF neurons that spiked in every sample
+  std::size_t saturated_neurons = 0;     ///< neurons that spiked in every sample
   // Of the first gradient, on 1 in 1000 of the samples and at most 8; NaN if that is none:
   double near_peaks_per_sample = nan;  ///< within 0.1 of the threshold
   double believable_step = nan;        ///< Margin::step

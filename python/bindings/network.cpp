@@ -188,13 +188,7 @@ void save(const Net& network, const std::string& file, bool single) {
     store::save_network(network, file);
     return;
   }
-  const Network<float> shorter = convert<float>(network);
-  try {
-    shorter.check();
-  } catch (const InvalidInput& e) {
-    throw InvalidInput(fmt::format("{}, once it is a float32; save it as float64", e.what()));
-  }
-  store::save_network(shorter, file);
+  store::save_network(convert<float>(network), file);
 }
 
 }  // namespace

@@ -60,6 +60,8 @@ def scale_weights(
     if not (math.isfinite(spikes) and spikes > 0):
         raise ValueError(f"spikes is {spikes}; expected a finite number above 0")
     _, arrays, ends = _prepare(network, inputs, t_end)
+    if len(arrays[0][2]) < 2:
+        raise ValueError("inputs holds no samples; expected a few dozen")
     if unseen := unseen_input(arrays, ends):
         raise ValueError(unseen)
     most = math.ceil(_RUNAWAY * max(1.0, spikes) * sum(n for _, n in network._populations.values()))

@@ -249,6 +249,13 @@ Network<To> convert(const Network<From>& network) {
   Network<To> result;
   result.populations() = network.populations();
   for (const auto& p : network.projections()) {
+    for (std::size_t k = 0; k < p.weight.size(); ++k) {
+      if (!std::isfinite(p.weight[k]) || std::isfinite(static_cast<To>(p.weight[k]))) continue;
+      refuse(
+          fmt::format("{}.weight[{}] is {}, more than float32 holds; expected smaller weights, or "
+                      "float64",
+                      p.name, k, p.weight[k]));
+    }
     result.projections().push_back({p.name,
                                     p.source,
                                     p.target,

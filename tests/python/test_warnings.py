@@ -200,8 +200,12 @@ def test_a_weight_that_no_float32_holds_leaves_the_older_file_whole(tmp_path):
     network.save(file, np.float32)
     before = file.read_bytes()
     network["in->hidden.weight"][0, 0] = 1e300
-    with pytest.raises(ValueError, match="once it is a float32; save it as float64"):
+    with pytest.raises(ValueError, match=r"is 1e\+300, more than float32 holds"):
         network.save(file, np.float32)
+    for call in saltus.evaluate, saltus.simulate:
+        given = (DATA, saltus.FirstSpike()) if call is saltus.evaluate else (DATA,)
+        with pytest.raises(ValueError, match=r"is 1e\+300, more than float32 holds"):
+            call(network, *given, 0.06, dtype=np.float32)
     assert file.read_bytes() == before
     network.save(file)
     assert saltus.load(file) == network

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
@@ -100,7 +102,12 @@ def read_nir(
     if isinstance(graph, str | PathLike):
         import nir  # noqa: PLC0415 (optional)
 
-        graph = nir.read(graph)
+        try:
+            graph = nir.read(graph)
+        except OSError as e:  # of HDF5, which says where it broke down
+            if not os.path.exists(graph):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), graph) from None
+            raise OSError(f"{os.fspath(graph)}: no file of NIR ({e})") from None
     if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
         raise TypeError(f"graph: expected a nir.NIRGraph; got {type(graph).__name__}")
     asked = Asked(spike_area, step, tau_ref)

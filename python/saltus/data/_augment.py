@@ -16,6 +16,8 @@ from ._labelled import LabelledSpikes
 def jitter_times(data: LabelledSpikes, std: float, *, seed: int) -> LabelledSpikes:
     """Move each spike by a normal random time; those that would be negative go to 0.
 
+    Those that come to lie behind the end of their sample are not seen.
+
     Parameters
     ----------
     data : LabelledSpikes
