@@ -26,24 +26,26 @@ namespace {
 
 using LossOnLabels = std::tuple<nb::dict, std::size_t, In<std::int32_t>>;  // settings, readout
 
-// `loss`: of first spikes, if it is to say what a ghost of the readout is worth by itself.
+// `losses`: each says what a ghost of its readout is worth by itself.
 template <class Real>
 std::unique_ptr<Ghosts<Real>> find(const Run<Real>& run, const Net* other,
                                    const nb::dict& smoothing,
-                                   const std::optional<LossOnLabels>& loss, int threads) {
+                                   const std::vector<LossOnLabels>& losses, int threads) {
   const std::shared_ptr<const Network<Real>> network = run.network_or(other);
   const Smoothing settings = settings_of<Smoothing>(smoothing);
-  LossSettings loss_of_ghosts;
-  if (loss) loss_of_ghosts = settings_of<LossSettings>(std::get<0>(*loss));
+  std::vector<LossSettings> of_losses;
+  for (const LossOnLabels& loss : losses) {
+    of_losses.push_back(settings_of<LossSettings>(std::get<0>(loss)));
+  }
   const Released released;
   run.check_unchanged();
   Options options;
   options.threads = threads;
   auto ghosts = std::make_unique<Ghosts<Real>>(
       find_ghosts(*network, run.inputs, run.record, settings, options));
-  if (loss) {
-    const auto& [given, readout, labels] = *loss;
-    add_direct_differences(loss_of_ghosts, Plan<Real>(*network, {}, false), run.inputs, run.record,
+  for (std::size_t k = 0; k < losses.size(); ++k) {
+    const auto& [given, readout, labels] = losses[k];
+    add_direct_differences(of_losses[k], Plan<Real>(*network, {}, false), run.inputs, run.record,
                            readout, span_of(labels), *ghosts);
   }
   return ghosts;
@@ -101,7 +103,7 @@ void bind(nb::module_& module, const char* name) {
       .def_prop_ro("count", &Ghosts<Real>::count)
       .def("columns", &columns<Real>)
       .def("measure", &measure<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
-  module.def("find_ghosts", &find<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(),
+  module.def("find_ghosts", &find<Real>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),
              nb::arg());
 }
 

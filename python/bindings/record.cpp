@@ -72,6 +72,14 @@ nb::tuple spikes(nb::handle self, std::size_t population) {
                         whole(r.spikes.offsets));
 }
 
+// Where each spike was fired; empty: at its neuron's own threshold.
+template <class Real>
+auto get_thresholds(nb::handle self, std::size_t population) {
+  const auto& values =
+      nb::cast<const Run<Real>&>(self).record.populations.at(population).thresholds;
+  return view(values.data(), values.size(), self);
+}
+
 template <class Real>
 nb::tuple get_maxima(Run<Real>& run, std::size_t population) {
   using Shared = std::shared_ptr<const Maxima<Real>>;
@@ -243,6 +251,7 @@ void bind(nb::module_& module, const char* name) {
       .def("maxima", &get_maxima<Real>)
       .def("integrals", &get_integrals<Real>)
       .def("voltages", &get_voltages<Real>)
+      .def("thresholds", &get_thresholds<Real>)
       .def("currents", &get_currents<Real>)
       .def("state", &get_state<Real>)
       .def("advice", [](const R& run) { return advice(*run.network, run.inputs); })

@@ -71,6 +71,7 @@ class _Record:
     def spikes(
         self, population: int, /
     ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[Any], NDArray[np.int64]]: ...
+    def thresholds(self, population: int, /) -> NDArray[Any]: ...
     def maxima(
         self, population: int, /
     ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]: ...
@@ -148,7 +149,7 @@ def find_ghosts(
     record: _Record,
     other: Network | None,
     smoothing: dict[str, Any],
-    loss: tuple[dict[str, Any], int, NDArray[np.int32]] | None,
+    losses: list[tuple[dict[str, Any], int, NDArray[np.int32]]],
     threads: int,
     /,
 ) -> _Ghosts: ...

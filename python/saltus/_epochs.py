@@ -66,11 +66,12 @@ class Epoch:
     limited_steps : int
         Minibatches whose step `step_limit` cut short.
     believable_step : float or None
-        The largest step along the first gradient before, to first order, a spike appears or
-        vanishes; None where `near_peaks_per_sample` is.
+        The largest step along the first gradient, as it is (no units), before, to first order, a
+        spike appears or vanishes; None where `near_peaks_per_sample` is.
     clamped : int
         Values that a step would have taken out of their range: time constants that would more than
-        halve, delays below 0, resets at the threshold.
+        halve, delays below 0, resets at the threshold. 0 with an optimiser of one's own, whose
+        `step` holds them in range by itself.
     """
 
     epoch: int

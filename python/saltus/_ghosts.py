@@ -13,6 +13,7 @@ from ._loss import Loss, LossFunction, check_labels, evaluate
 from ._network import Network
 from ._record import Record, network_of
 from ._smoothing import Smoothing, check_smoothing
+from ._spike_losses import SumOfLosses
 from ._threads import thread_count
 
 _GHOST = np.dtype(
@@ -150,18 +151,18 @@ def find_ghosts(
         given, missing = ("loss", "labels") if labels is None else ("labels", "loss")
         raise ValueError(f"{missing}: expected with {given}; got none")
     found = None if labels is None else check_labels(labels, record.samples)
-    direct = None
-    if isinstance(loss, Loss):
-        assert found is not None
-        direct = loss._on_labels(record, found)
-    elif loss is not None and (not callable(loss) or isinstance(loss, type)):
+    if loss is not None and (not callable(loss) or isinstance(loss, type)):
         got = loss.__name__ if isinstance(loss, type) else type(loss).__name__
         raise TypeError(f"loss: expected a saltus.Loss or a function; got {got}")
+    direct = []
+    if found is not None:
+        parts = loss.parts if isinstance(loss, SumOfLosses) else [loss]
+        direct = [part._on_labels(record, found) for part in parts if isinstance(part, Loss)]
     snapshot = network.copy() if changed else record._network
     other = snapshot._core if changed else None
     count = thread_count(threads)
     core = _core.find_ghosts(
-        record._core, other, smoothing._settings(), None if exact else direct, count
+        record._core, other, smoothing._settings(), [] if exact else direct, count
     )
     if exact:
         assert loss is not None

@@ -35,8 +35,9 @@ class Optimizer:
     ) -> None:
         """Take one step, in place, which takes no parameter out of its range.
 
-        A parameter in seconds is seen in a unit of its own (2 ms for delays and `tau_mem`,
-        1 ms for `tau_syn` and `tau_ref`), so that one learning rate serves all. A time constant at
+        A parameter in seconds or Hz is seen in a unit of its own (2 ms for delays and `tau_mem`,
+        1 ms for `tau_syn` and `tau_ref`, 10 ms for `tau_adapt`, 0.2 ms for `tau_rise`, 2 Hz for
+        `frequency`), so that one learning rate serves all. A time constant at
         most halves; a delay or refractory time ends at 0; what would bring V_reset or V(0) to the
         threshold is undone for that neuron.
 
@@ -248,7 +249,7 @@ class AdamW(Optimizer):
     lr, beta_1, beta_2, epsilon : float
         As `Adam`.
     weight_decay : float
-        A step also shrinks each parameter by the factor 1 - lr weight_decay.
+        A step also shrinks each weight by the factor 1 - lr weight_decay.
     """
 
     name: ClassVar[str] = "adamw"

@@ -205,9 +205,11 @@ class SpikeBounds:
         mean = spikes.counts(size).mean(axis=0) if record.samples else np.zeros(size)
         outside = mean - np.clip(mean, self.lower, self.upper)
         # An error of V, g, is one of the time of the spike: -g dV/dt.
-        slope = spikes.currents.astype(np.float64)
-        for parameter, sign in ("bias", 1), ("v_threshold", -1):
-            slope += sign * np.broadcast_to(network[f"{name}.{parameter}"], size)[spikes.neurons]
+        reached = record._core.thresholds(record._index(name)).astype(np.float64)
+        if not reached.size:
+            reached = np.broadcast_to(network[f"{name}.v_threshold"], size)[spikes.neurons]
+        slope = spikes.currents.astype(np.float64) - reached
+        slope += np.broadcast_to(network[f"{name}.bias"], size)[spikes.neurons]
         slope /= np.broadcast_to(network[f"{name}.tau_mem"], size)[spikes.neurons]
         push = self.strength * outside[spikes.neurons] / max(1, record.samples)
         value = self.strength / 2 * float(np.sum(outside**2))

@@ -77,6 +77,9 @@ class FirstSpike final : public ReadoutLoss<Real> {
           spike_errors[static_cast<std::size_t>(first[n])] = static_cast<Real>(share * error);
         }
       }
+      for (std::size_t n = 0; n < size; ++n) {
+        if (first[n] < 0) scores[n] = -infinity;  // who spikes wins, however late
+      }
       const bool all_silent = spikes.offsets[s] == spikes.offsets[s + 1];
       count(result, s, label, first[label] < 0, all_silent, scores);
     }

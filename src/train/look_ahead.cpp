@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "saltus/margin.hpp"
+#include "train/penalties.hpp"
 #include "train/step.hpp"
 
 namespace saltus {
@@ -35,20 +36,23 @@ void look_ahead(const TrainSettings& settings, const Network<Real>& network, con
 }
 
 template <class Real>
-double ghost_share(const Batch<Real>& b, const Errors<Real>& errors,
+double ghost_share(const TrainSettings& settings, const Batch<Real>& b, const Errors<Real>& errors,
                    const std::vector<Trained>& trained, const Gradients<Real>& gradients,
                    BackwardMemory<Real>& memory) {
   const double whole = norm_of(trained, b.network, gradients, b.threads);
   Gradients<Real> exact;
   backward<Real>(b.plan, b.inputs, b.record, errors, wanted_for(b.network, trained), b.threads,
                  b.timelines, memory, exact, nullptr, {}, b.team);
+  add_penalties(settings, trained, b.network, exact);
   double sum = 0;
   for (const Trained& what : trained) {
+    const double unit = unit_of(b.network, what);
     visit_trained(
         what, b.network,
         [&](auto&, auto& with, auto& without) {
           for (std::size_t k = 0; k < with.size(); ++k) {
-            sum += std::pow(static_cast<double>(with[k]) - static_cast<double>(without[k]), 2);
+            const double added = static_cast<double>(with[k]) - static_cast<double>(without[k]);
+            sum += std::pow(unit * added, 2);
           }
         },
         gradients, exact);
@@ -60,9 +64,10 @@ template void look_ahead(const TrainSettings&, const Network<float>&, const Inpu
                          const Gradients<float>&, std::size_t, EpochReport&);
 template void look_ahead(const TrainSettings&, const Network<double>&, const Inputs&,
                          const Gradients<double>&, std::size_t, EpochReport&);
-template double ghost_share(const Batch<float>&, const Errors<float>&, const std::vector<Trained>&,
-                            const Gradients<float>&, BackwardMemory<float>&);
-template double ghost_share(const Batch<double>&, const Errors<double>&,
+template double ghost_share(const TrainSettings&, const Batch<float>&, const Errors<float>&,
+                            const std::vector<Trained>&, const Gradients<float>&,
+                            BackwardMemory<float>&);
+template double ghost_share(const TrainSettings&, const Batch<double>&, const Errors<double>&,
                             const std::vector<Trained>&, const Gradients<double>&,
                             BackwardMemory<double>&);
 

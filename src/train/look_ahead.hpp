@@ -22,11 +22,11 @@ template <class Real>
 void look_ahead(const TrainSettings& settings, const Network<Real>& network, const Inputs& inputs,
                 const Gradients<Real>& gradients, std::size_t epoch_samples, EpochReport& report);
 
-/// The norm of what ghosts have added to `gradients`, relative to the whole; by a backward pass
-/// without them.
+/// The norm of what ghosts have added to `gradients`, relative to the whole, penalties included, as norm_of(); by
+/// a backward pass without them.
 template <class Real>
-double ghost_share(const Batch<Real>& batch, const Errors<Real>& errors,
-                   const std::vector<Trained>& trained, const Gradients<Real>& gradients,
-                   BackwardMemory<Real>& memory);
+double ghost_share(const TrainSettings& settings, const Batch<Real>& batch,
+                   const Errors<Real>& errors, const std::vector<Trained>& trained,
+                   const Gradients<Real>& gradients, BackwardMemory<Real>& memory);
 
 }  // namespace saltus

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/ranges.hpp"
 
-#include <string_view>
+#include <numeric>
+#include <span>
+#include <vector>
 
 #include "saltus/error.hpp"
 
@@ -22,6 +24,7 @@ std::size_t clamp(std::vector<double>& values, const std::vector<double>& before
   return changed;
 }
 
+// Is it, or one of its neurons, as its model asks?
 bool fits(const Population& p) {
   try {
     p.model->check(p);
@@ -30,34 +33,48 @@ bool fits(const Population& p) {
   }
   return true;
 }
+bool fits(const Population& p, std::size_t j) {
+  Population one;
+  one.model = p.model;
+  one.size = 1;
+  for (const Parameter& q : p.parameters) one.parameters.emplace_back(q[j]);
+  return fits(one);
+}
 
-// V_reset and V(0) stay below the threshold, where the model asks for it. What else it asks for and does not find
-// any more undoes the step of all of its parameters: a rare case.
+// Undoes the step of some parameters of neuron j, for all that share them. @returns  how many values it changed
+std::size_t put_back(Population& p, std::size_t j, std::span<const std::size_t> parameters,
+                     const std::vector<Parameter>& before) {
+  std::size_t changed = 0;
+  for (const std::size_t q : parameters) {
+    Parameter& now = p.parameters[q];
+    const std::size_t at = now.shared() ? 0 : j;
+    changed += now.values()[at] != before[q][j];
+    now.values()[at] = before[q][j];
+  }
+  return changed;
+}
+
+// V_reset and V(0) stay below the threshold, where the model asks for it; and what else it asks for holds.
 std::size_t keep_below(Population& p, const std::vector<Parameter>& before) {
   if (!p.model->check) return 0;
   if (!p.model->has("v_threshold") || !p.model->has("v_reset")) return 0;
-  constexpr std::string_view names[] = {"v_threshold", "v_reset", "v_initial"};
+  const std::size_t of_v[] = {p.model->index("v_threshold"), p.model->index("v_reset"),
+                              p.model->index("v_initial")};
   std::size_t changed = 0;
-  // Where neurons share one of the three, others are met once more.
+  // Where neurons share one of them, others are met once more.
   for (int pass = 0; pass < 2; ++pass) {
     for (std::size_t j = 0; j < p.size; ++j) {
       const double v_threshold = p["v_threshold"][j];
       if (p["v_reset"][j] < v_threshold && p["v_initial"][j] < v_threshold) continue;
-      for (const std::string_view name : names) {
-        Parameter& now = p[name];
-        const std::size_t at = now.shared() ? 0 : j;
-        const double then = before[p.model->index(name)][j];
-        changed += now.values()[at] != then;
-        now.values()[at] = then;
-      }
+      changed += put_back(p, j, of_v, before);
     }
   }
   if (fits(p)) return changed;
-  for (std::size_t q = 0; q < p.parameters.size(); ++q) {
-    std::vector<double>& now = p.parameters[q].values();
-    for (std::size_t k = 0; k < now.size(); ++k) {
-      changed += now[k] != before[q].values()[k];
-      now[k] = before[q].values()[k];
+  std::vector<std::size_t> all(p.parameters.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  for (int pass = 0; pass < 2; ++pass) {
+    for (std::size_t j = 0; j < p.size; ++j) {
+      if (!fits(p, j)) changed += put_back(p, j, all, before);
     }
   }
   return changed;

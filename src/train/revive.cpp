@@ -18,9 +18,10 @@ Real raise_of(const Projection<Real>& p, double share) {
 // All weights that lead to a silent neuron.
 template <class Real>
 void raise_rows(Projection<Real>& p, const std::vector<std::size_t>& spiked, double share) {
+  if (std::ranges::find(spiked, std::size_t{0}) == spiked.end()) return;
+  const Real raise = raise_of(p, share);
   for (std::size_t j = 0; j < spiked.size(); ++j) {
     if (spiked[j]) continue;
-    const Real raise = raise_of(p, share);
     for (std::size_t k = j; k < p.weight.size(); k += spiked.size()) p.weight[k] += raise;
   }
 }

@@ -188,7 +188,8 @@ struct Trainer<Real>::Impl {
     add_penalties(settings, e.trained, state.network, gradients);
     laps.end(sums.backward_seconds);
     if (first && e.smoother.on()) {
-      sums.ghost_share = ghost_share(batch, result.errors, e.trained, gradients, scratch.backward);
+      sums.ghost_share =
+          ghost_share(settings, batch, result.errors, e.trained, gradients, scratch.backward);
     }
     if (first && !hooks.team) {
       look_ahead(settings, state.network, inputs, gradients, e.state.data_samples, sums);

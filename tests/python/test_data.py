@@ -512,3 +512,19 @@ def test_more_than_the_limits_is_taken_for_damage(tmp_path, limit, says):
         saltus.data.read_spike_file(file, **limit)
     if "max_channels" in limit:  # who knows how many there are has no need of a limit
         assert saltus.data.read_spike_file(file, 10, **limit).channels == 10
+
+
+def test_no_sample_is_blended_with_itself():
+    rng = np.random.default_rng(0)
+    samples = [(np.sort(rng.uniform(0, 0.05, 40)), np.arange(40)) for _ in range(7)]
+    data = saltus.data.labelled_spikes(samples, [0, 0, 1, 1, 2, 2, 3], 40)
+    merged = saltus.data.merge_samples(data, 200, seed=0)
+    assert len(merged) == 207
+    for k in range(7, 207):
+        times, neurons, label = merged[k]
+        assert label != 3  # alone in its class
+        assert len(set(zip(times, neurons, strict=True))) == len(times)
+    alone = saltus.data.labelled_spikes(samples[:2], [0, 1], 40)
+    with pytest.raises(ValueError, match="no two samples of one class"):
+        saltus.data.merge_samples(alone, 1, seed=0)
+    assert len(saltus.data.merge_samples(alone, 0, seed=0)) == 2

@@ -323,3 +323,58 @@ def test_what_does_not_fit_together_is_refused():
     ]:  # fmt: skip
         with pytest.raises(error, match=message):
             call()
+
+
+def test_ghosts_of_a_sum_count_what_its_parts_say():
+    net = saltus.Sequential(
+        saltus.Input(5),
+        saltus.LIF(20, saltus.Normal(1.5, 0.7)),
+        saltus.LIF(3, saltus.Normal(3, 0.5)),
+    )
+    data, smoothing = saltus.data.yin_yang(n=5), saltus.Smoothing(0.3)
+    record = saltus.simulate(net, data, np.inf, smoothing=smoothing)
+    one = saltus.FirstSpike()
+    direct = []
+    for loss in one, saltus.SumOfLosses(one), saltus.SumOfLosses(one, saltus.SumOfLosses(one)):
+        ghosts = saltus.find_ghosts(net, record, smoothing, loss=loss, labels=data.labels)
+        direct.append(ghosts["out"]["direct"])
+    assert np.any(direct[0])
+    np.testing.assert_array_equal(direct[1], direct[0])
+    np.testing.assert_array_equal(direct[2], 2 * direct[0])
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"l2": 1.0, "l1": 0.1}, {"trainable": ["weights", "tau_mem", "delays"]}]
+)
+def test_the_share_of_ghosts_is_that_of_the_step(more):
+    """In the units that steps are taken in, and of what is added by them alone."""
+    data = saltus.data.yin_yang(n=20)
+    moved = []
+    for sigma in 0.0, 0.2:
+        net = saltus.Sequential(
+            saltus.Input(5),
+            saltus.LIF(20, saltus.Normal(1.5, 0.7), delay=1e-3),
+            saltus.LIF(3, saltus.Normal(3, 0.5)),
+        )
+        before = net.copy()
+        history = saltus.fit(
+            net,
+            data,
+            saltus.FirstSpike(),
+            0.06,
+            epochs=1,
+            batch=20,
+            smooth_threshold=sigma,
+            dtype=np.float64,
+            progress=False,
+            optimizer=saltus.SGD(1e-5, momentum=0.0),
+            **more,
+        )
+        seconds = [name for name in net if not name.endswith(".weight")]
+        unit = {name: 2e-3 if name in seconds else 1.0 for name in net}
+        moved.append(
+            np.concatenate([np.ravel((net[n] - before[n]) / unit[n]) for n in sorted(net)])
+        )
+    share = np.linalg.norm(moved[1] - moved[0]) / np.linalg.norm(moved[1])
+    assert history[0].ghost_share == pytest.approx(share, rel=1e-6)
+    assert 0 < share < 1

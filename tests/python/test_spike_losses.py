@@ -224,3 +224,24 @@ def test_what_has_no_meaning_is_refused(call, error, says):
 def test_times_that_never_come_are_named():
     with pytest.raises(ValueError, match="times holds inf; expected seconds, or NaN"):
         saltus.SpikeTimes([[0.01, np.inf, np.nan]])
+
+
+def test_bounds_push_along_v_also_where_thresholds_are_drawn():
+    net = saltus.Sequential(saltus.Input(5), saltus.LIF(10, saltus.Normal(1.6, 0.5)), saltus.LI(3))
+    smoothing = saltus.Smoothing(0.2, thresholds="sampled", seed=3)
+    record = saltus.simulate(net, saltus.data.yin_yang(n=20), 0.06, smoothing=smoothing)
+    loss = saltus.SpikeBounds("hidden", upper=0.5, strength=1.0)
+    errors = loss(record, np.zeros(20, int)).errors["spike_errors"]["hidden"]
+    spikes = record.spikes("hidden")
+    mean = spikes.counts(10).mean(axis=0)
+    compared = 0
+    for s in range(20):
+        for k in range(spikes.offsets[s], spikes.offsets[s + 1]):
+            j, t, h = spikes.neurons[k], spikes.times[k], 1e-7
+            if t < 2 * h:
+                continue
+            v = record.voltages("hidden", [t - 2 * h, t - h])[s, :, j]
+            push = max(0, mean[j] - 0.5) / 20
+            assert errors[k] == pytest.approx(-push * (v[1] - v[0]) / h, rel=1e-2, abs=1e-3)
+            compared += push > 0
+    assert compared > 50

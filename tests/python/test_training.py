@@ -1292,3 +1292,51 @@ def test_a_rate_that_a_callback_spoils_is_named(wrong):
 def test_what_a_loss_cannot_say_is_named(said, says):
     with pytest.raises((TypeError, ValueError), match=says):
         saltus.fit(yin_yang_net(), DATA[:32], lambda r, y: said, 0.06, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("share", [0.1, 3.0])
+def test_revival_does_not_hang_on_a_neurons_number(share):
+    weight = np.full((2, 50), 0.01)
+    data = saltus.data.labelled_spikes([([0.01], [0]), ([0.01], [1])], [0, 1], 2)
+    for synapses in weight, saltus.Masked(weight):
+        net = saltus.Network()
+        net.add_input("in", 2)
+        net.add_population("h", "LIF", 50)
+        net.add_population("out", "LI", 2)
+        net.connect("in", "h", synapses)
+        net.connect("h", "out", np.ones((50, 2)))
+        saltus.fit(net, data, saltus.MaximumVoltage(), 0.05, epochs=1, batch=2, revive=share,
+                   optimizer=saltus.SGD(1e-9), dtype=np.float64, progress=False)  # fmt: skip
+        np.testing.assert_allclose(net["in->h.weight"], 0.01 * (1 + share), rtol=1e-12)
+
+
+def test_who_spikes_wins_however_late():
+    """A silent output counts as spiking at t_missing in the loss, and cannot win."""
+    net = saltus.Network()
+    net.add_input("in", 2)
+    net.add_population("out", "LIF", 2)
+    net.connect("in", "out", np.array([[0.0, 0.0], [0.0, 9.0]]))
+    late = saltus.data.labelled_spikes([([0.05], [1])], [0], 2, 2)  # after t_missing
+    found = saltus.evaluate(net, late, saltus.FirstSpike(), 0.2)
+    assert found.predictions.tolist() == [1]
+    assert found.accuracy == 0
+    assert found.silent_labels == 1
+
+
+def test_a_neuron_out_of_range_holds_back_no_other():
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population(
+        "h", "ALIF", 3, beta=[-0.01, 0.1, 0.1], v_reset=[0.98, 0, 0],
+        v_threshold=[1.0, 1.0, 1.1],
+        tau_mem=[0.02, 0.03, 0.04],
+    )  # fmt: skip
+    net.connect("in", "h", np.ones((1, 3)))
+    before = net.copy()
+    gradients = {"h.beta": np.array([0.5, 0, 0]), "h.tau_mem": np.full(3, 100.0),
+                 "h.v_threshold": np.array([0, -1.0, -1.0])}  # fmt: skip
+    saltus.SGD(0.1, momentum=0.0).step(net, gradients)
+    for name in gradients:
+        assert net[name][0] == before[name][0]
+    assert np.all(net["h.tau_mem"][1:] < before["h.tau_mem"][1:])
+    assert net["h.v_threshold"][1:] == pytest.approx([1.1, 1.2])

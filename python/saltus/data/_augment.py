@@ -96,8 +96,8 @@ def drop_spikes(data: LabelledSpikes, probability: float, *, seed: int) -> Label
 def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpikes:
     """Add `count` samples, each blended of two samples of one class.
 
-    Of both, each spike is kept with probability 1/2, after the later mean time was aligned to the
-    mean of the two ("blend" of [1]_).
+    Of both, each spike is kept with probability 1/2, after both were moved so that their mean times
+    lie in the middle of the two ("blend" of [1]_). The two are never the same sample.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpi
     Raises
     ------
     ValueError
-        `count` is negative, or there are no samples.
+        `count` is negative, or no class has two samples.
 
     References
     ----------
@@ -125,14 +125,17 @@ def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpi
     """
     if count < 0:
         raise ValueError(f"count is {count}; expected at least 0")
-    if len(data) == 0 and count > 0:
-        raise ValueError("data holds no samples; expected at least one")
+    labels, of_label = np.unique(data.labels, return_inverse=True)
+    paired = np.flatnonzero(np.bincount(of_label, minlength=len(labels))[of_label] > 1)
+    if len(paired) == 0 and count > 0:
+        raise ValueError("data holds no two samples of one class; expected some to blend")
     rng = generator(seed)
     times, neurons = [data.times], [data.neurons]
     rows: list[int] = []
     counts = [np.diff(data.offsets)]
-    for first in rng.integers(0, len(data), count):
-        second = rng.choice(np.flatnonzero(data.labels == data.labels[first]))
+    for first in paired[rng.integers(0, len(paired), count)] if count else ():
+        others = np.flatnonzero(data.labels == data.labels[first])
+        second = rng.choice(others[others != first])
         t, n = _blend(data, int(first), int(second), rng)
         times.append(t)
         neurons.append(n)
