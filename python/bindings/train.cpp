@@ -361,6 +361,11 @@ void bind_train(nb::module_& module) {
   });
   module.def("losses", &losses_of);
   module.def("fingerprint", &store::fingerprint);
+  // Of a run's folder: do they belong together?
+  module.def("check_settings_of_model", [](const std::string& settings, const std::string& model) {
+    store::check_settings_of_model(store::load_settings(settings),
+                                   store::load_settings_of_model(model));
+  });
   module.def("write_file", [](const std::string& file, const nb::bytes& content) {
     store::write_file(file, std::string(content.c_str(), content.size()));
   });

@@ -10,6 +10,8 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "archive/archive.hpp"
@@ -146,7 +148,8 @@ void print(const json& said) {
 
 template <class Real>
 int adjoint(const RunSettings& settings, const SavedRun& run, const AdjointOptions& o) {
-  const Network<Real> network = store::load_network<Real>(run.model());
+  const Network<Real> network =
+      run.is_folder() ? run.network<Real>(run.settings()) : store::load_network<Real>(run.model());
   const std::size_t readout =
       o.readout.empty() ? network.populations().size() - 1 : network.index(o.readout);
   Measured m;
@@ -200,6 +203,12 @@ RunSettings settings_for(const SavedRun& run, const AdjointOptions& o) {
   if (!o.precision.empty()) settings.precision = o.precision;
   check_precision("precision", settings.precision);
   check_fields(settings.loss);
+  for (const auto& [what, file] : {std::pair{"the recording", std::filesystem::path(o.recorded)},
+                                   {"the model", run.model()}}) {
+    std::error_code none;
+    if (!std::filesystem::equivalent(o.out, file, none)) continue;
+    throw InvalidInput(fmt::format("--out is {}, {} itself; expected another file", o.out, what));
+  }
   if (o.traces.empty() != o.at.empty()) {
     throw InvalidInput(
         "--traces names populations and --at the times of their traces; expected both, or neither");

@@ -33,7 +33,10 @@ class RunFolder {
                                   error ? error.message() : "a file of that name exists"));
     }
     lock_ = store::FolderLock(folder_);
+    holds_run_ = std::filesystem::exists(folder_ / "metrics.jsonl", error);
   }
+  /// Was there a run in it already?
+  bool holds_run() const { return holds_run_; }
 
   /// @param checkpoint_settings  JSON: what a checkpoint says of how the training was begun
   /// @param resumed              from this checkpoint; empty: a new training
@@ -90,6 +93,7 @@ class RunFolder {
   std::filesystem::path folder_;
   store::FolderLock
       lock_;  // two runs in one folder would leave the model of one and the rest of the other
+  bool holds_run_ = false;
   std::string checkpoint_settings_, model_settings_;
   std::vector<std::size_t> peak_memory_;  // [epoch]
   double minutes_ = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -55,6 +56,8 @@ struct SavedRun {
           path().string()));
     }
     RunSettings s = store::load_settings(path() / "settings.json");
+    if (s.task == "yinyang" && !data.empty()) refuse_option(s, "--data", data);
+    if (s.task != "spikes" && !test_file.empty()) refuse_option(s, "--test", test_file);
     if (s.task == "mnist" && !data.empty()) s.data = data;
     if (s.task != "spikes") return s;
     if (!data.empty()) {
@@ -92,6 +95,7 @@ struct SavedRun {
     if (settings.task == "spikes") {
       test.channels = std::max(test.channels, static_cast<std::int32_t>(channels));
     }
+    check_grid(network, test);
     Warnings().say_once(advice(network, test, settings.t_end));
     return test;
   }
@@ -101,6 +105,26 @@ struct SavedRun {
                       const data::LabelledSpikes& test) const {
     return saltus::evaluate(network, network.populations().size() - 1, settings.loss,
                             settings.t_end, test, threads, allowed(settings), team());
+  }
+
+  // Windows that slide over channels in another order than they were trained on see something else.
+  template <class Real>
+  static void check_grid(const Network<Real>& network, const data::LabelledSpikes& test) {
+    for (const auto& p : network.projections()) {
+      const std::string_view kind = p.connection.kind().name;
+      const bool windows = kind == "conv2d" || kind == "pool2d";
+      if (!windows || network.populations()[p.source].model != Model::input) continue;
+      const auto& grid = p.connection.shape()["input"];
+      if (test.grid == data::Grid{} || std::ranges::equal(test.grid, grid)) continue;
+      throw InvalidInput(fmt::format(
+          "the test data are a grid of {}; expected {}, over which the windows of {} slide",
+          fmt::join(test.grid, " x "), fmt::join(grid, " x "), p.name));
+    }
+  }
+  static void refuse_option(const RunSettings& s, std::string_view option,
+                            const std::string& value) {
+    throw InvalidInput(
+        fmt::format("{} is {}, but task {} has no such data", option, value, s.task));
   }
 
   /// What a sample may take.

@@ -256,6 +256,9 @@ int train(RunSettings settings, const Options& options) {
   const std::string begun = begun_with(settings, data);
   if (team()) check_same(*team(), begun);
   if (!options.json && options.level >= LogLevel::info) {
+    if (options.resume.empty() && folder.holds_run()) {
+      fmt::print("the run that {} holds is replaced\n", folder.name());
+    }
     fmt::print("{}{}", describe(trainer.network()), describe(data, settings.t_end));
   }
   std::fflush(stdout);
@@ -352,6 +355,16 @@ RunSettings resumed_settings(Options& o) {
     settings = store::settings_from_json(text.is_object() ? text.dump() : saved);
   } catch (const InvalidInput& e) {
     throw FileError(fmt::format("{}: {}", file.string(), e.what()));
+  }
+  const auto beside = std::filesystem::path(folder_of(o.resume)) / "settings.json";
+  if (std::filesystem::exists(beside)) {
+    try {
+      store::check_settings_of_model(store::load_settings(beside),
+                                     store::settings_of_model(settings));
+    } catch (const InvalidInput& e) {
+      say("resumed: {} says something else ({}): those of the checkpoint count\n", beside.string(),
+          e.what());
+    }
   }
   if (o.out.empty()) o.out = folder_of(o.resume);
   return settings;

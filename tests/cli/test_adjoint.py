@@ -151,3 +151,12 @@ def test_files_that_do_not_fit_are_named(saltus, model, measured, tmp_path):
     saltus.bad("adjoint", model, measured(), *out, "--loss", "spike_cuont", code=2,
                says=["spike_cuont"])  # fmt: skip
     assert saltus.good("adjoint", "--help").out.count("saltus adjoint") >= 2
+
+
+def test_a_recording_or_a_model_is_not_written_over(saltus, model, measured, tmp_path):
+    chip = measured()
+    for target, what in (chip, "the recording"), (model / "model.safetensors", "the model"):
+        before = target.read_bytes()
+        saltus.bad("adjoint", model, chip, "--out", target, code=2,
+                   says=["--out is", f"{what} itself"])  # fmt: skip
+        assert target.read_bytes() == before

@@ -215,3 +215,63 @@ def test_eval_of_metrics(saltus, model):
     assert saltus.good("eval", model, "--json").json["epochs"] == 0
     (model / "metrics.jsonl").unlink()
     assert saltus.good("eval", model, "--json").json["epochs"] == 0
+
+
+def small_run(saltus, out, *more):
+    saltus.good("train", "yinyang", "--epochs", 2, "--train-samples", 300, "--hidden", 20, "--out",
+                out, *more)  # fmt: skip
+    return out
+
+
+@pytest.mark.parametrize("command", ["eval", "predict", "report", "adjoint"])
+def test_settings_of_another_model_are_refused_everywhere(saltus, tmp_path, command):
+    run = small_run(saltus, tmp_path / "run")
+    file = run / "settings.json"
+    file.write_text(file.read_text().replace('"t_max": 0.03', '"t_max": 0.02'))
+    more = ["none.safetensors", "--out", tmp_path / "g.safetensors"] if command == "adjoint" else []
+    result = saltus(command, run, *more)
+    assert result.code != 0
+    assert "settings.json: t_max is 0.02, but the model was trained with 0.03" in result.err
+    # A training goes on with what its checkpoint says, and tells.
+    resumed = saltus("train", "--resume", run, "--epochs", 3)
+    assert resumed.code == 0
+    assert "says something else (t_max is 0.02" in resumed.err
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("eval", "--data"), ("predict", "--test"), ("eval", "--test")]
+)
+def test_data_that_a_task_has_not_are_refused(saltus, tmp_path, command, option):
+    run = small_run(saltus, tmp_path / "run")
+    saltus.bad(command, run, option, "x", code=2, says=[f"{option} is x", "task yinyang has no"])
+
+
+def test_a_run_that_is_replaced_is_told(saltus, tmp_path):
+    first = saltus("train", "yinyang", "--epochs", 1, "--train-samples", 100, "--out", tmp_path)
+    again = saltus("train", "yinyang", "--epochs", 1, "--train-samples", 100, "--out", tmp_path)
+    assert first.code == again.code == 0
+    assert "is replaced" not in first.out
+    assert f"the run that {tmp_path} holds is replaced" in again.out
+
+
+def test_windows_see_the_grid_that_they_were_trained_on(saltus, tmp_path):
+    files = {}
+    for name, grid in ("train", (1, 4, 4)), ("same", (1, 4, 4)), ("flat", (1, 2, 8)), ("none", ()):
+        files[name] = tmp_path / f"{name}.h5"
+        with h5py.File(files[name], "w") as file:
+            kind = h5py.vlen_dtype(np.float32), h5py.vlen_dtype(np.int32)
+            group = file.create_group("spikes")
+            times = group.create_dataset("times", 20, kind[0])
+            units = group.create_dataset("units", 20, kind[1])
+            for k in range(20):
+                times[k] = np.linspace(1e-3, 20e-3, 8, dtype=np.float32)
+                units[k] = np.arange(8, dtype=np.int32) * 2 + k % 2
+            file["labels"] = np.arange(20) % 2
+            if grid:
+                file.attrs["grid"] = grid
+    run = tmp_path / "run"
+    saltus.good("train", "spikes", "--train", files["train"], "--test", files["same"], "--layers",
+                "conv:2x2,5", "--epochs", 1, "--out", run)  # fmt: skip
+    saltus.good("eval", run, "--test", files["same"])
+    saltus.bad("eval", run, "--test", files["flat"], code=2,
+               says=["the test data are a grid of 1 x 2 x 8; expected 1 x 4 x 4"])  # fmt: skip

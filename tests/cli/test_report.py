@@ -116,3 +116,19 @@ def test_what_lies_in_the_present_folder_is_not_imported(saltus, report, model, 
     (model.parent / "matplotlib.py").write_text("raise SystemExit('taken for matplotlib')\n")
     monkeypatch.chdir(model.parent)
     assert sections(report(model)) > SAMPLES
+
+
+def test_a_graph_with_two_inputs_has_no_map(saltus, tmp_path):
+    config, run = tmp_path / "two.toml", tmp_path / "run"
+    config.write_text(
+        'task = "yinyang"\n'
+        '[[population]]\nname = "a"\nmodel = "input"\nsize = 2\n'
+        '[[population]]\nname = "b"\nmodel = "input"\nsize = 3\n'
+        '[[population]]\nname = "h"\nmodel = "LIF"\nsize = 12\n'
+        '[[projection]]\nfrom = "a"\nto = "h"\n'
+        '[[projection]]\nfrom = "b"\nto = "h"\n'
+        '[[projection]]\nfrom = "h"\nto = "out"\n'
+    )
+    saltus.good("train", "--config", config, "--epochs", 1, "--train-samples", 100, "--out", run)
+    saltus.good("report", run)
+    assert "Confusion matrix" in (run / "report.html").read_text()

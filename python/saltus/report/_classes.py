@@ -31,7 +31,7 @@ def section(run: Run, found: Tested | None) -> Section | None:
     counts = confusion_matrix(found.labels, predictions, classes)
     with style():
         parts = [_matrix(counts, found)]
-        if run.task == "yinyang" and classes == 3:
+        if run.task == "yinyang" and classes == 3 and _takes_points(run):
             parts.append(_map(run))
         elif found.data.grid is not None and run.task == "mnist":
             parts += _images(run, found)
@@ -86,6 +86,12 @@ def _told(counts: NDArray[np.int64], found: Tested) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
+
+
+def _takes_points(run: Run) -> bool:
+    """Does one input take all five channels, as the map draws them?"""
+    sizes = [size for model, size in run.network._populations.values() if model == "input"]
+    return sizes == [5]
 
 
 def _map(run: Run) -> str:

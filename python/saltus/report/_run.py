@@ -112,6 +112,7 @@ def read(
         )
     network = load(model)
     settings = _settings(place)
+    _check_together(place / "settings.json", model)
     history, stopped = _history(place / "metrics.jsonl")
     settings.setdefault("task", _recognised(settings, network))
     why = []
@@ -152,6 +153,16 @@ def _settings(place: Path) -> dict[str, Any]:
             raise ValueError(f"{file} holds {type(found).__name__}; expected settings by name")
         return found
     return {}
+
+
+def _check_together(settings: Path, model: Path) -> None:
+    """Refuse settings that are not those of the model, as ``saltus eval`` does."""
+    if not settings.is_file() or not model.name.startswith("model."):
+        return
+    try:
+        _core.check_settings_of_model(str(settings), str(model))
+    except ValueError as error:
+        raise ValueError(f"{settings}: {error}") from None
 
 
 def _history(file: Path) -> tuple[History, bool]:
@@ -215,6 +226,8 @@ def _test(
     if isinstance(data, LabelledSpikes):
         return data, []
     task = str(settings.get("task", ""))
+    if task == "yinyang" and data is not None:
+        raise ValueError(f"data is {data}, but task yinyang has no such data: it makes its own")
     if task == "yinyang":
         return data_sets.yin_yang("test", t_max=_seconds(settings.get("t_max", 30e-3))), []
     named = Path(str(settings.get({"mnist": "data", "spikes": "test_file"}.get(task, ""), "")))
