@@ -57,6 +57,8 @@ Metrics read_metrics(const std::filesystem::path& file) {
     try {
       const auto entry = parse_json(line);
       for (const char* const name : {"seconds", "samples", "complete"}) entry.at(name);
+      const int epoch = entry.value("epoch", number);
+      if (epoch != number) refuse(fmt::format(": epoch is {}; expected {}", epoch, number));
       read_figures(entry, metrics.epochs.emplace_back());
       metrics.peak_memory.push_back(entry.value("peak_memory_bytes", std::size_t{0}));
     } catch (const InvalidInput& e) {

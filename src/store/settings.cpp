@@ -41,7 +41,9 @@ std::vector<std::string_view> known_settings(const RunSettings& settings) {
 RunSettings unchecked_settings(const std::string& text, bool layers) {
   const json in = parse_json(text);
   if (!in.is_object() || !in.contains("task")) {
-    throw InvalidInput("holds no task; expected what `saltus train` writes as settings.json");
+    throw InvalidInput(
+        "holds no task: yinyang, mnist or spikes; expected what `saltus train` writes as "
+        "settings.json");
   }
   std::string task;
   read("task", in["task"], task);

@@ -238,6 +238,17 @@ def test_settings_of_another_model_are_refused_everywhere(saltus, tmp_path, comm
     assert "says something else (t_max is 0.02" in resumed.err
 
 
+def test_epochs_out_of_order_are_refused(saltus, tmp_path):
+    run = small_run(saltus, tmp_path / "run")
+    file = run / "metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*lines, lines[0]]))
+    for command in "eval", "info", "report":
+        result = saltus(command, run)
+        assert result.code != 0
+        assert "metrics.jsonl: line 3 is" in result.err
+
+
 @pytest.mark.parametrize(
     ("command", "option"), [("eval", "--data"), ("predict", "--test"), ("eval", "--test")]
 )

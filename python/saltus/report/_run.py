@@ -184,6 +184,8 @@ def _history(file: Path) -> tuple[History, bool]:
             sound = False
         if not sound:
             raise ValueError(f"{file}: line {number} is not an epoch's line of a training")
+        if epoch.epoch != number:
+            raise ValueError(f"{file}: line {number} is of epoch {epoch.epoch}; expected {number}")
         epochs.append(epoch)
         stopped = entry.get("complete") is False
     return History(epochs), stopped
