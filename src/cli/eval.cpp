@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
 #include "cli/result.hpp"
@@ -14,11 +16,15 @@ template <class Real>
 int evaluate(const RunSettings& settings, const SavedRun& run, bool json) {
   const Network<Real> network = run.network<Real>(settings);
   // Training figures are those of the run.
-  const store::TrainedEpochs trained =
-      store::add_up(store::read_metrics(run.path() / "metrics.jsonl").epochs);
+  const auto metrics = run.path() / "metrics.jsonl";
+  const store::TrainedEpochs trained = store::add_up(store::read_metrics(metrics).epochs);
   const Evaluation e = run.evaluate(settings, network, run.test(settings, network));
   if (json) {
-    fmt::print("{}\n", result_of(settings, run.threads, trained, e).dump());
+    nlohmann::json result = result_of(settings, run.threads, trained, e);
+    for (const char* unknown : {"epochs", "train_seconds", "seconds_per_epoch", "us_per_sample"}) {
+      if (!std::filesystem::exists(metrics)) result[unknown] = nullptr;
+    }
+    fmt::print("{}\n", result.dump());
   } else {
     fmt::print(
         "{}test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent label), "
