@@ -56,7 +56,7 @@ class Windows {
     double from = 0;
     std::size_t windows = 0;
     do {
-      heed_sample(windows++, from, 0, 256);
+      heed_sample(windows++, from, 0, 16);  // each may hold thousands of arrivals
       double to = from + shortest;
       const double arrival = to < end ? next_arrival(from) : from;
       if (arrival >= to) to = next_event(arrival, from) + shortest;

@@ -750,9 +750,10 @@ def test_no_step_takes_alif_above_its_threshold():
     net.connect("in", "h", [[12.0, 12.0]])
     before = net.copy()
     gradients = {"h.beta": np.array([1.0, 0.0]), "h.tau_adapt": np.array([1.0, 1.0])}
-    saltus.SGD(0.1).step(net, gradients)  # to -1.05
-    assert net == before
+    saltus.SGD(0.1).step(net, gradients)  # to -1.05: undone, of that neuron
+    for name in gradients:
+        assert net[name][0] == before[name][0]
+    assert net["h.tau_adapt"][1] < before["h.tau_adapt"][1]
     saltus.SGD(0.01).step(net, gradients)
-    assert np.all(net["h.beta"] < before["h.beta"] + [0, 1e-9])
     assert net["h.beta"][0] == pytest.approx(-0.96)
-    assert np.all(net["h.tau_adapt"] < before["h.tau_adapt"])
+    assert net["h.tau_adapt"][0] < before["h.tau_adapt"][0]
