@@ -42,23 +42,18 @@ def build(seed: int) -> saltus.Network:
 
 
 class Moved:
-    """Training data that are other ones in each epoch: a callback of `saltus.fit`."""
+    """Training data that are other ones in each epoch: `augment` of `saltus.fit`."""
 
-    def __init__(self, data: LabelledSpikes, seed: int) -> None:
-        self.measured = data
-        self.data = data[:]  # a copy, which `fit` reads anew in each epoch
-        self.sample = np.repeat(np.arange(len(data)), np.diff(data.offsets))
+    def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng([seed, 2])
-        self()
 
-    def __call__(self, *_: object) -> None:
+    def __call__(self, data: LabelledSpikes, epoch: int) -> LabelledSpikes:
         """Stretch each sample by 1 %, shift it by 20 ms, move each spike by 10 ms (normal)."""
-        n, rng = len(self.measured), self.rng
+        n, rng = len(data), self.rng
+        sample = np.repeat(np.arange(n), np.diff(data.offsets))
         stretch, shift = rng.normal(1.0, 0.01, n), rng.normal(0.0, 20e-3, n)
-        times = self.measured.times * stretch[self.sample] + shift[self.sample]
-        moved = replace(self.measured, times=np.maximum(times, 0.0))
-        moved = saltus.data.jitter_times(moved, 10e-3, seed=int(rng.integers(2**31)))
-        self.data.times[:], self.data.neurons[:] = moved.times, moved.neurons
+        moved = replace(data, times=np.maximum(data.times * stretch[sample] + shift[sample], 0.0))
+        return saltus.data.jitter_times(moved, 10e-3, seed=int(rng.integers(2**31)))
 
 
 def main() -> None:
@@ -92,10 +87,10 @@ def main() -> None:
             train = everything
             test = saltus.data.read_spike_file(a.folder / "braille_test.h5", channels=24)
         for kind in a.nets:
-            net, moved, start = build(seed), Moved(train, seed), time.process_time()
+            net, start = build(seed), time.process_time()
             history = saltus.fit(
                 net,
-                moved.data,
+                train,
                 loss,
                 T_END,
                 epochs=a.epochs,
@@ -106,7 +101,7 @@ def main() -> None:
                 lr=TIMES if kind == "trained" else None,
                 clip_norm=1.0,
                 revive=0.3,
-                callbacks=[moved],
+                augment=Moved(seed),
                 seed=seed,
                 progress=False,
             )

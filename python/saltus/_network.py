@@ -369,9 +369,7 @@ class Network:
         if not isinstance(other, Network):
             return NotImplemented
         # (The core does not tell () from (1,), nor does a file.)
-        names = ("_populations", "_projections")
-        same = all(list(vars(self)[n].items()) == list(vars(other)[n].items()) for n in names)
-        return same and self._core == other._core
+        return not self._graph_difference(other) and self._core == other._core
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -495,14 +493,20 @@ class Network:
         self._core.index(population)  # raises for a name that it does not know
         return self._populations[population][1]
 
-    def _structure_difference(self, other: Network) -> str:
-        """Say what differs besides values; nothing for the same structure."""
+    def _graph_difference(self, other: Network) -> str:
+        """Say which populations or projections differ; nothing for the same."""
         for what, mine, theirs in (
             ("populations", self._populations, other._populations),
             ("projections", self._projections, other._projections),
         ):
             if list(mine.items()) != list(theirs.items()):
                 return f"{what} {_words(mine)}, not {_words(theirs)}"
+        return ""
+
+    def _structure_difference(self, other: Network) -> str:
+        """Say what differs besides values; nothing for the same structure."""
+        if difference := self._graph_difference(other):
+            return difference
         for name in self._parameters.keys() | other._parameters.keys():
             a, b = (str(n[name].shape) if name in n else "none" for n in (self, other))
             if a != b:

@@ -21,8 +21,11 @@ int evaluate(const RunSettings& settings, const SavedRun& run, bool json) {
   const Evaluation e = run.evaluate(settings, network, run.test(settings, network));
   if (json) {
     nlohmann::json result = result_of(settings, run.threads, trained, e);
-    for (const char* unknown : {"epochs", "train_seconds", "seconds_per_epoch", "us_per_sample"}) {
-      if (!std::filesystem::exists(metrics)) result[unknown] = nullptr;
+    if (!std::filesystem::exists(metrics)) {
+      for (const char* unknown :
+           {"epochs", "train_seconds", "seconds_per_epoch", "us_per_sample"}) {
+        result[unknown] = nullptr;
+      }
     }
     fmt::print("{}\n", result.dump());
   } else {

@@ -56,8 +56,9 @@ struct SavedRun {
           path().string()));
     }
     RunSettings s = store::load_settings(path() / "settings.json");
-    if (s.task == "yinyang" && !data.empty()) refuse_option(s, "--data", data);
-    if (s.task != "spikes" && !test_file.empty()) refuse_option(s, "--test", test_file);
+    const bool of_file = reads(s.task, "test_file");
+    if (!data.empty() && !of_file && !reads(s.task, "data")) refuse_option(s, "--data", data);
+    if (!test_file.empty() && !of_file) refuse_option(s, "--test", test_file);
     if (s.task == "mnist" && !data.empty()) s.data = data;
     if (s.task != "spikes") return s;
     if (!data.empty()) {

@@ -249,7 +249,7 @@ Network<To> convert(const Network<From>& network) {
   Network<To> result;
   result.populations() = network.populations();
   for (const auto& p : network.projections()) {
-    for (std::size_t k = 0; k < p.weight.size(); ++k) {
+    for (std::size_t k = 0; sizeof(To) < sizeof(From) && k < p.weight.size(); ++k) {
       if (!std::isfinite(p.weight[k]) || std::isfinite(static_cast<To>(p.weight[k]))) continue;
       refuse(
           fmt::format("{}.weight[{}] is {}, more than float32 holds; expected smaller weights, or "

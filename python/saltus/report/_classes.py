@@ -15,7 +15,7 @@ from ..plot import decision_map
 from ._evaluation import Tested
 from ._figure import COLORS, INK, figure, style, svg
 from ._page import Section, folded, percent, picture, pictures, table
-from ._run import Run
+from ._run import Run, input_sizes
 
 _NUMBERED = 12  # classes up to which counts are written into the matrix
 _TABLED = 40
@@ -31,7 +31,8 @@ def section(run: Run, found: Tested | None) -> Section | None:
     counts = confusion_matrix(found.labels, predictions, classes)
     with style():
         parts = [_matrix(counts, found)]
-        if run.task == "yinyang" and classes == 3 and _takes_points(run):
+        # The map draws points, which one input takes whole.
+        if run.task == "yinyang" and classes == 3 and input_sizes(run.network) == [5]:
             parts.append(_map(run))
         elif found.data.grid is not None and run.task == "mnist":
             parts += _images(run, found)
@@ -86,12 +87,6 @@ def _told(counts: NDArray[np.int64], found: Tested) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
-
-
-def _takes_points(run: Run) -> bool:
-    """Does one input take all five channels, as the map draws them?"""
-    sizes = [size for model, size in run.network._populations.values() if model == "input"]
-    return sizes == [5]
 
 
 def _map(run: Run) -> str:

@@ -195,10 +195,14 @@ def _seconds(value: Any) -> float:
     return math.inf if value == "infinite" else float(value)
 
 
+def input_sizes(network: Network) -> list[int]:
+    """Return how many channels each input takes."""
+    return [size for model, size in network._populations.values() if model == "input"]
+
+
 def _recognised(settings: dict[str, Any], network: Network) -> str:
     """A training of `fit` on the Yin-Yang data, which can be made again, is known by its print."""
-    sizes = [size for model, size in network._populations.values() if model == "input"]
-    if "training_data" in settings and sizes == [5]:
+    if "training_data" in settings and input_sizes(network) == [5]:
         print_of = _core.fingerprint(data_sets.yin_yang("train")._core_data())
         if settings["training_data"] == print_of:
             return "yinyang"
@@ -253,7 +257,7 @@ def _read(place: Path, settings: dict[str, Any], network: Network) -> LabelledSp
     """A folder of IDX files, or a file of spikes."""
     if place.is_dir():
         return data_sets.mnist(place, "test", t_max=_seconds(settings.get("t_max", 20e-3)))
-    channels = sum(size for model, size in network._populations.values() if model == "input")
+    channels = sum(input_sizes(network))
     origin = settings.get("origin", "0")
     return data_sets.read_spike_file(
         place,
