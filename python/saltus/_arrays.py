@@ -100,8 +100,9 @@ def whole(value: object, argument: str, largest: int = _LARGEST) -> int:
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        got = type(value).__name__
-        raise TypeError(f"{argument}: expected an integer; got {got}") from None
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"{argument}: expected an integer; got {type(value).__name__}")
     if not 0 <= number <= largest:
         raise ValueError(f"{argument} is {number}; expected 0 to {largest}")
     return number

@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import expect_dimensions, expect_shape, integers, number, numbers
+from . import _core
+from ._arrays import expect_dimensions, expect_shape, integers, number, numbers, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,13 @@ class Spikes:
         -------
         ndarray of float64, shape (samples, size)
             Seconds.
+
+        Raises
+        ------
+        ValueError
+            A `size` that leaves out a neuron that spikes.
         """
+        size = holds_neurons(self.neurons, size)
         first = np.full((len(self.offsets) - 1, size), np.inf)
         sample = np.repeat(np.arange(len(first)), np.diff(self.offsets))
         np.minimum.at(first, (sample, self.neurons), self.times)
@@ -63,11 +70,28 @@ class Spikes:
         return first
 
     def counts(self, size: int) -> NDArray[np.int64]:
-        """Return how often each neuron spikes: shape (samples, `size`)."""
+        """Return how often each neuron spikes: shape (samples, `size`).
+
+        Raises
+        ------
+        ValueError
+            A `size` that leaves out a neuron that spikes.
+        """
+        size = holds_neurons(self.neurons, size)
         samples = len(self.offsets) - 1
         sample = np.repeat(np.arange(samples), np.diff(self.offsets))
         flat = np.bincount(sample * size + self.neurons, minlength=samples * size)
         return flat.reshape(samples, size)
+
+
+def holds_neurons(neurons: Any, size: int) -> int:
+    """Return a size that holds all neurons, of an array or a tensor; refuse another."""
+    size = whole(size, "size")
+    for neuron in neurons[(neurons < 0) | (neurons >= size)][:1]:
+        raise ValueError(
+            f"size is {size}, but neuron {int(neuron)} spikes; expected the size of the population"
+        )
+    return size
 
 
 Sample: TypeAlias = tuple[ArrayLike, ArrayLike] | NDArray[np.void]
@@ -119,10 +143,20 @@ def spikes_of(given: Any) -> Any:
     return found if isinstance(found, tuple) else given
 
 
+def check_spikes(arrays: Arrays, size: int, argument: str) -> None:
+    """Refuse spikes without a meaning, of a neuron outside of [0, size) too, as the core does."""
+    labels = np.zeros(max(0, len(arrays[2]) - 1), np.int32)
+    try:
+        _core.Data.of(*arrays, labels, size, 1, None)
+    except ValueError as error:
+        raise ValueError(str(error).replace("spikes", argument, 1)) from None
+
+
 def by_input(arrays: Arrays, sizes: Sequence[int]) -> list[Arrays]:
     """Return the spikes of each input, which take the channels one after the other."""
     if len(sizes) == 1:
         return [arrays]
+    check_spikes(arrays, sum(sizes), "inputs")  # a channel of none would be left out in silence
     times, neurons, offsets = arrays
     result, first = [], 0
     for size in sizes:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ._arrays import integers
-from ._spikes import spike_arrays
+from ._spikes import holds_neurons, spike_arrays
 
 
 class Spikes(NamedTuple):
@@ -78,7 +78,13 @@ class Spikes(NamedTuple):
         Returns
         -------
         Tensor, shape (samples, size)
+
+        Raises
+        ------
+        ValueError
+            A `size` that leaves out a neuron that spikes.
         """
+        size = holds_neurons(self.neurons, size)
         samples = len(self.offsets) - 1
         first = self.times.new_full((samples * size,), torch.inf)
         place = self.samples * size + self.neurons
@@ -88,7 +94,7 @@ class Spikes(NamedTuple):
 
 
 def from_padded(times: torch.Tensor, neurons: torch.Tensor) -> Spikes:
-    """Make ragged spikes of dense ones; entries that are infinite or whose neuron is -1 are none.
+    """Make ragged spikes of dense ones; an entry at an infinite time, or of neuron -1, is none.
 
     Parameters
     ----------
@@ -103,14 +109,19 @@ def from_padded(times: torch.Tensor, neurons: torch.Tensor) -> Spikes:
     Raises
     ------
     ValueError
-        Shapes that differ or are not two-dimensional.
+        Shapes that differ or are not two-dimensional; a time or neuron that is neither a spike's
+        nor that of an entry without one.
     """
     if times.ndim != 2 or times.shape != neurons.shape:
         raise ValueError(
             f"times has shape {tuple(times.shape)} and neurons {tuple(neurons.shape)}; expected "
             "the same, (samples, entries)"
         )
-    there = torch.isfinite(times) & (neurons >= 0)
+    there = ~(torch.isposinf(times) | (neurons == -1))
+    for wrong in times[there & ~torch.isfinite(times)][:1]:
+        raise ValueError(f"times holds {wrong.item()}; expected seconds, or inf for no spike")
+    for wrong in neurons[there & (neurons < 0)][:1]:
+        raise ValueError(f"neurons holds {wrong.item()}; expected 0 or more, or -1 for no spike")
     order = torch.where(there, times, torch.inf).detach().argsort(dim=1, stable=True)
     times, neurons, there = (x.gather(1, order) for x in (times, neurons, there))
     counts = there.sum(1)

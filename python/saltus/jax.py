@@ -9,14 +9,14 @@ and outputs are those whose shapes do not depend on how often neurons spike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import expect_dimensions, numbers
+from ._arrays import expect_dimensions, integers, numbers
 from ._backward import backward
 from ._first import first_errors
 from ._models import NEURONS, SPIKING
@@ -126,9 +126,13 @@ class EventProp:
         Raises
         ------
         ValueError
-            Parameters of other names or shapes.
+            Parameters of other names or shapes, a neuron or offset that its type cannot hold.
+        TypeError
+            Times or parameters that are no numbers, neurons or offsets that are no integers; of
+            what ``jit`` traces neither is looked at.
         Exception
-            What `saltus.simulate` refuses arrives as an error of JAX that holds its message.
+            What `saltus.simulate` refuses besides arrives as an error of JAX that holds its
+            message.
         """
         if set(parameters) != set(self.parameters):
             odd = sorted(set(parameters) ^ set(self.parameters))
@@ -138,10 +142,16 @@ class EventProp:
                 shape = np.shape(parameters[name])
                 raise ValueError(f"parameters['{name}'] has shape {shape}; expected {value.shape}")
         # Copies: the way back reads them again, and must not see what was written to a NumPy array.
-        values = {name: jax.numpy.array(value, float) for name, value in parameters.items()}
-        times = jax.numpy.array(times, float)
-        neurons = jax.numpy.array(neurons, np.int32)
-        found: jax.Array = self._call(values, times, neurons, jax.numpy.array(offsets, np.int64))
+        values = {
+            name: _copy(value, numbers, f"parameters['{name}']", np.float64)
+            for name, value in parameters.items()
+        }
+        spikes = (
+            _copy(times, numbers, "times", np.float64),
+            _copy(neurons, integers, "neurons", np.int32),
+            _copy(offsets, integers, "offsets", np.int64),
+        )
+        found: jax.Array = self._call(values, *spikes)
         return found
 
     def _shape(self, offsets: Any) -> jax.ShapeDtypeStruct:
@@ -198,3 +208,11 @@ class EventProp:
             return {kind: {self._readout: gradient}}
         errors = first_errors(record.spikes(self._readout), gradient)
         return {"spike_errors": {self._readout: errors}}
+
+
+def _copy(
+    value: Any, check: Callable[..., NDArray[Any]], argument: str, dtype: type[np.number[Any]]
+) -> jax.Array:
+    """Return an array of JAX, checked as `saltus.simulate` does unless it is only traced."""
+    checked = value if isinstance(value, jax.core.Tracer) else check(value, argument, dtype)
+    return jax.numpy.array(checked, dtype)

@@ -528,3 +528,61 @@ def test_no_sample_is_blended_with_itself():
     with pytest.raises(ValueError, match="no two samples of one class"):
         saltus.data.merge_samples(alone, 1, seed=0)
     assert len(saltus.data.merge_samples(alone, 0, seed=0)) == 2
+
+
+def test_a_size_holds_all_neurons_that_spike():
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "LIF", 4)
+    net.connect("in", "h", [[9.0, 0, 0, 9.0]])
+    spikes = saltus.simulate(net, {"in": [([1e-3], [0]), ([], [])]}, 0.1).spikes("h")
+    assert spikes.counts(5).tolist() == [[1, 0, 0, 1, 0], [0] * 5]
+    for call in spikes.counts, spikes.first:
+        with pytest.raises(ValueError, match="size is 3, but neuron 3 spikes"):
+            call(3)
+
+
+def test_a_blend_is_of_samples_with_spikes():
+    samples = [([20e-3, 22e-3], [0, 1]), ([], []), ([30e-3, 32e-3], [0, 1]), ([1e-3], [0])]
+    data = saltus.data.labelled_spikes(samples, [0, 0, 0, 1], 2)
+    merged = saltus.data.merge_samples(data, 20, seed=0)
+    assert merged.times[len(data.times) :].min() >= 25e-3 - 1e-9
+    assert np.all(merged.labels[4:] == 0)
+    with pytest.raises(ValueError, match="no two samples of one class with spikes"):
+        saltus.data.merge_samples(data[:2], 1, seed=0)
+
+
+@pytest.mark.parametrize("number", [0.9, 1.5, 2.5, True, "a"])
+def test_numbers_of_augmentations_are_whole(number):
+    for call, name in ((saltus.data.shift_units, "largest"), (saltus.data.merge_samples, "count")):
+        with pytest.raises(TypeError, match=f"{name}: expected an integer; got"):
+            call(sample_data(), number, seed=0)
+
+
+def test_groups_that_are_nan_are_refused():
+    groups = np.array([1.0, np.nan, np.nan, 2.0, 2.0, 1.0])
+    with pytest.raises(ValueError, match=r"groups\[1\] is nan"):
+        saltus.data.leave_one_group_out(sample_data(), groups)
+    named = saltus.data.leave_one_group_out(sample_data(), np.array(list("aabbcc")))
+    assert [group for group, _, _ in named] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("offsets", [[1, 3], [0, 2], [0, 4], [0, 2, 1, 3], []])
+def test_offsets_that_lose_spikes_are_refused(offsets):
+    times, labels = np.array([1e-3, 2e-3, 3e-3]), np.zeros(max(0, len(offsets) - 1), int)
+    with pytest.raises(ValueError, match=r"spikes\.offsets go from"):
+        saltus.data.LabelledSpikes(times, np.arange(3), np.array(offsets, int), labels, 5, 1)
+
+
+@pytest.mark.parametrize("samples", [None, ..., 1.5, "a", [[1]], np.array([0.5])])
+def test_what_chooses_no_samples_is_named(samples):
+    with pytest.raises(TypeError, match=r"samples is .*; expected a number, a slice, or one dim"):
+        sample_data()[samples]
+
+
+def test_a_sample_is_chosen_by_whatever_is_an_integer():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    data = sample_data()
+    for number in torch.tensor(2), np.array(2), np.uint8(2):
+        assert np.array_equal(data[number][0], data[2][0])
+    assert len(data[torch.tensor([2])]) == 1

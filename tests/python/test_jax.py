@@ -113,3 +113,21 @@ def test_errors_of_the_core_keep_their_message():
     f = function("maxima")
     with pytest.raises(Exception, match="time before"):
         f(f.parameters, BATCH[0][::-1].copy(), *BATCH[1:]).block_until_ready()
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "error", "says"),
+    [
+        (1, lambda x: x + 0.9, TypeError, "neurons: expected an array of integers"),
+        (1, lambda x: x + 2**32, ValueError, "neurons: .* does not fit into int32"),
+        (1, lambda x: x > 0, TypeError, "neurons: expected an array of integers"),
+        (2, lambda x: x + 0.7, TypeError, "offsets: expected an array of integers"),
+        (0, lambda x: x + 0j, TypeError, "times: expected a number or an array of numbers"),
+        (0, lambda x: np.ma.array(x, mask=x > 0.01), TypeError, "times: a masked array"),
+    ],
+)
+def test_spikes_are_checked_as_those_of_simulate(place, change, error, says):
+    f, batch = function("maxima"), list(BATCH)
+    batch[place] = change(batch[place].astype(np.int64) if place else batch[place])
+    with pytest.raises(error, match=says):
+        f(f.parameters, *batch)

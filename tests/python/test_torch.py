@@ -575,3 +575,37 @@ def test_outputs_are_some_and_each_once(output):
     net = saltus.Sequential(saltus.Input(5), saltus.LIF(4), saltus.LI(3))
     with pytest.raises(ValueError, match=r"output is .*each once"):
         st.EventProp(net, 0.06, output)
+
+
+def test_a_size_holds_all_neurons_that_spike():
+    batch = as_spikes(([1e-3, 2e-3, 4e-3], [1, 0, 3], [0, 2, 3]))
+    assert batch.first(4).shape == (2, 4)
+    with pytest.raises(ValueError, match="size is 3, but neuron 3 spikes"):
+        batch.first(3)
+
+
+@pytest.mark.parametrize(
+    ("times", "neurons", "says"),
+    [
+        ([np.nan, 1e-3], [0, 1], "times holds nan"),
+        ([-np.inf, 1e-3], [0, 1], "times holds -inf"),
+        ([2e-3, 1e-3], [0, -2], "neurons holds -2"),
+    ],
+)
+def test_padding_is_infinite_or_minus_one(times, neurons, says):
+    with pytest.raises(ValueError, match=says):
+        st.from_padded(torch.tensor([times]), torch.tensor([neurons]))
+
+
+@pytest.mark.parametrize("channel", [7, -3])
+def test_a_channel_of_no_input_is_refused(channel):
+    net = saltus.Network(seed=1)
+    for name, size in (("a", 2), ("b", 3)):
+        net.add_input(name, size)
+    net.add_population("out", "LI", 2)
+    net.connect("a", "out")
+    net.connect("b", "out")
+    data = saltus.data.yin_yang(n=2)
+    data.neurons[1] = channel
+    with pytest.raises(ValueError, match=rf"inputs\.neurons\[1\] is {channel}"):
+        st.EventProp(net, T_END, "out.maxima")(data)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import generator
+from .._arrays import generator, whole
 from ._labelled import LabelledSpikes
 
 
@@ -59,9 +59,10 @@ def shift_units(data: LabelledSpikes, largest: int, *, seed: int) -> LabelledSpi
     ------
     ValueError
         `largest` is negative.
+    TypeError
+        `largest` is no integer.
     """
-    if largest < 0:
-        raise ValueError(f"largest is {largest}; expected at least 0")
+    largest = whole(largest, "largest")
     shifts = generator(seed).integers(-largest, largest + 1, len(data))
     moved = data.neurons + np.repeat(shifts, np.diff(data.offsets))
     inside = (moved >= 0) & (moved < data.channels)
@@ -97,7 +98,8 @@ def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpi
     """Add `count` samples, each blended of two samples of one class.
 
     Of both, each spike is kept with probability 1/2, after both were moved so that their mean times
-    lie in the middle of the two ("blend" of [1]_). The two are never the same sample.
+    lie in the middle of the two ("blend" of [1]_). The two are never the same sample; one without
+    spikes, which has no mean time, is blended with none.
 
     Parameters
     ----------
@@ -115,7 +117,9 @@ def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpi
     Raises
     ------
     ValueError
-        `count` is negative, or no class has two samples.
+        `count` is negative, or no class has two samples with spikes.
+    TypeError
+        `count` is no integer.
 
     References
     ----------
@@ -123,18 +127,21 @@ def merge_samples(data: LabelledSpikes, count: int, *, seed: int) -> LabelledSpi
        with EventProp in spiking neural networks", Neuromorphic Computing and Engineering 5, 014001
        (2025).
     """
-    if count < 0:
-        raise ValueError(f"count is {count}; expected at least 0")
+    count = whole(count, "count")
     labels, of_label = np.unique(data.labels, return_inverse=True)
-    paired = np.flatnonzero(np.bincount(of_label, minlength=len(labels))[of_label] > 1)
+    spikes = np.diff(data.offsets) > 0
+    partners = np.bincount(of_label[spikes], minlength=len(labels))[of_label]
+    paired = np.flatnonzero(spikes & (partners > 1))
     if len(paired) == 0 and count > 0:
-        raise ValueError("data holds no two samples of one class; expected some to blend")
+        raise ValueError(
+            "data holds no two samples of one class with spikes; expected some to blend"
+        )
     rng = generator(seed)
     times, neurons = [data.times], [data.neurons]
     rows: list[int] = []
     counts = [np.diff(data.offsets)]
     for first in paired[rng.integers(0, len(paired), count)] if count else ():
-        others = np.flatnonzero(data.labels == data.labels[first])
+        others = paired[data.labels[paired] == data.labels[first]]
         second = rng.choice(others[others != first])
         t, n = _blend(data, int(first), int(second), rng)
         times.append(t)
@@ -154,7 +161,7 @@ def _blend(
     data: LabelledSpikes, first: int, second: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     parts = [data[first][:2], data[second][:2]]
-    means = [float(np.mean(t)) if len(t) else 0.0 for t, _ in parts]
+    means = [float(np.mean(t)) for t, _ in parts]
     middle = sum(means) / 2
     kept_times, kept_neurons = [], []
     for (t, n), mean in zip(parts, means, strict=True):

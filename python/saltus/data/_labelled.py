@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
@@ -64,6 +65,7 @@ class LabelledSpikes:
 
     def __post_init__(self) -> None:
         times, neurons, offsets = spike_arrays(self.spikes, "spikes")
+        _check_offsets(offsets, len(times))
         integers(self.labels, "labels", np.int32)  # the core's: what does not fit is refused
         labels = integers(self.labels, "labels", np.int64)
         samples = (len(offsets) - 1,)
@@ -99,14 +101,14 @@ class LabelledSpikes:
     @overload
     def __getitem__(self, samples: slice | NDArray[Any] | list[int]) -> LabelledSpikes: ...
     def __getitem__(self, samples: Any) -> Any:
-        if isinstance(samples, (int, np.integer)):
-            if not -len(self) <= samples < len(self):
-                raise IndexError(f"sample {samples} of {len(self)}")
-            s = int(samples) % len(self)
+        if (number := _number(samples)) is not None:
+            if not -len(self) <= number < len(self):
+                raise IndexError(f"sample {number} of {len(self)}")
+            s = number % len(self)
             part = slice(self.offsets[s], self.offsets[s + 1])
             return self.times[part], self.neurons[part], int(self.labels[s])
-        if not isinstance(samples, slice) and len(samples) == 0:
-            samples = np.empty(0, np.int64)
+        if not isinstance(samples, slice):
+            samples = _several(samples)
         chosen = np.arange(len(self))[samples]
         counts = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -161,6 +163,44 @@ class LabelledSpikes:
         labels = integers(self.labels, "labels", np.int32)
         ends = self.t_end if own_ends else None
         return _core.Data.of(*self.spikes, labels, self.channels, self.classes, ends)
+
+
+def _check_offsets(offsets: NDArray[np.int64], spikes: int) -> None:
+    """Refuse offsets that leave out a spike or count one twice, as a slice would in silence."""
+    if (
+        len(offsets) == 0
+        or offsets[0] != 0
+        or offsets[-1] != spikes
+        or np.any(np.diff(offsets) < 0)
+    ):
+        raise ValueError(
+            f"spikes.offsets go from {offsets[0] if len(offsets) else 'nowhere'} to "
+            f"{offsets[-1] if len(offsets) else 'nowhere'}; expected 0 to {spikes}, the number of "
+            "spikes, and none below the one before"
+        )
+
+
+def _number(samples: Any) -> int | None:
+    """Return the number of one sample, of whatever type; None: it is something else."""
+    if getattr(samples, "ndim", 0):  # an array or tensor of one entry is a choice of samples
+        return None
+    try:
+        return operator.index(samples)
+    except TypeError:
+        return None
+
+
+def _several(samples: Any) -> NDArray[Any]:
+    """Return a choice of samples as an array of whole numbers or bool."""
+    found = np.asarray(samples)
+    if found.ndim == 1 and found.size == 0:
+        return np.empty(0, np.int64)
+    if found.ndim != 1 or found.dtype.kind not in "iub":
+        raise TypeError(
+            f"samples is {samples!r}; expected a number, a slice, or one dimension of numbers or "
+            "bool"
+        )
+    return found
 
 
 def labelled_spikes(

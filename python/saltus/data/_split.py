@@ -107,7 +107,7 @@ def leave_one_group_out(
     Raises
     ------
     ValueError
-        No such name, a wrong shape, fewer than two groups.
+        No such name, a wrong shape, fewer than two groups, a group that is NaN.
     """
     if isinstance(groups, str):
         if groups not in data.extra:
@@ -116,6 +116,8 @@ def leave_one_group_out(
         groups = data.extra[groups]
     own = np.asarray(groups)
     expect_shape(own, "groups", (len(data),), axes="[samples]")
+    for k in np.flatnonzero(own != own)[:1]:  # noqa: PLR0124 (NaN, of whatever type)
+        raise ValueError(f"groups[{k}] is {own[k]}; expected the group of each sample")
     found = np.unique(own)
     if len(found) < 2:
         raise ValueError(f"groups holds {len(found)} of them; expected at least two")
