@@ -60,7 +60,8 @@ class Record:
     place where their types allow it: to write to them makes the record unusable (ValueError).
 
     It can be pickled and copied (`copy.deepcopy`): what is kept is of what it was made, and it is
-    made anew, with the same bits. One that a loss of your own is given by `fit` cannot.
+    made anew, with the same bits (ValueError after its input spikes were written to). One that a
+    loss of your own is given by `fit` cannot.
     """
 
     def __init__(
@@ -228,7 +229,32 @@ class Record:
                 "record: one of a minibatch within fit cannot be pickled or copied; expected one "
                 "of simulate or record"
             )
+        self._check_unchanged()
         return self._again
+
+    def _alone(self, sample: int) -> Record:
+        """Return the record of one sample: times that are read of it may go on to its own end."""
+        assert self._again is not None
+        self._check_unchanged()
+        _, (network, arrays, *_) = self._again
+        inputs = _by_name(network, [_one(a, sample) for a in arrays])
+        end = np.broadcast_to(self._t_end, self.samples)[sample]
+        if self._goes_on:
+            state = self._again[1][3]["state"].take([sample])
+            return simulate(network, inputs, end, state=state, dtype=self._dtype)
+        spikes = {}
+        for name, (model, _) in network._populations.items():
+            if model in SPIKING:
+                found = self.spikes(name)
+                spikes[name] = _one((found.times, found.neurons, found.offsets), sample)
+        return record(network, inputs, spikes, end, dtype=self._dtype)
+
+    def _check_unchanged(self) -> None:
+        """Refuse arrays of the input spikes that were written to: it is another record's."""
+        for name, (model, _) in self._network._populations.items():
+            if model != "input":
+                self._core.voltages(self._index(name), np.empty(0))  # it looks, then reads nothing
+                return
 
     def __repr__(self) -> str:
         return f"<saltus.Record: {self.samples} samples, {self._dtype}, of {self._network!r}>"
@@ -293,7 +319,7 @@ def simulate(
         its channels one after the other.
     t_end : float or array_like, shape (samples,)
         When each sample ends, in seconds. May be infinite in a network without cycles. None: as
-        the data say.
+        the data say (`LabelledSpikes.t_end`); several, in a dict, must say the same.
     smoothing : Smoothing, optional
         With ``thresholds="sampled"`` neurons spike at thresholds drawn from its noise; without it,
         or with ``"fixed"``, at their own.
@@ -354,9 +380,11 @@ def simulate(
         network._advised = snapshot._advised = True
         for sentence in says:
             warnings.warn(sentence, SaltusWarning, stacklevel=2)
+    # Of a state of its own: what is written to the given one is not of this record.
+    kept = None if state is None or start is None else from_core(snapshot, start, state.samples)
     again = (
         _simulate_again,
-        (snapshot, arrays, ends, {"smoothing": smoothing, "state": state, "dtype": real}),
+        (snapshot, arrays, ends, {"smoothing": smoothing, "state": kept, "dtype": real}),
     )
     return Record(snapshot, found, real, ends, smoothing, again=again)
 
@@ -398,8 +426,16 @@ def record(
     measured = _all_spikes(snapshot, spikes, "spikes", *SPIKING)
     indexed = {snapshot._core.index(name): arrays for name, arrays in measured.items()}
     found = core.record(snapshot._core, arrays, indexed, ends, thread_count(threads))
-    again = (_record_again, (snapshot, arrays, measured, ends, real))
+    kept = {name: (t.copy(), n.copy(), o.copy()) for name, (t, n, o) in measured.items()}
+    again = (_record_again, (snapshot, arrays, kept, ends, real))
     return Record(snapshot, found, real, ends, again=again)
+
+
+def _one(arrays: Arrays, sample: int) -> Arrays:
+    """Return the spikes of one sample."""
+    times, neurons, offsets = arrays
+    part = slice(offsets[sample], offsets[sample + 1])
+    return times[part], neurons[part], np.array([0, part.stop - part.start])
 
 
 def _simulate_again(
@@ -481,6 +517,7 @@ def _prepare(
         t_end = inputs.t_end if t_end is None else t_end
     else:
         arrays = list(_all_spikes(network, inputs, "inputs", "input").values())
+        t_end = _ends_of(inputs) if t_end is None else t_end
     if t_end is None:
         raise TypeError("t_end: missing; expected when each sample ends, in seconds")
     ends = numbers(t_end, "t_end")
@@ -490,6 +527,25 @@ def _prepare(
         samples = (len(arrays[0][2]) - 1,)
         expect_shape(ends, "t_end", (), samples, axes="one number, or one per sample")
     return network.copy(), arrays, ends.reshape(-1).copy()
+
+
+def _ends_of(inputs: Mapping[str, SpikeArrays]) -> NDArray[np.float64] | None:
+    """Return when the samples end, as those inputs have it that say so; None: none does."""
+    said = {
+        name: data.t_end
+        for name, data in inputs.items()
+        if isinstance(data, LabelledSpikes) and data.t_end is not None
+    }
+    if not said:
+        return None
+    first, *others = said
+    for name in others:
+        if not np.array_equal(said[first], said[name]):
+            raise ValueError(
+                f"t_end: the data of '{first}' and '{name}' end at different times; expected the "
+                "same, or t_end="
+            )
+    return said[first]
 
 
 def input_sizes(network: Network, data: LabelledSpikes) -> list[int]:

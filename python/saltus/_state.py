@@ -180,7 +180,7 @@ def from_core(network: Network, found: _CoreState, samples: int) -> State:
 
 
 def to_core(network: Network, state: object) -> _CoreState:
-    """Return a state as the core wants it; shapes are checked."""
+    """Return a copy of a state as the core wants it; shapes are checked."""
     if not isinstance(state, State):
         raise TypeError(f"state: expected a saltus.State; got {type(state).__name__}")
     known = list(network._populations)
@@ -205,7 +205,7 @@ def to_core(network: Network, state: object) -> _CoreState:
         x = np.stack(parts, axis=-1) if parts else np.zeros(0)
         argument = f"state['{name}'] spikes"
         times, neurons, offsets = spike_arrays((p.times, p.neurons, p.offsets), argument)
-        result.append((x.reshape(-1), times, neurons, offsets))
+        result.append((x.reshape(-1), times.copy(), neurons.copy(), offsets.copy()))
     return result
 
 

@@ -65,8 +65,7 @@ def raster(
         )
     end = np.inf
     if isinstance(spikes, Record) and population is not None:
-        _check_sample(sample, spikes.samples)
-        end = float(np.broadcast_to(spikes._t_end, spikes.samples)[sample])
+        end = _end(spikes, sample)
         spikes = spikes.spikes(population)
     arrays = spikes.spikes if isinstance(spikes, LabelledSpikes) else spike_arrays(spikes, "spikes")
     times, neurons, offsets = arrays
@@ -101,7 +100,7 @@ def voltages(
     neurons : sequence of int
     sample : int
     until : float, optional
-        Seconds; the end of the sample unless given, which must then be finite.
+        Seconds, at most the end of the sample; that unless given, which must then be finite.
     ax : matplotlib.axes.Axes, optional
         The current one unless given.
 
@@ -114,7 +113,11 @@ def voltages(
     ValueError
         No such population, neuron or sample; a sample that never ends, and no `until`.
     """
-    at = _times(record, population, neurons, sample, until)
+    end = _end(record, sample)
+    at = _times(record, population, neurons, end if until is None else until)
+    # A batch is read until its first sample ends; within fit there is no more than that.
+    if at[-1] > record._t_end.min() and record._again is not None:
+        record, sample = record._alone(sample), 0
     network = record._network
     ax = _axes(ax)
     spikes = _own_spikes(record, population, sample)
@@ -157,7 +160,7 @@ def overview(
         All but the inputs, from top to bottom, unless given.
     sample : int
     until : float, optional
-        Seconds; the end of the sample unless given, which must then be finite.
+        Seconds, at most the end of the sample; that unless given, which must then be finite.
 
     Returns
     -------
@@ -174,7 +177,8 @@ def overview(
         populations = [name for name, (model, _) in known.items() if model != "input"]
     if not populations:
         raise ValueError("populations is empty; expected at least one")
-    ends = [_times(record, name, (), sample, until)[-1] for name in populations]
+    end = _end(record, sample) if until is None else until
+    ends = [_times(record, name, (), end)[-1] for name in populations]
     height = 1.0 + 1.5 * len(populations)
     _, grid = plt.subplots(
         len(populations), 1, sharex=True, squeeze=False, figsize=(6, height), layout="constrained"
@@ -210,8 +214,11 @@ def adjoints(
         LIF or LI, with exponential synapses.
     errors : dict
         What `saltus.backward` takes, such as ``loss(record, labels).errors``.
-    neurons, sample, until
+    neurons, sample
         As in `voltages`.
+    until : float, optional
+        Seconds, at most the earliest end of all samples; that unless given, which must then be
+        finite.
     axes : two of matplotlib.axes.Axes, optional
         For lambda_V and lambda_I; two new ones unless given.
 
@@ -224,7 +231,9 @@ def adjoints(
     ValueError
         As `voltages` and `saltus.adjoint`.
     """
-    at = _times(record, population, neurons, sample, until)
+    _check_sample(sample, record.samples)
+    end = float(record._t_end.min())
+    at = _times(record, population, neurons, end if until is None else until)
     spikes = _own_spikes(record, population, sample)
     jumps = np.unique(np.concatenate([spikes[n] for n in neurons])) if spikes else np.empty(0)
     jumps = jumps[(jumps < at[-1]) & (jumps > 0)]
@@ -393,17 +402,19 @@ def _check_sample(sample: int, samples: int) -> None:
         raise ValueError(f"sample is {sample}; expected 0 to {samples - 1}")
 
 
+def _end(record: Record, sample: int) -> float:
+    _check_sample(sample, record.samples)
+    return float(np.broadcast_to(record._t_end, record.samples)[sample])
+
+
 def _times(
-    record: Record, population: str, neurons: Sequence[int], sample: int, until: float | None
+    record: Record, population: str, neurons: Sequence[int], end: float
 ) -> NDArray[np.float64]:
     record._index(population)
-    _check_sample(sample, record.samples)
     size = record._size(population)
     for n in neurons:
         if not 0 <= whole(n, "neurons") < size:
             raise ValueError(f"neurons: {n}; expected 0 to {size - 1}")
-    ends = record._t_end
-    end = float(ends.min()) if until is None else until
     if not np.isfinite(end):
         raise ValueError("until: expected a time in seconds, since the samples have no end")
     return np.linspace(0.0, end, _POINTS)

@@ -900,3 +900,63 @@ def test_one_number_sets_an_array_and_equal_ones_a_shared_number():
         net["h.tau_syn"] = []
     with pytest.raises(ValueError, match=r"h.tau_mem has shape \(2,\); expected \(3,\)"):
         net["h.tau_mem"] = [1e-2, 1e-2]
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda r: pickle.loads(pickle.dumps(r))])
+def test_a_copied_record_is_what_it_was_whatever_was_written_since(duplicate):
+    net, batch = recurrent_net(), random_batch(np.random.default_rng(0))
+    record = saltus.simulate(net, {"in": batch}, 0.05)
+    batch[0][0] *= 0.5
+    with pytest.raises(ValueError, match="input spikes were changed after the simulation"):
+        duplicate(record)
+
+    batch = random_batch(np.random.default_rng(0))
+    state = saltus.simulate(net, {"in": batch}, 0.05).state()
+    on = saltus.simulate(net, {"in": batch}, 0.05, state=state)
+    state["hidden"]["V"][...] = 0.9
+    state["in"].times[...] = -1e-4
+    spikes = record.spikes("hidden")
+    measured = spikes.times.copy(), spikes.neurons.copy(), spikes.offsets.copy()
+    from_outside = saltus.record(net, {"in": batch}, {"hidden": measured}, 0.05)
+    measured[0][-1] += 1e-4
+    for one in on, from_outside:
+        assert np.array_equal(duplicate(one).spikes("hidden").times, one.spikes("hidden").times)
+
+
+def two_inputs():
+    net = saltus.Network()
+    net.add_input("a", 2)
+    net.add_input("b", 3)
+    net.add_population("h", "LIF", 2)
+    net.connect("a", "h", np.full((2, 2), 9.0))
+    net.connect("b", "h", np.full((3, 2), 9.0))
+    return net
+
+
+@pytest.mark.parametrize("channel", [7, -3])
+def test_a_channel_of_no_input_is_refused(channel):
+    data = saltus.data.labelled_spikes([([1e-3, 2e-3], [0, 4])], [0], 5)
+    assert len(saltus.simulate(two_inputs(), data, 0.1).spikes("h")) == 6
+    data.neurons[1] = channel
+    for call in saltus.simulate, saltus.scale_weights:
+        with pytest.raises(
+            ValueError, match=rf"inputs\.neurons\[1\] is {channel} \(sample 0\); exp"
+        ):
+            call(two_inputs(), data, 0.1)
+
+
+def test_the_end_is_that_of_the_data_of_each_input():
+    def data(channels, ends):
+        samples = [([1e-3], [0]), ([2e-3], [1])]
+        return saltus.data.labelled_spikes(samples, [0, 0], channels, t_end=ends)
+
+    net, both = two_inputs(), {"a": data(2, [0.01, 0.02]), "b": data(3, [0.01, 0.02])}
+    found = saltus.simulate(net, both).spikes("h")
+    expected = saltus.simulate(net, both, [0.01, 0.02]).spikes("h")
+    assert np.array_equal(found.times, expected.times)
+    both["b"] = both["b"].spikes  # says nothing of ends
+    assert np.array_equal(saltus.simulate(net, both).spikes("h").times, expected.times)
+    both["b"] = data(3, [0.01, 0.03])
+    with pytest.raises(ValueError, match="the data of 'a' and 'b' end at different times"):
+        saltus.simulate(net, both)
+    assert saltus.simulate(net, both, 0.01).samples == 2

@@ -182,3 +182,37 @@ def test_learning_curves_of_what_a_history_became():
         assert np.array_equal(lines(loss)["training"][:, 1], history["loss"])
     loss, _ = saltus.plot.learning_curves(history + history)
     assert lines(loss)["training"][:, 0].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", ["simulated", "sampled", "continued", "measured"])
+def test_a_sample_is_drawn_to_its_own_end(kind):
+    net, batch = recurrent_net(), random_batch(np.random.default_rng(0))
+    ends = np.array([0.05, 0.03, 0.08])
+    options = {}
+    if kind == "sampled":
+        options["smoothing"] = saltus.Smoothing(0.1, thresholds="sampled", seed=3)
+    if kind == "continued":
+        options["state"] = saltus.simulate(net, {"in": batch}, 0.05).state()
+    record = saltus.simulate(net, {"in": batch}, ends, **options)
+    if kind == "measured":
+        s = record.spikes("hidden")
+        record = saltus.record(
+            net, {"in": batch}, {"hidden": (s.times, s.neurons, s.offsets)}, ends
+        )
+    for sample, end in enumerate(ends):
+        for ax in saltus.plot.overview(record, sample=sample):
+            assert ax.get_xlim() == (0.0, pytest.approx(1e3 * end))
+        ax = saltus.plot.voltages(record, "out", [1], sample=sample, ax=plt.figure().gca())
+        at, v = lines(ax)["out 1"].T
+        assert np.isclose(at[-1], 1e3 * end)
+        early = at < 29
+        expected = record.voltages("out", at[early] / 1e3)[sample, :, 1]
+        assert np.mean(np.abs(v[early] - expected) < 1e-6) > 0.98
+    until = saltus.plot.voltages(record, "out", sample=2, until=0.06, ax=plt.figure().gca())
+    assert until.get_xlim() == (0.0, pytest.approx(60.0))
+    with pytest.raises(ValueError, match=r"after the end of sample 0 at 0\.08"):
+        saltus.plot.voltages(record, "out", sample=2, until=0.09)
+    if kind != "continued":  # adjoint variables are of all samples at once
+        errors = {"maximum_errors": {"out": np.ones((3, 2))}}
+        axes = saltus.plot.adjoints(record, "out", errors, sample=2)
+        assert axes[0].get_lines()[0].get_xdata()[-1] == pytest.approx(30.0)
