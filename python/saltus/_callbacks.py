@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from . import _core
 from ._arrays import expect_shape, integers, number, whole
 from ._backward import error_arrays
-from ._loss import Loss, LossFunction, LossResult, evaluate
+from ._ghosts import as_built_in, unknown_of_ghosts
+from ._loss import Loss, evaluate
 from ._network import Network
 from ._optim import Optimizer, Schedule
 from ._record import Record
 from ._setup import Setup
 from ._smoothing import Smoothing
-from ._spike_losses import SpikeBounds, SumOfLosses
+from ._spike_losses import SumOfLosses, parts_of
 
 _ERRORS = ("spike_errors", "maximum_errors", "integral_errors", "sample_errors")
 
@@ -32,15 +33,13 @@ def loss_for_core(setup: Setup, notes: list[str]) -> _core._Loss:
     ghosts is added to `notes` as it is seen.
     """
     loss, network = setup.loss, setup.network
-    summed = isinstance(loss, SumOfLosses) and type(loss).__call__ is SumOfLosses.__call__
-    within = loss.parts if isinstance(loss, SumOfLosses) else [loss]
-    parts = within if summed else [loss]
+    parts = parts_of(loss)
     built_in = [
         (part._settings(), network._core.index(part.readout))
-        for part in within
+        for part in parts
         if isinstance(part, Loss)
     ]
-    if isinstance(loss, Loss) and _as_built_in(loss):
+    if isinstance(loss, Loss) and as_built_in(loss):
         return built_in, None
     told = False
 
@@ -55,12 +54,12 @@ def loss_for_core(setup: Setup, notes: list[str]) -> _core._Loss:
         record = Record(network.copy(), core, setup.dtype, ends, smoothing if sigma > 0 else None)
         wanted = labels.astype(np.int64)
         said = [evaluate(part, record, wanted) for part in parts]
-        result = SumOfLosses.added_up(said) if summed else said[0]
+        result = said[0] if parts == [loss] else SumOfLosses.added_up(said)
         nonlocal told
         if sigma > 0 and not told:
             told = True
             for part, of_part in zip(parts, said, strict=True):
-                notes.extend(_unknown_of_ghosts(part, of_part, record, wanted))
+                notes.extend(unknown_of_ghosts(part, of_part, record, wanted))
         for name in result.errors:
             if name not in _ERRORS:
                 known = ", ".join(_ERRORS)
@@ -77,48 +76,6 @@ def loss_for_core(setup: Setup, notes: list[str]) -> _core._Loss:
         return value, predictions, silent, errors
 
     return built_in, on_minibatch
-
-
-def _as_built_in(loss: Loss) -> bool:
-    return type(loss).__call__ is Loss.__call__
-
-
-def _unknown_of_ghosts(
-    part: LossFunction, said: LossResult, record: Record, labels: NDArray[np.int64]
-) -> Iterator[str]:
-    """Say whether it is not known what a spike more or less is worth to a loss."""
-    name = getattr(part, "__name__", type(part).__name__)
-    if isinstance(part, Loss):
-        usual = _as_built_in(part) or _same(said.errors, Loss.__call__(part, record, labels).errors)
-        if not usual:
-            yield (
-                f"loss: the errors of {name} are not those of its settings, but ghosts of "
-                f"'{part.readout}' count for what these say (smooth_threshold); expected a "
-                "SumOfLosses"
-            )
-    elif not isinstance(part, SpikeBounds):  # of which there is no derivative anyway
-        spikes = said.errors.get("spike_errors", {})
-        for population in [p for p, errors in spikes.items() if np.any(errors)][:1]:
-            yield (
-                f"loss: what a spike more or less of '{population}' is worth to {name} by itself "
-                "is not known: its ghosts count for what they cause elsewhere alone "
-                "(smooth_threshold, docs/ghosts.md); FirstSpike and SpikeCount say it, in a "
-                "SumOfLosses too"
-            )
-
-
-def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    def flat(errors: Mapping[str, Any]) -> dict[tuple[str, str], list[NDArray[Any]]]:
-        return {
-            (kind, name): [np.asarray(part) for part in (e if isinstance(e, tuple) else (e,))]
-            for kind, given in errors.items()
-            for name, e in given.items()
-        }
-
-    x, y = flat(a), flat(b)
-    return x.keys() == y.keys() and all(
-        np.array_equal(p, q) for key in x for p, q in zip(x[key], y[key], strict=True)
-    )
 
 
 def own_rate(schedule: Schedule, epochs: int) -> Callable[[float, int], float] | None:

@@ -40,6 +40,10 @@ class Synapses:
     rows: Rows
     shape: tuple[int, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.weight, np.ndarray):  # what is written to the caller's changes nothing
+            object.__setattr__(self, "weight", self.weight.copy())
+
     def __repr__(self) -> str:
         weight = self.weight
         parts = [f"weight {weight.shape if isinstance(weight, np.ndarray) else weight}"]

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._loss import Loss, LossFunction, check_labels, evaluate
+from ._advice import SaltusWarning
+from ._loss import Loss, LossFunction, LossResult, check_labels, evaluate
 from ._network import Network
 from ._record import Record, network_of
 from ._smoothing import Smoothing, check_smoothing
-from ._spike_losses import SumOfLosses
+from ._spike_losses import SpikeBounds, parts_of
 from ._threads import thread_count
 
 _GHOST = np.dtype(
@@ -121,8 +124,8 @@ def find_ghosts(
     loss : Loss or callable, optional
         That of the errors that go to `backward`: a `Loss`, or a function of a `Record` and labels
         that returns a `LossResult`. Differences of the first order need it for `FirstSpike`, which
-        says of an output's spike by itself what it is worth; what a loss of your own says so is
-        not counted. Exact ones always do.
+        says of an output's spike by itself what it is worth, in a `SumOfLosses` too; of a loss of
+        your own that is not known. Exact ones always do.
     labels : array_like of int, shape (samples,), optional
         What the loss is given.
     threads : int, optional
@@ -140,6 +143,12 @@ def find_ghosts(
         without labels, labels that are no outputs, a record of other thresholds.
     TypeError
         An argument of a wrong type, named in the message.
+
+    Warns
+    -----
+    SaltusWarning
+        Differences of the first order of a loss that does not say what a spike more or less is
+        worth by itself.
     """
     changed = network_of(network, record)
     check_smoothing(smoothing)
@@ -155,9 +164,14 @@ def find_ghosts(
         got = loss.__name__ if isinstance(loss, type) else type(loss).__name__
         raise TypeError(f"loss: expected a saltus.Loss or a function; got {got}")
     direct = []
-    if found is not None:
-        parts = loss.parts if isinstance(loss, SumOfLosses) else [loss]
+    if loss is not None and found is not None:
+        parts = parts_of(loss)
         direct = [part._on_labels(record, found) for part in parts if isinstance(part, Loss)]
+        for part in [] if exact else parts:
+            if isinstance(part, Loss) and as_built_in(part):
+                continue
+            for sentence in unknown_of_ghosts(part, evaluate(part, record, found), record, found):
+                warnings.warn(sentence, SaltusWarning, stacklevel=2)
     snapshot = network.copy() if changed else record._network
     other = snapshot._core if changed else None
     count = thread_count(threads)
@@ -174,6 +188,47 @@ def find_ghosts(
 
         core.measure(record._core, other, value, count)
     return Ghosts(record, snapshot, core, smoothing)
+
+
+def as_built_in(loss: Loss) -> bool:
+    return type(loss).__call__ is Loss.__call__
+
+
+def unknown_of_ghosts(
+    part: LossFunction, said: LossResult, record: Record, labels: NDArray[Any]
+) -> Iterator[str]:
+    """Say whether it is not known what a spike more or less is worth to a loss."""
+    name = getattr(part, "__name__", type(part).__name__)
+    if isinstance(part, Loss):
+        usual = as_built_in(part) or _same(said.errors, Loss.__call__(part, record, labels).errors)
+        if not usual:
+            yield (
+                f"loss: the errors of {name} are not those of its settings, but ghosts of "
+                f"'{part.readout}' count for what these say (docs/ghosts.md); expected a "
+                "SumOfLosses"
+            )
+    elif not isinstance(part, SpikeBounds):  # of which there is no derivative anyway
+        spikes = said.errors.get("spike_errors", {})
+        for population in [p for p, errors in spikes.items() if np.any(errors)][:1]:
+            yield (
+                f"loss: what a spike more or less of '{population}' is worth to {name} by itself "
+                "is not known: its ghosts count for what they cause elsewhere alone "
+                "(docs/ghosts.md); FirstSpike and SpikeCount say it, in a SumOfLosses too"
+            )
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    def flat(errors: Mapping[str, Any]) -> dict[tuple[str, str], list[NDArray[Any]]]:
+        return {
+            (kind, name): [np.asarray(part) for part in (e if isinstance(e, tuple) else (e,))]
+            for kind, given in errors.items()
+            for name, e in given.items()
+        }
+
+    x, y = flat(a), flat(b)
+    return x.keys() == y.keys() and all(
+        np.array_equal(p, q) for key in x for p, q in zip(x[key], y[key], strict=True)
+    )
 
 
 def _check_thresholds(record: Record, smoothing: Smoothing) -> None:

@@ -13,7 +13,7 @@ from ._arrays import expect_shape, number, numbers, text
 from ._loss import Loss, LossFunction, LossResult, check_labels, evaluate
 from ._network import Network
 from ._record import Record
-from ._spikes import SpikeArrays, Spikes, spike_arrays
+from ._spikes import SpikeArrays, Spikes, check_spikes, spike_arrays
 
 
 class SpikeTimes:
@@ -37,7 +37,7 @@ class SpikeTimes:
     Raises
     ------
     ValueError
-        No matrix, a `tau` that is not above 0.
+        No matrix, a `tau` that is not above 0, a `t_missing` that is not finite.
     TypeError
         Something that is no number.
     """
@@ -45,13 +45,15 @@ class SpikeTimes:
     def __init__(
         self, times: ArrayLike, *, tau: float = 1e-3, t_missing: float = 0.1, readout: str = "out"
     ) -> None:
-        self.times = numbers(times, "times")
+        self.times = numbers(times, "times").copy()
         if self.times.ndim != 2:
             raise ValueError(f"times has shape {self.times.shape}; expected [classes, outputs]")
         for wrong in self.times[np.isinf(self.times)][:1]:
             raise ValueError(f"times holds {wrong}; expected seconds, or NaN for any time")
         self.tau = _above_0(tau, "tau")
         self.t_missing, self.readout = number(t_missing, "t_missing"), text(readout, "readout")
+        if not np.isfinite(self.t_missing):
+            raise ValueError(f"t_missing is {self.t_missing}; expected a finite time, in seconds")
 
     def __call__(self, record: Record, labels: ArrayLike) -> LossResult:
         """Evaluate the loss."""
@@ -103,7 +105,9 @@ class VanRossum:
     """
 
     def __init__(self, trains: SpikeArrays, *, tau: float = 10e-3, readout: str = "out") -> None:
-        self.trains = spike_arrays(trains, "trains")
+        times, neurons, offsets = spike_arrays(trains, "trains")
+        self.trains = times.copy(), neurons.copy(), offsets.copy()
+        check_spikes(self.trains, 2**31 - 1, "trains")  # of any neuron: no record is known yet
         self.tau, self.readout = _above_0(tau, "tau"), text(readout, "readout")
 
     def __call__(self, record: Record, labels: ArrayLike) -> LossResult:
@@ -220,7 +224,8 @@ class SumOfLosses:
     """Losses and regularisers, added up; predictions and readout are those of the first.
 
     With ``smooth_threshold`` of `saltus.fit` those of the core each say what a spike more or less
-    is worth to them, wherever they stand; of the others that is not known (docs/ghosts.md).
+    is worth to them, wherever they stand; of the others that is not known (docs/ghosts.md), nor of
+    a subclass that overrides ``__call__``, which is a loss of its own.
 
     Parameters
     ----------
@@ -257,11 +262,7 @@ class SumOfLosses:
     @property
     def parts(self) -> list[LossFunction]:
         """All of them; of sums among them, what they add up."""
-        return [
-            part
-            for loss in self.losses
-            for part in (loss.parts if isinstance(loss, SumOfLosses) else [loss])
-        ]
+        return [part for loss in self.losses for part in parts_of(loss)]
 
     def __call__(self, record: Record, labels: NDArray[Any]) -> LossResult:
         """Evaluate all of them."""
@@ -276,6 +277,13 @@ class SumOfLosses:
                 _add(kind, given, errors.setdefault(kind, {}))
         value = float(sum(result.value for result in said))
         return LossResult(value, errors, said[0].predictions, said[0].silent)
+
+
+def parts_of(loss: LossFunction) -> list[LossFunction]:
+    """Return the parts of a sum; any other loss is one, also a sum that overrides ``__call__``."""
+    if isinstance(loss, SumOfLosses) and type(loss).__call__ is SumOfLosses.__call__:
+        return loss.parts
+    return [loss]
 
 
 def weight_penalty(
@@ -324,14 +332,14 @@ def _add(kind: str, given: Mapping[str, Any], total: dict[str, Any]) -> None:
         if population not in total:
             total[population] = error
         elif kind != "sample_errors":
-            total[population] = total[population] + error
+            total[population] = np.asarray(total[population]) + np.asarray(error)
         else:
             (times, one), (others, other) = total[population], error
             if not np.array_equal(times, others):
                 raise ValueError(
                     f"losses: two read V of '{population}' at different times; expected the same"
                 )
-            total[population] = (times, one + other)
+            total[population] = (times, np.asarray(one) + np.asarray(other))
 
 
 def _above_0(value: object, argument: str) -> float:

@@ -296,3 +296,15 @@ def test_it_trains():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         network(make(), 4, 4)
+
+
+def test_a_connection_keeps_the_weights_that_it_was_made_of():
+    w, kernel = np.array([2.0, 3.0]), np.ones((2, 1, 2, 2))
+    made = [
+        saltus.Sparse(w, [0, 1], [0, 1]),
+        saltus.OneToOne(w),
+        saltus.Conv2d(kernel, input_shape=(1, 4, 4)),
+    ]
+    before = [one.weight.copy() for one in made]
+    w[...] = kernel[...] = 7.0
+    assert all(np.array_equal(one.weight, old) for one, old in zip(made, before, strict=True))

@@ -378,3 +378,26 @@ def test_the_share_of_ghosts_is_that_of_the_step(more):
     share = np.linalg.norm(moved[1] - moved[0]) / np.linalg.norm(moved[1])
     assert history[0].ghost_share == pytest.approx(share, rel=1e-6)
     assert 0 < share < 1
+
+
+class Half(saltus.SumOfLosses):
+    def __call__(self, record, labels):
+        said = super().__call__(record, labels)
+        errors = {k: {p: e / 2 for p, e in of.items()} for k, of in said.errors.items()}
+        return saltus.LossResult(said.value / 2, errors)
+
+
+def test_what_a_loss_of_ones_own_does_not_say_of_ghosts_is_told():
+    net = saltus.Sequential(
+        saltus.Input(5), saltus.LIF(20, saltus.Normal(1.5, 0.7)), saltus.LIF(3, saltus.Normal(3, 1))
+    )
+    data, first = saltus.data.yin_yang(n=5), saltus.FirstSpike()
+    smoothing = saltus.Smoothing(0.3)
+    record = saltus.simulate(net, data, 0.06, smoothing=smoothing)
+    for loss, name in ((Half(first), "Half"), (lambda *batch: first(*batch), "<lambda>")):  # noqa: PLW0108
+        with pytest.warns(saltus.SaltusWarning, match=f"is worth to {name} by itself is not") as w:
+            ghosts = saltus.find_ghosts(net, record, smoothing, loss=loss, labels=data.labels)
+        assert len(w) == 1
+        assert not np.any(ghosts["out"]["direct"])
+    ghosts = saltus.find_ghosts(net, record, smoothing, loss=first, labels=data.labels)
+    assert np.any(ghosts["out"]["direct"])

@@ -245,3 +245,73 @@ def test_bounds_push_along_v_also_where_thresholds_are_drawn():
             assert errors[k] == pytest.approx(-push * (v[1] - v[0]) / h, rel=1e-2, abs=1e-3)
             compared += push > 0
     assert compared > 50
+
+
+class Half(saltus.SumOfLosses):
+    def __call__(self, record, labels):
+        said = super().__call__(record, labels)
+        errors = {
+            kind: {name: np.asarray(error) / 2 for name, error in given.items()}
+            for kind, given in said.errors.items()
+        }
+        return saltus.LossResult(said.value / 2, errors, said.predictions, said.silent)
+
+
+def test_a_sum_within_a_sum_says_what_it_says_itself():
+    first = saltus.FirstSpike()
+    one = first(RECORD, DATA.labels).value
+    for loss, times in ((saltus.SumOfLosses(Half(first)), 0.5), (Half(Half(first), first), 0.75)):
+        assert np.isclose(loss(RECORD, DATA.labels).value, times * one, rtol=1e-12)
+        found = saltus.evaluate(net(), DATA, loss, T_END, dtype=np.float64).loss
+        assert np.isclose(found, times * one, rtol=1e-12)
+
+
+def test_errors_given_as_lists_are_added_up():
+    def listed(record, labels):
+        at, errors = [0.01], [[[1.0, 2.0, 3.0]]] * record.samples
+        return saltus.LossResult(
+            0.0,
+            {
+                "spike_errors": {"hidden": [0.5] * len(record.spikes("hidden"))},
+                "sample_errors": {"out": (at, errors)},
+            },
+        )
+
+    errors = saltus.SumOfLosses(listed, listed)(RECORD, DATA.labels).errors
+    assert np.array_equal(errors["spike_errors"]["hidden"], np.ones(len(RECORD.spikes("hidden"))))
+    assert errors["sample_errors"]["out"][1][0].tolist() == [[2.0, 4.0, 6.0]]
+
+
+def test_a_loss_keeps_what_it_was_made_of():
+    times, train = WANTED.copy(), np.array([8e-3, 9e-3, 10e-3])
+    losses = [
+        saltus.SpikeTimes(times),
+        saltus.VanRossum((train, np.zeros(3, np.int32), np.arange(4))),
+    ]
+    before = [loss(RECORD, DATA.labels).value for loss in losses]
+    times[...] = train[...] = 50e-3
+    assert [loss(RECORD, DATA.labels).value for loss in losses] == before
+
+
+@pytest.mark.parametrize(
+    ("trains", "says"),
+    [
+        (([0.01, 0.02], [0, 0], [0, 1, 2, 9]), r"trains\.offsets"),
+        (([0.01, 0.02, 0.03], [0, 0, 0], [1, 1, 2, 3]), r"trains\.offsets\[0\] is 1"),
+        (([0.01, 0.02], [0, 0], [0, 2, 1, 2]), r"trains\.offsets"),
+        ([([0.02, 0.01], [0, 0])], r"trains\.times"),
+        ([([0.01], [-1])], r"trains\.neurons\[0\] is -1"),
+        ([([-0.01], [0])], r"trains\.times"),
+        ([([np.nan], [0])], r"trains\.times"),
+        ([([np.inf], [0])], r"trains\.times"),
+    ],
+)
+def test_trains_without_a_meaning_are_refused(trains, says):
+    with pytest.raises(ValueError, match=says):
+        saltus.VanRossum(trains)
+
+
+@pytest.mark.parametrize("missing", [np.nan, np.inf])
+def test_a_missing_time_is_finite(missing):
+    with pytest.raises(ValueError, match=f"t_missing is {missing}; expected a finite time"):
+        saltus.SpikeTimes(WANTED, t_missing=missing)
