@@ -36,7 +36,8 @@ class Epoch:
         Of all populations that spike but the readout; with a loss of your own, of those from which
         a projection leads on to another population.
     gradient_norm : float
-        The mean over the minibatches, before clipping.
+        The mean over the minibatches, before clipping; parameters in seconds or Hz count in their
+        units, as for `clip_norm` of `fit`.
     silent_neurons : int
         Neurons of populations that spike, which never did.
     silent_labels : int

@@ -17,7 +17,7 @@ from ._callbacks import loss_for_core, own_rate, own_step
 from ._checkpoint import Checkpoints, begun_with, told_by
 from ._epochs import Epoch, History
 from ._limits import limits_for_core
-from ._loop import Augment, Loop
+from ._loop import Augment, Loop, loss_of
 from ._loss import LossFunction
 from ._network import Network
 from ._optim import SGD, Adam, AdamW, Optimizer, Schedule, rates_for_core, schedule_of
@@ -27,7 +27,8 @@ from ._setup import check_setup
 from ._smoothing import Thresholds
 from ._stopping import Callback, EarlyStopping
 from ._threads import thread_count
-from ._vocabulary import words_for_core
+from ._unrounded import unrounded
+from ._vocabulary import named_by, words_for_core
 from .data._labelled import LabelledSpikes
 
 
@@ -38,6 +39,7 @@ class Evaluation:
     Attributes
     ----------
     loss : float
+        NaN if the loss says so.
     accuracy : float or None
         None for a loss that makes no predictions.
     hidden_spikes_per_sample : float
@@ -114,7 +116,8 @@ def fit(
         given dtype) and labels [samples] that returns a `LossResult`: the mean over the samples of
         the minibatch, and its errors. A subclass of a built-in one may override ``__call__``. What
         a spike more or less is worth by itself (``smooth_threshold``) is known of built-in losses,
-        in a `SumOfLosses` too, and of a subclass by its settings; not of a function.
+        in a `SumOfLosses` too, and of a subclass by its settings; not of a function, nor of a
+        `SumOfLosses` that overrides ``__call__``.
     t_end : float, optional
         When every sample ends, in seconds. May be infinite in a network without cycles. Unless
         given, what the data say of each sample (their `t_end`).
@@ -141,6 +144,8 @@ def fit(
     trainable : str or iterable of str
         ``"weights"``, ``"delays"``, ``"neurons"`` (all their parameters), a parameter of all
         populations (``"tau_mem"``), or single ones (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
+        All others keep their bits (but for `revive`), also where weights are float32 while
+        training.
     lr : dict of str to float, optional
         Learning rates of their own, by the same names: ``{"delays": 1e-4, "hidden.tau_mem":
         2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
@@ -159,13 +164,15 @@ def fit(
     dtype : {numpy.float32, numpy.float64}
         The type of weights, currents and voltages while training.
     clip_norm : float
-        The longest gradient, over all that is trained; 0: no limit.
+        The longest gradient, over all that is trained; 0: no limit. A parameter in seconds or Hz
+        counts in its unit (2 ms for delays and `tau_mem`, as in `Optimizer.step`): its gradient by
+        seconds times 2e-3.
     input_dropout : float
         The probability that an input spike is left out.
     revive : float
-        After an epoch in which a neuron never spiked, each of its incoming weights is raised by
-        this share of the root mean square of its projection, less as the learning rate falls;
-        0: off.
+        After an epoch in which a neuron never spiked, each of its incoming weights, trained or not,
+        is raised by this share of the root mean square of its projection, less as the learning rate
+        falls; 0: off.
     smooth_threshold : float
         Standard deviation of noise that thresholds are thought to have in the first epoch, in units
         of V: the gradient then sees spikes appear and vanish (`Smoothing`, docs/ghosts.md;
@@ -269,6 +276,7 @@ def fit(
     settings["trainable"] = words_for_core(network, names, "fit: trainable")
     settings["lr_of"] = rates_for_core(network, {} if lr is None else lr, names)
     _core.check_settings(settings)
+    frozen = [name for name in network if name not in named_by(network, names, "fit: trainable")]
     setup.check_data(data, "data")
     if validation is not None:
         setup.check_data(validation, "validation")
@@ -303,11 +311,13 @@ def fit(
             own=own,
             callbacks=hooks,
         )
-        _begin(kept, resume, trainer, optimizer, history)
+        with unrounded(network, frozen, real):
+            _begin(kept, resume, trainer, optimizer, history)
     bar = Progress(settings["epochs"], len(data), quiet=not progress, done=trainer.epochs)
     loop = Loop(
         trainer=trainer,
         network=network,
+        frozen=frozen,
         optimizer=optimizer,
         data=data,
         augment=augment,
@@ -410,4 +420,4 @@ def evaluate(
     found = core(setup.network._core, loss_for_core(setup, []), setup.t_end, given, count, limits)
     if found["accuracy"] is None:
         found["predictions"] = None
-    return Evaluation(**found)
+    return Evaluation(**{**found, "loss": loss_of(found)})

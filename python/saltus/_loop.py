@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from . import _core
 from ._advice import Adviser
@@ -18,6 +18,7 @@ from ._optim import Optimizer
 from ._progress import Progress
 from ._setup import Setup
 from ._stopping import Callback
+from ._unrounded import unrounded
 from .data._labelled import LabelledSpikes
 
 Augment: TypeAlias = Callable[[LabelledSpikes, int], LabelledSpikes]
@@ -29,6 +30,7 @@ class Loop:
 
     trainer: _core._Trainer
     network: Network
+    frozen: list[str]  # its parameters that are not trained
     optimizer: Optimizer
     data: LabelledSpikes
     augment: Augment | None
@@ -46,7 +48,8 @@ class Loop:
         chosen = self.optimizer._settings()
         stopped = False
         while self.trainer.epochs < epochs and not stopped:
-            epoch, advice = self._train()
+            with unrounded(self.network, self.frozen, self.setup.dtype):
+                epoch, advice = self._train()
             self.history._epochs.append(epoch)
             self.bar.epoch(_line(epoch))
             self.adviser.say(advice, stacklevel=4)
@@ -76,8 +79,8 @@ class Loop:
         report = self.trainer.train_epoch(self.setup.core_data(data), self._minibatch)
         if self.validation is not None:
             tested = self.trainer.evaluate(self.setup.core_data(self.validation))
-            self.trainer.validated(tested["loss"], tested["accuracy"])
-            report["validation_loss"] = tested["loss"]
+            report["validation_loss"] = loss_of(tested)
+            self.trainer.validated(report["validation_loss"], tested["accuracy"])
             report["validation_accuracy"] = tested["accuracy"]
         advice = report.pop("advice") + self.notes
         self.notes.clear()
@@ -87,6 +90,12 @@ class Loop:
         self.bar.batch(done, loss, accuracy)
         if self.kept is not None:
             self.kept.minibatch()
+
+
+def loss_of(evaluation: Mapping[str, Any]) -> float:
+    """Return the loss of an evaluation of the core, which says None of NaN."""
+    loss = evaluation["loss"]
+    return math.nan if loss is None else loss
 
 
 def _line(epoch: Epoch) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._arrays import number, whole
+from ._arrays import expect_shape, number, numbers, whole
 from ._network import Network
 from ._vocabulary import named_by, neuron_parameter
 
@@ -23,7 +23,7 @@ class Optimizer:
     lr: float
     _network: Network | None  # whose moments it keeps
     _states: dict[str, _core.Optimizer]
-    _steps: int
+    _steps: dict[str, int]  # how many each parameter took
 
     def step(
         self,
@@ -42,13 +42,15 @@ class Optimizer:
         threshold is undone for that neuron.
 
         The moments of earlier steps are those of one network: each has an optimiser of its own.
+        Each parameter counts its own steps, from which Adam corrects its moments: one that is
+        named later starts as any other did.
 
         Parameters
         ----------
         network : Network
         gradients : dict of str to ndarray
             From `backward`; only the parameters that it names change. Gradients of input times
-            are left out.
+            and of a state are left out.
         lr : float or dict of str to float, optional
             The optimiser's own unless given. Of a dict: rates of kinds (``"weights"``,
             ``"delays"``, ``"neurons"``, ``"tau_mem"``) or single parameters
@@ -59,8 +61,10 @@ class Optimizer:
         Raises
         ------
         ValueError
-            A gradient of a wrong shape, another network than that of the first step, a rate of a
-            parameter without a gradient.
+            A gradient of a wrong shape or not finite, another network than that of the first step,
+            a rate of a parameter without a gradient.
+        TypeError
+            A gradient that is no array of numbers.
         KeyError
             A gradient of no parameter.
         """
@@ -69,30 +73,26 @@ class Optimizer:
                 "network is another one than in earlier steps, whose moments the optimizer keeps; "
                 f"expected the same, or a new {type(self).__name__}"
             )
-        names = [name for name in gradients if not name.endswith(".times")]
-        for name in names:
-            expected = network._parameter(name).shape
-            if gradients[name].shape != expected:
-                got = gradients[name].shape
-                raise ValueError(f"gradients['{name}'] has shape {got}; expected {expected}")
+        found = {
+            n: _gradient(network, n, g) for n, g in gradients.items() if not _left_out(network, n)
+        }
+        names = list(found)
         if self._network is None:
-            self._check_moments(gradients)
+            self._check_moments(found)
             self._network = network
         rate = self.lr if lr is None or isinstance(lr, Mapping) else float(lr)
         settings = {**self._settings(), "lr": rate, "trainable": names}
         settings["lr_of"] = rates_for_core(network, lr if isinstance(lr, Mapping) else {}, names)
         known = _core.units_and_rates(network._core, settings)
         before = _core.Ranged(network._core)
-        self._steps += 1
-        for name in names:
-            gradient = gradients[name]
-            values = network._parameter(name)
+        for name, gradient in found.items():
+            values = network._parameter(name).reshape(-1)
             state = self._states.setdefault(name, _core.Optimizer())
-            flat = np.ascontiguousarray(gradient, np.float64).reshape(-1)
+            count = self._steps[name] = self._steps.get(name, 0) + 1
             unit, own = known[name]
             decays = name.endswith(".weight")
             state.step(
-                settings, rate * own, self._steps, scale * unit, values.reshape(-1), flat, decays
+                settings, rate * own, count, scale * unit, values, gradient.reshape(-1), decays
             )
         before.clamp(network._core)
 
@@ -115,11 +115,13 @@ class Optimizer:
         Returns
         -------
         dict of str to ndarray
-            ``"steps"``, and for each parameter ``"<parameter>:first"`` and ``":second"``: SGD's
-            velocity, or the two moments of Adam, flat.
+            For each parameter ``"<parameter>:steps"``, how many it took, ``":first"`` and
+            ``":second"``: SGD's velocity, or the two moments of Adam, flat. ``"steps"`` is the
+            largest of their counts.
         """
-        state = {"steps": np.array(float(self._steps))}
+        state = {"steps": np.array(float(max(self._steps.values(), default=0)))}
         for name, tensor in self._states.items():
+            state[f"{name}:steps"] = np.array(float(self._steps[name]))
             for which, values in zip(("first", "second"), tensor.moments(), strict=True):
                 if values.size:
                     state[f"{name}:{which}"] = values
@@ -131,7 +133,8 @@ class Optimizer:
         Parameters
         ----------
         state : mapping of str to ndarray
-            Also what ``np.load`` makes of a file.
+            Also what ``np.load`` makes of a file. Of one without counts of single parameters, as
+            they once were, ``"steps"`` is that of all.
 
         Raises
         ------
@@ -145,13 +148,14 @@ class Optimizer:
             if key == "steps":
                 continue
             name, _, which = key.rpartition(":")
-            if which not in ("first", "second") or not name:
+            if which not in ("steps", "first", "second") or not name:
                 raise ValueError(
                     f"state has {key!r}; expected names such as 'in->out.weight:first'"
                 )
             moments.setdefault(name, {})[which] = np.ravel(np.array(state[key], np.float64))
-        self._steps, self._states, self._network = int(state["steps"]), {}, None
+        self._steps, self._states, self._network = {}, {}, None
         for name, arrays in moments.items():
+            self._steps[name] = int(arrays.get("steps", np.ravel(state["steps"]))[0])
             tensor = self._states[name] = _core.Optimizer()
             tensor.put_moments(*(arrays.get(w, np.empty(0)) for w in ("first", "second")))
 
@@ -170,7 +174,21 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         _check(self, self._settings())
-        self._steps, self._states, self._network = 0, {}, None
+        self._steps, self._states, self._network = {}, {}, None
+
+
+def _left_out(network: Network, name: str) -> bool:
+    """Is it what `backward` says besides: a gradient of input times, or of a state?"""
+    return (name.endswith(".times") or ".state." in name) and name not in network
+
+
+def _gradient(network: Network, name: str, given: object) -> NDArray[np.float64]:
+    argument = f"gradients['{name}']"
+    gradient = numbers(given, argument)
+    expect_shape(gradient, argument, network._parameter(name).shape)
+    for wrong in gradient[~np.isfinite(gradient)][:1]:
+        raise ValueError(f"{argument} holds {wrong}; expected finite numbers")
+    return gradient
 
 
 def rates_for_core(

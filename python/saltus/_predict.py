@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -30,7 +32,7 @@ def predict(
     Parameters
     ----------
     network, data, loss, t_end, threads, dtype
-        As in `evaluate`. Labels do not matter.
+        As in `evaluate`. Labels do not matter: the loss is given 0 for each.
     max_spikes_per_sample, max_memory_per_sample, max_seconds_per_sample
         As in `simulate`.
 
@@ -46,6 +48,8 @@ def predict(
     TypeError
         An argument of a wrong type, named in the message.
     """
+    if isinstance(data, LabelledSpikes):
+        data = replace(data, labels=np.zeros_like(data.labels), classes=max(1, data.classes))
     found = evaluate(
         network,
         data,

@@ -1340,3 +1340,116 @@ def test_a_neuron_out_of_range_holds_back_no_other():
         assert net[name][0] == before[name][0]
     assert np.all(net["h.tau_mem"][1:] < before["h.tau_mem"][1:])
     assert net["h.v_threshold"][1:] == pytest.approx([1.1, 1.2])
+
+
+# --- what is trained, and what is not ------------------------------------------------------------
+
+
+def test_each_parameter_counts_its_own_steps():
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "LIF", 1)
+    for name in "ab":
+        net.connect("in", "h", [[1.0]], name=name)
+    one, adam = np.ones((1, 1)), saltus.Adam(1e-2)
+    for _ in range(100):
+        adam.step(net, {"a.weight": one})
+    for _ in range(10):
+        adam.step(net, {"a.weight": one, "b.weight": one})
+    assert net["b.weight"].item() == pytest.approx(0.9, abs=1e-6)
+    again = saltus.Adam(1e-2)
+    again.load_state_dict(adam.state_dict())
+    assert again.state_dict()["b.weight:steps"] == 10
+    old = {key: value for key, value in adam.state_dict().items() if ":steps" not in key}
+    again.load_state_dict(old)  # as it was saved with one count for all
+    assert again.state_dict()["a.weight:steps"] == again.state_dict()["b.weight:steps"] == 110
+
+
+@pytest.mark.parametrize(
+    ("gradient", "error", "says"),
+    [
+        (np.nan, ValueError, r"gradients\['in->hidden.weight'\] holds nan; expected finite"),
+        (-np.inf, ValueError, r"gradients\['in->hidden.weight'\] holds -inf"),
+        ("a", TypeError, r"gradients\['in->hidden.weight'\]: expected a number"),
+    ],
+)
+def test_gradients_that_are_no_numbers_are_refused(gradient, error, says):
+    net, adam = yin_yang_net(), saltus.Adam()
+    before = net.copy()
+    wrong = np.zeros((5, 40)).tolist()
+    wrong[2][3] = gradient
+    with pytest.raises(error, match=says):
+        adam.step(net, {"hidden->out.weight": np.ones((40, 3)), "in->hidden.weight": wrong})
+    assert net == before
+
+
+def test_a_step_takes_lists_and_leaves_out_gradients_of_a_state():
+    nets = [yin_yang_net(), yin_yang_net()]
+    first = saltus.simulate(nets[0], DATA[:8], 0.02)
+    record = saltus.simulate(nets[0], {"in": [([], [])] * 8}, 0.05, state=first.state())
+    errors = {"out": np.ones(len(record.spikes("out")))}
+    gradients = saltus.backward(nets[0], record, spike_errors=errors)
+    assert "hidden.state.V" in gradients
+    saltus.SGD(1e-3).step(nets[0], gradients)
+    of_net = {name: gradients[name].tolist() for name in nets[1]}
+    saltus.SGD(1e-3).step(nets[1], of_net)
+    assert nets[0] == nets[1] != yin_yang_net()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_is_not_trained_keeps_its_bits(own, tmp_path):
+    loss = written_out(saltus.FirstSpike()) if own else saltus.FirstSpike()
+    net = yin_yang_net()
+    net["in->hidden.weight"][0, 0] = 1e-50  # 0 in float32
+    before, resumed = net.copy(), net.copy()
+    options = {"dtype": np.float32, "trainable": "hidden.tau_mem", "validation": DATA[:9]}
+    seen = []
+    fit(net, loss, checkpoint=tmp_path, callbacks=[lambda e, n: seen.append(n.copy())], **options)
+    for found in (net, *seen):
+        changed = [name for name in net if not np.array_equal(found[name], before[name])]
+        assert changed == ["hidden.tau_mem"]
+    fit(net, loss, **(options | {"epochs": 1}))
+    fit(resumed, loss, resume=tmp_path, **(options | {"epochs": 2}))
+    assert resumed == seen[-1]
+
+
+def test_what_an_optimiser_of_ones_own_does_to_other_parameters_stays():
+    class Shrinks(saltus.SGD):
+        def step(self, network, gradients, **keywords):
+            super().step(network, gradients, **keywords)
+            network["in->hidden.weight"] *= 0.5
+
+    net = yin_yang_net()
+    before = net["in->hidden.weight"].copy()
+    fit(net, saltus.FirstSpike(), epochs=1, batch=300, optimizer=Shrinks(1e-3),
+        trainable="tau_mem", dtype=np.float32)  # fmt: skip
+    assert np.allclose(net["in->hidden.weight"], before / 2, rtol=1e-6)
+
+
+def test_the_norm_of_a_gradient_is_in_the_units_of_its_parameters():
+    net = yin_yang_net()
+    record = saltus.simulate(net, DATA, 0.06)
+    errors = saltus.FirstSpike()(record, DATA.labels).errors
+    found = saltus.backward(net, record, **errors, wanted="tau_mem")
+    norm = np.sqrt(sum(np.sum(g**2) for n, g in found.items() if n.endswith("tau_mem")))
+    history = saltus.fit(net, DATA, saltus.FirstSpike(), 0.06, epochs=1, batch=300,
+                         dtype=np.float64, trainable="tau_mem", progress=False)  # fmt: skip
+    assert history[0].gradient_norm == pytest.approx(2e-3 * norm, rel=1e-9)
+
+
+def test_a_loss_that_is_no_number_is_nan():
+    def unknown(record, labels):
+        return saltus.LossResult(np.nan if len(labels) == 9 else 1.0, {})
+
+    assert np.isnan(saltus.evaluate(yin_yang_net(), DATA[:9], unknown, 0.06).loss)
+    history = fit(yin_yang_net(), unknown, epochs=1, batch=300, validation=DATA[:9])
+    assert np.isnan(history[0].validation_loss)
+
+
+def test_labels_do_not_matter_for_a_prediction():
+    net = yin_yang_net()
+    odd = dataclasses.replace(DATA, labels=np.full(len(DATA), 7), classes=8)
+    expected = saltus.predict(net, DATA, saltus.FirstSpike(), 0.06)
+    assert np.array_equal(saltus.predict(net, odd, saltus.FirstSpike(), 0.06), expected)
+    with pytest.raises(ValueError, match="has a label 7; expected 0 to 2"):
+        saltus.evaluate(net, odd, saltus.FirstSpike(), 0.06)
