@@ -32,5 +32,8 @@ scripts/docs.sh
 step "mutants"
 scripts/mutation.sh
 
+step "tests of what reads and writes files, under sanitizers"
+scripts/sanitize.sh
+
 step "fuzzing of the readers, under sanitizers"
 scripts/fuzz.sh 20

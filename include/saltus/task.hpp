@@ -153,6 +153,10 @@ bool reads(const std::string& task, std::string_view setting);
 /// Those that do, "mnist and spikes".
 std::string readers_of(std::string_view setting);
 
+/// What a setting is of, in the words of the command line, where these settings have no such thing:
+/// `momentum` beside Adam is of "--optimizer sgd". Empty: it has an effect.
+std::string moot(const RunSettings& settings, std::string_view setting);
+
 /// @throws InvalidInput  the first setting without a meaning: name, value and what was expected
 void check(const RunSettings& settings);
 

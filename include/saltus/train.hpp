@@ -189,7 +189,8 @@ constexpr auto TrainSettings::fields() {
                 "(hidden.tau_mem)"},
           Field{"lr_of", &S::lr_of, &check_rates, heading::optimiser,
                 "learning rates of their own, in the parameter's unit: delays=1e-4 "
-                "hidden.tau_mem=2e-5"},
+                "hidden.tau_mem=2e-5; the others take steps of lr, in units of 2 ms for delays and "
+                "tau_mem, of 1 ms for tau_syn and tau_ref"},
           Field{"seed", &S::seed, anything, heading::run,
                 "of weights, shuffling and dropout (default 0)"},
           Field{"threads", &S::threads,

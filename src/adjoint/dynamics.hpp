@@ -71,14 +71,10 @@ struct PopulationAdjoint {
     times = std::span(r.spikes.times).subspan(first, count);
     past = count_past(times);
     neurons = std::span(r.spikes.neurons).subspan(first, count);
-    currents = std::span(r.currents).subspan(first, count);
-    if (!r.release_currents.empty()) {
-      release_currents = std::span(r.release_currents).subspan(first, count);
-    }
-    if (!r.thresholds.empty()) thresholds = std::span(r.thresholds).subspan(first, count);
-    if (!all_spike_errors.empty()) {
-      spike_errors = std::span(all_spike_errors).subspan(first, count);
-    }
+    currents = of_spikes(r.currents, first, count);
+    release_currents = of_spikes(r.release_currents, first, count);
+    thresholds = of_spikes(r.thresholds, first, count);
+    spike_errors = of_spikes(all_spike_errors, first, count);
   }
 
   /// Does what arrives then belong to the sample?

@@ -189,6 +189,7 @@ Archive Archive::parse(std::string given, bool sealed) {
   if (file.size() < word) fail_at_once(fmt::format("only {} bytes", file.size()));
   std::memcpy(&size, file.data(), word);
   if (size > file.size() - word || size > longest_header) {
+    if (file[0] == '{') fail_at_once("text of settings or metrics (their folder names a run)");
     fail_at_once(fmt::format("a header of {} bytes in a file of {}", size, file.size()));
   }
   json header;

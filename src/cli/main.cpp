@@ -18,6 +18,7 @@
 #include "cli/progress.hpp"
 #include "cli/team.hpp"
 #include "fields/nearest.hpp"
+#include "machine/sanitized.hpp"
 #include "saltus/error.hpp"
 #include "saltus/version.hpp"
 
@@ -47,7 +48,7 @@ void open_standard_streams() {
 // Weights that make neurons spike without end fill the memory: better an exception than a machine
 // that swaps.
 void limit_memory() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they map terabytes
+  if (sanitized) return;
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   rlimit limit{};
   if (pages <= 0 || page <= 0 || getrlimit(RLIMIT_DATA, &limit) != 0) return;
@@ -56,7 +57,6 @@ void limit_memory() {
     limit.rlim_cur = memory / 10 * 9;
     setrlimit(RLIMIT_DATA, &limit);
   }
-#endif
 }
 
 // The first of the arguments that is an option and none of the command's; nothing if there is none.
@@ -117,6 +117,9 @@ int run(int argc, char** argv) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
     std::string what = e.what();
+    if (const auto twice = what.find(": At Most 1 required"); twice != what.npos) {
+      what.replace(twice, what.npos, " is given more than once; expected one value");
+    }
     if (const auto chosen = app.get_subcommands(); !chosen.empty()) {
       const std::string unknown = unknown_option(*chosen[0], argc, argv);
       if (!unknown.empty()) what = unknown;
@@ -147,7 +150,10 @@ int report_errors(int argc, char** argv) {
         "out of memory: a large network, or neurons that spike very often; try smaller weights, a "
         "smaller --lr, --hidden or --batch");
   } catch (const std::exception& e) {
-    return leave_team(failure, e.what());
+    std::string what = e.what();
+    constexpr std::string_view of_fmt = "cannot write to file";  // which knows no name for it
+    if (what.starts_with(of_fmt)) what.replace(0, of_fmt.size(), "cannot write to standard output");
+    return leave_team(failure, what);
   }
 }
 
@@ -169,6 +175,7 @@ Exit stop_code() { return stopped_by == SIGTERM ? terminated : interrupted; }
 int main(int argc, char** argv) {
   saltus::cli::open_standard_streams();
   saltus::cli::limit_memory();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows beyond `ulimit -f` is a write that fails
   const int code = saltus::cli::report_errors(argc, argv);
   errno = 0;
   if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && code == saltus::cli::success) {

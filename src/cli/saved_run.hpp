@@ -32,9 +32,10 @@ struct SavedRun {
   static void add_options(CLI::App& app, const std::shared_ptr<SavedRun>& run,
                           const std::string& what = "what `saltus train --out` left") {
     app.add_option("folder", run->folder, what)->required();
-    add_value<std::string>(app, "--data", "folder where the data are now, if they moved",
+    add_value<std::string>(app, "--data",
+                           "where the data are now, if they moved: a folder, or a spike file",
                            [run](auto v) { run->data = v; });
-    add_value<std::string>(app, "--test", "test spikes, if they moved (task spikes)",
+    add_value<std::string>(app, "--test", "the same, of the test spikes (task spikes)",
                            [run](auto v) { run->test_file = v; });
     add_value<int>(app, "--threads", "0: all cores (default 1)",
                    [run](auto v) { run->threads = v; });
@@ -61,10 +62,11 @@ struct SavedRun {
     if (!test_file.empty() && !of_file) refuse_option(s, "--test", test_file);
     if (s.task == "mnist" && !data.empty()) s.data = data;
     if (s.task != "spikes") return s;
-    if (!data.empty()) {
-      s.test_file = (data / std::filesystem::path(s.test_file).filename()).string();
+    for (const std::filesystem::path place : {data, test_file}) {
+      if (place.empty()) continue;
+      const auto name = std::filesystem::path(s.test_file).filename();
+      s.test_file = (std::filesystem::is_directory(place) ? place / name : place).string();
     }
-    if (!test_file.empty()) s.test_file = test_file;
     return s;
   }
 

@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/fields.hpp"
@@ -19,6 +22,7 @@
 #include "cli/team.hpp"
 #include "cli/values.hpp"
 #include "cli/warnings.hpp"
+#include "machine/parallel.hpp"
 #include "machine/peak_memory.hpp"
 #include "saltus/advice.hpp"
 #include "saltus/error.hpp"
@@ -144,6 +148,42 @@ store::TrainedEpochs sums_of(const TrainState<Real>& state) {
   return store::add_up(store::epochs_of(state));
 }
 
+// While it lives, what runs in this thread ends with Interrupted 5 s after a stop was asked for: a
+// network that runs away would take for ever, and the rest is nearly done. (A team ends together.)
+class EndsSoon {
+ public:
+  EndsSoon() {
+    if (!team()) around_ = std::exchange(before_task, look);
+  }
+  ~EndsSoon() {
+    if (!team()) before_task = around_;
+  }
+  EndsSoon(const EndsSoon&) = delete;
+  EndsSoon& operator=(const EndsSoon&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void (*around_)() = nullptr;
+
+  static void look() {
+    static std::optional<Clock::time_point> heard;
+    if (!stop_requested()) return;
+    if (!heard) heard = Clock::now();
+    if (Clock::now() - *heard > std::chrono::seconds(5)) throw Interrupted();
+  }
+};
+
+// Nothing if it did not end soon enough.
+template <class Real>
+std::optional<Evaluation> evaluated(Trainer<Real>& trainer, const data::LabelledSpikes& data) {
+  const EndsSoon soon;
+  try {
+    return trainer.evaluate(data);
+  } catch (const Interrupted&) {
+    return std::nullopt;
+  }
+}
+
 // All epochs that are left, with what they show and leave. @return  were they stopped?
 template <class Real>
 bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, LogLevel level,
@@ -169,10 +209,15 @@ bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, LogL
     }
     before += data.train.size();
     if (last.complete && data.validation.size() > 0) {
-      const Evaluation validation = trainer.evaluate(data.validation);
+      const auto validation = evaluated(trainer, data.validation);
+      if (!validation) {  // as if it had been killed: what goes on does the same again
+        progress.clear();
+        say("stopped in the validation of epoch {}, which is not kept\n", last.epoch);
+        return true;
+      }
       EpochReport& report = trainer.state().history.back();
-      report.validation_loss = last.validation_loss = validation.loss;
-      report.validation_accuracy = last.validation_accuracy = validation.accuracy;
+      report.validation_loss = last.validation_loss = validation->loss;
+      report.validation_accuracy = last.validation_accuracy = validation->accuracy;
     }
     folder.epoch(trainer.state(), last);
     progress.clear();
@@ -233,6 +278,12 @@ Trainer<Real> trainer_of(const RunSettings& s, const Options& options, const Tas
   if (options.resume.empty()) return made_of(build_network<Real>(s, data.train));
   auto saved = store::load_checkpoint<Real>(options.resume);
   const bool within_epoch = saved.state.epoch.minibatches > 0;
+  const int begun = saved.state.epochs + (within_epoch ? 1 : 0);
+  if (s.train.epochs < begun) {
+    throw InvalidInput(fmt::format("epochs is {}, but {} {}; expected {} or more, in all",
+                                   s.train.epochs, begun, within_epoch ? "have begun" : "are done",
+                                   begun));
+  }
   for (const auto& line : store::resumed_with(saved.settings, begun_with(s, data), within_epoch)) {
     say("resumed: {}\n", line);
   }
@@ -245,6 +296,22 @@ Trainer<Real> trainer_of(const RunSettings& s, const Options& options, const Tas
   Trainer<Real> trainer = made_of(saved.state.network);
   trainer.resume(std::move(saved.state));
   return trainer;
+}
+
+bool is_given(const Options& options, std::string_view name) {
+  const auto& names = options.given.names;
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Of options that do nothing beside the others.
+std::vector<std::string> without_effect(const RunSettings& settings, const Options& options) {
+  std::vector<std::string> found;
+  store::for_each_setting(settings, [&](const auto& row, const auto&) {
+    const std::string of = moot(settings, row.name);
+    if (of.empty() || !is_given(options, option_of(row))) return;
+    found.push_back(fmt::format("{} has no effect here: it is of {}", option_of(row), of));
+  });
+  return found;
 }
 
 template <class Real>
@@ -263,6 +330,11 @@ int train(RunSettings settings, const Options& options) {
   }
   std::fflush(stdout);
   Warnings warnings(options.level >= LogLevel::warning);
+  warnings.say_once(without_effect(settings, options));
+  if (settings.train_samples > data.train.size()) {
+    warnings.say_once({fmt::format("train_samples is {}, but there are {} to train on",
+                                   settings.train_samples, data.train.size())});
+  }
   warnings.say_once(advice(trainer.network(), data.train, settings.t_end));
   folder.begin(
       settings, begun, trainer.state(),
@@ -275,38 +347,38 @@ int train(RunSettings settings, const Options& options) {
       train_epochs(trainer, data, settings.train.epochs, options.level, folder, warnings);
   if (!stopped) folder.checkpoint(trainer.state());
   const store::TrainedEpochs trained = sums_of(trainer.state());
-  const Evaluation test = trainer.evaluate(data.test);
+  const std::optional<Evaluation> test = evaluated(trainer, data.test);
   json result = result_of(settings, settings.train.threads, trained, test);
-  result["interrupted"] = stopped;
+  result["interrupted"] = stopped || !test;
   result["peak_memory_bytes"] = peak_memory();
   result["version"] = version;
   result["commit"] = git_commit();
   if (data.validation.size() > 0) {
-    result["validation_accuracy"] = trainer.evaluate(data.validation).accuracy;
+    const auto validation = evaluated(trainer, data.validation);
+    result["validation_accuracy"] = validation ? json(validation->accuracy) : json();
   }
-  if (find_loss(settings.loss.kind).readout_model == Model::lif &&
-      2 * test.silent_labels > test.samples) {
+  if (test && find_loss(settings.loss.kind).readout_model == Model::lif &&
+      2 * test->silent_labels > test->samples) {
     warnings.say_once({fmt::format(
         "the label's output is silent in {} of {} test samples, which teach nothing: try larger "
         "first weights (--hidden-mean, --output-mean) or more hidden neurons",
-        test.silent_labels, test.samples)});
+        test->silent_labels, test->samples)});
   }
   if (options.json) {
     fmt::print("{}\n", result.dump());
   } else {
     fmt::print(
-        "test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent label)\n"
-        "trained {} epochs in {:.1f} s: {:.1f} us a sample, {:.1f} hidden spikes a sample\n",
-        100 * test.accuracy, test.loss, test.samples, test.silent_labels, trained.epochs,
-        trained.seconds, trained.us_per_sample(), test.hidden_spikes_per_sample);
+        "{}trained {} epochs in {:.1f} s: {:.1f} us a sample{}\n",
+        test ? fmt::format("test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent "
+                           "label)\n",
+                           100 * test->accuracy, test->loss, test->samples, test->silent_labels)
+             : "stopped in the test, which takes long; `saltus eval` makes it\n",
+        trained.epochs, trained.seconds, trained.us_per_sample(),
+        test ? fmt::format(", {:.1f} hidden spikes a test sample", test->hidden_spikes_per_sample)
+             : "");
     if (folder) fmt::print("model, settings and metrics are in {}\n", folder.name());
   }
-  return stopped ? stop_code() : success;
-}
-
-bool is_given(const Options& options, std::string_view name) {
-  const auto& names = options.given.names;
-  return std::find(names.begin(), names.end(), name) != names.end();
+  return stopped || !test ? stop_code() : success;
 }
 
 // An option that its task does not read is a mistake, as is one that it needs and does not get.

@@ -28,17 +28,25 @@ T read_value(const std::string& option, const std::string& text) {
       throw InvalidInput(fmt::format(
           "{} is '{}'; expected {}", option, text,
           std::is_integral_v<T>
-              ? fmt::format("a whole number from 0 to {}", std::numeric_limits<T>::max())
+              ? sizeof(T) > sizeof(int)
+                    ? std::string("a whole number of at least 0")
+                    : fmt::format("a whole number from 0 to {}", std::numeric_limits<T>::max())
               : std::string("a number, such as 0.005 or 5e-3")));
     }
   } else if constexpr (std::is_same_v<T, std::string>) {
     if (text.empty()) throw InvalidInput(fmt::format("{} is empty; expected a value", option));
     value = text;
   } else {
+    // Of several, the error says which.
+    const auto name = [&] {
+      return text.find(',') == text.npos
+                 ? option
+                 : fmt::format("{} (of {}: number {})", option, text, value.size() + 1);
+    };
     for (std::size_t first = 0; first <= text.size();) {
       const std::size_t comma = std::min(text.find(',', first), text.size());
       value.push_back(
-          read_value<typename T::value_type>(option, text.substr(first, comma - first)));
+          read_value<typename T::value_type>(name(), text.substr(first, comma - first)));
       first = comma + 1;
     }
   }

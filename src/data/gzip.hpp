@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "machine/kind_of_file.hpp"
 #include "saltus/error.hpp"
 
 namespace saltus::data {
@@ -22,6 +23,9 @@ namespace saltus::data {
 class Unzipped {
  public:
   explicit Unzipped(std::filesystem::path path) : path_(std::move(path)) {
+    if (const auto kind = endless(path_); !kind.empty()) {
+      fail(fmt::format("is {}; expected a file", kind));
+    }
     errno = 0;
     file_.reset(gzopen(path_.c_str(), "rb"));
     if (!file_) fail(fmt::format("cannot be opened: {}", std::strerror(errno ? errno : ENOMEM)));

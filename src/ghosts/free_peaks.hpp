@@ -24,9 +24,8 @@ struct Spiked {
   Spiked(const SpikeRecord<Real>& record, std::size_t sample)
       : spikes(sample_of(record.spikes.view(), sample)) {
     const auto first = static_cast<std::size_t>(record.spikes.offsets[sample]);
-    currents = std::span(record.currents).subspan(first, spikes.times.size());
-    if (record.thresholds.empty()) return;
-    thresholds = std::span(record.thresholds).subspan(first, spikes.times.size());
+    currents = of_spikes(record.currents, first, spikes.times.size());
+    thresholds = of_spikes(record.thresholds, first, spikes.times.size());
   }
   Real threshold(std::size_t k, const neuron::Lif<Real>& n) const {
     return thresholds.empty() ? n.theta : thresholds[k];

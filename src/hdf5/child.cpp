@@ -23,7 +23,9 @@
 #include <system_error>
 #include <utility>
 
+#include "machine/kind_of_file.hpp"
 #include "machine/parallel.hpp"
+#include "machine/sanitized.hpp"
 #include "saltus/error.hpp"
 
 namespace saltus::hdf5 {
@@ -32,11 +34,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double megabyte = 1e6;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;  // then memory is mapped beyond any limit, and pipes are opened
-#else
-constexpr bool sanitized = false;
-#endif
 
 // --- the child ----------------------------------------------------------------------------------
 
@@ -65,6 +62,7 @@ void shield(const Bounds& bounds) {
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) dup2(nowhere, fd);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, std::max(1.0, std::round(bounds.seconds)));  // it counts in whole ones
+  // (A sanitizer maps memory beyond any limit.)
   if (const double taken = address_space(); taken > 0 && !sanitized) {
     limit(RLIMIT_AS, taken + bounds.bytes);
   }
@@ -206,6 +204,9 @@ void open_no_more() {
 
 Archive in_child(const std::filesystem::path& file, const Bounds& bounds,
                  const std::function<Archive()>& read) {
+  if (const auto kind = endless(file); !kind.empty()) {
+    throw FileError(fmt::format("{}: is {}; expected an HDF5 file", file.string(), kind));
+  }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) fail(file, std::strerror(errno));
   fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);  // fewer turns; without it, it works too

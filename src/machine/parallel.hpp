@@ -17,6 +17,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 #endif
 
@@ -28,12 +29,18 @@ inline thread_local void (*before_task)() = nullptr;
 
 /// Another task of the loop has ended it.
 struct Abandoned {};
+#ifdef SALTUS_WITHOUT_TBB
+inline thread_local const std::atomic<bool>* loop_has_ended =
+    nullptr;  // that which runs this thread
+#endif
 
 /// Long tasks call it every few thousand steps, so that they end too.
 inline void heed() {
   if (before_task) before_task();
 #ifndef SALTUS_WITHOUT_TBB
   if (tbb::is_current_task_group_canceling()) throw Abandoned();
+#else
+  if (loop_has_ended && *loop_has_ended) throw Abandoned();
 #endif
 }
 /// The same, of a step with this number: every so many.
@@ -73,24 +80,28 @@ void parallel_for(int threads, std::size_t count, Body&& task) {
   // The thread sanitizer cannot look into oneTBB, and would call every loop a race. (The counter is
   // relaxed on purpose: a stronger one would order the tasks, and hide races between them.)
   std::atomic<std::size_t> next{0};
+  std::atomic<bool> ended{false};
   std::exception_ptr first;
   std::mutex mutex;
   const auto work = [&] {
-    for (std::size_t k; (k = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+    const auto* const outer = std::exchange(loop_has_ended, &ended);
+    for (std::size_t k; !ended && (k = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
       try {
         body(k);
       } catch (...) {
         const std::lock_guard lock(mutex);
-        if (!first) first = std::current_exception();
+        if (!ended.exchange(true)) first = std::current_exception();
       }
     }
+    loop_has_ended = outer;
   };
   {
     const std::size_t all = std::max(1u, std::thread::hardware_concurrency());
     std::vector<std::jthread> pool;
-    for (std::size_t k = 0; k < (threads > 0 ? static_cast<std::size_t>(threads) : all); ++k) {
+    for (std::size_t k = 1; k < (threads > 0 ? static_cast<std::size_t>(threads) : all); ++k) {
       pool.emplace_back(work);
     }
+    work();
   }
   if (first) std::rethrow_exception(first);
 #endif

@@ -54,6 +54,11 @@ struct Windows {
       throw InvalidInput(fmt::format("the source has {} neurons; expected {} x {} x {} (input)",
                                      pre, input[0], input[1], input[2]));
     }
+    if (count(0) == 0 || count(1) == 0) {
+      throw InvalidInput(fmt::format(
+          "the window (kernel {} x {}) is larger than the source's {} x {} with its padding",
+          size[0], size[1], input[1], input[2]));
+    }
     if (!is(post, channels, count(0), count(1))) {
       throw InvalidInput(fmt::format("the target has {} neurons; expected {} x {} x {} (output)",
                                      post, channels, count(0), count(1)));

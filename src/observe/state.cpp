@@ -145,11 +145,10 @@ void find(const Plan<Real>& plan, const Inputs& inputs, const Record<Real>& reco
     if (plan.in_vectors(p) && neurons.same_time_constants && !held_at_start(neurons, of_all)) {
       start_timeline(plan, inputs, record, p, sample, timeline);
       const auto first = static_cast<std::size_t>(spikes.offsets[sample]);
-      const auto of_sample = [&](const std::vector<Real>& values) {
-        return values.empty() ? std::span<const Real>() : std::span(values).subspan(first);
-      };
+      const auto count = static_cast<std::size_t>(spikes.offsets[sample + 1]) - first;
       Sums<Real>(neurons, plan.size(p), end)
-          .find(timeline.shared(), of_all, of_sample(r.currents), of_sample(r.release_currents), x);
+          .find(timeline.shared(), of_all, of_spikes(r.currents, first, count),
+                of_spikes(r.release_currents, first, count), x);
       continue;
     }
     thread_local linear::SharedSteps<double> steps;  // of those that move alike

@@ -78,6 +78,7 @@ std::vector<Real> read_trace(const Plan<Real>& plan, const Inputs& inputs,
   }
   const std::size_t size = plan.size(population);
   std::vector<Real> result(inputs.samples() * at.size() * size);
+  if (result.empty()) return result;
   parallel_for(threads, inputs.samples(), [&](std::size_t s) {
     thread_local Timeline<Real> timeline;
     thread_local OwnSpikes own_spikes;

@@ -40,6 +40,7 @@ void run_sample(SampleRun<Real> run, const Record<Real>* before) {
   }
   const Watched watched(plan.limits, sizeof(double) + sizeof(std::int32_t) + 2 * sizeof(Real));
   for (const ComponentPlan& component : plan.components) run_component(run, component);
+  if (sample_watch) sample_watch->look();
 }
 
 // @param first  the number of the first sample, where they are some of more

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "saltus/spikes.hpp"
 
@@ -29,6 +30,14 @@ inline SampleSpikes sample_of(const SpikeView& spikes, std::size_t sample) {
   const auto first = static_cast<std::size_t>(spikes.offsets[sample]);
   const auto count = static_cast<std::size_t>(spikes.offsets[sample + 1]) - first;
   return {spikes.times.subspan(first, count), spikes.neurons.subspan(first, count)};
+}
+
+/// Of numbers that a record holds for each of its spikes, if it holds these at all.
+template <class Number>
+std::span<const Number> of_spikes(const std::vector<Number>& numbers, std::size_t first,
+                                  std::size_t count) {
+  if (numbers.empty()) return {};
+  return std::span(numbers).subspan(first, count);
 }
 
 }  // namespace saltus

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "machine/kind_of_file.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
 
@@ -137,8 +138,8 @@ std::string read_file(const std::filesystem::path& file) {
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
   if (std::filesystem::is_directory(status)) fail("read", file, EISDIR);  // opens like a file
-  if (std::filesystem::is_character_file(status) || std::filesystem::is_block_file(status)) {
-    throw FileError(fmt::format("cannot read {}: it is a device; expected a file", file.string()));
+  if (const auto kind = endless(file); !kind.empty()) {
+    throw FileError(fmt::format("cannot read {}: it is {}; expected a file", file.string(), kind));
   }
   std::ifstream in(file, std::ios::binary);
   if (!in.is_open()) fail("read", file, errno);

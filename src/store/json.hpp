@@ -70,7 +70,9 @@ std::string expected_json() {
   if constexpr (is_list<T>) return "a list, each entry " + expected_json<typename T::value_type>();
   if constexpr (std::is_same_v<T, bool>) return "true or false";
   if constexpr (std::is_unsigned_v<T>) return "a whole number of at least 0";
-  if constexpr (std::is_integral_v<T>) return "a whole number";
+  if constexpr (std::is_integral_v<T>) {
+    return fmt::format("a whole number of at most {}", std::numeric_limits<T>::max());
+  }
   if constexpr (std::is_floating_point_v<T>) return "a number or \"infinite\"";
   return "a text";
 }

@@ -133,6 +133,11 @@ void check_projection(const ProjectionSettings& p, const std::vector<std::string
     refuse(here + ".delay_spread", p.number("delay_spread", 0),
            "0, or delays = 'per_source' or 'per_synapse': there is one delay alone");
   }
+  if (p.delays != "common" && !p.numbers.contains("delay") && !p.numbers.contains("delay_spread")) {
+    throw InvalidInput(fmt::format(
+        "{0}.delays is '{1}', but {0}.delay is missing; expected the shortest delay, in seconds",
+        here, p.delays));
+  }
   const bool sparse = p.connection == "sparse";
   if (p.numbers.contains("probability")) {
     const double probability = p.number("probability", 0);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "saltus/ghosts.hpp"
+#include "train/ranges.hpp"
 #include "train/trainable.hpp"
 
 namespace saltus {
@@ -61,9 +62,7 @@ Margin margin(const Network<Real>& network, const Inputs& inputs, const Gradient
   for_each_trained(trained, there, along, [&](auto values, auto gradient) {
     for (std::size_t k = 0; k < values.size(); ++k) values[k] -= step * gradient[k];
   });
-  for (auto& p : there.projections()) {
-    for (double& d : p.delay.values) d = std::max(d, 0.0);  // as an optimiser does
-  }
+  clamp(there, Ranged(here));  // as after a step of an optimiser
   const Ghosts<double> moved = ghosts_of(there);
   for (std::size_t p = 0; p < ghosts.populations.size(); ++p) {
     for (std::size_t s = 0; s < ghosts.populations[p].size(); ++s) {

@@ -255,6 +255,9 @@ void check(const RunSettings& s) {
             "a finite time, such as 0.05: with recurrent synapses neurons may spike for ever");
   }
   const auto& trained = s.train.trainable;
+  if (trained.empty()) {
+    throw InvalidInput("trainable is empty; expected weights, or whatever else is to be trained");
+  }
   const bool delays =
       s.recurrent || std::ranges::any_of(s.graph.projections, [](const ProjectionSettings& p) {
         return p.numbers.contains("delay") || p.numbers.contains("delay_spread");

@@ -240,7 +240,10 @@ struct Trainer<Real>::Impl {
   // What the report of a whole epoch says, and the state after it.
   EpochReport end(const Epoch<Real>& epoch) {
     EpochReport report = epoch.report();
-    if (!report.complete) return report;
+    if (!report.complete) {
+      if (state.epoch.minibatches == 0) state.epoch = {};  // it has not begun
+      return report;
+    }
     if (settings.revive > 0) {
       report.revived = revive(settings, state.epoch, report.lr, state.network);
     }

@@ -269,3 +269,61 @@ def test_a_wrong_option_is_no_fault_of_the_file(saltus, config):
     file = config('task = "yinyang"\n[optimiser]\nlr = 1\n')
     result = saltus.bad("train", "--config", file, "--lr", -1, code=2, says=["lr is -1"])
     assert re.match("saltus: lr is -1", result.err)
+
+
+@pytest.mark.parametrize(
+    ("given", "of"),
+    [
+        (["--weight-decay", 0.1], "--optimizer adamw or sgd"),
+        (["--momentum", 0.5], "--optimizer sgd"),
+        (["--optimizer", "sgd", "--beta-1", 0.8], "--optimizer adam or adamw"),
+        (["--schedule", "cosine", "--decay", 0.5], "--schedule exponential, step or plateau"),
+        (["--lr-final", 1e-4], "--schedule cosine"),
+        (["--decay-every", 3], "--schedule step"),
+        (["--patience", 3], "--schedule plateau"),
+        (["--recurrent-delay", 1e-3], "--recurrent"),
+        (["--deep-mean", 1], "several hidden layers"),
+        (["--conv-threshold", 0.5], "--layers with a convolution"),
+        (["--tau-integral", 0.1], "--loss integrated_voltage"),
+        (["--smooth-decay", 0.5], "--smooth-threshold"),
+    ],
+)
+def test_options_without_an_effect_are_told_of(saltus, given, of):
+    option = given[-2]
+    said = saltus.good("train", "yinyang", "--epochs", 0, *given).err
+    assert f"warning: {option} has no effect here: it is of {of}\n" in said
+
+
+def test_options_with_an_effect_are_not_told_of(saltus):
+    said = saltus.good("train", "yinyang", "--epochs", 0, "--optimizer", "sgd", "--momentum", 0.5,
+                       "--weight-decay", 1e-3, "--schedule", "step", "--decay-every", 3,
+                       "--hidden", "20,20", "--deep-mean", 1, "--deep-std", 1,
+                       "--smooth-threshold", 0.2, "--smooth-decay", 0.5).err  # fmt: skip
+    assert "no effect" not in said
+
+
+def test_more_samples_than_there_are_is_told(saltus):
+    said = saltus.good("train", "yinyang", "--epochs", 0, "--train-samples", 6000).err
+    assert "train_samples is 6000, but there are 5000 to train on" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[optimiser]\ntrainable = []\n", "run.toml:3: trainable is empty"),
+        (
+            "[[population]]\nname = 'h'\nsize = 3\n[[projection]]\nfrom = 'in'\nto = 'h'\n"
+            "delays = 'per_synapse'\n[[projection]]\nfrom = 'h'\nto = 'out'\n",
+            "projection[0].delays is 'per_synapse', but projection[0].delay is missing",
+        ),
+        ("[optimiser]\nepochs = 99999999999\n", "a whole number of at most 2147483647"),
+    ],
+)
+def test_what_would_do_nothing_is_an_error(saltus, config, text, says):
+    saltus.bad("train", "--config", config(f"task = 'yinyang'\n{text}"), code=2, says=[says])
+
+
+def test_errors_of_options_say_which_and_what(saltus):
+    saltus.bad("train", "yinyang", "--hidden", "30,,20", code=2, says=["number 2) is ''"])
+    saltus.bad("train", "yinyang", "--epochs", 1, "--epochs", 2, code=2,
+               says=["--epochs is given more than once"])  # fmt: skip

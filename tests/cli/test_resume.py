@@ -189,3 +189,12 @@ def test_what_is_no_checkpoint_is_an_error_that_names_the_file(saltus, tmp_path)
     for damaged in (whole[:-100], whole[: len(whole) // 2], b"", other):
         (out / "checkpoint.safetensors").write_bytes(damaged)
         saltus.bad("train", "--resume", out, code=1, says=["checkpoint.safetensors"])
+
+
+def test_fewer_epochs_than_are_done_are_refused(saltus, tmp_path):
+    run = tmp_path / "run"
+    saltus.good("train", "yinyang", *SMALL, "--epochs", 3, "--out", run, "--quiet")
+    before = (run / "settings.json").read_bytes()
+    saltus.bad("train", "--resume", run, "--epochs", 2, code=2,
+               says=["epochs is 2, but 3 are done; expected 3 or more"])  # fmt: skip
+    assert (run / "settings.json").read_bytes() == before

@@ -339,6 +339,45 @@ def test_an_interrupt_saves_and_says_so(saltus, tmp_path, number):
     assert again["train_seconds"] == pytest.approx(found["train_seconds"])
 
 
+RUNS_AWAY = """task = "yinyang"
+[data]
+t_end = 0.06
+train_samples = 32
+[optimiser]
+epochs = 1
+[[population]]
+name = "h"
+size = 200
+[[projection]]
+from = "in"
+to = "h"
+[[projection]]
+from = "out"
+to = "h"
+[[projection]]
+from = "h"
+to = "out"
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_a_network_that_runs_away(saltus, tmp_path, number):
+    config, out = tmp_path / "run.toml", tmp_path / "run"
+    config.write_text(RUNS_AWAY)
+    command = saltus.line("train", "--config", config, "--out", out, "--json")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 30
+    while time.monotonic() < end and not (out / "checkpoint.safetensors").exists():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    process.send_signal(number)
+    text, _ = process.communicate(timeout=20)  # the test of it ends after 5 s
+    assert process.returncode == 128 + number
+    found = json.loads(text)
+    assert (found["interrupted"], found["test_accuracy"]) == (True, None)
+    assert (found["hidden_spikes_per_sample"], found["epochs"]) == (None, 0)
+
+
 def test_a_second_run_in_a_folder_is_refused_and_names_the_first(saltus, tmp_path):
     out = tmp_path / "run"
     first = Running(saltus, out)
@@ -413,6 +452,12 @@ def test_neurons_that_spike_without_end_fill_no_machine(saltus):
     done = shell(saltus, f"ulimit -v 1000000; {RUN} --lr 10000 --quiet")
     assert done.returncode == 1
     assert "out of memory" in done.stderr
+
+
+def test_a_limit_on_files_is_a_write_that_fails(saltus, tmp_path):
+    done = shell(saltus, f"ulimit -f 8; {RUN} --hidden 2000 --quiet --out {tmp_path / 'run'}")
+    assert done.returncode == 1
+    assert "model.safetensors: File too large" in done.stderr
 
 
 @pytest.fixture

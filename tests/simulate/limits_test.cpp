@@ -164,6 +164,13 @@ TEST(Limits, SecondsAreThoseOfTheProcessor) {
   }
 }
 
+TEST(Limits, SecondsOfAShortSampleCountToo) {
+  Options options;
+  options.limits = {0, 0, 1e-9};
+  EXPECT_THAT(refused(network_of({Model::lif, 0, 1e-3}), options),
+              HasSubstr("1e-09 s of processor time were over"));
+}
+
 TEST(Limits, ARunThatGoesOnCountsItsOwnSpikes) {
   const Network<double> network = network_of({Model::lif, 0, 1e-3});
   const double first[] = {10e-3};

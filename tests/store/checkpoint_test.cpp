@@ -137,6 +137,19 @@ TEST(Checkpoint, of_a_training_that_has_not_begun_comes_back) {
   EXPECT_TRUE(again.network() == t.network());
 }
 
+TEST(Checkpoint, of_an_epoch_that_was_only_begun_is_that_of_before) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "checkpoint.safetensors";
+  auto t = trainer_of<float>(small());
+  t.train_epoch(yin_yang());
+  store::save_checkpoint(t.state(), "{}", file);
+  const std::string before = store::read_file(file);
+  const std::atomic<bool> stop = true;
+  EXPECT_EQ(t.train_epoch(yin_yang(), nullptr, &stop).samples, 0u);
+  store::save_checkpoint(t.state(), "{}", file);
+  EXPECT_TRUE(store::read_file(file) == before);
+}
+
 TEST(Checkpoint, in_the_other_precision_is_refused) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "checkpoint.safetensors";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "saltus/store.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -522,7 +523,23 @@ TEST(WriteFile, LeavesWhatIsNoFile) {
               HasSubstr("it is a device, a pipe or a socket"));
   EXPECT_TRUE(std::filesystem::is_fifo(pipe));
   EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"pipe"});
-  EXPECT_THAT(refusal<FileError>([] { store::read_file("/dev/zero"); }), HasSubstr("a device"));
+}
+
+TEST(ReadFile, DoesNotWaitForEver) {
+  const TemporaryFolder folder;
+  const auto pipe = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto reads = [](const std::filesystem::path& file) {
+    return refusal<FileError>([&] { store::read_file(file); });
+  };
+  EXPECT_THAT(reads("/dev/zero"), HasSubstr("/dev/zero: it is a device; expected a file"));
+  EXPECT_THAT(reads(pipe), HasSubstr("it is a named pipe; expected a file"));
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], "said", 4), 4);
+  ::close(ends[1]);
+  EXPECT_EQ(store::read_file(fmt::format("/dev/fd/{}", ends[0])), "said");  // as of <(command)
+  ::close(ends[0]);
 }
 
 TEST(WriteFile, FromManyThreadsAtOnceLeavesOneOfThemWhole) {

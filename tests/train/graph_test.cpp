@@ -182,6 +182,7 @@ TEST(Graph, SettingsOfLayersAreRefusedBesideIt) {
   EXPECT_EQ(test::refusal([&] { check(s); }), "");
   s.graph.projections[1].numbers.erase("delay");
   s.graph.projections[1].numbers.erase("delay_spread");
+  s.graph.projections[1].delays = "common";
   EXPECT_THAT(test::refusal([&] { check(s); }), HasSubstr("no projection has any"));
 }
 

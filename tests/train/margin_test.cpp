@@ -91,6 +91,20 @@ TEST(Margin, IsWhereTheFirstSpikeAppearsOrVanishes) {
   EXPECT_GT(vanish, 20u);
 }
 
+TEST(Margin, DoesNotLookBehindTheEndOfARange) {
+  auto c = gradcheck::random_case(3);
+  Gradients<double> gradients = random_weights(c.network, 1);
+  gradients.neurons.clear();
+  for (Population& p : c.network.populations()) {
+    if (p.fires()) p["tau_ref"] = 0.0;
+    gradients.neurons.push_back({p.model, {}});
+    auto& of = gradients.neurons.back().parameters;
+    for (const Parameter& q : p.parameters) of.emplace_back(q.values().size(), 1.0);  // downwards
+  }
+  for (auto& g : gradients.weights) std::fill(g.begin(), g.end(), 0.0);
+  EXPECT_NO_THROW(margin(c.network, c.view(), gradients, {"tau_ref"}));
+}
+
 TEST(Margin, IsInfiniteWithoutAGradientOrWithoutPeaks) {
   auto c = gradcheck::random_case(3);
   auto gradients = random_weights(c.network, 1);

@@ -58,7 +58,7 @@ def results(run: Run, found: Tested | None) -> Section:
         if np.nansum(samples) > 0:
             per = 1e6 * np.nansum(seconds) / np.nansum(samples)
             cards["a training sample"] = f"{figure_of(float(per), 3)} µs"
-        cards["hidden spikes a sample"] = figure_of(last.hidden_spikes_per_sample, 3)
+        cards["hidden spikes a training sample"] = figure_of(last.hidden_spikes_per_sample, 3)
         if last.silent_neurons is not None:
             cards["silent neurons"] = str(last.silent_neurons)
     items = "".join(

@@ -83,10 +83,15 @@ def _put(target: Path, text: str) -> None:
     """Replace the page as a whole: a reader never meets half of one."""
     if target.exists() and not target.is_file():
         raise OSError(f"{target} is no regular file; expected a name for the page")
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", dir=target.parent, prefix=".report", delete=False
-    ) as new:
-        new.write(text)
+    try:
+        with NamedTemporaryFile(
+            "w", encoding="utf-8", dir=target.parent, prefix=".report", delete=False
+        ) as new:
+            new.write(text)
+    except OSError as error:  # of a name that nobody gave
+        raise OSError(
+            f"cannot write {target}: {error.strerror}; another place is --out FILE (file=)"
+        ) from None
     mask = os.umask(0)
     os.umask(mask)
     Path(new.name).chmod(0o666 & ~mask)
