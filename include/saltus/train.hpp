@@ -82,7 +82,7 @@ struct TrainSettings {
   double input_dropout = 0;  ///< probability that an input spike is left out
 
   /// A neuron that never spikes has no gradient, and stays silent (docs/theory.md, section 10). The
-  /// remedy: after an epoch in which a LIF neuron never spiked, each of its incoming weights is
+  /// remedy: after an epoch in which a LIF neuron never spiked, each trained weight into it is
   /// raised by this share of the root mean square of its projection, times lr / (first lr). 0: off.
   double revive = 0;
 
@@ -164,9 +164,10 @@ constexpr auto TrainSettings::fields() {
                 heading::optimiser, "longest gradient; 0: no limit"},
           Field{"input_dropout", &S::input_dropout, fraction.says("a probability in [0, 1)"),
                 heading::optimiser, "probability that an input spike is left out"},
-          Field{"revive", &S::revive, at_least_0.says("at least 0"), heading::optimiser,
-                "raise the weights of neurons that were silent for an epoch by this share of their "
-                "rms, less as lr falls; 0: off"},
+          Field{
+              "revive", &S::revive, at_least_0.says("at least 0"), heading::optimiser,
+              "raise the trained weights of neurons that were silent for an epoch by this share of "
+              "their rms, less as lr falls; 0: off"},
           Field{
               "smooth_threshold", &S::smooth_threshold,
               at_least_0.says("a finite number of at least 0 (0: off)"), heading::optimiser,

@@ -144,8 +144,7 @@ def fit(
     trainable : str or iterable of str
         ``"weights"``, ``"delays"``, ``"neurons"`` (all their parameters), a parameter of all
         populations (``"tau_mem"``), or single ones (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
-        All others keep their bits (but for `revive`), also where weights are float32 while
-        training.
+        All others keep their bits, also where weights are float32 while training.
     lr : dict of str to float, optional
         Learning rates of their own, by the same names: ``{"delays": 1e-4, "hidden.tau_mem":
         2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
@@ -170,7 +169,7 @@ def fit(
     input_dropout : float
         The probability that an input spike is left out.
     revive : float
-        After an epoch in which a neuron never spiked, each of its incoming weights, trained or not,
+        After an epoch in which a neuron never spiked, each of its incoming weights that is trained
         is raised by this share of the root mean square of its projection, less as the learning rate
         falls; 0: off.
     smooth_threshold : float
@@ -276,7 +275,7 @@ def fit(
     settings["trainable"] = words_for_core(network, names, "fit: trainable")
     settings["lr_of"] = rates_for_core(network, {} if lr is None else lr, names)
     _core.check_settings(settings)
-    frozen = [name for name in network if name not in named_by(network, names, "fit: trainable")]
+    frozen = set(network).difference(named_by(network, names, "fit: trainable"))
     setup.check_data(data, "data")
     if validation is not None:
         setup.check_data(validation, "validation")

@@ -30,7 +30,7 @@ class Loop:
 
     trainer: _core._Trainer
     network: Network
-    frozen: list[str]  # its parameters that are not trained
+    frozen: set[str]  # its parameters that are not trained
     optimizer: Optimizer
     data: LabelledSpikes
     augment: Augment | None

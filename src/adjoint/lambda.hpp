@@ -40,6 +40,34 @@ class Lambda {
   Real source(std::size_t neuron) const { return slots[2][slots.layout().slot_of(neuron)]; }
 };
 
+/// lambda of some neurons, each as it was when something last happened to it.
+template <class Real>
+struct LastLambda {
+  Lambda<Real> lambda;
+  std::vector<double> from;  // [slot] when that was
+  Aligned<Real> lengths;  // [slot] scratch: from what is asked for to then; 0 in slots of no neuron
+
+  void start(std::size_t neurons, double end) {
+    lambda.start(neurons);
+    const std::size_t slots = lambda.slots.layout().count();
+    from.assign(slots, end);
+    lengths.reserve(slots);
+  }
+};
+
+/// What a spike asks all neurons for: lambda at its arrivals.
+struct Asked {
+  double sent;
+  const double* delay;  // [neuron]; null: 0
+  std::size_t neurons;
+};
+
+/// The times of what was asked for.
+struct AskedTimes {
+  double earliest, latest;
+  double shortest;  // least time to when lambda was last known, or last but one
+};
+
 /// Where one projection into a population wants its gradients.
 template <class Real>
 struct Target {
@@ -118,12 +146,12 @@ struct LambdaKernels {
   /// @param row  weights of these neurons; can be read to the end of its last vector
   double (*error_of_arrival)(const Lambda<Real>& lambda, const Real* row);
 
-  /// w (lambda_V - lambda_I) of each, taken back over an interval of its own; lambda stays. Where that
-  /// of `last` is not positive it is that of `before`.
-  /// @param lengths, moved  [slot] @param row  as above
-  void (*errors_of_lanes)(const Lambda<Real>& last, const Real* lengths, const Lambda<Real>& before,
-                          const Real* longer, const neuron::LaneConstants<Real>& own,
-                          const Real* row, Real* moved);
+  /// w (lambda_V - lambda_I) of each, taken back from `last`, or from `before` where that is not later,
+  /// to what is asked for; lambda stays.
+  /// @param moved  [slot] @param row  as above
+  AskedTimes (*errors_of_lanes)(LastLambda<Real>& last, LastLambda<Real>& before,
+                                const Asked& asked, const neuron::LaneConstants<Real>& own,
+                                const Real* row, Real* moved);
 
   /// Reads lambda at the arrivals of one sample, for a tile of neurons first .. first + width - 1
   /// that see the same arrivals: lambda of each is 0 until its first entry.

@@ -8,6 +8,7 @@
 #include "adjoint/lambda.hpp"
 #include "adjoint/partial_sums.hpp"
 #include "machine/dispatch.hpp"
+#include "machine/promote-inl.hpp"
 #include "neuron/lif-inl.hpp"
 #include "neuron/terms.hpp"
 
@@ -18,8 +19,11 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Where neurons are summed up, and where each is by itself.
 template <class Real>
-using Tag = hn::CappedTag<Real, partial_sums>;
+using Summed = hn::CappedTag<Real, partial_sums>;
+template <class Real>
+using Each = hn::CappedTag<Real, widest_vector>;
 
 // What takes lambda back over an interval: how it decays, and how lambda_V drives lambda_I.
 template <class V>
@@ -78,7 +82,7 @@ HWY_INLINE BackState<V> back_over(V v, V i, V source, const BackDecays<V>& d) {
 
 template <class Real, class Pace>
 HWY_INLINE void flow_back_at(Lambda<Real>& lambda, const Pace& pace) {
-  const Tag<Real> tag;
+  const Each<Real> tag;
   Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
   const Real* const source_of = lambda.slots[2];
   const std::size_t count = lambda.slots.layout().count();
@@ -99,28 +103,28 @@ HWY_INLINE void flow_back_at(Lambda<Real>& lambda, const Pace& pace) {
   }
 }
 
-template <class Real>
-HWY_INLINE auto shared_back_pace(const neuron::TimeConstants& tc, const neuron::Decay<Real>& d) {
-  const Tag<Real> tag;
+template <class Tag, class Real>
+HWY_INLINE auto shared_back_pace(Tag tag, const neuron::TimeConstants& tc,
+                                 const neuron::Decay<Real>& d) {
   const Real p = static_cast<Real>(terms::lambda_v_drives_i ? tc.p : 0);
-  return SharedBackPace<hn::Vec<Tag<Real>>>{
+  return SharedBackPace<hn::Vec<Tag>>{
       {hn::Set(tag, d.mem), hn::Set(tag, d.syn), hn::Set(tag, p * d.k)}};
 }
-template <class Real>
-HWY_INLINE auto own_back_pace(const neuron::LaneConstants<Real>& own, double dt) {
-  return OwnBackPace<hn::Vec<Tag<Real>>>{{own, hn::Set(Tag<Real>(), static_cast<Real>(dt))}};
+template <class Tag, class Real>
+HWY_INLINE auto own_back_pace(Tag tag, const neuron::LaneConstants<Real>& own, double dt) {
+  return OwnBackPace<hn::Vec<Tag>>{{own, hn::Set(tag, static_cast<Real>(dt))}};
 }
 
 template <class Real>
 HWY_INLINE void flow_back(Lambda<Real>& lambda, const neuron::TimeConstants& tc,
                           const neuron::Decay<Real>& d) {
-  flow_back_at(lambda, shared_back_pace(tc, d));
+  flow_back_at(lambda, shared_back_pace(Each<Real>(), tc, d));
 }
 
 template <class Real>
 HWY_INLINE void own_flow_back(Lambda<Real>& lambda, const neuron::LaneConstants<Real>& own,
                               double dt) {
-  flow_back_at(lambda, own_back_pace(own, dt));
+  flow_back_at(lambda, own_back_pace(Each<Real>(), own, dt));
 }
 
 // dL/dt of an arrival with these weights.
@@ -132,7 +136,7 @@ HWY_INLINE V moved(V weights, V lambda_v, V lambda_i) {
 }
 template <class Real>
 HWY_INLINE double error_of_arrival(const Lambda<Real>& lambda, const Real* row) {
-  const Tag<Real> tag;
+  const Summed<Real> tag;
   const std::size_t lanes = hn::Lanes(tag);
   const SlotLayout layout = lambda.slots.layout();
   const Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
@@ -148,36 +152,61 @@ HWY_INLINE double error_of_arrival(const Lambda<Real>& lambda, const Real* row) 
   return total(sum);
 }
 
-template <class V>
+template <class Real>
 struct SharedTauSyn {
-  V tau_syn;
+  Real tau_syn;
 
-  HWY_INLINE V at(std::size_t) const { return tau_syn; }
+  template <class Tag>
+  HWY_INLINE auto at(Tag tag, std::size_t) const {
+    return hn::Set(tag, tau_syn);
+  }
 };
 template <class Real>
 struct OwnTauSyn {
   const Real* tau_syn;
 
-  HWY_INLINE auto at(std::size_t slot) const { return hn::Load(Tag<Real>(), tau_syn + slot); }
+  template <class Tag>
+  HWY_INLINE auto at(Tag tag, std::size_t slot) const {
+    return hn::Load(tag, tau_syn + slot);
+  }
 };
 
 // gradient -= tau_syn lambda_I
+template <class Tag, class TauSyn, class V, class Real>
+HWY_INLINE void add(Tag tag, const TauSyn& tau_syn, std::size_t slot, V i, Real* gradient) {
+  const auto change = hn::Mul(tau_syn.at(tag, slot), i);
+  hn::Store(hn::Sub(hn::Load(tag, gradient + slot), change), tag, gradient + slot);
+}
 template <class Real, class TauSyn>
 HWY_INLINE void add(const Lambda<Real>& lambda, const TauSyn& tau_syn, Real* gradient) {
-  const Tag<Real> tag;
+  const Each<Real> tag;
   const std::size_t count = lambda.slots.layout().count();
   const Real* const i_of = lambda.slots[1];
   for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
-    const auto change = hn::Mul(tau_syn.at(s), hn::Load(tag, i_of + s));
-    hn::Store(hn::Sub(hn::Load(tag, gradient + s), change), tag, gradient + s);
+    add(tag, tau_syn, s, hn::Load(tag, i_of + s), gradient);
   }
 }
 
-// flow_back, add and, if `row` is given, error_of_arrival in one pass over the neurons.
-template <bool with_row, class Real, class Pace, class TauSyn>
+// flow_back and add in one pass over the neurons.
+template <class Real, class Pace, class TauSyn>
+HWY_INLINE void pass_back(Lambda<Real>& lambda, const Pace& pace, const TauSyn& tau_syn,
+                          Real* gradient) {
+  const Each<Real> tag;
+  const std::size_t count = lambda.slots.layout().count();
+  Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
+  for (std::size_t s = 0; s < count; s += hn::Lanes(tag)) {
+    const auto now = back_over(hn::Load(tag, v_of + s), hn::Load(tag, i_of + s), pace.at(s));
+    hn::Store(now.v, tag, v_of + s);
+    hn::Store(now.i, tag, i_of + s);
+    add(tag, tau_syn, s, now.i, gradient);
+  }
+}
+
+// The same, and error_of_arrival.
+template <class Real, class Pace, class TauSyn>
 HWY_INLINE double pass_back(Lambda<Real>& lambda, const Pace& pace, const TauSyn& tau_syn,
                             Real* gradient, const Real* row) {
-  const Tag<Real> tag;
+  const Summed<Real> tag;
   const SlotLayout layout = lambda.slots.layout();
   const std::size_t lanes = hn::Lanes(tag), count = layout.count();
   Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
@@ -188,15 +217,12 @@ HWY_INLINE double pass_back(Lambda<Real>& lambda, const Pace& pace, const TauSyn
       const auto now = back_over(hn::Load(tag, v_of + s), hn::Load(tag, i_of + s), pace.at(s));
       hn::Store(now.v, tag, v_of + s);
       hn::Store(now.i, tag, i_of + s);
-      const auto change = hn::Mul(tau_syn.at(s), now.i);
-      hn::Store(hn::Sub(hn::Load(tag, gradient + s), change), tag, gradient + s);
-      if constexpr (with_row) {
-        part = hn::Add(part, moved(hn::LoadU(tag, row + layout.place(s)), now.v, now.i));
-      }
+      add(tag, tau_syn, s, now.i, gradient);
+      part = hn::Add(part, moved(hn::LoadU(tag, row + layout.place(s)), now.v, now.i));
     }
-    if constexpr (with_row) hn::Store(part, tag, sum + l);
+    hn::Store(part, tag, sum + l);
   }
-  return with_row ? total(sum) : 0;
+  return total(sum);
 }
 
 // Rows come in no order that the machine could guess.
@@ -213,7 +239,7 @@ HWY_INLINE void prefetch_rows(const Arrivals<Real>& arrivals, std::size_t group,
   }
 }
 
-// @param pace_of  (group) -> what takes lambda back to it from the one behind
+// @param pace_of  (tag, group) -> what takes lambda back to it from the one behind
 template <class Real, class PaceOf, class TauSyn>
 HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
                         std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
@@ -233,13 +259,14 @@ HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
       Real* const gradient = target.weights + static_cast<std::size_t>(group[0].pre) * stride;
       const Real* const row = group[0].row + first;
       if (target.errors || target.delays) {
-        target.move(group[0], pass_back<true>(lambda, pace_of(g), tau_syn, gradient, row));
+        const auto pace = pace_of(Summed<Real>(), g);
+        target.move(group[0], pass_back(lambda, pace, tau_syn, gradient, row));
       } else {
-        pass_back<false>(lambda, pace_of(g), tau_syn, gradient, row);
+        pass_back(lambda, pace_of(Each<Real>(), g), tau_syn, gradient);
       }
       continue;
     }
-    if (g < entries.front().group) flow_back_at(lambda, pace_of(g));  // all is 0 before
+    if (g < entries.front().group) flow_back_at(lambda, pace_of(Each<Real>(), g));  // else all is 0
     for (; entry != entries.end() && entry->group == g; ++entry) {
       lambda.set(entry->neuron, entry->lambda, entry->source);
     }
@@ -257,30 +284,59 @@ void read_arrivals(const neuron::TimeConstants& tc, const neuron::LaneConstants<
                    std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
                    std::size_t first, std::size_t width, const std::vector<Target<Real>>& targets) {
   if (entries.empty()) return;
-  const Tag<Real> tag;
-  using V = hn::Vec<Tag<Real>>;
   if (HWY_LIKELY(!own)) {
-    const auto pace_of = [&](std::size_t g) HWY_ATTR {
-      return shared_back_pace<Real>(tc, arrivals.decays[g + 1]);
-    };
-    const SharedTauSyn<V> tau_syn{hn::Set(tag, static_cast<Real>(tc.tau_syn))};
+    const auto pace_of = [&](auto tag, std::size_t g)
+                             HWY_ATTR { return shared_back_pace(tag, tc, arrivals.decays[g + 1]); };
+    const SharedTauSyn<Real> tau_syn{static_cast<Real>(tc.tau_syn)};
     read_by(pace_of, tau_syn, entries, arrivals, first, width, targets);
   } else {
-    const auto pace_of = [&](std::size_t g) HWY_ATTR {
-      return own_back_pace(*own, arrivals.times[g + 1] - arrivals.times[g]);
+    const auto pace_of = [&](auto tag, std::size_t g) HWY_ATTR {
+      return own_back_pace(tag, *own, arrivals.times[g + 1] - arrivals.times[g]);
     };
     read_by(pace_of, OwnTauSyn<Real>{own->tau_syn}, entries, arrivals, first, width, targets);
   }
 }
 
+// How far back from what is known to what is asked for, in double.
 template <class Real>
-void errors_of_lanes(const Lambda<Real>& last, const Real* lengths, const Lambda<Real>& before,
-                     const Real* longer, const neuron::LaneConstants<Real>& own, const Real* row,
-                     Real* moved_by) {
-  const Tag<Real> tag;
+AskedTimes find_lengths(LastLambda<Real>& last, LastLambda<Real>& before, const Asked& asked) {
+  const hn::CappedTag<double, widest_vector> tag;
+  const SlotLayout layout = last.lambda.slots.layout();
+  const std::size_t width = std::min(widest_vector, asked.neurons), lanes = hn::Lanes(tag);
+  const auto sent = hn::Set(tag, asked.sent), never = hn::Set(tag, infinity);
+  auto earliest = never, latest = sent, shortest = never;
+  for (std::size_t slot = 0; slot < layout.count(); slot += widest_vector) {
+    for (std::size_t l = 0; l < widest_vector; l += lanes) {
+      const std::size_t at = slot + l;
+      const auto used = hn::FirstN(tag, std::max(width, l) - l);
+      auto t = sent;
+      if (asked.delay) {
+        t = hn::Add(t, hn::MaskedLoad(used, tag, asked.delay + layout.place(slot) + l));
+      }
+      const auto length = hn::Sub(hn::LoadU(tag, last.from.data() + at), t);
+      const auto longer = hn::Sub(hn::LoadU(tag, before.from.data() + at), t);
+      store_demoted(tag, hn::IfThenElseZero(used, length), last.lengths.data() + at);
+      store_demoted(tag, hn::IfThenElseZero(used, longer), before.lengths.data() + at);
+      latest = hn::Max(latest, t);  // lanes of no neuron have no delay
+      earliest = hn::Min(earliest, hn::IfThenElse(used, t, never));
+      shortest = hn::Min(shortest, hn::IfThenElse(used, hn::Max(length, longer), never));
+    }
+  }
+  return {hn::GetLane(hn::MinOfLanes(tag, earliest)), hn::GetLane(hn::MaxOfLanes(tag, latest)),
+          hn::GetLane(hn::MinOfLanes(tag, shortest))};
+}
+
+template <class Real>
+AskedTimes errors_of_lanes(LastLambda<Real>& known, LastLambda<Real>& known_before,
+                           const Asked& asked, const neuron::LaneConstants<Real>& own,
+                           const Real* row, Real* moved_by) {
+  const AskedTimes times = find_lengths(known, known_before, asked);
+  const Lambda<Real>&last = known.lambda, &before = known_before.lambda;
+  const Real *const lengths = known.lengths.data(), *const longer = known_before.lengths.data();
+  const Each<Real> tag;
   const SlotLayout layout = last.slots.layout();
   const auto zero = hn::Zero(tag);
-  const OwnPace<hn::Vec<Tag<Real>>> pace{own, zero};
+  const OwnPace<hn::Vec<Each<Real>>> pace{own, zero};
   for (std::size_t s = 0; s < layout.count(); s += hn::Lanes(tag)) {
     auto v = hn::Load(tag, last.slots[0] + s), i = hn::Load(tag, last.slots[1] + s);
     auto source = hn::Load(tag, last.slots[2] + s), length = hn::Load(tag, lengths + s);
@@ -291,25 +347,26 @@ void errors_of_lanes(const Lambda<Real>& last, const Real* lengths, const Lambda
       source = hn::IfThenElse(late, hn::Load(tag, before.slots[2] + s), source);
       length = hn::Max(hn::IfThenElse(late, hn::Load(tag, longer + s), length), zero);
     }
-    const Decays<hn::Vec<Tag<Real>>> d = pace.over(s, length);
+    const Decays<hn::Vec<Each<Real>>> d = pace.over(s, length);
     const auto back = back_over(v, i, source, {d.mem, d.syn, drive_of(pace, s, d)});
     const auto w = hn::LoadU(tag, row + layout.place(s));
     hn::Store(moved(w, back.v, back.i), tag, moved_by + s);
   }
+  return times;
 }
 
 template <class Real>
 void read_lanes(const neuron::LaneConstants<Real>& own, std::span<const Entry<Real>> entries,
                 LaneReadings<Real>& readings) {
-  const Tag<Real> tag;
+  const Each<Real> tag;
   thread_local Lambda<Real> lambda;
   lambda.start(widest_vector);
   const Real *const v_of = lambda.slots[0], *const i_of = lambda.slots[1];
-  const OwnPace<hn::Vec<Tag<Real>>> pace{own, hn::Zero(tag)};
+  const OwnPace<hn::Vec<Each<Real>>> pace{own, hn::Zero(tag)};
   auto entry = entries.begin();
   for (std::size_t place = entry->group + 1; place-- > 0;) {
     const std::size_t row = place * widest_vector;
-    flow_back_at(lambda, LaneBackPace<hn::Vec<Tag<Real>>>{pace, readings.length.data() + row});
+    flow_back_at(lambda, LaneBackPace<hn::Vec<Each<Real>>>{pace, readings.length.data() + row});
     for (; entry != entries.end() && entry->group == place; ++entry) {
       lambda.set(entry->neuron, entry->lambda, entry->source);
     }

@@ -23,13 +23,7 @@ class LifLazy final : public LifBack<Real> {
   template <class... Arguments>
   explicit LifLazy(bool in_vectors, Arguments&&... arguments)
       : LifBack<Real>(std::forward<Arguments>(arguments)...), in_vectors_(in_vectors) {
-    for (Known& known : known_) {
-      known.lambda.start(p.size);
-      const std::size_t slots = known.lambda.slots.layout().count();
-      known.from.assign(slots, p.end);
-      known.lengths.reserve(slots);
-      std::fill_n(known.lengths.data(), slots, Real(0));  // slots of no neuron stay so
-    }
+    for (LastLambda<Real>& known : known_) known.start(p.size, p.end);
     moved_.reserve(last_.lambda.slots.layout().count());
     if (in_vectors_) own_.start(p.plan.neurons, 0, p.size);
     all_.resize(p.size);
@@ -55,13 +49,8 @@ class LifLazy final : public LifBack<Real> {
   const bool in_vectors_;
   // On the left of the last thing that happened to each neuron, and of the last but one: few of those
   // that a spike asks have changed more often since its arrival.
-  struct Known {
-    Lambda<Real> lambda;
-    std::vector<double> from;       // [slot] when that was
-    mutable Aligned<Real> lengths;  // [slot] from what is asked for to then; scratch
-  };
-  Known known_[2];
-  Known &last_ = known_[0], &before_ = known_[1];
+  mutable LastLambda<Real> known_[2];
+  LastLambda<Real>&last_ = known_[0], &before_ = known_[1];
   neuron::LaneConstants<Real> own_;              // in vectors
   std::vector<std::vector<Segment<Real>>> all_;  // per neuron, latest first
   // The same two of each neuron in one place, for those who ask few neurons here and there.
@@ -70,12 +59,12 @@ class LifLazy final : public LifBack<Real> {
   };
   std::vector<Recent> recent_;
   // What the targets of one spike know, side by side; scratch.
-  struct Asked {
+  struct Told {
     neuron::Adjoint<Real> at;
     Real source, weight;
     std::size_t neuron;
   };
-  mutable std::vector<Asked> asked_;
+  mutable std::vector<Told> asked_;
   mutable std::vector<double> gaps_;
   mutable std::vector<neuron::Decay<Real>> decays_;
   mutable Aligned<Real> moved_;  // [slot] scratch
@@ -139,7 +128,7 @@ class LifLazy final : public LifBack<Real> {
     }
     double sum = 0;
     for (std::size_t k = 0; k < asked_.size(); ++k) {
-      const Asked& asked = asked_[k];
+      const Told& asked = asked_[k];
       const auto& tc = p.plan.neuron(asked.neuron).tc;
       if (!p.plan.same_time_constants) decays_[k] = neuron::decay<Real>(tc, gaps_[k]);
       sum += this->error_at(
@@ -160,24 +149,9 @@ class LifLazy final : public LifBack<Real> {
       return sum;
     }
     const SlotLayout layout = last_.lambda.slots.layout();
-    const std::size_t width = std::min(widest_vector, p.size);
-    double latest = sent, earliest = infinity, shortest = infinity;
-    for (std::size_t slot = 0; slot < layout.count(); slot += widest_vector) {
-      const double* const delays = delay ? delay + layout.place(slot) : nullptr;
-      for (std::size_t l = 0; l < width; ++l) {
-        const double t = delays ? sent + delays[l] : sent, length = last_.from[slot + l] - t;
-        const double longer = before_.from[slot + l] - t;
-        last_.lengths[slot + l] = static_cast<Real>(length);
-        before_.lengths[slot + l] = static_cast<Real>(longer);
-        latest = std::max(latest, t);
-        earliest = std::min(earliest, t);
-        shortest = std::min(shortest, std::max(length, longer));
-      }
-    }
-    LambdaKernels<Real>::best().errors_of_lanes(last_.lambda, last_.lengths.data(), before_.lambda,
-                                                before_.lengths.data(), own_, weight,
-                                                moved_.data());
-    const bool all = p.holds(latest) && p.holds(earliest) && shortest > 0;
+    const AskedTimes times = LambdaKernels<Real>::best().errors_of_lanes(
+        last_, before_, {sent, delay, p.size}, own_, weight, moved_.data());
+    const bool all = p.holds(times.latest) && p.holds(times.earliest) && times.shortest > 0;
     for (std::size_t j = 0; !all && j < p.size; ++j) {
       const std::size_t slot = layout.slot_of(j);
       const double t = delay ? sent + delay[j] : sent;

@@ -25,6 +25,18 @@ HWY_INLINE hwy::HWY_NAMESPACE::Vec<Tag> load_promoted(Tag tag, const float* from
   return hn::PromoteTo(tag, hn::LoadU(hn::Rebind<float, Tag>(), from));
 }
 
+/// to[...] = v, rounded to the type of `to`.
+template <class Tag>
+HWY_INLINE void store_demoted(Tag tag, hwy::HWY_NAMESPACE::Vec<Tag> v, double* to) {
+  hwy::HWY_NAMESPACE::StoreU(v, tag, to);
+}
+template <class Tag>
+HWY_INLINE void store_demoted(Tag, hwy::HWY_NAMESPACE::Vec<Tag> v, float* to) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::Rebind<float, Tag> narrow;
+  hn::StoreU(hn::DemoteTo(narrow, v), narrow, to);
+}
+
 /// to[...] += v, rounded to the type of `to` first.
 template <class Tag>
 HWY_INLINE void add_demoted(Tag tag, hwy::HWY_NAMESPACE::Vec<Tag> v, double* to) {

@@ -46,13 +46,17 @@ void raise_listed(Projection<Real>& p, const std::vector<std::size_t>& spiked, d
 }  // namespace
 
 template <class Real>
-std::size_t revive(const TrainSettings& settings, const EpochState& epoch, double lr,
-                   Network<Real>& network) {
+std::size_t revive(const TrainSettings& settings, const std::vector<Trained>& trained,
+                   const EpochState& epoch, double lr, Network<Real>& network) {
   // As small as the steps have become: a neuron that wakes late must not shake what has settled.
   const double share = settings.revive * (settings.lr > 0 ? lr / settings.lr : 1);
-  for (auto& projection : network.projections()) {
+  std::vector<bool> reached(epoch.spiked.size(), false);
+  for (const Trained& what : trained) {
+    if (what.kind != Trained::Kind::weight) continue;
+    Projection<Real>& projection = network.projections()[what.owner];
     const auto& spiked = epoch.spiked[projection.target];
     if (spiked.empty()) continue;  // LI
+    reached[projection.target] = true;
     if (projection.connection.all_to_all()) {
       raise_rows(projection, spiked, share);
     } else {
@@ -60,13 +64,15 @@ std::size_t revive(const TrainSettings& settings, const EpochState& epoch, doubl
     }
   }
   std::size_t revived = 0;
-  for (const auto& spiked : epoch.spiked) {
-    revived += static_cast<std::size_t>(std::count(spiked.begin(), spiked.end(), 0U));
+  for (std::size_t p = 0; p < reached.size(); ++p) {
+    if (reached[p]) revived += static_cast<std::size_t>(std::ranges::count(epoch.spiked[p], 0U));
   }
   return revived;
 }
 
-template std::size_t revive(const TrainSettings&, const EpochState&, double, Network<float>&);
-template std::size_t revive(const TrainSettings&, const EpochState&, double, Network<double>&);
+template std::size_t revive(const TrainSettings&, const std::vector<Trained>&, const EpochState&,
+                            double, Network<float>&);
+template std::size_t revive(const TrainSettings&, const std::vector<Trained>&, const EpochState&,
+                            double, Network<double>&);
 
 }  // namespace saltus

@@ -245,7 +245,7 @@ struct Trainer<Real>::Impl {
       return report;
     }
     if (settings.revive > 0) {
-      report.revived = revive(settings, state.epoch, report.lr, state.network);
+      report.revived = revive(settings, epoch.trained, state.epoch, report.lr, state.network);
     }
     ++state.epochs;
     state.history.push_back(report);

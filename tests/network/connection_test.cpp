@@ -78,7 +78,8 @@ TEST(Connection, with_numbers_out_of_range_is_refused) {
   EXPECT_THAT(pool({1, 2}, {1, 1}), HasSubstr("input has 2 numbers; expected 3"));
   EXPECT_THAT(pool({1, large, 2}, {1, 1}), HasSubstr("input[1] is 1099511627776; expected 1 to"));
   EXPECT_THAT(pool({1, 2147483647, 2147483647}, {1, 1}), HasSubstr("the source has 4 neurons"));
-  EXPECT_THAT(pool({1, 2, 2}, {3, 1}), HasSubstr("the window (kernel 3 x 1) is larger than the source's 2 x 2"));
+  EXPECT_THAT(pool({1, 2, 2}, {3, 1}),
+              HasSubstr("the window (kernel 3 x 1) is larger than the source's 2 x 2"));
   EXPECT_THAT(refusal([&] {
                 Connection("sparse", {{"pre", {large}}, {"post", {0}}, {"place", {}}}).list(4, 4);
               }),

@@ -284,6 +284,21 @@ TEST(Trainer, ClipsALongGradientToTheNormAndLeavesAShortOne) {
   EXPECT_EQ(step_of(norm * 2, same_norm), free);
 }
 
+TEST(Trainer, ReviveLeavesWeightsThatAreNotTrained) {
+  RunSettings s = small();
+  s.train.lr = 0;
+  s.train.revive = 0.5;
+  s.train.trainable = {"tau_mem", "hidden->out.weight"};
+  auto t = trainer<double>(s, [](Network<double>& n) {
+    std::ranges::fill(n.projections()[0].weight,
+                      -0.1);  // all are silent, but the outputs alone are reached
+  });
+  const Network<double> before = t.network();
+  EXPECT_EQ(t.train_epoch(yin_yang()).revived, 3u);
+  EXPECT_EQ(t.network().projections()[0].weight, before.projections()[0].weight);
+  EXPECT_NE(t.network().projections()[1].weight, before.projections()[1].weight);
+}
+
 TEST(Trainer, ReviveRaisesTheWeightsIntoNeuronsThatNeverSpikedAndNoOthers) {
   RunSettings s = small();
   s.train.lr = 0;  // nothing else moves
