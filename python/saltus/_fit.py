@@ -144,7 +144,8 @@ def fit(
     trainable : str or iterable of str
         ``"weights"``, ``"delays"``, ``"neurons"`` (all their parameters), a parameter of all
         populations (``"tau_mem"``), or single ones (``"in->hidden.weight"``, ``"hidden.tau_mem"``).
-        All others keep their bits, also where weights are float32 while training.
+        All others keep their bits; where weights are float32 while training, callbacks see them so
+        rounded.
     lr : dict of str to float, optional
         Learning rates of their own, by the same names: ``{"delays": 1e-4, "hidden.tau_mem":
         2e-5}``, in the parameter's own unit (seconds), that of a single parameter before that of
@@ -298,49 +299,48 @@ def fit(
     if checkpoint is None and resume is not None and os.path.isdir(resume):
         checkpoint = resume
     kept = None
-    if checkpoint is not None or resume is not None:
-        about = begun_with(setup, data, augment, schedule, own)
-        kept = Checkpoints(
-            trainer,
-            about,
-            told_by(about, setup, settings),
-            history,
-            folder=checkpoint,
-            minutes=checkpoint_minutes,
-            own=own,
+    with unrounded(network, frozen, real):
+        if checkpoint is not None or resume is not None:
+            about = begun_with(setup, data, augment, schedule, own)
+            kept = Checkpoints(
+                trainer,
+                about,
+                told_by(about, setup, settings),
+                history,
+                folder=checkpoint,
+                minutes=checkpoint_minutes,
+                own=own,
+                callbacks=hooks,
+            )
+            _begin(kept, resume, trainer, optimizer, history=history, epochs=settings["epochs"])
+        bar = Progress(settings["epochs"], len(data), quiet=not progress, done=trainer.epochs)
+        loop = Loop(
+            trainer=trainer,
+            network=network,
+            optimizer=optimizer,
+            data=data,
+            augment=augment,
+            validation=validation,
             callbacks=hooks,
+            kept=kept,
+            history=history,
+            bar=bar,
+            setup=setup,
+            adviser=adviser,
+            notes=notes,
         )
-        with unrounded(network, frozen, real):
-            _begin(kept, resume, trainer, optimizer, history)
-    bar = Progress(settings["epochs"], len(data), quiet=not progress, done=trainer.epochs)
-    loop = Loop(
-        trainer=trainer,
-        network=network,
-        frozen=frozen,
-        optimizer=optimizer,
-        data=data,
-        augment=augment,
-        validation=validation,
-        callbacks=hooks,
-        kept=kept,
-        history=history,
-        bar=bar,
-        setup=setup,
-        adviser=adviser,
-        notes=notes,
-    )
-    try:
-        loop.run(settings["epochs"])
-    except KeyboardInterrupt:
-        if kept is not None:
-            kept.interrupted()
-        raise
-    finally:
-        bar.clear()
-        if kept is not None:
-            kept.release()
-    for stopping in stoppings:
-        stopping.restore(network)
+        try:
+            loop.run(settings["epochs"])
+        except KeyboardInterrupt:
+            if kept is not None:
+                kept.interrupted()
+            raise
+        finally:
+            bar.clear()
+            if kept is not None:
+                kept.release()
+        for stopping in stoppings:
+            stopping.restore(network)
     return history
 
 
@@ -361,10 +361,17 @@ def _begin(
     resume: str | os.PathLike[str] | None,
     trainer: _core._Trainer,
     optimizer: Optimizer,
+    *,
     history: History,
+    epochs: int,
 ) -> None:
     if resume is not None:
         history._epochs += [Epoch(**report) for report in kept.resume(resume)]
+        if epochs < len(history):
+            raise ValueError(
+                f"epochs is {epochs}, but {len(history)} are done; expected {len(history)} or "
+                "more, in all"
+            )
         if optimizer.lr != trainer.lr:  # callbacks had changed it
             optimizer.lr = trainer.lr
     kept.begin()

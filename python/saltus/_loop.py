@@ -18,7 +18,6 @@ from ._optim import Optimizer
 from ._progress import Progress
 from ._setup import Setup
 from ._stopping import Callback
-from ._unrounded import unrounded
 from .data._labelled import LabelledSpikes
 
 Augment: TypeAlias = Callable[[LabelledSpikes, int], LabelledSpikes]
@@ -30,7 +29,6 @@ class Loop:
 
     trainer: _core._Trainer
     network: Network
-    frozen: set[str]  # its parameters that are not trained
     optimizer: Optimizer
     data: LabelledSpikes
     augment: Augment | None
@@ -48,8 +46,7 @@ class Loop:
         chosen = self.optimizer._settings()
         stopped = False
         while self.trainer.epochs < epochs and not stopped:
-            with unrounded(self.network, self.frozen, self.setup.dtype):
-                epoch, advice = self._train()
+            epoch, advice = self._train()
             self.history._epochs.append(epoch)
             self.bar.epoch(_line(epoch))
             self.adviser.say(advice, stacklevel=4)

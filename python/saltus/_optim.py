@@ -153,9 +153,10 @@ class Optimizer:
                     f"state has {key!r}; expected names such as 'in->out.weight:first'"
                 )
             moments.setdefault(name, {})[which] = np.ravel(np.array(state[key], np.float64))
-        self._steps, self._states, self._network = {}, {}, None
+        of_all = np.ravel(np.array(state["steps"], np.float64))
+        steps = {name: _count(of.get("steps", of_all), name) for name, of in moments.items()}
+        self._steps, self._states, self._network = steps, {}, None
         for name, arrays in moments.items():
-            self._steps[name] = int(arrays.get("steps", np.ravel(state["steps"]))[0])
             tensor = self._states[name] = _core.Optimizer()
             tensor.put_moments(*(arrays.get(w, np.empty(0)) for w in ("first", "second")))
 
@@ -175,6 +176,12 @@ class Optimizer:
     def __post_init__(self) -> None:
         _check(self, self._settings())
         self._steps, self._states, self._network = {}, {}, None
+
+
+def _count(given: NDArray[np.float64], name: str) -> int:
+    if given.size != 1 or not (given[0] >= 0 and given[0] == np.floor(given[0]) < np.inf):
+        raise ValueError(f"state: the steps of '{name}' are {given}; expected one whole number")
+    return int(given[0])
 
 
 def _left_out(network: Network, name: str) -> bool:

@@ -305,14 +305,18 @@ AskedTimes find_lengths(LastLambda<Real>& last, LastLambda<Real>& before, const 
   const std::size_t width = std::min(widest_vector, asked.neurons), lanes = hn::Lanes(tag);
   const auto sent = hn::Set(tag, asked.sent), never = hn::Set(tag, infinity);
   auto earliest = never, latest = sent, shortest = never;
+  const double* delay = asked.delay;
+  double filled_up[widest_vector] = {};
+  if (delay && width < widest_vector) {  // (Highway 1.0.3 has no load of a part, below AVX2)
+    std::copy_n(delay, width, filled_up);
+    delay = filled_up;
+  }
   for (std::size_t slot = 0; slot < layout.count(); slot += widest_vector) {
     for (std::size_t l = 0; l < widest_vector; l += lanes) {
       const std::size_t at = slot + l;
       const auto used = hn::FirstN(tag, std::max(width, l) - l);
       auto t = sent;
-      if (asked.delay) {
-        t = hn::Add(t, hn::MaskedLoad(used, tag, asked.delay + layout.place(slot) + l));
-      }
+      if (delay) t = hn::Add(t, hn::LoadU(tag, delay + layout.place(slot) + l));
       const auto length = hn::Sub(hn::LoadU(tag, last.from.data() + at), t);
       const auto longer = hn::Sub(hn::LoadU(tag, before.from.data() + at), t);
       store_demoted(tag, hn::IfThenElseZero(used, length), last.lengths.data() + at);

@@ -27,6 +27,8 @@ Command add_bench(CLI::App& app);
 /// From here on Ctrl-C (or SIGTERM) only asks to stop; a second one ends the program at once.
 void catch_interrupts();
 const std::atomic<bool>& stop_requested();
+/// 5 s later: what is nearly done was done, what runs away has to end.
+const std::atomic<bool>& stop_overdue();
 /// The exit code of what was stopped: 128 and the number of the signal, as shells have it.
 Exit stop_code();
 

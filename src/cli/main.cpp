@@ -26,7 +26,9 @@ namespace saltus::cli {
 namespace {
 
 std::atomic<bool> stop{false};
+std::atomic<bool> overdue{false};
 std::atomic<int> stopped_by{SIGINT};
+constexpr unsigned patience = 5;  // s
 
 void on_interrupt(int signal) {
   stopped_by = signal;
@@ -34,7 +36,9 @@ void on_interrupt(int signal) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
+  alarm(patience);
 }
+void on_alarm(int) { overdue = true; }
 
 // A file opened later must not get the number of a closed standard stream: it would hold messages.
 void open_standard_streams() {
@@ -164,9 +168,12 @@ void catch_interrupts() {
   action.sa_handler = on_interrupt;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = on_alarm;
+  sigaction(SIGALRM, &action, nullptr);
 }
 
 const std::atomic<bool>& stop_requested() { return stop; }
+const std::atomic<bool>& stop_overdue() { return overdue; }
 
 Exit stop_code() { return stopped_by == SIGTERM ? terminated : interrupted; }
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -22,8 +21,8 @@
 #include "cli/team.hpp"
 #include "cli/values.hpp"
 #include "cli/warnings.hpp"
-#include "machine/parallel.hpp"
 #include "machine/peak_memory.hpp"
+#include "machine/stoppable.hpp"
 #include "saltus/advice.hpp"
 #include "saltus/error.hpp"
 #include "saltus/store.hpp"
@@ -148,40 +147,22 @@ store::TrainedEpochs sums_of(const TrainState<Real>& state) {
   return store::add_up(store::epochs_of(state));
 }
 
-// While it lives, what runs in this thread ends with Interrupted 5 s after a stop was asked for: a
-// network that runs away would take for ever, and the rest is nearly done. (A team ends together.)
-class EndsSoon {
- public:
-  EndsSoon() {
-    if (!team()) around_ = std::exchange(before_task, look);
-  }
-  ~EndsSoon() {
-    if (!team()) before_task = around_;
-  }
-  EndsSoon(const EndsSoon&) = delete;
-  EndsSoon& operator=(const EndsSoon&) = delete;
-
- private:
-  using Clock = std::chrono::steady_clock;
-  void (*around_)() = nullptr;
-
-  static void look() {
-    static std::optional<Clock::time_point> heard;
-    if (!stop_requested()) return;
-    if (!heard) heard = Clock::now();
-    if (Clock::now() - *heard > std::chrono::seconds(5)) throw Interrupted();
-  }
-};
-
-// Nothing if it did not end soon enough.
+// Nothing if a stop was asked for and it did not end soon: a network that runs away never would. (A
+// team ends together.)
 template <class Real>
 std::optional<Evaluation> evaluated(Trainer<Real>& trainer, const data::LabelledSpikes& data) {
-  const EndsSoon soon;
+  const Stoppable stoppable(team() ? nullptr : &stop_overdue());
   try {
     return trainer.evaluate(data);
   } catch (const Interrupted&) {
     return std::nullopt;
   }
+}
+
+// What a stop leaves.
+std::string left_in(const RunFolder& folder) {
+  return folder ? fmt::format("; the model is in {0}, and --resume {0} goes on", folder.name())
+                : "; no --out was given, nothing is saved";
 }
 
 // All epochs that are left, with what they show and leave. @return  were they stopped?
@@ -212,7 +193,10 @@ bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, LogL
       const auto validation = evaluated(trainer, data.validation);
       if (!validation) {  // as if it had been killed: what goes on does the same again
         progress.clear();
-        say("stopped in the validation of epoch {}, which is not kept\n", last.epoch);
+        say("stopped in the validation of epoch {}, which is not kept{}\n", last.epoch,
+            left_in(folder));
+        trainer.state().history.pop_back();
+        --trainer.state().epochs;
         return true;
       }
       EpochReport& report = trainer.state().history.back();
@@ -231,10 +215,7 @@ bool train_epochs(Trainer<Real>& trainer, const TaskData& data, int epochs, LogL
   progress.clear();
   if (!last.complete) {
     say("stopped after {} epochs and {} samples of the next{}\n", trainer.epochs_done(),
-        last.samples,
-        folder ? fmt::format("; the model is in {}, and --resume {} goes on", folder.name(),
-                             folder.name())
-               : "; no --out was given, nothing is saved");
+        last.samples, left_in(folder));
   }
   return !last.complete;
 }
@@ -369,10 +350,11 @@ int train(RunSettings settings, const Options& options) {
   } else {
     fmt::print(
         "{}trained {} epochs in {:.1f} s: {:.1f} us a sample{}\n",
-        test ? fmt::format("test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent "
-                           "label)\n",
-                           100 * test->accuracy, test->loss, test->samples, test->silent_labels)
-             : "stopped in the test, which takes long; `saltus eval` makes it\n",
+        test      ? fmt::format("test accuracy {:.2f} %, loss {:.4f} ({} samples, {} with a silent "
+                                     "label)\n",
+                                100 * test->accuracy, test->loss, test->samples, test->silent_labels)
+        : stopped ? ""
+                  : "stopped in the test, which takes long; `saltus eval` makes it\n",
         trained.epochs, trained.seconds, trained.us_per_sample(),
         test ? fmt::format(", {:.1f} hidden spikes a test sample", test->hidden_spikes_per_sample)
              : "");

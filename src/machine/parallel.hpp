@@ -4,7 +4,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <utility>
+
+#include "saltus/error.hpp"
 
 #ifndef SALTUS_WITHOUT_TBB
 #include <tbb/info.h>
@@ -13,11 +17,9 @@
 #include <tbb/task_group.h>
 #include <memory>
 #else
-#include <atomic>
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 #endif
 
@@ -27,6 +29,13 @@ namespace saltus {
 /// for Ctrl-C: what it throws ends the loop.
 inline thread_local void (*before_task)() = nullptr;
 
+/// Flags that end the loops of a thread, in whichever threads their tasks run (machine/stoppable.hpp).
+struct StopWatch {
+  const std::atomic<bool>* stop;
+  const StopWatch* around;
+};
+inline thread_local const StopWatch* stop_watch = nullptr;  // the innermost
+
 /// Another task of the loop has ended it.
 struct Abandoned {};
 #ifdef SALTUS_WITHOUT_TBB
@@ -34,9 +43,12 @@ inline thread_local const std::atomic<bool>* loop_has_ended =
     nullptr;  // that which runs this thread
 #endif
 
-/// Long tasks call it every few thousand steps, so that they end too.
+/// Before each task; long ones call it every few thousand steps, so that they end too.
 inline void heed() {
   if (before_task) before_task();
+  for (const StopWatch* watch = stop_watch; watch; watch = watch->around) {
+    if (*watch->stop) throw Interrupted();
+  }
 #ifndef SALTUS_WITHOUT_TBB
   if (tbb::is_current_task_group_canceling()) throw Abandoned();
 #else
@@ -47,6 +59,18 @@ inline void heed() {
 inline void heed(std::size_t step, std::size_t every = 4096) {
   if (step % every == every - 1) heed();
 }
+
+/// While it lives this thread looks at the flags of another one.
+class Watching {
+ public:
+  explicit Watching(const StopWatch* of) : own_(std::exchange(stop_watch, of)) {}
+  ~Watching() { stop_watch = own_; }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+ private:
+  const StopWatch* own_;
+};
 
 #ifndef SALTUS_WITHOUT_TBB
 /// The workers of this thread's loops. They live as long as it does, or until it wants another
@@ -66,8 +90,9 @@ inline tbb::task_arena& workers(int threads) {
 /// Calls body(k) for k in [0, count). @param threads  0: all cores
 template <class Body>
 void parallel_for(int threads, std::size_t count, Body&& task) {
-  const auto body = [&task](std::size_t k) {
-    if (before_task) before_task();
+  const auto body = [&task, watch = stop_watch](std::size_t k) {
+    const Watching watching(watch);
+    heed();
     task(k);
   };
   if (threads == 1 || count < 2) {

@@ -360,11 +360,13 @@ to = "out"
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_a_network_that_runs_away(saltus, tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "threads"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, 2)]
+)
+def test_an_interrupt_ends_a_network_that_runs_away(saltus, tmp_path, number, threads):
     config, out = tmp_path / "run.toml", tmp_path / "run"
     config.write_text(RUNS_AWAY)
-    command = saltus.line("train", "--config", config, "--out", out, "--json")
+    command = saltus.line("train", "--config", config, "--out", out, "--threads", threads, "--json")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 30
     while time.monotonic() < end and not (out / "checkpoint.safetensors").exists():

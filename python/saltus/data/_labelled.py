@@ -182,6 +182,8 @@ def _check_offsets(offsets: NDArray[np.int64], spikes: int) -> None:
 
 def _number(samples: Any) -> int | None:
     """Return the number of one sample, of whatever type; None: it is something else."""
+    if isinstance(samples, bool | np.bool_):
+        raise TypeError(f"expected the number of a sample, or several; got {samples}")
     if getattr(samples, "ndim", 0):  # an array or tensor of one entry is a choice of samples
         return None
     try:

@@ -87,7 +87,12 @@ def _put(target: Path, text: str) -> None:
         with NamedTemporaryFile(
             "w", encoding="utf-8", dir=target.parent, prefix=".report", delete=False
         ) as new:
-            new.write(text)
+            try:
+                new.write(text)
+                new.flush()
+            except OSError:
+                Path(new.name).unlink()
+                raise
     except OSError as error:  # of a name that nobody gave
         raise OSError(
             f"cannot write {target}: {error.strerror}; another place is --out FILE (file=)"
