@@ -56,6 +56,11 @@ std::string how_far(const json& said) {
   } else if (epochs < wanted) {
     text += ", the rest not trained, or not yet";
   }
+  const json after = t.value("resumes_after", json());
+  if (after.is_number() && after.get<std::int64_t>() < epochs) {
+    text += fmt::format("; --resume goes on after epoch {}, of which the checkpoint is",
+                        after.get<std::int64_t>());
+  }
   return text;
 }
 

@@ -124,9 +124,22 @@ Info info_of_network(const std::filesystem::path& file, std::string_view kind) {
            {"projections", projections_of(network)}}};
 }
 
-template <class Real>
+// Of a checkpoint of either precision.
 json training_in(const std::filesystem::path& file) {
-  return training_of(epochs_of(load_checkpoint<Real>(file).state));
+  try {
+    return training_of(epochs_of(load_checkpoint<float>(file).state));
+  } catch (const InvalidInput&) {
+    return training_of(epochs_of(load_checkpoint<double>(file).state));
+  }
+}
+
+// After how many epochs --resume goes on: fewer than were done, where checkpoints are rare and a run was killed.
+json resumes_after(const std::filesystem::path& folder) {
+  try {
+    return training_in(checkpoint_in(folder))["epochs"];
+  } catch (const FileError&) {  // there is none, or it is damaged: --resume says so
+    return nullptr;
+  }
 }
 
 Info info_of_folder(const std::filesystem::path& folder) {
@@ -140,6 +153,7 @@ Info info_of_folder(const std::filesystem::path& folder) {
   }
   const Metrics metrics = read_metrics(folder / "metrics.jsonl");
   info.said["training"] = training_of(metrics.epochs);
+  info.said["training"]["resumes_after"] = resumes_after(folder);
   const auto most = std::ranges::max_element(metrics.peak_memory);
   info.said["training"]["peak_memory_bytes"] =
       most == metrics.peak_memory.end() || *most == 0 ? json() : json(*most);
@@ -161,11 +175,7 @@ Info info_of_file(const std::filesystem::path& file) {
   if (file.extension() != ".h5" && is_checkpoint(file)) {
     info.said["kind"] = "checkpoint";
     settings = load_checkpoint_settings(file);
-    try {
-      info.said["training"] = training_in<float>(file);
-    } catch (const InvalidInput&) {  // the other precision
-      info.said["training"] = training_in<double>(file);
-    }
+    info.said["training"] = training_in(file);
   }
   json known = json::parse(settings, nullptr, false);
   if (known.is_object()) known.erase("training_data");

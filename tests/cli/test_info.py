@@ -87,6 +87,7 @@ def test_files_of_a_run(saltus, tmp_path, precision):
     whole = saltus.good("info", folder, "--json").json
     assert checkpoint["kind"] == "checkpoint"
     del whole["training"]["peak_memory_bytes"]
+    assert whole["training"].pop("resumes_after") == whole["training"]["epochs"]
     assert checkpoint["training"] == whole["training"]
     assert checkpoint["changed"] == whole["changed"]
     assert "precision" in whole["changed"] or precision == "float32"
@@ -109,6 +110,21 @@ def test_a_run_that_was_stopped(saltus, tmp_path):
         assert within == {"epoch": done[-1]["epoch"], "samples": done[-1]["samples"]}
     assert training["epochs"] == sum(line["complete"] for line in done)
     assert f"training: {training['epochs']} of 100 epochs, " in saltus.good("info", folder).out
+
+
+def test_a_checkpoint_that_is_older_than_the_run_is_told(saltus, tmp_path):
+    folder = tmp_path / "run"
+    command = saltus.line("train", "yinyang", "--epochs", 200, "--train-samples", 300, "--out",
+                          folder, "--checkpoint-minutes", 60)  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process.stderr.readline()
+    process.kill()
+    process.communicate(timeout=30)
+    assert metrics(folder)
+    assert saltus.good("info", folder, "--json").json["training"]["resumes_after"] == 0
+    assert "; --resume goes on after epoch 0, of which" in saltus.good("info", folder).out
+    (folder / "checkpoint.safetensors").write_bytes(b"damaged")
+    assert saltus.good("info", folder, "--json").json["training"]["resumes_after"] is None
 
 
 def test_a_stopped_line_is_told_apart(saltus, model):
