@@ -19,7 +19,8 @@ NB_MODULE(_core, module) {
     } catch (const saltus::FileError& e) {
       PyErr_SetString(PyExc_OSError, e.what());
     } catch (const saltus::Interrupted& e) {
-      PyErr_SetString(PyExc_KeyboardInterrupt, e.what());
+      // Python knows of the signal, too, and is asked only once.
+      if (PyErr_CheckSignals() == 0) PyErr_SetString(PyExc_KeyboardInterrupt, e.what());
     } catch (const saltus::Error& e) {
       PyErr_SetString(PyExc_RuntimeError, e.what());
     }

@@ -808,6 +808,35 @@ def test_ctrl_c_ends_a_sample_that_runs_away(delay, threads, synapse):
     assert time.monotonic() - start < 3
 
 
+@pytest.mark.parametrize("which", [0, 2999, 3999])
+def test_ctrl_c_ends_a_sample_that_another_thread_runs(which):
+    """The main thread, which Python tells of signals, may have nothing left but to wait."""
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("h", "LIF", 20)
+    net.connect("in", "h", np.full((1, 20), 9.0))
+    net.connect("h", "h", np.full((20, 20), 30.0), delay=1e-3)
+    samples = [([], [])] * 4000
+    samples[which] = ([1e-3], [0])
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), ctrl_c_after(0.5):
+        saltus.simulate(net, {"in": samples}, 1e7, threads=2)
+    assert time.monotonic() - start < 3
+
+
+def test_a_handler_of_ones_own_decides_what_ctrl_c_does():
+    net, heard = yin_yang_net(), []
+    data = saltus.data.yin_yang(n=300_000, seed=1)
+    with ctrl_c_after(0.1):
+        signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+        assert saltus.simulate(net, {"in": data.spikes}, np.inf).samples == 300_000
+        assert len(heard) == 1
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        saltus.simulate(net, {"in": DATA.spikes}, np.inf)
+        with pytest.raises(KeyboardInterrupt):  # it is Python's again
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_other_threads_run_while_the_core_works():
     net, done = yin_yang_net(), []
     data = saltus.data.yin_yang(n=20_000, seed=1)
