@@ -137,7 +137,7 @@ json training_in(const std::filesystem::path& file) {
 json resumes_after(const std::filesystem::path& folder) {
   try {
     return training_in(checkpoint_in(folder))["epochs"];
-  } catch (const FileError&) {  // there is none, or it is damaged: --resume says so
+  } catch (const Error&) {  // there is none, or it is damaged: --resume says so
     return nullptr;
   }
 }

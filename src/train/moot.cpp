@@ -2,6 +2,7 @@
 // Settings that have no effect beside others: whoever gives one believes that it does something.
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "saltus/losses.hpp"
 #include "saltus/task.hpp"
@@ -15,10 +16,15 @@ struct Owner {
   std::string_view called;
 };
 
-bool has_schedule(const RunSettings& s, std::initializer_list<ScheduleKind> kinds) {
-  return std::ranges::find(kinds, s.train.schedule) != kinds.end();
+template <OptimizerKind... kinds>
+bool is_optimizer(const RunSettings& s) {
+  return ((s.train.optimizer == kinds) || ...);
 }
-bool is_adam(const RunSettings& s) { return s.train.optimizer != OptimizerKind::sgd; }
+template <ScheduleKind... kinds>
+bool is_schedule(const RunSettings& s) {
+  return ((s.train.schedule == kinds) || ...);
+}
+constexpr auto is_adam = is_optimizer<OptimizerKind::adam, OptimizerKind::adamw>;
 bool is_smooth(const RunSettings& s) { return s.train.smooth_threshold > 0; }
 bool is_recurrent(const RunSettings& s) { return s.recurrent; }
 bool is_deep(const RunSettings& s) { return s.hidden.size() > 1 || s.layers.size() > 1; }
@@ -27,23 +33,17 @@ constexpr std::string_view adam = "--optimizer adam or adamw", smooth = "--smoot
                            recurrent = "--recurrent", deep = "several hidden layers";
 
 const Owner owners[] = {
-    {"momentum", [](const RunSettings& s) { return !is_adam(s); }, "--optimizer sgd"},
+    {"momentum", is_optimizer<OptimizerKind::sgd>, "--optimizer sgd"},
     {"beta_1", is_adam, adam},
     {"beta_2", is_adam, adam},
     {"epsilon", is_adam, adam},
-    {"weight_decay", [](const RunSettings& s) { return s.train.optimizer != OptimizerKind::adam; },
+    {"weight_decay", is_optimizer<OptimizerKind::adamw, OptimizerKind::sgd>,
      "--optimizer adamw or sgd"},
-    {"decay",
-     [](const RunSettings& s) {
-       return !has_schedule(s, {ScheduleKind::constant, ScheduleKind::cosine});
-     },
+    {"decay", is_schedule<ScheduleKind::exponential, ScheduleKind::step, ScheduleKind::plateau>,
      "--schedule exponential, step or plateau"},
-    {"decay_every", [](const RunSettings& s) { return has_schedule(s, {ScheduleKind::step}); },
-     "--schedule step"},
-    {"patience", [](const RunSettings& s) { return has_schedule(s, {ScheduleKind::plateau}); },
-     "--schedule plateau"},
-    {"lr_final", [](const RunSettings& s) { return has_schedule(s, {ScheduleKind::cosine}); },
-     "--schedule cosine"},
+    {"decay_every", is_schedule<ScheduleKind::step>, "--schedule step"},
+    {"patience", is_schedule<ScheduleKind::plateau>, "--schedule plateau"},
+    {"lr_final", is_schedule<ScheduleKind::cosine>, "--schedule cosine"},
     {"smooth_decay", is_smooth, smooth},
     {"smooth_end", is_smooth, smooth},
     {"smooth_reading", is_smooth, smooth},

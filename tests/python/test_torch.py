@@ -555,13 +555,18 @@ def test_a_state_of_some_samples():
         state.take([3])
 
 
-def test_a_data_set_feeds_several_inputs():
+def net_of_two_inputs():
     net = saltus.Network(seed=1)
     for name, size in (("a", 2), ("b", 3)):
         net.add_input(name, size)
     net.add_population("out", "LI", 2)
     net.connect("a", "out")
     net.connect("b", "out")
+    return net
+
+
+def test_a_data_set_feeds_several_inputs():
+    net = net_of_two_inputs()
     data = saltus.data.yin_yang(n=6)
     found = st.EventProp(net, T_END, "out.maxima", dtype=torch.float64)(data)
     expected = saltus.simulate(net, data, T_END).maxima("out").values
@@ -599,12 +604,7 @@ def test_padding_is_infinite_or_minus_one(times, neurons, says):
 
 @pytest.mark.parametrize("channel", [7, -3])
 def test_a_channel_of_no_input_is_refused(channel):
-    net = saltus.Network(seed=1)
-    for name, size in (("a", 2), ("b", 3)):
-        net.add_input(name, size)
-    net.add_population("out", "LI", 2)
-    net.connect("a", "out")
-    net.connect("b", "out")
+    net = net_of_two_inputs()
     data = saltus.data.yin_yang(n=2)
     data.neurons[1] = channel
     with pytest.raises(ValueError, match=rf"inputs\.neurons\[1\] is {channel}"):
