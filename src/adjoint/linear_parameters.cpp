@@ -7,14 +7,13 @@
 //             + what enters only through threshold, c and tau_ref: SpikeSums
 #include "adjoint/accumulate.hpp"
 #include "adjoint/dynamics.hpp"
+#include "adjoint/linear_walk.hpp"
 #include "machine/parallel.hpp"
 #include "observe/linear_replay.hpp"
 #include "observe/replay.hpp"
 
 namespace saltus {
 namespace {
-
-using Slopes = std::array<double, Dual::width>;
 
 void add(Slopes& to, double factor, const Dual& value) {
   for (std::size_t k = 0; k < Dual::width; ++k) to[k] += factor * value.slopes[k];
@@ -81,14 +80,6 @@ struct Products : LinearVisitor<Dual> {
     if (next_segment == 0 || own[next_segment - 1].from != times[k]) return;  // no error lies later
     if (terms::linear_at_spikes) product(own[next_segment - 1].p, x);
   }
-  // An integral of V has no limit where a parameter moves what V settles at.
-  void without_end(double error, const Dual& v) {
-    for (std::size_t k = 0; k < Dual::width; ++k) {
-      if (error != 0 && std::fabs(v.slopes[k]) > 1e-9) {
-        sum[k] = std::copysign(infinity, error * v.slopes[k]);
-      }
-    }
-  }
   void product(const linear::Vector<double>& p, const linear::Vector<Dual>& x) {
     for (std::size_t k = 0; k < linear::dimension; ++k) add(sum, p[k], x[k]);
   }
@@ -114,17 +105,134 @@ Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, 
   if (!errors.integrals.empty() && terms::linear_at_the_end) {
     const auto error = static_cast<double>(errors.integrals[s * size + j]);
     add(products.sum, error, x[linear::integral_of_v]);
-    if (std::isinf(end)) products.without_end(error, x[0]);
+    for (std::size_t k = 0; k < Dual::width && std::isinf(end); ++k) {
+      without_end(error, x[0].slopes[k], products.sum[k]);
+    }
   }
   if (!errors.at_end.x.empty() && terms::state_local) {
     const auto said = said_of_end(errors, pass.record.samples, size, s, j);
     for (std::size_t k = 0; k < said.size(); ++k) add(products.sum, said[k], x[k]);
   }
-  const SpikeSums& spikes = segments.sums[j];
-  add(products.sum, spikes.threshold, motion.theta);
-  add(products.sum, spikes.release, motion.tau_ref);
-  for (std::size_t k = 0; k < linear::dimension; ++k) add(products.sum, spikes.c[k], motion.c[k]);
   return products.sum;
+}
+
+// What enters through the threshold, c and tau_ref only.
+void add_spikes(const SpikeSums& spikes, const linear::Motion<Dual>& motion, Slopes& sum) {
+  add(sum, spikes.threshold, motion.theta);
+  add(sum, spikes.release, motion.tau_ref);
+  for (std::size_t k = 0; k < linear::dimension; ++k) add(sum, spikes.c[k], motion.c[k]);
+}
+
+// Which entries of the constant any of them has, or has a slope of.
+linear::Vector<double> driven(std::span<const linear::Motion<Dual>> motions) {
+  linear::Vector<double> constant{};
+  for (const auto& m : motions) {
+    for (std::size_t k = 0; k < most_components; ++k) {
+      if (!linear::is_zero(m.free.constant()[k])) constant[k] = 1;
+    }
+  }
+  return constant;
+}
+
+bool move_alike(std::span<const linear::Motion<Dual>> motions) {
+  const auto same = [](const Dual& a, const Dual& b) {
+    return a.value == b.value && a.slopes == b.slopes;
+  };
+  return std::ranges::all_of(motions, [&](const auto& m) {
+    return std::ranges::equal(m.free.matrix(), motions[0].free.matrix(),
+                              [&](const auto& row, const auto& of_first) {
+                                return std::ranges::equal(row, of_first, same);
+                              });
+  });
+}
+
+// None if the vectors do not know their shape.
+template <class Real>
+std::optional<SlopedNeurons> side_by_side(const Pass<Real>& pass, std::size_t population,
+                                          std::span<const linear::Motion<Dual>> motions) {
+  const bool known =
+      pass.plan.linear_in_vectors(population) &&
+      std::ranges::none_of(motions, [](const auto& m) { return m.free.pair().has_value(); });
+  if (!known) return {};
+  const std::size_t rows =
+      pass.errors.populations[population].integrals.empty() ? most_components : linear::dimension;
+  std::vector<linear::System<Dual>> systems;
+  if (move_alike(motions)) {
+    const auto& model = *pass.plan.network->populations()[population].model;
+    systems.push_back(
+        linear::driven_by_ones(motions[0].free, driven(motions), model.linear->components.size()));
+  } else {
+    for (const auto& m : motions) systems.push_back(m.free);
+  }
+  SlopedNeurons sloped{motions, TangentShape(motions, systems, rows), {}};
+  if (!sloped.shape.in_order()) return {};
+  for (const auto& system : systems) {
+    sloped.flows.emplace_back(system, rows,
+                              [&](const auto& e) { return sloped.shape.number_of(e); });
+  }
+  return sloped;
+}
+
+template <class Real>
+void walk(const Pass<Real>& pass, std::size_t population, std::size_t s,
+          const SlopedNeurons& sloped, Slopes* sums) {
+  thread_local Timeline<Real> timeline;
+  thread_local OwnSpikes own_spikes;
+  thread_local LinearWalk<Real> walk;
+  const std::size_t size = pass.plan.size(population);
+  const PopulationPlan<Real>& plan = pass.plan_of(s).populations[population];
+  const LinearSegments& segments = pass.linear[s][population];
+  const SampleSpikes spikes = sample_of(pass.spikes_of(population), s);
+  own_spikes.sort(spikes, size);
+  pass.start(timeline, population, s);
+  const typename LinearWalk<Real>::Scene scene{plan,
+                                               pass.errors.populations[population],
+                                               segments,
+                                               spikes,
+                                               own_spikes,
+                                               s,
+                                               pass.record.samples,
+                                               size,
+                                               pass.inputs.end(s),
+                                               !pass.starts.empty()};
+  if (plan.sees_the_same()) {
+    walk.go(sloped, scene, timeline.of(0), 0, size, sums);
+    return;
+  }
+  for (std::size_t j = segments.next(0); j < size; j = segments.next(j + 1)) {
+    walk.go(sloped, scene, timeline.of(j), j, j + 1, sums);
+  }
+}
+
+template <class Real>
+void one_by_one(const Pass<Real>& pass, std::size_t population, std::size_t s,
+                std::span<const linear::Motion<Dual>> motions,
+                const std::optional<linear::System<Dual>>& alike, Slopes* sums) {
+  thread_local Timeline<Real> timeline;
+  thread_local OwnSpikes own_spikes;
+  thread_local linear::SharedSteps<Dual> steps;
+  if (alike) {
+    pass.start(timeline, population, s);
+    const bool integrals = !pass.errors.populations[population].integrals.empty();
+    steps.find(*alike, timeline.shared().times, integrals ? linear::dimension : most_components);
+  }
+  for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
+                  [&](std::size_t j, const auto& arrivals, auto own, auto times) {
+                    if (pass.linear[s][population].of(j).empty()) return;
+                    const auto& own_motion = motions[motions.size() == 1 ? 0 : j];
+                    const auto find = [&](const linear::Motion<Dual>& m) {
+                      return slopes_of(pass, population, s, j, m, arrivals, own, times,
+                                       alike ? &steps : nullptr);
+                    };
+                    if (pass.starts.empty()) {
+                      sums[j] = find(own_motion);
+                      return;
+                    }
+                    linear::Motion<Dual> started = own_motion;  // a state knows no parameter
+                    const auto& n = pass.starts[s].populations[population].linear_neuron(j);
+                    std::copy_n(n.initial.begin(), n.initial.size(), started.initial.begin());
+                    sums[j] = find(started);
+                  });
 }
 
 }  // namespace
@@ -132,6 +240,7 @@ Slopes slopes_of(const Pass<Real>& pass, std::size_t population, std::size_t s, 
 template <class Real>
 void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
   const Population& neurons = pass.plan.network->populations()[population];
+  const PopulationPlan<Real>& plan = pass.plan.populations[population];
   const std::size_t size = neurons.size, samples = pass.linear.size();
   std::vector<std::size_t> wanted;
   for (std::size_t k = 0; k < neurons.parameters.size(); ++k) {
@@ -140,48 +249,27 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
   for (std::size_t first = 0; first < wanted.size(); first += Dual::width) {
     const auto by = std::span(wanted).subspan(first, std::min(Dual::width, wanted.size() - first));
     std::vector<linear::Motion<Dual>> motions;
-    for (std::size_t j = 0; j < pass.plan.populations[population].linear_neurons.size(); ++j) {
-      motions.push_back(
-          with_slopes(neurons, pass.plan.populations[population].linear_neuron(j), j, by));
+    for (std::size_t j = 0; j < plan.linear_neurons.size(); ++j) {
+      motions.push_back(with_slopes(neurons, plan.linear_neuron(j), j, by));
     }
-    const bool alike = pass.plan.populations[population].motion.has_value();
-    linear::Vector<double> constant{};  // one that is 0 may have a slope
-    for (const auto& m : motions) {
-      for (std::size_t k = 0; k < most_components; ++k) {
-        if (!linear::is_zero(m.free.constant()[k])) constant[k] = 1;
-      }
+    const auto sloped = side_by_side<Real>(pass, population, motions);
+    std::optional<linear::System<Dual>> alike;
+    if (!sloped && plan.motion && move_alike(motions)) {
+      alike = linear::driven_by_ones(motions[0].free, driven(motions),
+                                     neurons.model->linear->components.size());
     }
-    const auto motion =
-        linear::driven_by_ones(motions[0].free, constant, neurons.model->linear->components.size());
     std::vector<Slopes> sums(samples * size);
     parallel_for(pass.threads, samples, [&](std::size_t s) {
-      thread_local Timeline<Real> timeline;
-      thread_local OwnSpikes own_spikes;
-      thread_local linear::SharedSteps<Dual> steps;
-      const linear::SharedSteps<Dual>* shared = nullptr;
-      if (alike) {
-        pass.start(timeline, population, s);
-        const bool integrals = !pass.errors.populations[population].integrals.empty();
-        steps.find(motion, timeline.shared().times,
-                   integrals ? linear::dimension : most_components);
-        shared = &steps;
+      Slopes* const of_sample = sums.data() + s * size;
+      if (!sloped) {
+        one_by_one<Real>(pass, population, s, motions, alike, of_sample);
+      } else if (!sloped->shape.empty()) {
+        walk(pass, population, s, *sloped, of_sample);
       }
-      for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
-                      [&](std::size_t j, const auto& arrivals, auto own, auto times) {
-                        if (pass.linear[s][population].of(j).empty()) return;
-                        const auto& own_motion = motions[motions.size() == 1 ? 0 : j];
-                        const auto find = [&](const linear::Motion<Dual>& m) {
-                          return slopes_of(pass, population, s, j, m, arrivals, own, times, shared);
-                        };
-                        if (pass.starts.empty()) {
-                          sums[s * size + j] = find(own_motion);
-                          return;
-                        }
-                        linear::Motion<Dual> started = own_motion;  // a state knows no parameter
-                        const auto& n = pass.starts[s].populations[population].linear_neuron(j);
-                        std::copy_n(n.initial.begin(), n.initial.size(), started.initial.begin());
-                        sums[s * size + j] = find(started);
-                      });
+      const LinearSegments& segments = pass.linear[s][population];
+      for (std::size_t j = segments.next(0); j < size; j = segments.next(j + 1)) {
+        add_spikes(segments.sums[j], motions[motions.size() == 1 ? 0 : j], of_sample[j]);
+      }
     });
     auto& gradients = pass.gradients.neurons[population].parameters;
     const auto adding_up = [&](auto visit) {

@@ -156,6 +156,24 @@ const CliffRow all_rows[] = {
            s.train.trainable = {"weights", "beta", "tau_adapt"};
          },
      .network = [](N& n) { hidden(n).become(Model::alif); }},
+    {.name = "alif-train-adaptation-per-neuron",
+     .says = "alif-tau-adapt-per-neuron, weights, beta and tau_adapt trained",
+     .settings =
+         [](S& s) {
+           s.train.trainable = {"weights", "beta", "tau_adapt"};
+         },
+     .network =
+         [](N& n) {
+           hidden(n).become(Model::alif);
+           per_neuron(n, "tau_adapt", 0.2);
+         }},
+    {.name = "alif-train-taus",
+     .says = "weights, tau_mem, tau_syn, tau_adapt and bias of ALIF neurons trained",
+     .settings =
+         [](S& s) {
+           s.train.trainable = {"weights", "tau_mem", "tau_syn", "tau_adapt", "bias"};
+         },
+     .network = [](N& n) { hidden(n).become(Model::alif); }},
     {.name = "alpha",
      .says = "hidden neurons have alpha synapses",
      .network = [](N& n) { hidden(n).become(Model::named("LIF:alpha")); }},
@@ -167,6 +185,13 @@ const CliffRow all_rows[] = {
            per_neuron(n, "tau_mem", 0.2);
            per_neuron(n, "tau_syn", 0.2);
          }},
+    {.name = "alpha-train-taus",
+     .says = "alpha synapses, weights and both time constants trained",
+     .settings =
+         [](S& s) {
+           s.train.trainable = {"weights", "tau_mem", "tau_syn"};
+         },
+     .network = [](N& n) { hidden(n).become(Model::named("LIF:alpha")); }},
     {.name = "sparse",
      .says = "1 in 10 of the synapses in->hidden",
      .network = [](N& n) { thin_out(n, "in->hidden", 0.1); }},

@@ -152,6 +152,27 @@ struct Difference {
 };
 inline constexpr std::size_t most_differences = 1U << (dimension + 1);
 
+/// What one of order 1 and more is found from, but for its places in a list.
+/// @param z  of its nodes, ascending: order + 1, at most one more than there are nodes
+inline void prepare(Difference& d, std::span<const double> z) {
+  const double last = z[d.order];
+  d.spread = last - z[0];
+  d.per_spread = 1 / d.spread;
+  std::array<double, dimension + 2> y{}, h{};
+  double inverse = 1;  // of (p + k)!
+  for (std::size_t k = 0; k <= d.order; ++k) {
+    y[k] = d.spread == 0 ? 0 : (z[k] - last) / d.spread;
+    h[k] = 1;
+    if (k > 0) inverse /= static_cast<double>(k);
+  }
+  for (std::size_t p = 0; p < Difference::terms; ++p) {
+    d.series[p] = h[d.order] * inverse;
+    inverse /= static_cast<double>(p + 1 + d.order);
+    h[0] *= y[0];
+    for (std::size_t k = 1; k <= d.order; ++k) h[k] = h[k - 1] + y[k] * h[k];
+  }
+}
+
 /// The values of all of them after `t`, each behind those that it is made of. With z of the last node
 /// and the spread s of all
 ///
@@ -239,6 +260,8 @@ class System {
     return pair_ ? std::max(decay, pair_->rate().size()) : decay;
   }
   const std::optional<Pair<T>>& pair() const { return pair_; }
+  /// The eigenvalues and the constant's 0, ascending.
+  std::span<const T> rates() const { return std::span(nodes_).first(count_); }
   const Matrix<T>& matrix() const { return a_; }
   const Vector<T>& constant() const { return b_; }
 
@@ -501,21 +524,9 @@ class System {
       return;
     }
     d.last = difference(1U << d.nodes[d.order]);
-    d.spread = d.rate - nodes_[d.nodes[0]];
-    d.per_spread = 1 / d.spread;
-    Nodes<double> y{}, h{};
-    double inverse = 1;  // of (p + k)!
-    for (std::size_t k = 0; k <= d.order; ++k) {
-      y[k] = d.spread == 0 ? 0 : (nodes_[d.nodes[k]] - d.rate) / d.spread;
-      h[k] = 1;
-      if (k > 0) inverse /= static_cast<double>(k);
-    }
-    for (std::size_t p = 0; p < Difference::terms; ++p) {
-      d.series[p] = h[d.order] * inverse;
-      inverse /= static_cast<double>(p + 1 + d.order);
-      h[0] *= y[0];
-      for (std::size_t k = 1; k <= d.order; ++k) h[k] = h[k - 1] + y[k] * h[k];
-    }
+    Nodes<double> z;
+    for (std::size_t k = 0; k <= d.order; ++k) z[k] = nodes_[d.nodes[k]];
+    linear::prepare(d, z);
   }
   T close(const Difference& d, double t) const {
     using std::exp;

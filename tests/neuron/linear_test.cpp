@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "neuron/linear_alike.hpp"
 #include "neuron/linear_crossing.hpp"
+#include "neuron/linear_slopes.hpp"
 #include "neuron/models.hpp"
 #include "random/random.hpp"
 
@@ -235,6 +237,68 @@ TEST(LinearFlow, of_many_times_at_once_has_the_bits_of_each_and_every_digit_of_a
   }
   EXPECT_GT(compared, 50000U);
   EXPECT_LT(worst, 1e-15);
+}
+
+// Against dual numbers, which find the same by other steps.
+TEST(SlopedFlow, has_the_derivatives_of_all_entries) {
+  Random random(6, Purpose::gradcheck, 0);
+  const auto logarithmic = [&](double low, double high) {
+    return std::exp(random.uniform(std::log(low), std::log(high)));
+  };
+  std::size_t compared = 0, slopes = 0;
+  for (std::size_t k = 0; k < 1000; ++k) {
+    const ModelInfo& model = alif_models[k % alif_models.size()];
+    std::vector<Dual> values;
+    const auto first = static_cast<std::size_t>(random.below(9));
+    for (const ParameterRow& row : model.parameters) {
+      const bool time = row.unit == "s" && row.name != "tau_ref";
+      const bool close = !values.empty() && random.chance(0.3);
+      Dual value = !time   ? (row.usual == 0 ? 0.5 : row.usual)
+                   : close ? values[0].value * (random.chance(0.5) ? 1 : 1 + 1e-9)
+                           : logarithmic(1e-4, 1);
+      if (values.size() >= first && values.size() < first + Dual::width) {
+        value.slopes[values.size() - first] = 1;
+      }
+      values.push_back(value);
+    }
+    const Motion<Dual> n(model.linear->with_slopes(Values<Dual>(model, values)),
+                         model.linear->components.size());
+    std::vector<SlopedEntry> entries;
+    for_each_slope(n.free, dimension, [&](const SlopedEntry& e, unsigned, double, int) {
+      if (std::ranges::find(entries, e) == entries.end()) entries.push_back(e);
+    });
+    const SlopedFlow flow(n.free, dimension, [&](const SlopedEntry& e) {
+      return static_cast<int>(std::ranges::find(entries, e) - entries.begin());
+    });
+    std::vector<double> times{0};
+    for (int i = 0; i < 10; ++i) times.push_back(logarithmic(1e-6, 30) * values[0].value);
+    std::vector<double> found(times.size() * entries.size());
+    flow.values(times, found.data(), entries.size(), 1);
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      n.free.for_each_entry(
+          times[i], dimension, [](const auto&) { return true; },
+          [&](const auto& entry, const Dual& expected) {
+            for (std::size_t by = 0; by <= Dual::width; ++by) {
+              const double slope = by == 0 ? expected.value : expected.slopes[by - 1];
+              const auto at = std::ranges::find(entries, SlopedEntry{entry, by});
+              const double value =
+                  at == entries.end()
+                      ? 0
+                      : found[i * entries.size() + static_cast<std::size_t>(at - entries.begin())];
+              // A slope by a time constant, of what changes over the shortest of them.
+              const double scale =
+                  std::fabs(slope) + std::fabs(expected.value) * (by == 0 ? 0 : 1e4) + 1e-290;
+              ASSERT_NEAR(value, slope, 1e-11 * scale)
+                  << model.name << " to " << entry.to << " from " << entry.from << " by " << by
+                  << " after " << times[i] << " of " << values[0].value << " first " << first;
+              ++compared;
+              slopes += slope != 0 && by > 0;
+            }
+          });
+    }
+  }
+  EXPECT_GT(compared, 300000U);
+  EXPECT_GT(slopes, 20000U);
 }
 
 TEST(LinearFlow, carries_derivatives) {
