@@ -119,7 +119,7 @@ class Together {
  public:
   Together(const PopulationPlan<Real>& plan, std::size_t size, const LocalWanted& wanted,
            bool integrals)
-      : tc_(plan.neuron(0).tc), wanted_(wanted), integrals_(integrals) {
+      : wanted_(wanted), integrals_(integrals) {
     lanes_.start(size);
     for (std::size_t j = 0; j < size; ++j) {
       const auto& n = plan.neuron(j);
@@ -140,15 +140,14 @@ class Together {
       if (integrals_) kernels.add(lanes_.slots.layout(), arrival.row, lanes_.arrived);
     }
   }
-  void flow(const neuron::Decay<Real>& d, double dt) {
-    const auto s = neuron::slopes(tc_, neuron::decay<double>(tc_, dt), dt);
+  void flow(const neuron::Decay<Real>& d, const neuron::Decay<double>&,
+            const neuron::DecaySlopes<double>& s) {
     TangentKernels<Real>::best().flow(lanes_, wanted_.tau_mem || integrals_, wanted_.tau_syn, d,
                                       {static_cast<Real>(s.mem_mem), static_cast<Real>(s.syn_syn),
                                        static_cast<Real>(s.k_mem), static_cast<Real>(s.k_syn)});
   }
 
  private:
-  const neuron::TimeConstants& tc_;
   LocalWanted wanted_;
   bool integrals_;
   inline static thread_local TangentLanes<Real> lanes_;
@@ -174,8 +173,9 @@ class Alone {
       arrived_ += weight;
     }
   }
-  void flow(const neuron::Decay<Real>&, double dt) {
-    neuron::flow(x_, n_.tc, static_cast<double>(n_.bias), dt);
+  void flow(const neuron::Decay<Real>&, const neuron::Decay<double>& d,
+            const neuron::DecaySlopes<double>& s) {
+    neuron::flow(x_, static_cast<double>(n_.bias), d, s);
   }
 
  private:
@@ -209,32 +209,32 @@ class Walk {
     touched_.assign(pass.plan.size(population), none);
   }
 
-  /// Neurons begin .. end - 1, which `course` holds.
+  /// Neurons begin .. end - 1, which `course` holds and which decay alike.
   template <class Course>
   void go(Course& course, std::size_t begin, std::size_t end, std::span<const Event> events,
           const Arrivals<Real>& arrivals) {
-    const bool integrals = !integral_errors_.empty();
-    const std::size_t groups = courses_ ? arrivals.group_count() : 0;
+    find_decays(plan_.neuron(begin).tc, events, arrivals);
     for (std::size_t j = begin; j < end; ++j) begin_piece(j, course.get(j), held_until_[j]);
-    double t = 0;
-    auto event = events.begin();
-    for (std::size_t g = 0; g <= groups; ++g) {
-      if (event == events.end() && !integrals) return;
-      const double to = g < groups ? arrivals.times[g] : end_;
-      if (g > 0) course.add(arrivals.group(g - 1));
-      for (; event != events.end() && event->time <= to; ++event) {
-        meet(*event, touch(event->neuron, course, t), course);
-      }
-      if (courses_) course.flow(arrivals.decays[g], to - t);
-      for (Local& local : local_) {
-        move(local, to);
-        course.set(local.neuron, local.x);
-        touched_[local.neuron] = none;
-      }
-      local_.clear();
-      t = to;
-    }
-    if (!integrals) return;
+    through(
+        events, arrivals,
+        [&](std::size_t g) {
+          if (g > 0) course.add(arrivals.group(g - 1));
+        },
+        [&](Local& local) { local.x = course.get(local.neuron); },
+        [&](const Event& event, Local& local) {
+          move(local, event.time);
+          meet(event, local, course);
+        },
+        [&](std::size_t g, double) {
+          if (!courses_) return;
+          const std::size_t k = next_++;
+          course.flow(arrivals.decays[g], decays_[k], slopes_[k]);
+        },
+        [&](Local& local, double to) {
+          move(local, to);
+          course.set(local.neuron, local.x);
+        });
+    if (!integrates()) return;
     for (std::size_t j = begin; j < end; ++j) {
       if (pieces_[j].from < end_) end_piece(j, course.get(j), course.arrived(j), end_);
     }
@@ -264,26 +264,73 @@ class Walk {
   inline static thread_local std::vector<double> held_until_;      // [neuron] from the start
   inline static thread_local std::vector<std::uint32_t> touched_;  // [neuron] place in local_
   inline static thread_local std::vector<Local> local_;
+  // Of all stretches of time that courses and neurons by themselves go through, in that order.
+  inline static thread_local std::vector<double> gaps_;
+  inline static thread_local std::vector<neuron::Decay<double>> decays_;
+  inline static thread_local std::vector<neuron::DecaySlopes<double>> slopes_;
+  std::size_t next_ = 0;
 
-  template <class Course>
-  Local& touch(std::uint32_t j, const Course& course, double t) {
-    if (touched_[j] == none) {
-      touched_[j] = static_cast<std::uint32_t>(local_.size());
-      local_.push_back({j, t, course.get(j)});
+  bool integrates() const { return !integral_errors_.empty(); }
+
+  // From arrival to arrival: begin(interval); enter(local) before a neuron's first event in it and
+  // meet(event, local) for each; cross(interval, its length); leave(local, its end).
+  template <class Begin, class Enter, class Meet, class Cross, class Leave>
+  void through(std::span<const Event> events, const Arrivals<Real>& arrivals, Begin&& begin,
+               Enter&& enter, Meet&& meet, Cross&& cross, Leave&& leave) {
+    const std::size_t groups = courses_ ? arrivals.group_count() : 0;
+    double t = 0;
+    auto event = events.begin();
+    for (std::size_t g = 0; g <= groups; ++g) {
+      if (event == events.end() && !integrates()) return;
+      const double to = g < groups ? arrivals.times[g] : end_;
+      begin(g);
+      for (; event != events.end() && event->time <= to; ++event) {
+        std::uint32_t& place = touched_[event->neuron];
+        if (place == none) {
+          place = static_cast<std::uint32_t>(local_.size());
+          local_.push_back({event->neuron, t, {}});
+          enter(local_.back());
+        }
+        meet(*event, local_[place]);
+      }
+      cross(g, to - t);
+      for (Local& local : local_) {
+        leave(local, to);
+        touched_[local.neuron] = none;
+      }
+      local_.clear();
+      t = to;
     }
-    return local_[touched_[j]];
   }
-  void move(Local& local, double to) const {
+  void find_decays(const neuron::TimeConstants& tc, std::span<const Event> events,
+                   const Arrivals<Real>& arrivals) {
+    gaps_.clear();
+    next_ = 0;
+    if (!courses_) return;
+    const auto move = [&](Local& local, double to) {
+      if (to > local.t) gaps_.push_back(to - local.t);
+      local.t = to;
+    };
+    through(
+        events, arrivals, [](std::size_t) {}, [](Local&) {},
+        [&](const Event& event, Local& local) { move(local, event.time); },
+        [&](std::size_t, double dt) { gaps_.push_back(dt); }, move);
+    decays_.resize(gaps_.size());
+    slopes_.resize(gaps_.size());
+    neuron::decays(tc, gaps_, decays_.data());
+    neuron::slopes(tc, gaps_, decays_.data(), slopes_.data());
+  }
+  void move(Local& local, double to) {
     const auto& n = plan_.neuron(local.neuron);
     if (courses_ && to > local.t) {
-      neuron::flow(local.x, n.tc, static_cast<double>(n.bias), to - local.t);
+      const std::size_t k = next_++;
+      neuron::flow(local.x, static_cast<double>(n.bias), decays_[k], slopes_[k]);
     }
     local.t = to;
   }
 
   template <class Course>
   void meet(const Event& event, Local& local, Course& course) {
-    move(local, event.time);
     const std::size_t j = event.neuron;
     const auto& n = plan_.neuron(j);
     neuron::Tangent<double>& x = local.x;

@@ -237,6 +237,17 @@ const CliffRow all_rows[] = {
          [](S& s) {
            s.train.trainable = {"weights", "tau_mem", "tau_syn"};
          }},
+    {.name = "train-taus-per-neuron",
+     .says = "taus-per-neuron, weights, tau_mem and tau_syn trained",
+     .settings =
+         [](S& s) {
+           s.train.trainable = {"weights", "tau_mem", "tau_syn"};
+         },
+     .network =
+         [](N& n) {
+           per_neuron(n, "tau_mem", 0.2);
+           per_neuron(n, "tau_syn", 0.2);
+         }},
     {.name = "train-all",
      .says = "weights and every neuron parameter trained; backward: input times too",
      .settings =

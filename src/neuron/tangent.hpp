@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <span>
 
 #include "neuron/decay.hpp"
 
@@ -72,6 +73,11 @@ inline DecaySlopes<double> slopes(const TimeConstants& tc, const Decay<double>& 
   return {dt / mem2 * d.mem, dt / syn2 * d.syn, mem_mem_syn / mem2 - d.k / tc.tau_mem,
           mem_syn_syn / syn2};
 }
+
+/// The same of many intervals at once, to the last bit: neuron/slopes_kernel.cpp.
+/// @param d, out  as many as dt
+void slopes(const TimeConstants& tc, std::span<const double> dt, const Decay<double>* d,
+            DecaySlopes<double>* out);
 
 /// V and I of a neuron with their derivatives by tau_mem and tau_syn. (I does not depend on
 /// tau_mem; by the bias the derivative of V is 1 - exp(-t / tau_mem) since it began to move.)
