@@ -100,13 +100,15 @@ struct LaneReadings {
     const std::size_t all = lists.longest() * lanes;
     change_put.reserve(all);
     moved_put.reserve(all);
-    for (std::size_t row = 0; row < all; row += lanes) {
-      for (std::size_t l = 0; l < lanes; ++l) {
-        const std::size_t at = lists.at(row / lanes, l);
-        change_put[at] = row < places * lanes ? change[row + l] : Real(0);
-        if (times) moved_put[at] = row < places * lanes ? moved[row + l] : Real(0);
+    const auto put = [&](const Real* from, Real* to) {
+      for (std::size_t place = 0; place < lists.longest(); ++place) {
+        for (std::size_t l = 0; l < lanes; ++l) {
+          to[lists.at(place, l)] = place < places ? from[place * lanes + l] : Real(0);
+        }
       }
-    }
+    };
+    put(change.data(), change_put.data());
+    if (times) put(moved.data(), moved_put.data());
   }
 
   /// Of the first `places` of their lists.
@@ -114,20 +116,18 @@ struct LaneReadings {
     constexpr std::size_t lanes = LaneLists<Real>::lanes;
     for (auto* array : {&length, &weight, &change, &moved}) array->reserve(places * lanes);
     double next[lanes];
-    for (std::size_t l = 0; l < lanes; ++l) {
-      next[l] = places < lists.size(l) ? lists.time(lists.at(places, l)) : -1;
+    std::fill_n(next, lanes, infinity);
+    if (places < lists.longest()) {
+      lists.for_row(places, infinity, [&](std::size_t l, double time, Real) { next[l] = time; });
     }
     while (places-- > 0) {
-      for (std::size_t l = 0; l < lanes; ++l) {
-        const std::size_t row = places * lanes + l;
-        length[row] = weight[row] = 0;
-        if (places >= lists.size(l)) continue;
-        const std::size_t at = lists.at(places, l);
-        const double time = lists.time(at);
-        if (next[l] >= 0) length[row] = static_cast<Real>(next[l] - time);
+      Real *const lengths = length.data() + places * lanes, *const weights =
+                                                                weight.data() + places * lanes;
+      lists.for_row(places, infinity, [&](std::size_t l, double time, Real w) {
+        lengths[l] = next[l] < infinity ? static_cast<Real>(next[l] - time) : Real(0);
         next[l] = time;
-        weight[row] = lists.weight(at);
-      }
+        weights[l] = w;
+      });
     }
   }
 };

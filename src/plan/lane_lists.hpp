@@ -3,8 +3,6 @@
 // all connect to all): the lists of a few neurons side by side, one in each lane.
 #pragma once
 
-#include <hwy/cache_control.h>
-
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -15,6 +13,7 @@
 #include "plan/arrivals.hpp"
 #include "plan/deliveries.hpp"
 #include "plan/lane_order.hpp"
+#include "plan/lane_rows.hpp"
 
 namespace saltus {
 
@@ -42,8 +41,8 @@ class LaneLists {
     for (std::size_t k = 0; k < sources.size(); ++k) {
       sources[k].projection->connection.all_to_all() ? put_rows(k) : put_synapses(k);
     }
-    longest_ = 0;
-    for (const std::size_t size : sizes_) longest_ = std::max(longest_, size);
+    longest_ = *std::ranges::max_element(sizes_);
+    shortest_ = *std::min_element(sizes_.begin(), sizes_.begin() + width());
     for (std::size_t l = 0; l < lanes; ++l) {
       for (std::size_t k = sizes_[l]; k < longest_; ++k) times_[k * lanes + l] = infinity;
     }
@@ -71,6 +70,7 @@ class LaneLists {
         weights_[k * lanes + lane] = taken[j][k].weight(j);
       }
     }
+    shortest_ = *std::min_element(sizes_.begin(), sizes_.begin() + width());
   }
 
   std::size_t longest() const { return longest_; }
@@ -83,6 +83,25 @@ class LaneLists {
   /// Of what comes at `place` in the list of a lane: where it lies in the arrays.
   std::size_t at(std::size_t place, std::size_t lane) const {
     return static_cast<std::size_t>(order_[place * lanes + lane]);
+  }
+  /// Calls visit(lane, time, weight) for what comes at `place` in all of them: 0 at the time `beyond` where a
+  /// list has ended.
+  template <class Visit>
+  void for_row(std::size_t place, double beyond, Visit&& visit) const {
+    const std::int32_t* const order = order_.data() + place * lanes;
+    const double* const times = times_.data();
+    const Real* const weights = weights_.data();
+    if (place < shortest_ && width() == lanes) {
+      for (std::size_t l = 0; l < lanes; ++l) visit(l, times[order[l]], weights[order[l]]);
+      return;
+    }
+    for (std::size_t l = 0; l < lanes; ++l) {
+      if (place < sizes_[l]) {
+        visit(l, times[order[l]], weights[order[l]]);
+      } else {
+        visit(l, beyond, Real(0));
+      }
+    }
   }
   double time(std::size_t at) const { return times_[at]; }
   Real weight(std::size_t at) const { return weights_[at]; }
@@ -127,7 +146,7 @@ class LaneLists {
   std::vector<std::uint32_t>
       bases_;  // per source: what its first spike or delivery has in origins_
   Neurons neurons_;
-  std::size_t post_ = 0, longest_ = 0;
+  std::size_t post_ = 0, longest_ = 0, shortest_ = 0;  // of the lists of its neurons
   double from_ = 0, to_ = 0;
   std::array<std::size_t, lanes> sizes_{};
   bool even_ = true;      // are all lists equally long?
@@ -137,6 +156,7 @@ class LaneLists {
   Aligned<Real> weights_;
   Aligned<std::uint32_t> origins_;  // a spike, or a delivery, of one of the sources
   Aligned<std::int32_t> order_;     // [place, lane], in order of time
+  std::vector<double> shared_;      // when spikes arrive at all neurons alike
 
   static std::int32_t number(const Source<Real>& s, std::size_t spike) {
     return s.first + static_cast<std::int32_t>(spike);
@@ -175,62 +195,28 @@ class LaneLists {
     origins_[at] = origin;
     sizes_[lane] += static_cast<std::size_t>(from_ <= time) & static_cast<std::size_t>(time < to_);
   }
-  // One spike, by a row of weights and the same of delays (null: all at once) to these neurons.
-  void put_row(double sent, double least, const Real* weight, const double* delay,
-               std::uint32_t origin) {
-    const std::size_t width = neurons_.end - neurons_.begin;
-    if (even_) {
-      const std::size_t at = sizes_[0] * lanes;
-      double first = infinity, last = -infinity;
-      for (std::size_t l = 0; l < width; ++l) {
-        const double time = std::max(delay ? sent + delay[l] : sent, least);
-        first = std::min(first, time);
-        last = std::max(last, time);
-        times_[at + l] = time;
-        weights_[at + l] = weight[l];
-        origins_[at + l] = origin;
-      }
-      if (first >= from_ && last < to_) {
-        for (std::size_t l = 0; l < width; ++l) ++sizes_[l];
-        return;
-      }
-      if (first >= to_ || last < from_) return;
-      even_ = false;
-    }
-    for (std::size_t l = 0; l < width; ++l) {
-      put(l, std::max(delay ? sent + delay[l] : sent, least), weight[l], origin);
-    }
-  }
-  // Rows come in no order that the machine could guess.
-  static constexpr std::size_t rows_ahead = 8;
-  void prefetch(const Source<Real>& source, std::size_t s) const {
-    if (s >= source.spikes.times.size()) return;
-    const auto pre = static_cast<std::size_t>(source.spikes.neurons[s]);
-    hwy::Prefetch(source.rows[pre] + neurons_.begin);
-    const auto& delay = source.projection->delay;
-    if (delay.kind != Delay::Kind::per_synapse) return;
-    const double* const first = delay.values.data() + pre * post_ + neurons_.begin;
-    hwy::Prefetch(first);
-    hwy::Prefetch(first + lanes / 2);
-  }
   void put_rows(std::size_t k) {
     const Source<Real>& source = sources_[k];
     const auto& delay = source.projection->delay;
-    for (std::size_t s = 0; s < source.spikes.times.size(); ++s) {
-      const std::int32_t neuron = source.spikes.neurons[s];
-      const auto pre = static_cast<std::size_t>(neuron);
-      const double least = s < source.fresh ? -infinity : from_;
-      const Real* weight = source.rows[pre] + neurons_.begin;
-      prefetch(source, s + rows_ahead);
-      const auto origin = bases_[k] + static_cast<std::uint32_t>(s);
-      const double sent = source.spikes.times[s];
-      if (delay.kind == Delay::Kind::per_synapse) {
-        put_row(sent, least, weight, delay.values.data() + pre * post_ + neurons_.begin, origin);
-      } else {
-        const double time = arrival_time(*source.projection, sent, neuron, any_column, post_);
-        put_row(time, least, weight, nullptr, origin);
+    const std::size_t spikes = source.spikes.times.size();
+    const bool own = delay.kind == Delay::Kind::per_synapse;
+    const double* const delays = own ? delay.values.data() + neurons_.begin : nullptr;
+    if (!own) {
+      shared_.resize(spikes);
+      for (std::size_t s = 0; s < spikes; ++s) {
+        shared_[s] = arrival_time(*source.projection, source.spikes.times[s],
+                                  source.spikes.neurons[s], any_column, post_);
       }
     }
+    const std::span<const double> sent =
+        own ? source.spikes.times : std::span<const double>(shared_);
+    ListsInLanes<Real> lists{
+        times_.data(), weights_.data(), origins_.data(), sizes_.data(), from_, to_, even_};
+    LaneRowKernels<Real>::best().put(
+        {sent, source.spikes.neurons.data(), width(), source.rows[0] + neurons_.begin, delays,
+         source.rows.stride, post_, bases_[k], source.fresh},
+        lists);
+    even_ = lists.even;
   }
   void put_synapses(std::size_t k) {
     even_ = false;
@@ -247,8 +233,8 @@ class LaneLists {
 
   // What arrives at one time comes in the order of saltus::earlier: nearly always that in which it was put.
   void sort() {
-    bool falls = !in_order_ && longest_ > 1;
-    for (std::size_t k = lanes; k < longest_ * lanes; ++k) falls |= times_[k - lanes] > times_[k];
+    const bool falls =
+        longest_ > 1 && (!in_order_ || LaneRowKernels<Real>::best().falls(times_.data(), longest_));
     if (!falls || longest_ > LaneOrderKernels<double>::longest) {
       for (std::size_t k = 0; k < longest_ * lanes; ++k) order_[k] = static_cast<std::int32_t>(k);
     }

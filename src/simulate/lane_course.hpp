@@ -48,22 +48,22 @@ class LaneCourse {
     Real* const lengths = length.data() + block.at;
     double* const ends = end.data() + block.at;
     std::fill_n(weights, lanes, Real(0));
-    double t[lanes];
+    double t[lanes], next[lanes];
     std::fill_n(t, lanes, from);
     for (std::size_t k = 0, row = 0; k < block.intervals; ++k, row += lanes) {
+      if (k + 1 == block.intervals) {
+        std::fill_n(next, lanes, to);
+      } else {
+        lists.for_row(k, to, [&](std::size_t l, double time, Real arrives) {
+          next[l] = time;
+          weights[row + lanes + l] = arrives;
+        });
+      }
+      // In vectors. (Who has no more arrivals has been at `to` already.)
       for (std::size_t l = 0; l < lanes; ++l) {
-        const std::size_t arrivals = lists.size(l);
-        double next = to;
-        Real arrives = 0;
-        if (k < arrivals) {
-          const std::size_t at = lists.at(k, l);
-          next = lists.time(at);
-          arrives = lists.weight(at);
-        }
-        const bool none = k > arrivals || (k > 0 && next == t[l]);
-        lengths[row + l] = none ? Real(-1) : static_cast<Real>(next - t[l]);
-        ends[row + l] = t[l] = next;
-        if (k + 1 < block.intervals) weights[row + lanes + l] = arrives;
+        const bool none = k > 0 && next[l] == t[l];
+        lengths[row + l] = none ? Real(-1) : static_cast<Real>(next[l] - t[l]);
+        ends[row + l] = t[l] = next[l];
       }
     }
   }
