@@ -119,8 +119,9 @@ class Together {
  public:
   Together(const PopulationPlan<Real>& plan, std::size_t size, const LocalWanted& wanted,
            bool integrals)
-      : wanted_(wanted), integrals_(integrals) {
+      : wanted_(wanted), integrals_(integrals), alike_(plan.same_time_constants) {
     lanes_.start(size);
+    if (!alike_) own_.start(plan.neurons, 0, size);
     for (std::size_t j = 0; j < size; ++j) {
       const auto& n = plan.neuron(j);
       lanes_.v[lanes_.slot(j)] = n.v_initial;
@@ -141,7 +142,12 @@ class Together {
     }
   }
   void flow(const neuron::Decay<Real>& d, const neuron::Decay<double>&,
-            const neuron::DecaySlopes<double>& s) {
+            const neuron::DecaySlopes<double>& s, double dt) {
+    if (!alike_) {
+      TangentKernels<Real>::best().own_flow(lanes_, wanted_.tau_mem || integrals_, wanted_.tau_syn,
+                                            own_, dt);
+      return;
+    }
     TangentKernels<Real>::best().flow(lanes_, wanted_.tau_mem || integrals_, wanted_.tau_syn, d,
                                       {static_cast<Real>(s.mem_mem), static_cast<Real>(s.syn_syn),
                                        static_cast<Real>(s.k_mem), static_cast<Real>(s.k_syn)});
@@ -150,7 +156,9 @@ class Together {
  private:
   LocalWanted wanted_;
   bool integrals_;
+  bool alike_;
   inline static thread_local TangentLanes<Real> lanes_;
+  inline static thread_local neuron::LaneConstants<Real> own_;  // if they do not decay alike
 };
 
 // One neuron, which has arrivals or time constants of its own.
@@ -174,7 +182,7 @@ class Alone {
     }
   }
   void flow(const neuron::Decay<Real>&, const neuron::Decay<double>& d,
-            const neuron::DecaySlopes<double>& s) {
+            const neuron::DecaySlopes<double>& s, double) {
     neuron::flow(x_, static_cast<double>(n_.bias), d, s);
   }
 
@@ -209,11 +217,17 @@ class Walk {
     touched_.assign(pass.plan.size(population), none);
   }
 
-  /// Neurons begin .. end - 1, which `course` holds and which decay alike.
+  /// Neurons begin .. end - 1, which `course` holds.
   template <class Course>
   void go(Course& course, std::size_t begin, std::size_t end, std::span<const Event> events,
           const Arrivals<Real>& arrivals) {
-    find_decays(plan_.neuron(begin).tc, events, arrivals);
+    find_gaps(events, arrivals);
+    if (end - begin == 1 || plan_.same_time_constants) {
+      neuron::decays(plan_.neuron(begin).tc, gaps_, decays_.data());
+      neuron::slopes(plan_.neuron(begin).tc, gaps_, decays_.data(), slopes_.data());
+    } else {
+      find_own_decays();
+    }
     for (std::size_t j = begin; j < end; ++j) begin_piece(j, course.get(j), held_until_[j]);
     through(
         events, arrivals,
@@ -225,10 +239,10 @@ class Walk {
           move(local, event.time);
           meet(event, local, course);
         },
-        [&](std::size_t g, double) {
+        [&](std::size_t g, double dt) {
           if (!courses_) return;
           const std::size_t k = next_++;
-          course.flow(arrivals.decays[g], decays_[k], slopes_[k]);
+          course.flow(arrivals.decays[g], decays_[k], slopes_[k], dt);
         },
         [&](Local& local, double to) {
           move(local, to);
@@ -266,6 +280,7 @@ class Walk {
   inline static thread_local std::vector<Local> local_;
   // Of all stretches of time that courses and neurons by themselves go through, in that order.
   inline static thread_local std::vector<double> gaps_;
+  inline static thread_local std::vector<std::uint32_t> owners_;  // [gap] none: a course's
   inline static thread_local std::vector<neuron::Decay<double>> decays_;
   inline static thread_local std::vector<neuron::DecaySlopes<double>> slopes_;
   std::size_t next_ = 0;
@@ -302,23 +317,61 @@ class Walk {
       t = to;
     }
   }
-  void find_decays(const neuron::TimeConstants& tc, std::span<const Event> events,
-                   const Arrivals<Real>& arrivals) {
+  void find_gaps(std::span<const Event> events, const Arrivals<Real>& arrivals) {
     gaps_.clear();
+    owners_.clear();
     next_ = 0;
-    if (!courses_) return;
+    const auto add = [&](double gap, std::uint32_t owner) {
+      gaps_.push_back(gap);
+      owners_.push_back(owner);
+    };
     const auto move = [&](Local& local, double to) {
-      if (to > local.t) gaps_.push_back(to - local.t);
+      if (to > local.t) add(to - local.t, local.neuron);
       local.t = to;
     };
-    through(
-        events, arrivals, [](std::size_t) {}, [](Local&) {},
-        [&](const Event& event, Local& local) { move(local, event.time); },
-        [&](std::size_t, double dt) { gaps_.push_back(dt); }, move);
+    if (courses_) {
+      through(
+          events, arrivals, [](std::size_t) {}, [](Local&) {},
+          [&](const Event& event, Local& local) { move(local, event.time); },
+          [&](std::size_t, double dt) { add(dt, none); }, move);
+    }
     decays_.resize(gaps_.size());
     slopes_.resize(gaps_.size());
-    neuron::decays(tc, gaps_, decays_.data());
-    neuron::slopes(tc, gaps_, decays_.data(), slopes_.data());
+  }
+  // Where each has time constants of its own: of one neuron after the other. (Those of the courses their
+  // vectors find.)
+  void find_own_decays() {
+    thread_local std::vector<std::size_t> first, order;
+    thread_local std::vector<double> gaps;
+    thread_local std::vector<neuron::Decay<double>> decays;
+    thread_local std::vector<neuron::DecaySlopes<double>> slopes;
+    first.assign(pieces_.size() + 1, 0);
+    for (const std::uint32_t j : owners_) {
+      if (j != none) ++first[j + 1];
+    }
+    for (std::size_t j = 0; j < pieces_.size(); ++j) first[j + 1] += first[j];
+    order.resize(first.back());
+    gaps.resize(first.back());
+    for (std::size_t k = owners_.size(); k-- > 0;) {
+      if (owners_[k] == none) continue;
+      order[--first[owners_[k] + 1]] = k;
+    }
+    for (std::size_t at = 0; at < order.size(); ++at) gaps[at] = gaps_[order[at]];
+    decays.resize(order.size());
+    slopes.resize(order.size());
+    for (std::size_t at = 0; at < order.size();) {
+      const std::uint32_t j = owners_[order[at]];
+      std::size_t end = at;
+      while (end < order.size() && owners_[order[end]] == j) ++end;
+      const auto own = std::span(gaps).subspan(at, end - at);
+      neuron::decays(plan_.neuron(j).tc, own, decays.data() + at);
+      neuron::slopes(plan_.neuron(j).tc, own, decays.data() + at, slopes.data() + at);
+      at = end;
+    }
+    for (std::size_t at = 0; at < order.size(); ++at) {
+      decays_[order[at]] = decays[at];
+      slopes_[order[at]] = slopes[at];
+    }
   }
   void move(Local& local, double to) {
     const auto& n = plan_.neuron(local.neuron);
@@ -396,7 +449,7 @@ void sum_up(const Pass<Real>& pass, std::size_t population, std::size_t s,
   own_spikes.sort(spikes, size);
   pass.start(timeline, population, s);
   Walk<Real> walk(pass, population, s, wanted, sums);
-  if (pass.plan.in_vectors(population) && plan.same_time_constants) {
+  if (pass.plan.in_vectors(population)) {
     events.find(pass, population, s, own_spikes, 0, size);
     Together<Real> course(plan, size, wanted,
                           !pass.errors.populations[population].integrals.empty());

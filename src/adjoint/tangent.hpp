@@ -6,6 +6,7 @@
 #include <span>
 
 #include "machine/slots.hpp"
+#include "neuron/own_decay.hpp"
 #include "neuron/tangent.hpp"
 #include "plan/arrivals.hpp"
 
@@ -48,6 +49,9 @@ struct TangentKernels {
   /// Lets all decay over an interval: neuron::flow, with both time constants or one of them.
   void (*flow)(TangentLanes<Real>& lanes, bool mem, bool syn, const neuron::Decay<Real>& d,
                const neuron::DecaySlopes<Real>& s);
+  /// The same over dt seconds where each has time constants of its own.
+  void (*own_flow)(TangentLanes<Real>& lanes, bool mem, bool syn,
+                   const neuron::LaneConstants<Real>& own, double dt);
 
   static const TangentKernels& best();
 };
