@@ -449,10 +449,12 @@ void sum_up(const Pass<Real>& pass, std::size_t population, std::size_t s,
   own_spikes.sort(spikes, size);
   pass.start(timeline, population, s);
   Walk<Real> walk(pass, population, s, wanted, sums);
-  if (pass.plan.in_vectors(population)) {
+  // (An integral over a short time cancels most of its digits: where each is carried by itself, in double, they
+  // are there.)
+  const bool integrals = !pass.errors.populations[population].integrals.empty();
+  if (pass.plan.in_vectors(population) && (plan.same_time_constants || !integrals)) {
     events.find(pass, population, s, own_spikes, 0, size);
-    Together<Real> course(plan, size, wanted,
-                          !pass.errors.populations[population].integrals.empty());
+    Together<Real> course(plan, size, wanted, integrals);
     walk.go(course, 0, size, events.list, timeline.of(0));
     return;
   }

@@ -4,7 +4,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <algorithm>
+#include <limits>
 
 #include "adjoint/tangent.hpp"
 #include "machine/dispatch.hpp"
@@ -43,8 +43,8 @@ struct SharedPaceWithSlopes {
   HWY_INLINE const Slopes<V>& slopes(std::size_t, const Decays<V>&) const { return s; }
 };
 
-// neuron::slopes of each slot, with x = dt / tau_mem and q = p - 1; in float32 half the terms of the
-// series tell all digits.
+// neuron::slopes of each slot, with x = dt / tau_mem and q = p - 1; in float32 eight terms of the series
+// tell all digits.
 template <class V>
 struct OwnPaceWithSlopes {
   using Real = hn::TFromV<V>;
@@ -55,7 +55,7 @@ struct OwnPaceWithSlopes {
   HWY_INLINE Slopes<V> slopes(std::size_t slot, const Decays<V>& d) const {
     constexpr neuron::ConvolutionSeries series;
     constexpr std::size_t terms =
-        sizeof(Real) == sizeof(float) ? series.terms / 2 : std::size_t{series.terms};
+        sizeof(Real) == sizeof(float) ? std::size_t{8} : std::size_t{series.terms};
     const hn::DFromV<V> tag;
     const V rate_mem = hn::Load(tag, own.rate_mem + slot), p = hn::Load(tag, own.p + slot);
     const V rate_syn = hn::Load(tag, own.rate_syn + slot);

@@ -36,7 +36,8 @@ inline constexpr double less_rounding = 1 - 4 * std::numeric_limits<double>::eps
 /// A neuron as its model says it, ready to run.
 template <class T>
 struct Motion {
-  System<T> free, held;  // held: V, and what else is, stays where it is, whatever arrives
+  // held: V, and what else is, stays where it is, whatever arrives. Of a neuron that has a refractory time
+  System<T> free, held;
   std::array<Vector<T>, most_receptors> receptors{};
   ReceptorOf receptor_of;
   Vector<T> c{};
@@ -67,12 +68,14 @@ struct Motion {
     a[integral_of_v][0] = T(1);
     reset[integral_of_v][integral_of_v] = T(1);
     free = System<T>(a, b, components);
-    for (std::size_t k = 0; k < most_components; ++k) {
-      if (!holds[k]) continue;
-      a[k] = {};
-      b[k] = T(0);
+    if (number(tau_ref) > 0) {
+      for (std::size_t k = 0; k < most_components; ++k) {
+        if (!holds[k]) continue;
+        a[k] = {};
+        b[k] = T(0);
+      }
+      held = System<T>(a, b, components);
     }
-    held = System<T>(a, b, components);
     for (const Vector<T>& e : receptors) jumps = jumps || number(dot(c, e)) != 0;
   }
   const System<T>& system(bool is_held) const { return is_held ? held : free; }
@@ -114,7 +117,7 @@ struct Neuron : Motion<double> {
   Neuron(const LinearNeuron<double>& n, std::size_t components, bool may_spike)
       : Motion<double>(n, components),
         free_back(free.back(components)),
-        held_back(held.back(components)),
+        held_back(tau_ref > 0 ? held.back(components) : System<double>()),
         spikes(may_spike) {
     const std::optional<Pair<double>>& pair = free.pair();
     last = 0;

@@ -237,7 +237,8 @@ void check_ends(const Population& p, std::size_t sample) {
 
 // After a spike alone, does it spike again, and so for ever?
 bool goes_on(const linear::Neuron& n, const linear::Vector<double>& at_rest) {
-  const linear::Vector<double> x = n.held.flow(n.after_spike(at_rest), n.tau_ref, most_components);
+  linear::Vector<double> x = n.after_spike(at_rest);
+  if (n.tau_ref > 0) x = n.held.flow(x, n.tau_ref, most_components);
   const double settles = n.settling_time();
   return linear::Search(n, x, !n.starts_above(x))
       .first(settles, n.free.flow(x, settles, most_components))

@@ -609,6 +609,26 @@ def test_an_infinite_end():
     assert record.maxima("out").places[0, 0] == saltus.Place.INTERIOR
 
 
+@pytest.mark.parametrize(
+    ("model", "error"),
+    [("LI", "integral_errors"), ("LIF", "integral_errors"), ("LIF", "spike_errors")],
+)
+def test_an_infinite_end_in_float32_of_time_constants_of_each_neuron(model, error):
+    # Short ones: 1 / tau_syn**2 times an endless time would be infinite.
+    net = saltus.Network()
+    net.add_input("in", 1)
+    net.add_population("n", model, 3, tau_mem=[1e-2, 1.2e-2, 2e-5], tau_syn=[5e-5, 2e-5, 1e-2])
+    net.connect("in", "n", [[500.0, 900.0, 1.1]])
+    gradients = []
+    for dtype in (np.float64, np.float32):
+        record = saltus.simulate(net, {"in": ([1e-3], [0], [0, 1])}, np.inf, dtype=dtype)
+        ones = (1, 3) if error == "integral_errors" else len(record.spikes("n"))
+        gradients.append(saltus.backward(net, record, **{error: {"n": np.ones(ones)}}))
+    for name in ("n.tau_mem", "n.tau_syn"):
+        largest = np.abs(gradients[0][name]).max()
+        np.testing.assert_allclose(gradients[1][name], gradients[0][name], atol=1e-3 * largest)
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
