@@ -123,51 +123,47 @@ void add_spikes(const SpikeSums& spikes, const linear::Motion<Dual>& motion, Slo
   for (std::size_t k = 0; k < linear::dimension; ++k) add(sum, spikes.c[k], motion.c[k]);
 }
 
-// Which entries of the constant any of them has, or has a slope of.
-linear::Vector<double> driven(std::span<const linear::Motion<Dual>> motions) {
-  linear::Vector<double> constant{};
+// What moves any of them, driven by ones; none if they do not move, or their derivatives, alike.
+std::optional<linear::System<Dual>> shared_motion(std::span<const linear::Motion<Dual>> motions,
+                                                  std::size_t components) {
+  const auto same = [](const Dual& a, const Dual& b) {
+    return a.value == b.value && a.slopes == b.slopes;
+  };
+  const auto same_row = [&](const auto& a, const auto& b) {
+    return std::ranges::equal(a, b, same);
+  };
+  linear::Vector<double> constant{};  // one that is 0 may have a slope
   for (const auto& m : motions) {
+    if (!std::ranges::equal(m.free.matrix(), motions[0].free.matrix(), same_row)) return {};
     for (std::size_t k = 0; k < most_components; ++k) {
       if (!linear::is_zero(m.free.constant()[k])) constant[k] = 1;
     }
   }
-  return constant;
-}
-
-bool move_alike(std::span<const linear::Motion<Dual>> motions) {
-  const auto same = [](const Dual& a, const Dual& b) {
-    return a.value == b.value && a.slopes == b.slopes;
-  };
-  return std::ranges::all_of(motions, [&](const auto& m) {
-    return std::ranges::equal(m.free.matrix(), motions[0].free.matrix(),
-                              [&](const auto& row, const auto& of_first) {
-                                return std::ranges::equal(row, of_first, same);
-                              });
-  });
+  return linear::driven_by_ones(motions[0].free, constant, components);
 }
 
 // None if the vectors do not know their shape.
+// @param shared  their motion, if they move alike
 template <class Real>
 std::optional<SlopedNeurons> side_by_side(const Pass<Real>& pass, std::size_t population,
-                                          std::span<const linear::Motion<Dual>> motions) {
+                                          std::span<const linear::Motion<Dual>> motions,
+                                          const std::optional<linear::System<Dual>>& shared) {
   const bool known =
       pass.plan.linear_in_vectors(population) &&
       std::ranges::none_of(motions, [](const auto& m) { return m.free.pair().has_value(); });
   if (!known) return {};
   const std::size_t rows =
       pass.errors.populations[population].integrals.empty() ? most_components : linear::dimension;
-  std::vector<linear::System<Dual>> systems;
-  if (move_alike(motions)) {
-    const auto& model = *pass.plan.network->populations()[population].model;
-    systems.push_back(
-        linear::driven_by_ones(motions[0].free, driven(motions), model.linear->components.size()));
+  std::vector<const linear::System<Dual>*> systems;
+  if (shared) {
+    systems.push_back(&*shared);
   } else {
-    for (const auto& m : motions) systems.push_back(m.free);
+    for (const auto& m : motions) systems.push_back(&m.free);
   }
   SlopedNeurons sloped{motions, TangentShape(motions, systems, rows), {}};
   if (!sloped.shape.in_order()) return {};
-  for (const auto& system : systems) {
-    sloped.flows.emplace_back(system, rows,
+  for (const auto* system : systems) {
+    sloped.flows.emplace_back(*system, rows,
                               [&](const auto& e) { return sloped.shape.number_of(e); });
   }
   return sloped;
@@ -178,7 +174,7 @@ void walk(const Pass<Real>& pass, std::size_t population, std::size_t s,
           const SlopedNeurons& sloped, Slopes* sums) {
   thread_local Timeline<Real> timeline;
   thread_local OwnSpikes own_spikes;
-  thread_local LinearWalk<Real> walk;
+  thread_local LinearWalk<Real> through_sample;
   const std::size_t size = pass.plan.size(population);
   const PopulationPlan<Real>& plan = pass.plan_of(s).populations[population];
   const LinearSegments& segments = pass.linear[s][population];
@@ -195,26 +191,20 @@ void walk(const Pass<Real>& pass, std::size_t population, std::size_t s,
                                                size,
                                                pass.inputs.end(s),
                                                !pass.starts.empty()};
-  if (plan.sees_the_same()) {
-    walk.go(sloped, scene, timeline.of(0), 0, size, sums);
-    return;
-  }
-  for (std::size_t j = segments.next(0); j < size; j = segments.next(j + 1)) {
-    walk.go(sloped, scene, timeline.of(j), j, j + 1, sums);
-  }
+  through_sample.go(sloped, scene, timeline.shared(), sums);
 }
 
 template <class Real>
 void one_by_one(const Pass<Real>& pass, std::size_t population, std::size_t s,
                 std::span<const linear::Motion<Dual>> motions,
-                const std::optional<linear::System<Dual>>& alike, Slopes* sums) {
+                const std::optional<linear::System<Dual>>& shared, Slopes* sums) {
   thread_local Timeline<Real> timeline;
   thread_local OwnSpikes own_spikes;
   thread_local linear::SharedSteps<Dual> steps;
-  if (alike) {
+  if (shared) {
     pass.start(timeline, population, s);
     const bool integrals = !pass.errors.populations[population].integrals.empty();
-    steps.find(*alike, timeline.shared().times, integrals ? linear::dimension : most_components);
+    steps.find(*shared, timeline.shared().times, integrals ? linear::dimension : most_components);
   }
   for_each_neuron(pass.plan, pass.inputs, pass.record, population, s, timeline, own_spikes,
                   [&](std::size_t j, const auto& arrivals, auto own, auto times) {
@@ -222,7 +212,7 @@ void one_by_one(const Pass<Real>& pass, std::size_t population, std::size_t s,
                     const auto& own_motion = motions[motions.size() == 1 ? 0 : j];
                     const auto find = [&](const linear::Motion<Dual>& m) {
                       return slopes_of(pass, population, s, j, m, arrivals, own, times,
-                                       alike ? &steps : nullptr);
+                                       shared ? &steps : nullptr);
                     };
                     if (pass.starts.empty()) {
                       sums[j] = find(own_motion);
@@ -252,17 +242,14 @@ void accumulate_linear_parameters(Pass<Real>& pass, std::size_t population) {
     for (std::size_t j = 0; j < plan.linear_neurons.size(); ++j) {
       motions.push_back(with_slopes(neurons, plan.linear_neuron(j), j, by));
     }
-    const auto sloped = side_by_side<Real>(pass, population, motions);
-    std::optional<linear::System<Dual>> alike;
-    if (!sloped && plan.motion && move_alike(motions)) {
-      alike = linear::driven_by_ones(motions[0].free, driven(motions),
-                                     neurons.model->linear->components.size());
-    }
+    std::optional<linear::System<Dual>> shared;
+    if (plan.motion) shared = shared_motion(motions, neurons.model->linear->components.size());
+    const auto sloped = side_by_side<Real>(pass, population, motions, shared);
     std::vector<Slopes> sums(samples * size);
     parallel_for(pass.threads, samples, [&](std::size_t s) {
       Slopes* const of_sample = sums.data() + s * size;
       if (!sloped) {
-        one_by_one<Real>(pass, population, s, motions, alike, of_sample);
+        one_by_one<Real>(pass, population, s, motions, shared, of_sample);
       } else if (!sloped->shape.empty()) {
         walk(pass, population, s, *sloped, of_sample);
       }

@@ -26,7 +26,7 @@ struct Parts {
   std::vector<linear::SlopedEntry> entries;
 
   Parts(std::span<const linear::Motion<Dual>> motions,
-        std::span<const linear::System<Dual>> systems, std::size_t rows) {
+        std::span<const linear::System<Dual>* const> systems, std::size_t rows) {
     for (const auto& n : motions) {
       for (std::size_t by = 0; by < most_by; ++by) {
         for (std::size_t k = 0; k < dimension; ++k) {
@@ -42,8 +42,8 @@ struct Parts {
         }
       }
     }
-    for (const auto& system : systems) {
-      linear::for_each_slope(system, rows,
+    for (const auto* system : systems) {
+      linear::for_each_slope(*system, rows,
                              [&](const linear::SlopedEntry& e, unsigned, double, int) {
                                if (std::ranges::find(entries, e) == entries.end())
                                  entries.push_back(e);
@@ -64,7 +64,7 @@ void for_each_term(const Parts& parts, Row to, Visit&& visit) {
 }  // namespace
 
 TangentShape::TangentShape(std::span<const linear::Motion<Dual>> motions,
-                           std::span<const linear::System<Dual>> systems, std::size_t rows) {
+                           std::span<const linear::System<Dual>* const> systems, std::size_t rows) {
   const Parts parts(motions, systems, rows);
   // Of s what can be other than 0; of x what that depends on.
   Flags there{};

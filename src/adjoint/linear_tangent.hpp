@@ -48,7 +48,7 @@ class TangentShape {
   /// @param systems  that move the neurons: one for all, or one for each
   /// @param rows  as for System::flow
   TangentShape(std::span<const linear::Motion<Dual>> motions,
-               std::span<const linear::System<Dual>> systems, std::size_t rows);
+               std::span<const linear::System<Dual>* const> systems, std::size_t rows);
 
   bool empty() const { return updates_.empty(); }
   /// Does no component depend on one before it?

@@ -13,6 +13,7 @@
 
 #include "adjoint/dynamics.hpp"
 #include "adjoint/linear_tangent.hpp"
+#include "machine/buckets.hpp"
 #include "observe/linear_replay.hpp"
 
 namespace saltus {
@@ -52,20 +53,19 @@ class LinearWalk {
     bool goes_on;  // from a state that knows no parameter
   };
 
-  /// Of neurons begin .. end - 1, which see these arrivals; one alone may see its own.
+  /// @param arrivals  that all of them see
   /// @param sums  [neuron] added to
   void go(const SlopedNeurons& sloped, const Scene& scene, const Arrivals<Real>& arrivals,
-          std::size_t begin, std::size_t end, Slopes* sums) {
+          Slopes* sums) {
     sloped_ = &sloped;
     scene_ = &scene;
     arrivals_ = &arrivals;
-    begin_ = begin;
     sums_ = sums;
-    find_events(end);
+    find_events();
     if (events_.empty()) return;
     find_values();
-    start(end);
-    walk(end);
+    start();
+    walk();
   }
 
  private:
@@ -77,9 +77,8 @@ class LinearWalk {
     std::uint32_t neuron;
     const linear::Vector<double>* p = nullptr;  // at a spike that an error lies behind
     double error = 0;                           // of V, at a look
-    std::size_t interval = 0;
-    bool last = true;    // of its neuron in this interval
-    bool stays = false;  // nothing happens to its neuron any more
+    bool last = true;                           // of its neuron in this interval
+    bool stays = false;                         // nothing happens to its neuron any more
 
     bool operator<(const Event& other) const {
       return time != other.time ? time < other.time : kind < other.kind;
@@ -97,13 +96,13 @@ class LinearWalk {
   const SlopedNeurons* sloped_ = nullptr;
   const Scene* scene_ = nullptr;
   const Arrivals<Real>* arrivals_ = nullptr;
-  std::size_t begin_ = 0;
   Slopes* sums_ = nullptr;
   LinearTangents lanes_;
-  std::vector<Event> events_;                     // by neuron, then in order of time
-  std::vector<std::size_t> by_interval_, first_;  // numbers of events; [interval + 1]
-  std::vector<double> gaps_;                      // [event] to it, and from it to the next arrival
-  std::vector<double> values_;                    // [gap, number]
+  std::vector<Event> events_;  // by neuron, then in order of time
+  std::vector<std::size_t> intervals_of_events_;
+  Buckets by_interval_;         // numbers of events
+  std::vector<double> gaps_;    // [event] to it, and from it to the next arrival
+  std::vector<double> values_;  // [gap, number]
   std::vector<double> intervals_,
       of_intervals_;               // between arrivals; of a block [interval, number, slot]
   std::vector<double> x_, moved_;  // of one neuron, [row]
@@ -117,37 +116,31 @@ class LinearWalk {
     return interval > 0 ? arrivals_->times[interval - 1] : 0;
   }
 
-  void find_events(std::size_t end) {
+  void find_events() {
     events_.clear();
-    held_.assign(end - begin_, {});
-    for (std::size_t j = begin_; j < end; ++j) {
+    held_.assign(scene_->size, {});
+    for (std::size_t j = scene_->segments.next(0); j < scene_->size;
+         j = scene_->segments.next(j + 1)) {
       const std::size_t first = events_.size();
-      if (!scene_->segments.of(j).empty()) add_events(j);
+      add_events(j);
       while (events_.size() > first && !books(events_.back())) events_.pop_back();
       if (events_.size() > first) events_.back().stays = true;
     }
     const std::size_t groups = arrivals_->group_count();
-    first_.assign(groups + 2, 0);
+    intervals_of_events_.resize(events_.size());
     gaps_.assign(2 * events_.size(), 0);
     for (std::size_t e = 0; e < events_.size(); ++e) {
-      Event& event = events_[e];
-      event.interval = interval_of(event);
-      ++first_[event.interval + 1];
-      double from = begin_of(event.interval);
+      const Event& event = events_[e];
+      const std::size_t interval = intervals_of_events_[e] = interval_of(event);
+      double from = begin_of(interval);
       if (e > 0 && events_[e - 1].neuron == event.neuron) {
         from = std::max(from, events_[e - 1].time);
-        events_[e - 1].last = events_[e - 1].interval != event.interval;
+        events_[e - 1].last = intervals_of_events_[e - 1] != interval;
       }
       gaps_[2 * e] = std::max(0.0, event.time - from);
-      if (event.interval < groups) gaps_[2 * e + 1] = arrivals_->times[event.interval] - event.time;
+      if (interval < groups) gaps_[2 * e + 1] = arrivals_->times[interval] - event.time;
     }
-    for (std::size_t g = 0; g <= groups; ++g) first_[g + 1] += first_[g];
-    by_interval_.resize(events_.size());
-    for (std::size_t e = events_.size(); e-- > 0;) {
-      by_interval_[--first_[events_[e].interval + 1]] = e;
-    }
-    first_.erase(first_.begin());
-    first_.push_back(events_.size());
+    by_interval_.sort(std::span<const std::size_t>(intervals_of_events_), groups + 1);
   }
   // What happens at the time of an arrival comes before it, but for a spike that the arrival itself makes.
   std::size_t interval_of(const Event& e) const {
@@ -164,22 +157,21 @@ class LinearWalk {
     const auto& errors = scene_->errors;
     const auto number = static_cast<std::uint32_t>(j);
     const auto own = scene_->own_spikes.of(j);
-    const auto segments = scene_->segments.of(j);  // latest first
     const linear::Neuron& n = scene_->plan.linear_neuron(j);
     const auto first = static_cast<std::ptrdiff_t>(events_.size());
-    std::size_t next = segments.size();
-    for (const std::size_t k : own) {
-      const double time = scene_->spikes.times[k], release = n.release_after(time);
-      if (is_past(time)) {
-        held_[j - begin_].now = release > 0;
-        if (release > 0) events_.push_back({release, Kind::release, number});
+    std::size_t hint = 0;
+    for (std::size_t k = own.size(); k-- > 0;) {  // as the segments: latest first
+      const double time = scene_->spikes.times[own[k]], release = n.release_after(time);
+      const bool past = is_past(time);
+      if (release > (past ? 0 : time)) events_.push_back({release, Kind::release, number});
+      if (past) {
+        held_[j].now = held_[j].now || release > 0;
         continue;
       }
-      while (next > 0 && (segments[next - 1].from < time || !segments[next - 1].at_spike)) --next;
-      const bool found = next > 0 && segments[next - 1].from == time;
-      events_.push_back({time, Kind::spike, number, found ? &segments[next - 1].p : nullptr});
-      if (release > time) events_.push_back({release, Kind::release, number});
+      const LinearSegment* before = scene_->segments.before_spike(j, time, hint);
+      events_.push_back({time, Kind::spike, number, before ? &before->p : nullptr});
     }
+    std::reverse(events_.begin() + first, events_.end());
     bool sorted = true;
     if (!errors.samples.empty() && terms::linear_at_samples) {
       const std::size_t looks = errors.sample_times.size();
@@ -217,7 +209,7 @@ class LinearWalk {
           .values(gaps, values_.data() + 2 * e * numbers(), numbers(), 1);
       e = last;
     }
-    const std::size_t count = events_[by_interval_.back()].interval;
+    const std::size_t count = *std::ranges::max_element(intervals_of_events_);
     intervals_.resize(count);
     for (std::size_t g = 0; g < count; ++g) intervals_[g] = arrivals_->times[g] - begin_of(g);
     if (sloped_->alike()) {
@@ -233,21 +225,21 @@ class LinearWalk {
         std::span(intervals_).subspan(interval, std::min(block, intervals_.size() - interval));
     for (std::size_t s = 0; s < layout.count(); ++s) {
       if (!layout.used(s)) continue;
-      sloped_->flow(begin_ + layout.neuron(s))
+      sloped_->flow(layout.neuron(s))
           .values(dt, of_intervals_.data() + s, numbers() * layout.count(), layout.count());
     }
   }
 
-  void start(std::size_t end) {
+  void start() {
     const TangentShape& shape = sloped_->shape;
-    lanes_.start(shape, end - begin_);
+    lanes_.start(shape, scene_->size);
     const std::size_t rows = shape.rows().size();
     x_.resize(rows);
     for (std::size_t by = 0; by < v_.size(); ++by) {
       v_[by] = shape.row({0, by, false});
       integral_[by] = shape.row({linear::integral_of_v, by, false});
     }
-    for (std::size_t j = begin_; j < end; ++j) {
+    for (std::size_t j = 0; j < scene_->size; ++j) {
       const auto& motion = sloped_->motion(j);
       for (std::size_t r = 0; r < rows; ++r) {
         const auto& row = shape.rows()[r];
@@ -255,29 +247,24 @@ class LinearWalk {
         if (!scene_->goes_on || row.constant) continue;
         x_[r] = row.by == 0 ? scene_->plan.linear_neuron(j).initial[row.component] : 0;
       }
-      lanes_.set(j - begin_, x_.data());
+      lanes_.set(j, x_.data());
       for (std::size_t k = 0; k < shape.receivers().size(); ++k) {
-        lanes_.set_factor(k, j - begin_, shape.factor(motion, shape.receivers()[k]));
+        lanes_.set_factor(k, j, shape.factor(motion, shape.receivers()[k]));
       }
-      if (held_[j - begin_].now) hold(held_[j - begin_], 0);
+      if (held_[j].now) hold(held_[j], 0);
     }
   }
 
-  void walk(std::size_t end) {
+  void walk() {
     const auto& kernels = LinearTangentKernels<Real>::best();
-    const bool alone = end - begin_ == 1;
     const std::size_t last = intervals_.size();
     for (std::size_t g = 0; g <= last; ++g) {
       const auto arrived = g > 0 ? arrivals_->group(g - 1) : std::span<const Arrival<Real>>();
       go_alone(g, arrived);
       if (g == last) return;
       for (const auto& arrival : arrived) {
-        for_each_receiver(arrival, [&](std::size_t receiver, std::size_t row) {
-          if (alone) {
-            lanes_.row(row)[0] += weight(arrival, begin_) * lanes_.factor(receiver, 0);
-          } else {
-            kernels.add(lanes_, arrival.row, receiver);
-          }
+        for_each_receiver(arrival, [&](std::size_t receiver, std::size_t) {
+          kernels.add(lanes_, arrival.row, receiver);
         });
       }
       if (sloped_->alike()) {
@@ -291,9 +278,6 @@ class LinearWalk {
         lanes_.set(pending_lanes_[k], pending_.data() + k * x_.size());
       }
     }
-  }
-  static double weight(const Arrival<Real>& arrival, std::size_t j) {
-    return static_cast<double>(arrival.weight(j));
   }
   template <class Visit>
   void for_each_receiver(const Arrival<Real>& arrival, Visit&& visit) const {
@@ -309,25 +293,24 @@ class LinearWalk {
     pending_.clear();
     pending_lanes_.clear();
     bool taken = false;
-    for (std::size_t at = first_[interval]; at < first_[interval + 1]; ++at) {
-      const std::size_t e = by_interval_[at];
+    for (const std::size_t e : by_interval_.of(interval)) {
       const Event& event = events_[e];
-      Held& held = held_[event.neuron - begin_];
+      Held& held = held_[event.neuron];
       if (!taken) take(event.neuron, held, arrived);
       move(2 * e, held);
       meet(event, held);
       taken = !event.last;
       if (taken || event.stays) continue;
       move(2 * e + 1, held);
-      pending_lanes_.push_back(event.neuron - begin_);
+      pending_lanes_.push_back(event.neuron);
       pending_.insert(pending_.end(), x_.begin(), x_.end());
     }
   }
   void take(std::size_t j, const Held& held, std::span<const Arrival<Real>> arrived) {
-    lanes_.get(j - begin_, x_.data());
+    lanes_.get(j, x_.data());
     for (const auto& arrival : arrived) {
       for_each_receiver(arrival, [&](std::size_t receiver, std::size_t row) {
-        x_[row] += weight(arrival, j) * lanes_.factor(receiver, j - begin_);
+        x_[row] += static_cast<double>(arrival.weight(j)) * lanes_.factor(receiver, j);
       });
     }
     if (held.now) restore(held);

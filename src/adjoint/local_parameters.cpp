@@ -6,6 +6,7 @@
 
 #include "adjoint/dynamics.hpp"
 #include "adjoint/tangent.hpp"
+#include "machine/buckets.hpp"
 #include "machine/parallel.hpp"
 #include "observe/replay.hpp"
 
@@ -141,13 +142,14 @@ class Together {
       if (integrals_) kernels.add(lanes_.slots.layout(), arrival.row, lanes_.arrived);
     }
   }
+  /// Else each finds its own, over dt seconds.
+  bool takes_decays() const { return alike_; }
+  void own_flow(double dt) {
+    TangentKernels<Real>::best().own_flow(lanes_, wanted_.tau_mem || integrals_, wanted_.tau_syn,
+                                          own_, dt);
+  }
   void flow(const neuron::Decay<Real>& d, const neuron::Decay<double>&,
-            const neuron::DecaySlopes<double>& s, double dt) {
-    if (!alike_) {
-      TangentKernels<Real>::best().own_flow(lanes_, wanted_.tau_mem || integrals_, wanted_.tau_syn,
-                                            own_, dt);
-      return;
-    }
+            const neuron::DecaySlopes<double>& s) {
     TangentKernels<Real>::best().flow(lanes_, wanted_.tau_mem || integrals_, wanted_.tau_syn, d,
                                       {static_cast<Real>(s.mem_mem), static_cast<Real>(s.syn_syn),
                                        static_cast<Real>(s.k_mem), static_cast<Real>(s.k_syn)});
@@ -181,8 +183,10 @@ class Alone {
       arrived_ += weight;
     }
   }
+  static constexpr bool takes_decays() { return true; }
+  void own_flow(double) {}
   void flow(const neuron::Decay<Real>&, const neuron::Decay<double>& d,
-            const neuron::DecaySlopes<double>& s, double) {
+            const neuron::DecaySlopes<double>& s) {
     neuron::flow(x_, static_cast<double>(n_.bias), d, s);
   }
 
@@ -221,8 +225,8 @@ class Walk {
   template <class Course>
   void go(Course& course, std::size_t begin, std::size_t end, std::span<const Event> events,
           const Arrivals<Real>& arrivals) {
-    find_gaps(events, arrivals);
-    if (end - begin == 1 || plan_.same_time_constants) {
+    find_gaps(events, arrivals, course.takes_decays());
+    if (course.takes_decays()) {
       neuron::decays(plan_.neuron(begin).tc, gaps_, decays_.data());
       neuron::slopes(plan_.neuron(begin).tc, gaps_, decays_.data(), slopes_.data());
     } else {
@@ -241,8 +245,9 @@ class Walk {
         },
         [&](std::size_t g, double dt) {
           if (!courses_) return;
+          if (!course.takes_decays()) return course.own_flow(dt);
           const std::size_t k = next_++;
-          course.flow(arrivals.decays[g], decays_[k], slopes_[k], dt);
+          course.flow(arrivals.decays[g], decays_[k], slopes_[k]);
         },
         [&](Local& local, double to) {
           move(local, to);
@@ -280,7 +285,8 @@ class Walk {
   inline static thread_local std::vector<Local> local_;
   // Of all stretches of time that courses and neurons by themselves go through, in that order.
   inline static thread_local std::vector<double> gaps_;
-  inline static thread_local std::vector<std::uint32_t> owners_;  // [gap] none: a course's
+  inline static thread_local std::vector<std::uint32_t>
+      owners_;  // of those that neurons go through by themselves
   inline static thread_local std::vector<neuron::Decay<double>> decays_;
   inline static thread_local std::vector<neuron::DecaySlopes<double>> slopes_;
   std::size_t next_ = 0;
@@ -317,60 +323,49 @@ class Walk {
       t = to;
     }
   }
-  void find_gaps(std::span<const Event> events, const Arrivals<Real>& arrivals) {
+  // @param crossings  those of the courses too?
+  void find_gaps(std::span<const Event> events, const Arrivals<Real>& arrivals, bool crossings) {
     gaps_.clear();
     owners_.clear();
     next_ = 0;
-    const auto add = [&](double gap, std::uint32_t owner) {
-      gaps_.push_back(gap);
-      owners_.push_back(owner);
-    };
     const auto move = [&](Local& local, double to) {
-      if (to > local.t) add(to - local.t, local.neuron);
+      if (to > local.t) {
+        gaps_.push_back(to - local.t);
+        owners_.push_back(local.neuron);
+      }
       local.t = to;
     };
     if (courses_) {
       through(
           events, arrivals, [](std::size_t) {}, [](Local&) {},
           [&](const Event& event, Local& local) { move(local, event.time); },
-          [&](std::size_t, double dt) { add(dt, none); }, move);
+          [&](std::size_t, double dt) {
+            if (crossings) gaps_.push_back(dt);
+          },
+          move);
     }
     decays_.resize(gaps_.size());
     slopes_.resize(gaps_.size());
   }
-  // Where each has time constants of its own: of one neuron after the other. (Those of the courses their
-  // vectors find.)
+  // Where each has time constants of its own: of one neuron after the other.
   void find_own_decays() {
-    thread_local std::vector<std::size_t> first, order;
+    thread_local Buckets by_neuron;
     thread_local std::vector<double> gaps;
     thread_local std::vector<neuron::Decay<double>> decays;
     thread_local std::vector<neuron::DecaySlopes<double>> slopes;
-    first.assign(pieces_.size() + 1, 0);
-    for (const std::uint32_t j : owners_) {
-      if (j != none) ++first[j + 1];
-    }
-    for (std::size_t j = 0; j < pieces_.size(); ++j) first[j + 1] += first[j];
-    order.resize(first.back());
-    gaps.resize(first.back());
-    for (std::size_t k = owners_.size(); k-- > 0;) {
-      if (owners_[k] == none) continue;
-      order[--first[owners_[k] + 1]] = k;
-    }
-    for (std::size_t at = 0; at < order.size(); ++at) gaps[at] = gaps_[order[at]];
-    decays.resize(order.size());
-    slopes.resize(order.size());
-    for (std::size_t at = 0; at < order.size();) {
-      const std::uint32_t j = owners_[order[at]];
-      std::size_t end = at;
-      while (end < order.size() && owners_[order[end]] == j) ++end;
-      const auto own = std::span(gaps).subspan(at, end - at);
-      neuron::decays(plan_.neuron(j).tc, own, decays.data() + at);
-      neuron::slopes(plan_.neuron(j).tc, own, decays.data() + at, slopes.data() + at);
-      at = end;
-    }
-    for (std::size_t at = 0; at < order.size(); ++at) {
-      decays_[order[at]] = decays[at];
-      slopes_[order[at]] = slopes[at];
+    by_neuron.sort(std::span<const std::uint32_t>(owners_), pieces_.size());
+    for (std::size_t j = by_neuron.next(0); j < pieces_.size(); j = by_neuron.next(j + 1)) {
+      const auto own = by_neuron.of(j);
+      gaps.clear();
+      for (const std::size_t k : own) gaps.push_back(gaps_[k]);
+      decays.resize(own.size());
+      slopes.resize(own.size());
+      neuron::decays(plan_.neuron(j).tc, gaps, decays.data());
+      neuron::slopes(plan_.neuron(j).tc, gaps, decays.data(), slopes.data());
+      for (std::size_t k = 0; k < own.size(); ++k) {
+        decays_[own[k]] = decays[k];
+        slopes_[own[k]] = slopes[k];
+      }
     }
   }
   void move(Local& local, double to) {

@@ -57,14 +57,28 @@ struct Alif {
   }
 };
 
+double logarithmic(Random& random, double low, double high) {
+  return std::exp(random.uniform(std::log(low), std::log(high)));
+}
+
+// Of a model's parameters: the usual ones, but for time constants from 0.1 ms to 1 s, some of them close.
+std::vector<double> random_values(Random& random, const ModelInfo& model) {
+  std::vector<double> values;
+  for (const ParameterRow& row : model.parameters) {
+    const bool time = row.unit == "s" && row.name != "tau_ref";
+    const bool close = !values.empty() && random.chance(0.3);
+    values.push_back(!time   ? row.usual
+                     : close ? values[0] * (random.chance(0.5) ? 1 : 1 + 1e-9)
+                             : logarithmic(random, 1e-4, 1));
+  }
+  return values;
+}
+
 Alif random_alif(Random& random) {
-  const auto logarithmic = [&](double low, double high) {
-    return std::exp(random.uniform(std::log(low), std::log(high)));
-  };
   Alif n;
-  n.tau_mem = logarithmic(2e-3, 50e-3);
-  n.tau_syn = random.chance(0.1) ? n.tau_mem : logarithmic(1e-3, 50e-3);
-  n.tau_adapt = random.chance(0.1) ? n.tau_syn : logarithmic(2e-3, 500e-3);
+  n.tau_mem = logarithmic(random, 2e-3, 50e-3);
+  n.tau_syn = random.chance(0.1) ? n.tau_mem : logarithmic(random, 1e-3, 50e-3);
+  n.tau_adapt = random.chance(0.1) ? n.tau_syn : logarithmic(random, 2e-3, 500e-3);
   n.beta = random.uniform(-0.3, 1);
   n.a = random.uniform(-1, 5);
   n.bias = random.uniform(-1, 1.5);
@@ -193,27 +207,17 @@ std::array<std::array<long double, 4>, 4> long_exponential(const Matrix<double>&
 
 TEST(LinearFlow, of_many_times_at_once_has_the_bits_of_each_and_every_digit_of_all_entries) {
   Random random(5, Purpose::gradcheck, 0);
-  const auto logarithmic = [&](double low, double high) {
-    return std::exp(random.uniform(std::log(low), std::log(high)));
-  };
   double worst = 0;
   std::size_t compared = 0;
   for (std::size_t k = 0; k < 1000; ++k) {
     const ModelInfo& model = alif_models[k % alif_models.size()];
-    std::vector<double> values;
-    for (const ParameterRow& row : model.parameters) {
-      const bool time = row.unit == "s" && row.name != "tau_ref";
-      const bool close = !values.empty() && random.chance(0.3);
-      values.push_back(!time   ? row.usual
-                       : close ? values[0] * (random.chance(0.5) ? 1 : 1 + 1e-9)
-                               : logarithmic(1e-4, 1));
-    }
+    const std::vector<double> values = random_values(random, model);
     const Neuron n(model.linear->neuron(Values<double>(model, values)),
                    model.linear->components.size(), true);
     const auto all = Alike::of(std::vector<Neuron>{n});
     ASSERT_TRUE(all.has_value());
     std::vector<double> times{0};
-    for (int i = 0; i < 10; ++i) times.push_back(logarithmic(1e-6, 100) * values[0]);
+    for (int i = 0; i < 10; ++i) times.push_back(logarithmic(random, 1e-6, 100) * values[0]);
     for (const bool integral : {false, true}) {
       std::vector<Step> steps(times.size());
       all->steps(times, steps.data(), integral);
@@ -242,24 +246,15 @@ TEST(LinearFlow, of_many_times_at_once_has_the_bits_of_each_and_every_digit_of_a
 // Against dual numbers, which find the same by other steps.
 TEST(SlopedFlow, has_the_derivatives_of_all_entries) {
   Random random(6, Purpose::gradcheck, 0);
-  const auto logarithmic = [&](double low, double high) {
-    return std::exp(random.uniform(std::log(low), std::log(high)));
-  };
   std::size_t compared = 0, slopes = 0;
   for (std::size_t k = 0; k < 1000; ++k) {
     const ModelInfo& model = alif_models[k % alif_models.size()];
-    std::vector<Dual> values;
     const auto first = static_cast<std::size_t>(random.below(9));
-    for (const ParameterRow& row : model.parameters) {
-      const bool time = row.unit == "s" && row.name != "tau_ref";
-      const bool close = !values.empty() && random.chance(0.3);
-      Dual value = !time   ? (row.usual == 0 ? 0.5 : row.usual)
-                   : close ? values[0].value * (random.chance(0.5) ? 1 : 1 + 1e-9)
-                           : logarithmic(1e-4, 1);
-      if (values.size() >= first && values.size() < first + Dual::width) {
-        value.slopes[values.size() - first] = 1;
-      }
-      values.push_back(value);
+    std::vector<Dual> values;
+    for (const double value : random_values(random, model)) {
+      values.emplace_back(value == 0 ? 0.5 : value);  // a bias too
+      const std::size_t slope = values.size() - 1 - first;
+      if (slope < Dual::width) values.back().slopes[slope] = 1;
     }
     const Motion<Dual> n(model.linear->with_slopes(Values<Dual>(model, values)),
                          model.linear->components.size());
@@ -271,7 +266,7 @@ TEST(SlopedFlow, has_the_derivatives_of_all_entries) {
       return static_cast<int>(std::ranges::find(entries, e) - entries.begin());
     });
     std::vector<double> times{0};
-    for (int i = 0; i < 10; ++i) times.push_back(logarithmic(1e-6, 30) * values[0].value);
+    for (int i = 0; i < 10; ++i) times.push_back(logarithmic(random, 1e-6, 30) * values[0].value);
     std::vector<double> found(times.size() * entries.size());
     flow.values(times, found.data(), entries.size(), 1);
     for (std::size_t i = 0; i < times.size(); ++i) {
