@@ -154,6 +154,7 @@ class Tile {
     std::size_t rows = 0;
     for (const std::size_t k : plan_.incoming) rows += rows_of(k);
     gradient_.reserve(rows * reader_.layout.count());
+    far_ = rows * reader_.layout.count() * sizeof(Real) > second_level_cache;
     std::fill_n(gradient_.data(), rows * reader_.layout.count(), Real(0));
     reader_.targets.resize(pass.plan.network->projections().size());
     rows = 0;
@@ -188,7 +189,7 @@ class Tile {
       LambdaKernels<Real>::best().read_arrivals(
           plan_.neuron(0).tc, plan_.same_time_constants ? nullptr : &own_,
           pass_.entries[s][population_].of(number_), timeline.shared(), begin_, end_ - begin_,
-          reader_.targets);
+          reader_.targets, far_);
     } else if (in_lanes_) {
       for (std::size_t b = 0; begin_ + b * lanes < end_; ++b) read_lanes(s, b, timeline);
     }
@@ -259,6 +260,8 @@ class Tile {
   // Of the weights into the tile, [pre, slot] of one projection after the other: in one piece, so that
   // it stays in a cache whatever the length of the rows of the whole.
   inline static thread_local Aligned<Real> gradient_;
+  static constexpr std::size_t second_level_cache = std::size_t{1} << 20;  // bytes, or so
+  bool far_ = false;                                                       // it does not fit there
   inline static thread_local neuron::LaneConstants<Real> own_;  // if they do not decay alike
   static constexpr std::size_t lanes = LaneLists<Real>::lanes;
   inline static thread_local std::vector<neuron::LaneConstants<Real>> lane_constants_;  // per block

@@ -58,6 +58,12 @@ bool later(const Event& a, const Event& b) {
   return a.synapse < b.synapse;
 }
 
+// An arrival at one neuron, or a probe, moves nobody.
+bool moves(const Event& event) {
+  if (event.kind == Kind::probe) return false;
+  return event.kind != Kind::arrival || event.column == any_column;
+}
+
 // All events of a component in one sample, latest first.
 template <class Real>
 class Events {
@@ -80,6 +86,18 @@ class Events {
       }
       add_peaks(c);
     }
+  }
+
+  // How far each of them that moves anybody takes all back, from the end of the sample on.
+  std::vector<double> moves_from(double end) const {
+    std::vector<double> lengths;
+    lengths.reserve(list.size());
+    for (const Event& event : list) {
+      if (!moves(event) || !(event.time < end)) continue;
+      lengths.push_back(end - event.time);
+      end = event.time;
+    }
+    return lengths;
   }
 
  private:
@@ -208,8 +226,7 @@ class Walk {
       ghosts.book(ghosts.owners[event.number], group.probe(weight, event.column, event.time));
       return;
     }
-    // An arrival at one neuron moves nobody.
-    if (event.kind != Kind::arrival || event.column == any_column) {
+    if (moves(event)) {
       for (auto& other : groups_) other->move_to(event.time);
     }
     switch (event.kind) {
@@ -325,7 +342,11 @@ void event_loop_back(const SampleAdjoint<Real>& sample, const Component& compone
     }
   }
   const Events<Real> events(sample.plan, component, groups);
-  for (auto& group : groups) group->begin();
+  const std::vector<double> lengths = events.moves_from(sample.end());
+  for (auto& group : groups) {
+    group->begin();
+    group->will_move_by(lengths);
+  }
   Walk<Real> walk(sample.plan, component, groups, events);
   for (std::size_t k = 0; k < events.list.size(); ++k) {
     heed(k);

@@ -3,6 +3,7 @@
 // simulate/group.hpp.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "adjoint/dynamics.hpp"
@@ -30,6 +31,9 @@ class GroupBack {
   /// Once those are known.
   virtual void begin() = 0;
 
+  /// All lengths, in seconds, by which move_to() will go back, in order: what they take can be found
+  /// side by side. Kept, not copied.
+  virtual void will_move_by(std::span<const double> lengths) { static_cast<void>(lengths); }
   /// Takes all neurons back to t.
   virtual void move_to(double t) = 0;
   /// What an arrival at t adds to E_k. @param column  the neuron that it reaches, whose adjoint is

@@ -158,10 +158,11 @@ struct LambdaKernels {
   /// @param width    at least widest_vector, unless the rows are filled up
   /// @param own      their time constants, where they do not decay alike; else null
   /// @param targets  by number of the projection
+  /// @param far      their gradients may lie beyond the second-level cache
   void (*read_arrivals)(const neuron::TimeConstants& tc, const neuron::LaneConstants<Real>* own,
                         std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
                         std::size_t first, std::size_t width,
-                        const std::vector<Target<Real>>& targets);
+                        const std::vector<Target<Real>>& targets, bool far);
 
   /// The same of up to widest_vector neurons that each have arrivals of their own, from the first
   /// entry back.

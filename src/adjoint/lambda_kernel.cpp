@@ -225,7 +225,7 @@ HWY_INLINE double pass_back(Lambda<Real>& lambda, const Pace& pace, const TauSyn
   return total(sum);
 }
 
-// Rows come in no order that the machine could guess.
+// Rows come in no order that the machine could guess. (From the second-level cache they come soon enough.)
 constexpr std::size_t rows_ahead = 4;
 
 template <class Real>
@@ -244,14 +244,14 @@ template <class Real, class PaceOf, class TauSyn>
 HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
                         std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
                         std::size_t first, std::size_t width,
-                        const std::vector<Target<Real>>& targets) {
+                        const std::vector<Target<Real>>& targets, bool far) {
   thread_local Lambda<Real> memory;
   Lambda<Real>& lambda = memory;
   lambda.start(width);
   const std::size_t stride = lambda.slots.layout().count();
   auto entry = entries.begin();
   for (std::size_t g = entry->group + 1; g-- > 0;) {
-    if (g >= rows_ahead) prefetch_rows(arrivals, g - rows_ahead, targets, stride);
+    if (far && g >= rows_ahead) prefetch_rows(arrivals, g - rows_ahead, targets, stride);
     const auto group = arrivals.group(g);
     const bool entered = entry != entries.end() && entry->group == g;
     if (HWY_LIKELY(!entered && group.size() == 1 && !lambda.driven)) {
@@ -282,18 +282,19 @@ HWY_INLINE void read_by(const PaceOf& pace_of, const TauSyn& tau_syn,
 template <class Real>
 void read_arrivals(const neuron::TimeConstants& tc, const neuron::LaneConstants<Real>* own,
                    std::span<const Entry<Real>> entries, const Arrivals<Real>& arrivals,
-                   std::size_t first, std::size_t width, const std::vector<Target<Real>>& targets) {
+                   std::size_t first, std::size_t width, const std::vector<Target<Real>>& targets,
+                   bool far) {
   if (entries.empty()) return;
   if (HWY_LIKELY(!own)) {
     const auto pace_of = [&](auto tag, std::size_t g)
                              HWY_ATTR { return shared_back_pace(tag, tc, arrivals.decays[g + 1]); };
     const SharedTauSyn<Real> tau_syn{static_cast<Real>(tc.tau_syn)};
-    read_by(pace_of, tau_syn, entries, arrivals, first, width, targets);
+    read_by(pace_of, tau_syn, entries, arrivals, first, width, targets, far);
   } else {
     const auto pace_of = [&](auto tag, std::size_t g) HWY_ATTR {
       return own_back_pace(tag, *own, arrivals.times[g + 1] - arrivals.times[g]);
     };
-    read_by(pace_of, OwnTauSyn<Real>{own->tau_syn}, entries, arrivals, first, width, targets);
+    read_by(pace_of, OwnTauSyn<Real>{own->tau_syn}, entries, arrivals, first, width, targets, far);
   }
 }
 

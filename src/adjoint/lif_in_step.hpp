@@ -3,8 +3,13 @@
 // event side by side (adjoint/lambda.hpp).
 #pragma once
 
+#include <algorithm>
+#include <span>
+#include <vector>
+
 #include "adjoint/lambda.hpp"
 #include "adjoint/lif_back.hpp"
+#include "neuron/decay_kernel.hpp"
 
 namespace saltus {
 
@@ -17,17 +22,33 @@ class LifInStep final : public LifBack<Real> {
     lambda_.start(p.size);
   }
 
+  void will_move_by(std::span<const double> lengths) override {
+    lengths_ = lengths;
+    next_ = decays_.size();
+  }
   void move_to(double t) override {
     if (!(t < this->present())) return;
     const auto& tc = p.plan.neuron(0).tc;
-    LambdaKernels<Real>::best().flow_back(lambda_, tc,
-                                          neuron::decay<Real>(tc, this->present() - t));
+    if (next_ == decays_.size()) find_decays();
+    LambdaKernels<Real>::best().flow_back(lambda_, tc, decays_[next_++]);
     this->go_to(t);
   }
 
  private:
   using LifBack<Real>::p;
+  static constexpr std::size_t at_once = 256;  // they stay in the first-level cache
   Lambda<Real> lambda_;
+  std::span<const double> lengths_;  // of the moves whose decays are not known yet
+  std::vector<neuron::Decay<Real>> decays_;
+  std::size_t next_ = 0;  // of decays_
+
+  void find_decays() {
+    const auto lengths = lengths_.first(std::min(at_once, lengths_.size()));
+    lengths_ = lengths_.subspan(lengths.size());
+    decays_.resize(lengths.size());
+    neuron::decays(p.plan.neuron(0).tc, lengths, decays_.data());
+    next_ = 0;
+  }
 
   neuron::Adjoint<Real> now(std::size_t j) const override { return lambda_.get(j); }
   neuron::Adjoint<Real> at(std::size_t j, double t) const override {

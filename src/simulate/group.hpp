@@ -24,6 +24,8 @@ class Group {
   virtual void pass(Timeline<Real>& timeline, double from, double to,
                     std::vector<RecordedSpike<Real>>& spikes, SampleRecord<Real>& record) = 0;
 
+  /// Can what follows be used between passes?
+  virtual bool steps_between_passes() const { return false; }
   /// A time until which nobody spikes, in (t, t_end].
   /// @param scratch  overwritten
   virtual double quiet_until(double t, double t_end, std::vector<RecordedSpike<Real>>& scratch) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "neuron/decay_kernel.hpp"
 #include "neuron/lif.hpp"
 #include "simulate/group.hpp"
 #include "simulate/lane_course.hpp"
@@ -59,6 +60,8 @@ class LifGroup final : public Group<Real> {
     }
   }
 
+  bool steps_between_passes() const override { return plan_.in_step() && !plan_.refractory; }
+
   double quiet_until(double t, double t_end, std::vector<RecordedSpike<Real>>& scratch) override {
     // Until somebody is released: in vectors no more is known. (One by one it would be.)
     if (together_) t_end = std::min(t_end, layer_.next_release());
@@ -69,7 +72,7 @@ class LifGroup final : public Group<Real> {
   }
 
   void earliest(double t, double t_end, std::vector<RecordedSpike<Real>>& spikes) override {
-    auto d = neuron::decay<Real>(plan_.neuron(0).tc, t_end - t);
+    neuron::Decay<Real> d = shared_decay(t_end - t);
     if (together_) {
       LayerKernels<Real>::best().earliest_spikes(plan_, layer_, d, t, t_end, spikes);
       return;
@@ -87,7 +90,7 @@ class LifGroup final : public Group<Real> {
   }
 
   void move_to(double t, double t_end, SampleRecord<Real>& record) override {
-    auto d = neuron::decay<Real>(plan_.neuron(0).tc, t_end - t);
+    neuron::Decay<Real> d = shared_decay(t_end - t);
     if (together_) {
       LayerKernels<Real>::best().flow(plan_, layer_, d, t_end - t);
       return;
@@ -146,10 +149,17 @@ class LifGroup final : public Group<Real> {
     layer_.hold(slot, release, k);
     if (second != slot) layer_.hold(second, release, k);
   }
-  // Can they go in vectors?
-  bool suits(Steps steps) const {
-    return steps == Steps::passes || (plan_.in_step() && !plan_.refractory);
+  // Of all neurons, if they decay alike. From step to step the same length is asked for twice where
+  // nobody spikes.
+  const neuron::Decay<Real>& shared_decay(double length) {
+    if (plan_.same_time_constants && !(length == length_)) {
+      neuron::decays(plan_.neuron(0).tc, {&length, 1}, &decay_);
+      length_ = length;
+    }
+    return decay_;
   }
+  // Can they go in vectors?
+  bool suits(Steps steps) const { return steps == Steps::passes || steps_between_passes(); }
 
   // Neuron j by itself.
   void pass(std::size_t j, const Arrivals<Real>& arrivals, double from, double to,
@@ -194,6 +204,8 @@ class LifGroup final : public Group<Real> {
   std::vector<neuron::State<Real>> states_;          // one by one
   std::vector<std::size_t> last_spike_;              // [neuron] within the sample's record
   std::optional<AtThresholds<Real>> at_thresholds_;  // unless all are at their means
+  neuron::Decay<Real> decay_{};                      // over length_
+  double length_ = -1;
 
   // Of one neuron in a pass. A release may belong to a spike of an earlier pass, which is in the
   // record already.

@@ -56,35 +56,35 @@ class Search {
 
   // Keeps those of a vector that may spike, with V and I at the start of their interval.
   HWY_INLINE std::size_t keep(M may, std::size_t slot, V v, V i, std::size_t count) {
-    const Tag tag;
-    HWY_ALIGN Real v_of[most_lanes], i_of[most_lanes];
-    hn::Store(v, tag, v_of);
-    hn::Store(i, tag, i_of);
-    for (std::uint64_t left = bits_of(tag, may); left != 0; left &= left - 1) {
+    keep_lanes(may, v, state_.may_v + count);
+    keep_lanes(may, i, state_.may_i + count);
+    for (std::uint64_t left = bits_of(Tag(), may); left != 0; left &= left - 1) {
       const auto lane = static_cast<std::size_t>(std::countr_zero(left));
-      state_.may_slot[count] = static_cast<std::int32_t>(slot + lane);
-      state_.may_v[count] = v_of[lane];
-      state_.may_i[count++] = i_of[lane];
+      state_.may_slot[count++] = static_cast<std::int32_t>(slot + lane);
     }
     return count;
   }
   // And with the decays of that interval.
   HWY_INLINE std::size_t keep(M may, std::size_t slot, V v, V i, const Decays<V>& d,
                               std::size_t count) {
+    keep_lanes(may, d.mem, state_.may_mem + count);
+    keep_lanes(may, d.syn, state_.may_syn + count);
+    keep_lanes(may, d.k, state_.may_k + count);
+    return keep(may, slot, v, i, count);
+  }
+  // Those lanes one after the other; what lies behind them, up to a vector, is overwritten. (Below AVX-512
+  // Highway 1.0.3 would copy a table onto the stack each time, as position-independent code.)
+  static HWY_INLINE void keep_lanes(M may, V from, Real* to) {
     const Tag tag;
-    HWY_ALIGN Real of[3][most_lanes];
-    hn::Store(d.mem, tag, of[0]);
-    hn::Store(d.syn, tag, of[1]);
-    hn::Store(d.k, tag, of[2]);
-    const std::size_t first = count;
-    count = keep(may, slot, v, i, count);
-    for (std::size_t k = first; k < count; ++k) {
-      const std::size_t lane = static_cast<std::size_t>(state_.may_slot[k]) - slot;
-      state_.may_mem[k] = of[0][lane];
-      state_.may_syn[k] = of[1][lane];
-      state_.may_k[k] = of[2][lane];
+#if HWY_TARGET <= HWY_AVX3
+    hn::StoreU(hn::Compress(from, may), tag, to);
+#else
+    HWY_ALIGN Real all[most_lanes];
+    hn::Store(from, tag, all);
+    for (std::uint64_t left = bits_of(tag, may); left != 0; left &= left - 1) {
+      *to++ = all[std::countr_zero(left)];
     }
-    return count;
+#endif
   }
 
   // Those of the neurons that may spike which fill one vector, from number `at` on.
@@ -119,9 +119,11 @@ class Search {
   HWY_INLINE V crossing(const Powers& powers, std::size_t at, M wanted, const Gathered& n, V x_end,
                         V v_end) const {
     const Tag tag;
+    const V none = hn::Set(tag, Real(-1));
+    if (hn::AllFalse(tag, wanted)) return none;
     const V v = n.v, i = n.i, bias = n.bias, theta = n.theta;
     const V zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
-    const V p = ratio_of(powers), none = hn::Set(tag, Real(-1));
+    const V p = ratio_of(powers);
     const V a = hn::Sub(v, bias), c = hn::Sub(bias, theta);
     const V low = hn::Max(x_end, hn::Set(tag, std::numeric_limits<Real>::min()));
     M active = hn::And(wanted, hn::Ge(i, zero));

@@ -5,12 +5,14 @@
 // lasts d_min, or, where nothing arrives for so long, until d_min after the next thing that happens:
 // silence costs nothing.
 //
+// Where not even two arrivals fall into the shortest window, lists are not worth their while: all go on to
+// the next arrival or spike together (simulate/by_events.hpp).
+//
 // What arrives in a window is looked up among the spikes that are on their way. Where that is many
 // windows long, it would be looked at again and again: arrivals then wait in queues. Of synapses that
 // are listed each arrival waits in a calendar (plan/calendar.hpp).
 #include "machine/sort_by_time.hpp"
-#include "simulate/group.hpp"
-#include "simulate/limits.hpp"
+#include "simulate/by_events.hpp"
 #include "simulate/pending.hpp"
 #include "simulate/ways.hpp"
 
@@ -46,16 +48,26 @@ class Windows {
       }
     }
     if (queued_) send_past(run, component, pending_);
-    for (const std::size_t p : component.populations) {
-      known_[p] = {run.record[p].size(), run.record[p].size()};
-    }
+    know_all();
+    steps_ = !queued_ && std::ranges::all_of(groups_, [](const auto& group) {
+      return group->steps_between_passes();
+    });
+    for_each_incoming([&](std::size_t, std::size_t k) {
+      const Delay::Kind delay = run.plan.network->projections()[k].delay.kind;
+      steps_ = steps_ && run.plan.in_rows(k) && delay <= Delay::Kind::common;
+    });
   }
 
   void go() {
     const double end = run_.end(), shortest = component_.shortest_delay;
     double from = 0;
-    std::size_t windows = 0;
+    std::size_t windows = 0, steps = 0;
     do {
+      if (steps_ && few_arrive(from)) {
+        heed_sample(steps++, from, 0);
+        from = step(from);
+        continue;
+      }
       heed_sample(windows++, from, 0, 16);  // each may hold thousands of arrivals
       double to = from + shortest;
       const double arrival = to < end ? next_arrival(from) : from;
@@ -85,6 +97,9 @@ class Windows {
   // Per projection: all spikes before this one have arrived.
   std::vector<std::size_t> first_;
   std::vector<std::optional<Calendar<Real>>> calendars_;  // per projection; not if queued
+  ByEvents<Real> events_{run_, component_, groups_};
+  bool steps_ = false;  // can it go event by event: what arrives does so in the order of the spikes
+  double next_ = 0;     // arrival, if steps_
 
   bool inside(std::size_t population) const { return component_.place_of(population).has_value(); }
   // The first spike of a population that the window before did not know.
@@ -124,6 +139,67 @@ class Windows {
       if (!queued_) continue;
       send_all(run_.plan, component_, pending_, population, number, spike.neuron, spike.time);
     }
+  }
+
+  // visit(place in the component, projection)
+  template <class Visit>
+  void for_each_incoming(Visit&& visit) const {
+    for (std::size_t c = 0; c < component_.populations.size(); ++c) {
+      for (const std::size_t k : run_.plan.populations[component_.populations[c]].incoming) {
+        visit(c, k);
+      }
+    }
+  }
+  void know_all() {
+    for (const std::size_t p : component_.populations) {
+      known_[p] = {run_.record[p].size(), run_.record[p].size()};
+    }
+  }
+
+  // Where steps_: the spikes of projection k that have not arrived by `from`, and when the first of them
+  // does (rounding may let it be late).
+  SampleSpikes on_the_way(std::size_t k, double from) {
+    const Projection<Real>& p = run_.plan.network->projections()[k];
+    const SampleSpikes all = run_.spikes_of(p.source);
+    const std::size_t old = std::min(fresh(p.source), all.times.size());
+    const double delay = run_.plan.delays[k].shortest;
+    std::size_t& first = first_[k];
+    while (first < old && all.times[first] + delay < from) ++first;
+    return {all.times.subspan(first), all.neurons.subspan(first)};
+  }
+  // Do less than two arrivals fall into the shortest window? Finds the next.
+  bool few_arrive(double from) {
+    double second = infinity;
+    next_ = infinity;
+    for_each_incoming([&](std::size_t, std::size_t k) {
+      const auto times = on_the_way(k, from).times;
+      const double delay = run_.plan.delays[k].shortest;
+      for (std::size_t s = 0; s < std::min<std::size_t>(2, times.size()); ++s) {
+        const double at = std::max(times[s] + delay, from);
+        if (at == next_) continue;
+        second = std::min(second, std::max(at, next_));
+        next_ = std::min(next_, at);
+      }
+    });
+    return !(second < from + component_.shortest_delay);
+  }
+  // To the next spike or arrival, which is then past.
+  double step(double from) {
+    const auto send = [](std::size_t, std::int32_t, std::int32_t, double) {};
+    const double t = events_.advance(from, std::min(next_, run_.end()), send);
+    if (!events_.spiked() && t < run_.end()) {
+      for_each_incoming([&](std::size_t c, std::size_t k) {
+        const Rows<Real> rows = run_.plan.rows(k);
+        const auto [times, neurons] = on_the_way(k, from);
+        const double delay = run_.plan.delays[k].shortest;
+        for (std::size_t s = 0; s < times.size() && times[s] + delay <= t; ++s, ++first_[k]) {
+          groups_[c]->arrive(any_column, static_cast<std::int32_t>(k),
+                             rows[static_cast<std::size_t>(neurons[s])], t);
+        }
+      });
+    }
+    know_all();
+    return t;
   }
 
   // Nothing arrives before: the first spike that may still be on its way, with the shortest delay.
