@@ -106,6 +106,14 @@ const CliffRow all_rows[] = {
            per_neuron(n, "tau_mem", 0.2);
            per_neuron(n, "tau_syn", 0.2);
          }},
+    {.name = "taus-around-equal",
+     .says = "taus-per-neuron, where tau_syn is 20 ms too: half of the synapses are slower",
+     .settings = [](S& s) { s.tau_syn = s.tau_mem; },
+     .network =
+         [](N& n) {
+           per_neuron(n, "tau_mem", 0.2);
+           per_neuron(n, "tau_syn", 0.2);
+         }},
     {.name = "refractory", .says = "tau_ref 2 ms", .settings = [](S& s) { s.tau_ref = 2e-3; }},
     {.name = "refractory-per-neuron",
      .says = "tau_ref of each hidden neuron, 1.6 to 2.4 ms",

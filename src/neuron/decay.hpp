@@ -41,8 +41,12 @@ struct TimeConstants {
   }
   bool operator==(const TimeConstants&) const = default;
 
-  /// I outlives V: x runs out of digits before I does, and neuron/slow_course.hpp takes over.
+  /// I outlives V: x runs out of digits before I does.
   bool slow_synapse() const { return p < 1; }
+  /// Then y = exp(-t / tau_syn) has the place of x, z is y below. Where the synapse is so much slower that
+  /// too few digits of y tell of V, neuron/slow_course.hpp takes over.
+  bool y_tells() const { return slow_synapse() && p * most_slower >= 1; }
+  static constexpr double most_slower = 16;
 
   /// h(x) as above.
   template <class Real>
@@ -103,27 +107,43 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt) {
           static_cast<Real>(reach), static_cast<Real>(std::max(end_slope, lowest))};
 }
 
-/// What is left of an interval after a spike inside it, in the precision of the loops: from the
-/// decay of V alone, so that no time is needed. Here K = -x h(x). Only as long as x has all its
-/// digits and tells of I too: see rest_of_interval.
+/// How far the slower exponential z has come, which tells all of V and I.
 template <class Real>
-inline Decay<Real> decay_at(const TimeConstants& tc, Real mem) {
-  const Real h = tc.h(mem), k = -mem * h;
-  const Real reach = mem > static_cast<Real>(tc.x_peak) ? k : static_cast<Real>(tc.k_peak);
-  return {mem, tc.synaptic(mem), k, reach, 1 + static_cast<Real>(tc.p) * h};
+inline Real slower(const TimeConstants& tc, const Decay<Real>& d) {
+  return tc.y_tells() ? d.syn : d.mem;
 }
 
-/// May decays be derived from x alone where V decays by `mem`? Neither below the smallest normal
-/// number, nor where I outlives V.
+/// What is left of an interval after a spike inside it, in the precision of the loops: from z alone, so
+/// that no time is needed. Here K = -x h(x), or in y, with P = 1/p, K = -P y H(y): h of the time
+/// constants in each other's place. Only as long as z has all its digits: see rest_of_interval.
+/// @param by_z  the time constants, the slower one as tau_mem
 template <class Real>
-inline bool x_tells(const TimeConstants& tc, Real mem) {
-  return mem >= std::numeric_limits<Real>::min() && !tc.slow_synapse();
+inline Decay<Real> decay_at(const TimeConstants& tc, const TimeConstants& by_z, Real z) {
+  const Real h = by_z.h(z), faster = by_z.synaptic(z), part = -z * h;
+  const bool before_peak = z > static_cast<Real>(by_z.x_peak);
+  if (!tc.y_tells()) {
+    const Real reach = before_peak ? part : static_cast<Real>(tc.k_peak);
+    return {z, faster, part, reach, 1 + static_cast<Real>(tc.p) * h};
+  }
+  const Real k = static_cast<Real>(by_z.p) * part;
+  constexpr Real lowest = std::numeric_limits<Real>::lowest();
+  const Real slope = faster >= std::numeric_limits<Real>::min() ? 1 - part / faster : lowest;
+  return {faster, z, k, before_peak ? k : static_cast<Real>(tc.k_peak), std::max(slope, lowest)};
 }
 
-/// What is left of an interval with decay `mem` of V, at a time when V had decayed by x in it.
+/// May decays be derived from z alone where it decays by `z`? Not below the smallest normal number, nor
+/// where too few of its digits tell of V.
 template <class Real>
-inline Decay<Real> rest_of_interval(const TimeConstants& tc, Real mem, Real x, double dt) {
-  return x_tells(tc, mem) ? decay_at<Real>(tc, std::min(Real(1), mem / x)) : decay<Real>(tc, dt);
+inline bool z_tells(const TimeConstants& tc, Real z) {
+  return z >= std::numeric_limits<Real>::min() && (!tc.slow_synapse() || tc.y_tells());
+}
+
+/// What is left of an interval over which z decays by `z_end`, when it has decayed by z.
+template <class Real>
+inline Decay<Real> rest_of_interval(const TimeConstants& tc, const TimeConstants& by_z, Real z_end,
+                                    Real z, double dt) {
+  return z_tells(tc, z_end) ? decay_at<Real>(tc, by_z, std::min(Real(1), z_end / z))
+                            : decay<Real>(tc, dt);
 }
 
 }  // namespace saltus::neuron

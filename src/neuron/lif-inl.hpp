@@ -179,89 +179,142 @@ HWY_INLINE MaskOf<V> rises_at_end(V v, V i, V bias, const Decays<V>& d) {
   return hn::Lt(hn::Sub(v, bias), hn::Mul(i, d.end_slope));
 }
 
-/// TimeConstants::h and synaptic, for a whole-numbered ratio of time constants.
+/// TimeConstants::h and synaptic of Lif::by_z, for a whole-numbered ratio of time constants; and which of
+/// the two is the slower one.
 template <class V>
 class WholePowers {
  public:
-  explicit WholePowers(const neuron::TimeConstants& tc)
-      : p_(tc.integer_p),
+  explicit WholePowers(const neuron::TimeConstants& by_z, bool slow)
+      : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p))),
+        less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - 1))),
+        p_(by_z.integer_p),
+        slow_(slow),
         one_(hwy::HWY_NAMESPACE::Set(Tag(), Real(1))),
-        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
+        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (by_z.p - 1)))) {}
 
-  HWY_INLINE V h(V x) const {
+  HWY_INLINE V h(V z) const {
     namespace hn = hwy::HWY_NAMESPACE;
-    return hn::Mul(hn::Sub(integer_power(x, p_ - 1), one_), per_q_);
+    return hn::Mul(hn::Sub(integer_power(z, p_ - 1), one_), per_q_);
   }
-  HWY_INLINE V synaptic(V x) const { return integer_power(x, p_); }
+  HWY_INLINE V synaptic(V z) const { return integer_power(z, p_); }
+  HWY_INLINE bool any_slow() const { return slow_; }
+  /// Of a slow synapse the first, of others the second.
+  HWY_INLINE V if_slow(V yes, V no) const { return slow_ ? yes : no; }
 
  private:
   using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
   using Real = hwy::HWY_NAMESPACE::TFromV<V>;
+
+ public:
+  V ratio, less_one;  // P, P - 1
+
+ private:
   int p_;
+  bool slow_;
   V one_, per_q_;
 };
 
-/// The same for any other where the synapse is not slower than the membrane.
+/// The same for any other.
 template <class V>
 class AnyPowers {
  public:
-  explicit AnyPowers(const neuron::TimeConstants& tc)
-      : equal_(tc.p == 1),
-        p_high_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p_high))),
-        p_low_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p - tc.p_high))),
-        q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(tc.p - 1))),
-        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (tc.p - 1)))) {}
+  explicit AnyPowers(const neuron::TimeConstants& by_z, bool slow)
+      : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p))),
+        less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - 1))),
+        equal_(by_z.p == 1),
+        slow_(slow),
+        p_high_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p_high))),
+        p_low_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - by_z.p_high))),
+        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (by_z.p - 1)))) {}
 
-  HWY_INLINE V h(V x) const {
+  HWY_INLINE V h(V z) const {
     namespace hn = hwy::HWY_NAMESPACE;
-    const V log = logarithm(x);
-    return equal_ ? log : hn::Mul(exponential_less_one(hn::Mul(q_, log)), per_q_);
+    const V log = logarithm(z);
+    return equal_ ? log : hn::Mul(exponential_less_one(hn::Mul(less_one, log)), per_q_);
   }
-  HWY_INLINE V synaptic(V x) const { return equal_ ? x : power(x, p_high_, p_low_); }
+  HWY_INLINE V synaptic(V z) const { return equal_ ? z : power(z, p_high_, p_low_); }
+  HWY_INLINE bool any_slow() const { return slow_; }
+  HWY_INLINE V if_slow(V yes, V no) const { return slow_ ? yes : no; }
 
  private:
   using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
   using Real = hwy::HWY_NAMESPACE::TFromV<V>;
-  bool equal_;
-  V p_high_, p_low_, q_, per_q_;
+
+ public:
+  V ratio, less_one;
+
+ private:
+  bool equal_, slow_;
+  V p_high_, p_low_, per_q_;
 };
 
 /// The same where each lane has a ratio of its own.
 template <class V>
 struct OwnPowers {
-  V p, p_high, p_low, q, per_q;
+  V ratio, p_high, p_low, less_one, per_q;
+  V slow;  // 1 in lanes of slow synapses, else 0
+  bool some_slow;
 
-  HWY_INLINE V h(V x) const {
+  HWY_INLINE V h(V z) const {
     namespace hn = hwy::HWY_NAMESPACE;
-    const V log = logarithm(x);
-    return hn::IfThenElse(equal(), log, hn::Mul(exponential_less_one(hn::Mul(q, log)), per_q));
+    const V log = logarithm(z);
+    return hn::IfThenElse(equal(), log,
+                          hn::Mul(exponential_less_one(hn::Mul(less_one, log)), per_q));
   }
-  HWY_INLINE V synaptic(V x) const {
-    return hwy::HWY_NAMESPACE::IfThenElse(equal(), x, power(x, p_high, p_low));
+  HWY_INLINE V synaptic(V z) const {
+    return hwy::HWY_NAMESPACE::IfThenElse(equal(), z, power(z, p_high, p_low));
+  }
+  HWY_INLINE bool any_slow() const { return some_slow; }
+  HWY_INLINE V if_slow(V yes, V no) const {
+    namespace hn = hwy::HWY_NAMESPACE;
+    if (HWY_LIKELY(!some_slow)) return no;
+    return hn::IfThenElse(hn::Gt(slow, hn::Zero(hn::DFromV<V>())), yes, no);
   }
 
  private:
   HWY_INLINE MaskOf<V> equal() const {
     namespace hn = hwy::HWY_NAMESPACE;
-    return hn::Eq(q, hn::Zero(hn::DFromV<V>()));
+    return hn::Eq(less_one, hn::Zero(hn::DFromV<V>()));
   }
 };
 
-/// neuron::decay_at; endless where V decays below the smallest normal number.
+/// What neuron::crossing searches with in place of I0. @param a  V0 - b
+template <class Powers, class V>
+HWY_INLINE V drive(const Powers& powers, V i, V a) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  if (HWY_LIKELY(!powers.any_slow())) return i;
+  return powers.if_slow(hn::Sub(hn::Mul(powers.ratio, i), hn::Mul(powers.less_one, a)), i);
+}
+/// I when z has come to this, from I at the start.
+template <class Powers, class V>
+HWY_INLINE V current_at(const Powers& powers, V i, V z) {
+  return hwy::HWY_NAMESPACE::Mul(i, powers.if_slow(z, powers.synaptic(z)));
+}
+
+/// neuron::decay_at; endless where z is below the smallest normal number.
 template <class V, class Powers>
-HWY_INLINE Decays<V> decay_at(const neuron::TimeConstants& tc, const Powers& powers, V mem) {
+HWY_INLINE Decays<V> decay_at(const neuron::TimeConstants& tc, const neuron::TimeConstants& by_z,
+                              const Powers& powers, V z) {
   namespace hn = hwy::HWY_NAMESPACE;
   using Real = hn::TFromV<V>;
   const hn::DFromV<V> tag;
-  const V one = hn::Set(tag, Real(1)), p = hn::Set(tag, static_cast<Real>(tc.p));
-  const auto ended = hn::Lt(mem, hn::Set(tag, std::numeric_limits<Real>::min()));
-  mem = hn::IfThenZeroElse(ended, mem);
-  const V x_peak = hn::Set(tag, static_cast<Real>(tc.x_peak));
+  const V one = hn::Set(tag, Real(1)), smallest = hn::Set(tag, std::numeric_limits<Real>::min());
+  const auto ended = hn::Lt(z, smallest);
+  z = hn::IfThenZeroElse(ended, z);
   const V k_peak = hn::Set(tag, static_cast<Real>(tc.k_peak));
+  const V h = powers.h(z), faster = powers.synaptic(z), part = hn::Mul(hn::Neg(z), h);
+  const auto before_peak = hn::Gt(z, hn::Set(tag, static_cast<Real>(by_z.x_peak)));
+  if (HWY_UNLIKELY(powers.any_slow())) {  // all are
+    const V k = hn::Mul(powers.ratio, part);
+    const V lowest = hn::Set(tag, std::numeric_limits<Real>::lowest());
+    const V slope =
+        hn::IfThenElse(hn::Ge(faster, smallest), hn::Sub(one, hn::Div(part, faster)), lowest);
+    return {faster, z, k, hn::IfThenElse(before_peak, k, k_peak), hn::Max(slope, lowest)};
+  }
+  const V p = hn::Set(tag, static_cast<Real>(tc.p));
   const V at_infinity = hn::Set(tag, static_cast<Real>(tc.end_slope_at_infinity()));
-  const V h_end = powers.h(mem), k = hn::Mul(hn::Neg(mem), h_end);
-  return {mem, powers.synaptic(mem), k, hn::IfThenElse(hn::Gt(mem, x_peak), k, k_peak),
-          hn::IfThenElse(ended, at_infinity, hn::Add(one, hn::Mul(p, h_end)))};
+  return {z, faster, part, hn::IfThenElse(before_peak, part, k_peak),
+          hn::IfThenElse(ended, at_infinity, hn::Add(one, hn::Mul(p, h)))};
 }
 
 }  // namespace HWY_NAMESPACE

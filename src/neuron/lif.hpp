@@ -21,6 +21,8 @@ struct Lif {
   double tau_ref;
   Real v_initial, i_initial;
   OwnTimeConstants<Real> own{tc};
+  // The slower one as tau_mem: what is told by z (neuron/decay.hpp).
+  TimeConstants by_z = tc.y_tells() ? TimeConstants(tc.tau_syn, tc.tau_mem) : tc;
   Real just_below_theta = std::nextafter(theta, -std::numeric_limits<Real>::infinity());
   Decay<Real> held = decay<Real>(tc, tau_ref);  // from a spike to the release
 };
@@ -36,7 +38,7 @@ template <class Real>
 struct Crossing {
   double time;   // infinity if there is none
   Real current;  // I at that time
-  Real x = 1;    // exp(-(time - t) / tau_mem), where x tells
+  Real z = 1;    // the slower exponential there, since the start of the interval; where it tells
 
   bool found() const { return time < std::numeric_limits<double>::infinity(); }
 };
@@ -48,9 +50,9 @@ inline double within_interval(double time, double t, double t_end) {
   return std::nextafter(t, std::numeric_limits<double>::infinity());
 }
 
-/// When V has decayed by x since t.
-inline double spike_time(const TimeConstants& tc, double x, double t, double t_end) {
-  return within_interval(t - tc.tau_mem * std::log(x), t, t_end);
+/// When V has decayed by x since t; or I by y, with the time constants in each other's place.
+inline double spike_time(const TimeConstants& by_z, double z, double t, double t_end) {
+  return within_interval(t - by_z.tau_mem * std::log(z), t, t_end);
 }
 
 /// V after an interval without a spike.
@@ -71,7 +73,7 @@ inline Real rising_current(const Lif<Real>& n, Real i) {
   return i;
 }
 
-/// The first spike in (t, t_end] where the synapse is slower than the membrane.
+/// The first spike in (t, t_end] where the synapse is so much slower that y does not tell.
 template <class Real>
 inline Crossing<Real> first_slow_crossing(const Lif<Real>& n, Real v, Real i, double t,
                                           double t_end, Real v_end) {
@@ -90,12 +92,14 @@ inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double 
       rises_throughout(v, i, n.bias, n.theta, v_end, d.end_slope)) {
     return none;
   }
-  if (n.tc.slow_synapse()) return first_slow_crossing(n, v, i, t, t_end, v_end);
-  const Real x = crossing(n.tc, v, i, n.bias, n.theta, d.mem, v_end);
-  if (x < 0) return none;
-  const Real current = i * n.tc.synaptic(x);
-  if (!(current + n.bias > n.theta)) return none;  // V only touches: dV/dt = 0 but for rounding
-  return {spike_time(n.tc, static_cast<double>(x), t, t_end), current, x};
+  const bool slow = n.tc.slow_synapse();
+  if (slow && !n.tc.y_tells()) return first_slow_crossing(n, v, i, t, t_end, v_end);
+  const Real z = crossing(n.by_z, slow, v, i, n.bias, n.theta, slower(n.tc, d), v_end);
+  if (z < 0) return none;
+  const Real current = i * (slow ? z : n.tc.synaptic(z));
+  // V only touches: dV/dt = 0 but for rounding.
+  if (!slow && !(current + n.bias > n.theta)) return none;
+  return {spike_time(n.by_z, static_cast<double>(z), t, t_end), current, z};
 }
 
 /// Lets (v, i) decay over an interval without a spike.
@@ -120,7 +124,8 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
       s.i *= spiked ? n.held.syn : decay<Real>(n.tc, s.release - t).syn;
       t = s.release;
       sink.release(s.i);
-      d = spiked ? rest_of_interval<Real>(n.tc, d.mem, n.held.mem, t_end - t)
+      d = spiked ? rest_of_interval<Real>(n.tc, n.by_z, slower(n.tc, d), slower(n.tc, n.held),
+                                          t_end - t)
                  : decay<Real>(n.tc, t_end - t);
     }
     const Real v_end = membrane_after(n, s.v, s.i, d);
@@ -129,7 +134,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     sink.spike(spike.time, rising_current(n, spike.current));
     s = {n.v_reset, spike.current, spike.time + n.tau_ref};
     t = spike.time;
-    d = rest_of_interval<Real>(n.tc, d.mem, spike.x, t_end - t);
+    d = rest_of_interval<Real>(n.tc, n.by_z, slower(n.tc, d), spike.z, t_end - t);
     spiked = true;
   }
   flow(n, s, d);

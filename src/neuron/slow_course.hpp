@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// V between two events where the synapse is slower than the membrane, p = tau_mem/tau_syn < 1:
-// NMDA, GABA_B. There x = exp(-t / tau_mem) is no place to work in: I = I0 x^p is still large when
-// x has run out of digits. So times are times here, u = t / tau_mem, in double for every Real; and
+// V between two events where the synapse is much slower than the membrane, p = tau_mem/tau_syn < 1/16
+// (TimeConstants::most_slower), and its peaks for every p < 1: NMDA, GABA_B. There x = exp(-t / tau_mem) is no
+// place to work in: I = I0 x^p is still large when x has run out of digits. So times are times here, u = t / tau_mem, in double for every Real; and
 // what has one curvature over the whole interval is V as a function of the slower exponential,
 // y = exp(-t / tau_syn) (docs/theory.md, section 2):
 //

@@ -56,9 +56,10 @@ inline constexpr double no_crossing = -1;
 
 /// Where V first reaches theta, as x in [x_end, 1]; no_crossing if it does not.
 /// Needs v0 < theta. Pass x_end = exp(-dt / tau_mem) and v_end = V there; x_end may be 0.
-template <class Real>
-inline Real crossing(const TimeConstants& tc, Real v0, Real i0, Real b, Real theta, Real x_end,
-                     Real v_end) {
+/// @param current_at  (x) -> I there
+template <class Real, class CurrentAt>
+inline Real crossing_in(const TimeConstants& tc, Real v0, Real i0, Real b, Real theta, Real x_end,
+                        Real v_end, CurrentAt&& current_at) {
   const Real a = v0 - b, c = b - theta, p = static_cast<Real>(tc.p);
   x_end = std::max(x_end, std::numeric_limits<Real>::min());
   const auto slope_at = [&](Real h) { return a - i0 * (1 + p * h); };  // dV/dx < 0: V rises in time
@@ -96,7 +97,7 @@ inline Real crossing(const TimeConstants& tc, Real v0, Real i0, Real b, Real the
   // first.) If V falls from, or starts flat, just below theta, rounding can throw a step across the
   // valley: the last x at which V still rises through theta, the test of first_crossing, is the
   // crossing.
-  const auto rises = [&](Real at) { return i0 * tc.synaptic(at) + b > theta; };
+  const auto rises = [&](Real at) { return current_at(at) + b > theta; };
   if (!(v_end >= theta && rises(x_end))) return no_crossing;
   Real x = x_end;
   for (int i = 0; i < newton_limit; ++i) {
@@ -112,6 +113,30 @@ inline Real crossing(const TimeConstants& tc, Real v0, Real i0, Real b, Real the
     if (!(x < middle && middle < high)) return x;
     ((a - i0 * tc.h(middle)) * middle + c >= 0 && rises(middle) ? x : high) = middle;
   }
+}
+
+/// In z, the slower exponential. Where the synapse is slower, V - theta in y is what it is in x where the
+/// membrane is: with the time constants in each other's place, and P I0 - (P - 1)(V0 - b) for I0,
+/// P = tau_syn / tau_mem.
+/// @param by_z   the time constants, the slower one as tau_mem: of the synapse if `slow`
+/// @param z_end  decay of the slower one
+template <class Real>
+inline Real crossing(const TimeConstants& by_z, bool slow, Real v0, Real i0, Real b, Real theta,
+                     Real z_end, Real v_end) {
+  if (!slow) {
+    return crossing_in(by_z, v0, i0, b, theta, z_end, v_end,
+                       [&](Real x) { return i0 * by_z.synaptic(x); });
+  }
+  const Real p = static_cast<Real>(by_z.p), q = static_cast<Real>(by_z.p - 1), a = v0 - b;
+  const Real drive = p * i0 - q * a;
+  if (b != theta) {
+    return crossing_in(by_z, v0, drive, b, theta, z_end, v_end, [&](Real y) { return i0 * y; });
+  }
+  // V stays below the threshold until the slower exponential is the larger one, however late.
+  if (!(i0 > 0 && a < 0)) return static_cast<Real>(no_crossing);
+  const double less = (by_z.p - 1) / by_z.p * static_cast<double>(-a) / static_cast<double>(i0);
+  const Real y = static_cast<Real>(std::exp(-std::log1p(less) / (by_z.p - 1)));
+  return y >= z_end ? y : static_cast<Real>(no_crossing);
 }
 
 }  // namespace saltus::neuron

@@ -23,7 +23,8 @@ class Walk : Search<Real> {
   using typename Base::M, typename Base::Tag, typename Base::V;
 
   void go(const LaneCourse<Real>& course, double from) {
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    const neuron::TimeConstants& by_z = plan_.neurons[0].by_z;
+    const bool slow = plan_.neurons[0].tc.slow_synapse();
     for (std::size_t interval = 0; interval < course.longest; ++interval) {
       std::size_t count = 0;
       freed_.clear();
@@ -41,10 +42,10 @@ class Walk : Search<Real> {
       if (count > 0) {
         if (!plan_.same_time_constants) {
           search_own(count, OwnPowers<V>());
-        } else if (tc.integer_p) {
-          search_own(count, WholePowers<V>(tc));
+        } else if (by_z.integer_p) {
+          search_own(count, WholePowers<V>(by_z, slow));
         } else {
-          search_own(count, AnyPowers<V>(tc));
+          search_own(count, AnyPowers<V>(by_z, slow));
         }
       }
       for (const Freed& f : freed_) {

@@ -41,12 +41,14 @@ class Kernel : Search<Real> {
                                    : pass_by<false, true>(shared_pace(d), {});
     if (count == 0) return;
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    if (own_ || tc.slow_synapse()) {
+    const bool slow = tc.slow_synapse();
+    const neuron::TimeConstants& by_z = plan_.neurons[0].by_z;
+    if (own_ || (slow && !tc.y_tells())) {
       earliest_one_by_one(count, d, from, to);
-    } else if (tc.integer_p) {
-      earliest_side_by_side(WholePowers<V>(tc), count, d, from, to);
+    } else if (by_z.integer_p) {
+      earliest_side_by_side(WholePowers<V>(by_z, slow), count, d, from, to);
     } else {
-      earliest_side_by_side(AnyPowers<V>(tc), count, d, from, to);
+      earliest_side_by_side(AnyPowers<V>(by_z, slow), count, d, from, to);
     }
   }
 
@@ -54,7 +56,8 @@ class Kernel : Search<Real> {
   // @tparam own  time constants of each neuron
   template <bool refractory, bool own>
   void go(const Arrivals<Real>& arrivals, double from, double to) {
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    const neuron::TimeConstants& by_z = plan_.neurons[0].by_z;
+    const bool slow = plan_.neurons[0].tc.slow_synapse();
     const std::size_t groups = arrivals.group_count();
     double t = from;
     for (std::size_t g = 0; g <= groups; ++g) {
@@ -75,12 +78,12 @@ class Kernel : Search<Real> {
           std::fill_n(state_.may_t.begin(), count, t);
           std::fill_n(state_.may_end.begin(), count, next);
           search_own(count, OwnPowers<V>());
-        } else if (!x_tells(d, next)) {
+        } else if (!z_tells(d, next)) {
           search_one_by_one(count, t, next, d);
-        } else if (tc.integer_p) {
-          search<refractory>(WholePowers<V>(tc), count, t, next, d);
+        } else if (by_z.integer_p) {
+          search<refractory>(WholePowers<V>(by_z, slow), count, t, next, d);
         } else {
-          search<refractory>(AnyPowers<V>(tc), count, t, next, d);
+          search<refractory>(AnyPowers<V>(by_z, slow), count, t, next, d);
         }
       }
       if constexpr (refractory) advance_freed(t, next, d);
@@ -99,10 +102,11 @@ class Kernel : Search<Real> {
     return own_ ? neuron::own_decay(n.own, dt) : shared;
   }
 
-  // What is left of the interval after a spike follows from x; endless ones end with nothing.
-  bool x_tells(const neuron::Decay<Real>& d, double end) const {
+  // What is left of the interval after a spike follows from z; endless ones end with nothing.
+  bool z_tells(const neuron::Decay<Real>& d, double end) const {
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    return neuron::x_tells(tc, d.mem) || (std::isinf(end) && !tc.slow_synapse());
+    return neuron::z_tells(tc, neuron::slower(tc, d)) ||
+           (std::isinf(end) && (!tc.slow_synapse() || tc.y_tells()));
   }
 
   template <class Powers>
@@ -110,21 +114,22 @@ class Kernel : Search<Real> {
                              double from, double to) {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
     const Decays<V> decays = in_all_lanes(tag, d);
-    HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes];
+    const V z_end = powers.if_slow(decays.syn, decays.mem);
+    HWY_ALIGN Real z_of[most_lanes], current_of[most_lanes];
     for (std::size_t at = 0; at < count; at += lanes) {
       const Gathered n = gather(at, count);
       const V v_end = membrane_after(n.v, n.i, n.bias, decays);
-      const V x = crossing(powers, at, n.used, n, decays.mem, v_end);
-      const V current = hn::Mul(n.i, powers.synaptic(x));
-      hn::Store(keep_rising(x, current, n), tag, x_of);
+      const V z = crossing(powers, at, n.used, n, z_end, v_end);
+      const V current = current_at(powers, n.i, z);
+      hn::Store(keep_rising(powers, z, current, n), tag, z_of);
       hn::Store(current, tag, current_of);
       for (std::size_t l = 0; l < n.count; ++l) {
-        if (x_of[l] < 0) continue;
-        keep_earliest(static_cast<std::size_t>(state_.may_slot[at + l]),
-                      neuron::spike_time(tc, static_cast<double>(x_of[l]), from, to),
-                      current_of[l]);
+        if (z_of[l] < 0) continue;
+        const auto slot = static_cast<std::size_t>(state_.may_slot[at + l]);
+        const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(slot));
+        keep_earliest(slot, neuron::spike_time(neuron.by_z, static_cast<double>(z_of[l]), from, to),
+                      neuron::rising_current(neuron, current_of[l]));
       }
     }
   }
@@ -246,51 +251,45 @@ class Kernel : Search<Real> {
               const neuron::Decay<Real>& whole) {
     const Tag tag;
     const std::size_t lanes = hn::Lanes(tag);
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
+    const neuron::TimeConstants &tc = plan_.neurons[0].tc, &by_z = plan_.neurons[0].by_z;
     LayerState<Real>& s = state_;
     const V one = hn::Set(tag, Real(1));
     std::fill_n(s.may_t.begin(), count, t);
-    HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
+    HWY_ALIGN Real z_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
     HWY_ALIGN Real later_of[most_lanes], left_of[most_lanes], left_syn_of[most_lanes];
     for (bool first = true; count > 0; first = false) {
       std::size_t again = 0;
       for (std::size_t at = 0; at < count; at += lanes) {
         const Gathered n = gather(at, count);
         M may = n.used;
-        V mem, syn, v_end;
-        if (first) {
-          const Decays<V> d = in_all_lanes(tag, whole);
-          mem = d.mem;
-          syn = d.syn;
-          v_end = membrane_after(n.v, n.i, n.bias, d);
-        } else {
-          const Decays<V> d = decay_at(tc, powers, V(hn::LoadU(tag, s.may_mem + at)));
-          mem = d.mem;
-          syn = d.syn;
-          v_end = membrane_after(n.v, n.i, n.bias, d);
-          may = hn::And(may, may_spike(n.v, n.i, n.bias, n.theta, v_end, d));
-        }
-        const V x = crossing(powers, at, may, n, mem, v_end);
-        const V current = hn::Mul(n.i, powers.synaptic(x));
-        hn::Store(keep_rising(x, current, n), tag, x_of);
+        Decays<V> d = in_all_lanes(tag, whole);
+        if (!first) d = decay_at(tc, by_z, powers, V(hn::LoadU(tag, s.may_mem + at)));
+        const V v_end = membrane_after(n.v, n.i, n.bias, d);
+        if (!first) may = hn::And(may, may_spike(n.v, n.i, n.bias, n.theta, v_end, d));
+        const V z_end = powers.if_slow(d.syn, d.mem);
+        const V z = crossing(powers, at, may, n, z_end, v_end);
+        const V current = current_at(powers, n.i, z);
+        hn::Store(keep_rising(powers, z, current, n), tag, z_of);
         hn::Store(current, tag, current_of);
         hn::Store(v_end, tag, end_of);
-        hn::Store(hn::Mul(n.i, syn), tag, later_of);
-        const V rest = hn::Min(one, hn::Div(mem, x));
+        hn::Store(hn::Mul(n.i, d.syn), tag, later_of);
+        const V rest = hn::Min(one, hn::Div(z_end, z));
         hn::Store(rest, tag, left_of);
-        if constexpr (refractory) hn::Store(powers.synaptic(rest), tag, left_syn_of);
+        if constexpr (refractory) {
+          hn::Store(powers.if_slow(rest, powers.synaptic(rest)), tag, left_syn_of);
+        }
         for (std::size_t l = 0; l < n.count; ++l) {
           const std::int32_t slot = s.may_slot[at + l];
           const auto where = static_cast<std::size_t>(slot);
           const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(where));
-          if (x_of[l] < 0) {
+          if (z_of[l] < 0) {
             s.v[where] = std::min(end_of[l], neuron.just_below_theta);
             s.i[where] = later_of[l];
             continue;
           }
           const double time =
-              neuron::spike_time(tc, static_cast<double>(x_of[l]), s.may_t[at + l], next);
-          emit(where, time, current_of[l]);
+              neuron::spike_time(by_z, static_cast<double>(z_of[l]), s.may_t[at + l], next);
+          emit(where, time, neuron::rising_current(neuron, current_of[l]));
           Real left = left_of[l], start = current_of[l];
           double begin = time;
           if (refractory && time + neuron.tau_ref > time) {
@@ -304,7 +303,7 @@ class Kernel : Search<Real> {
             }
             start *= neuron.held.syn;
             release(where, number, start);
-            left = left > 0 ? std::min(Real(1), left / neuron.held.mem) : left;
+            left = left > 0 ? std::min(Real(1), left / neuron::slower(tc, neuron.held)) : left;
           }
           s.may_v[again] = neuron.v_reset;
           s.may_i[again] = start;

@@ -114,43 +114,49 @@ class Search {
     return result;
   }
 
-  // neuron::crossing for the lanes of `wanted`, from x = 1 downwards; -1 where there is none.
+  // neuron::crossing for the lanes of `wanted`, from z = 1 downwards; -1 where there is none.
   template <class Powers>
-  HWY_INLINE V crossing(const Powers& powers, std::size_t at, M wanted, const Gathered& n, V x_end,
+  HWY_INLINE V crossing(const Powers& powers, std::size_t at, M wanted, const Gathered& n, V z_end,
                         V v_end) const {
     const Tag tag;
     const V none = hn::Set(tag, Real(-1));
     if (hn::AllFalse(tag, wanted)) return none;
-    const V v = n.v, i = n.i, bias = n.bias, theta = n.theta;
+    const V v = n.v, bias = n.bias, theta = n.theta;
     const V zero = hn::Zero(tag), one = hn::Set(tag, Real(1));
-    const V p = ratio_of(powers);
-    const V a = hn::Sub(v, bias), c = hn::Sub(bias, theta);
-    const V low = hn::Max(x_end, hn::Set(tag, std::numeric_limits<Real>::min()));
+    const V a = hn::Sub(v, bias), c = hn::Sub(bias, theta), i = drive(powers, n.i, a);
+    const V low = hn::Max(z_end, hn::Set(tag, std::numeric_limits<Real>::min()));
     M active = hn::And(wanted, hn::Ge(i, zero));
     M alone = hn::And(wanted, hn::Lt(i, zero));  // convex: by itself
-    V result = none, x = one, f = hn::Sub(v, theta), slope = hn::Sub(a, i);
+    if (HWY_UNLIKELY(powers.any_slow())) {       // b = theta, too
+      const V at_theta = powers.if_slow(hn::IfThenElse(hn::Eq(bias, theta), one, zero), zero);
+      const M closed = hn::Gt(at_theta, zero);
+      alone = hn::Or(alone, hn::And(wanted, closed));
+      active = hn::AndNot(closed, active);
+    }
+    V result = none, z = one, f = hn::Sub(v, theta);
+    V slope = hn::Sub(a, i);
     M border = hn::And(active, hn::Not(active));
     for (int k = 0; k < neuron::newton_limit; ++k) {
-      const V next = hn::Sub(x, hn::Div(f, slope));
-      const M rises = hn::Lt(slope, zero), moves = hn::Lt(next, x);
+      const V next = hn::Sub(z, hn::Div(f, slope));
+      const M rises = hn::Lt(slope, zero), moves = hn::Lt(next, z);
       const M found = hn::And(active, hn::AndNot(moves, rises));
-      result = hn::IfThenElse(found, x, result);
+      result = hn::IfThenElse(found, z, result);
       const M inside = hn::And(hn::And(rises, moves), hn::Ge(next, low));
       border = hn::Or(border, hn::AndNot(hn::Or(found, inside), active));
       active = hn::And(active, inside);
       if (hn::AllFalse(tag, active)) break;
-      x = next;
-      const V h = powers.h(x);
-      f = hn::Add(hn::Mul(hn::Sub(a, hn::Mul(i, h)), x), c);
-      slope = hn::Sub(a, hn::Mul(i, hn::Add(one, hn::Mul(p, h))));
+      z = next;
+      const V h = powers.h(z);
+      f = hn::Add(hn::Mul(hn::Sub(a, hn::Mul(i, h)), z), c);
+      slope = hn::Sub(a, hn::Mul(i, hn::Add(one, hn::Mul(powers.ratio, h))));
     }
     alone = hn::Or(hn::Or(alone, active), hn::And(border, hn::Ge(v_end, theta)));
     if (HWY_LIKELY(hn::AllFalse(tag, alone))) return result;
-    return crossing_one_by_one(alone, at, n, x_end, v_end, result);
+    return crossing_one_by_one(alone, at, n, z_end, v_end, result);
   }
 
   // The same for the lanes of `alone`, each by itself; the others keep their `result`.
-  HWY_INLINE V crossing_one_by_one(M alone, std::size_t at, const Gathered& n, V x_end, V v_end,
+  HWY_INLINE V crossing_one_by_one(M alone, std::size_t at, const Gathered& n, V z_end, V v_end,
                                    V result) const {
     const Tag tag;
     HWY_ALIGN Real lane[7][most_lanes];
@@ -158,46 +164,53 @@ class Search {
     hn::Store(n.i, tag, lane[1]);
     hn::Store(n.bias, tag, lane[2]);
     hn::Store(n.theta, tag, lane[3]);
-    hn::Store(x_end, tag, lane[4]);
+    hn::Store(z_end, tag, lane[4]);
     hn::Store(v_end, tag, lane[5]);
     hn::Store(result, tag, lane[6]);
     for (std::uint64_t left = bits_of(tag, alone); left != 0; left &= left - 1) {
       const auto l = static_cast<std::size_t>(std::countr_zero(left));
       const auto slot = static_cast<std::size_t>(state_.may_slot[at + l]);
-      const neuron::TimeConstants& tc = plan_.neuron(layout_.neuron(slot)).tc;
-      lane[6][l] = neuron::crossing(tc, lane[0][l], lane[1][l], lane[2][l], lane[3][l], lane[4][l],
-                                    lane[5][l]);
+      const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(slot));
+      lane[6][l] = neuron::crossing(neuron.by_z, neuron.tc.slow_synapse(), lane[0][l], lane[1][l],
+                                    lane[2][l], lane[3][l], lane[4][l], lane[5][l]);
     }
     return hn::Load(tag, lane[6]);
   }
 
-  // Where V only touches theta (dV/dt = 0 but for rounding), there is no spike: -1.
-  static HWY_INLINE V keep_rising(V x, V current, const Gathered& n) {
-    const M rises = hn::And(hn::Ge(x, hn::Zero(Tag())), hn::Gt(hn::Add(current, n.bias), n.theta));
-    return hn::IfThenElse(rises, x, hn::Set(Tag(), Real(-1)));
-  }
-
+  // Where V only touches theta (dV/dt = 0 but for rounding), there is no spike: -1. (As in
+  // neuron::first_crossing slow synapses are not asked.)
   template <class Powers>
-  V ratio_of(const Powers&) const {
-    return hn::Set(Tag(), static_cast<Real>(plan_.neurons[0].tc.p));
+  static HWY_INLINE V keep_rising(const Powers& powers, V z, V current, const Gathered& n) {
+    const V none = hn::Set(Tag(), Real(-1));
+    const M rises = hn::Gt(hn::Add(current, n.bias), n.theta);
+    const V kept = powers.if_slow(z, hn::IfThenElse(rises, z, none));
+    return hn::IfThenElse(hn::Ge(z, hn::Zero(Tag())), kept, none);
   }
-  V ratio_of(const OwnPowers<V>& powers) const { return powers.p; }
 
   // Of those that may spike which fill one vector, from number `at` on.
   OwnPowers<V> own_powers(std::size_t at, std::size_t count) const {
-    HWY_ALIGN Real of[5][most_lanes];
+    HWY_ALIGN Real of[6][most_lanes];
+    bool some_slow = false;
     for (std::size_t l = 0; l < hn::Lanes(Tag()); ++l) {
       const auto slot = static_cast<std::size_t>(state_.may_slot[std::min(at + l, count - 1)]);
-      const neuron::TimeConstants& tc = plan_.neuron(layout_.neuron(slot)).tc;
-      of[0][l] = static_cast<Real>(tc.p);
-      of[1][l] = static_cast<Real>(tc.p_high);
-      of[2][l] = static_cast<Real>(tc.p - tc.p_high);
-      of[3][l] = static_cast<Real>(tc.p - 1);
-      of[4][l] = static_cast<Real>(1 / (tc.p - 1));
+      const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
+      const neuron::TimeConstants& by_z = n.by_z;
+      of[0][l] = static_cast<Real>(by_z.p);
+      of[1][l] = static_cast<Real>(by_z.p_high);
+      of[2][l] = static_cast<Real>(by_z.p - by_z.p_high);
+      of[3][l] = static_cast<Real>(by_z.p - 1);
+      of[4][l] = static_cast<Real>(1 / (by_z.p - 1));
+      of[5][l] = n.tc.slow_synapse() ? Real(1) : Real(0);
+      some_slow = some_slow || n.tc.slow_synapse();
     }
     const Tag tag;
-    return {hn::Load(tag, of[0]), hn::Load(tag, of[1]), hn::Load(tag, of[2]), hn::Load(tag, of[3]),
-            hn::Load(tag, of[4])};
+    return {hn::Load(tag, of[0]),
+            hn::Load(tag, of[1]),
+            hn::Load(tag, of[2]),
+            hn::Load(tag, of[3]),
+            hn::Load(tag, of[4]),
+            hn::Load(tag, of[5]),
+            some_slow};
   }
 
   // Of those kept, each in an interval of its own, may_t to may_end, by decays of its own: its first
@@ -211,8 +224,9 @@ class Search {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(s.may_slot[k]);
       const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
-      const bool ends = std::isfinite(s.may_end[k]) || n.tc.slow_synapse();
-      if (!neuron::x_tells(n.tc, s.may_mem[k]) && ends) {
+      const bool slow = n.tc.slow_synapse(), ends = std::isfinite(s.may_end[k]);
+      const Real z_end = n.tc.y_tells() ? s.may_syn[k] : s.may_mem[k];
+      if (!neuron::z_tells(n.tc, z_end) && (ends || (slow && !n.tc.y_tells()))) {
         go_alone(slot, {s.may_v[k], s.may_i[k]}, s.may_t[k], s.may_end[k],
                  neuron::own_decay(n.own, s.may_end[k] - s.may_t[k]), Release<Real>::earlier_pass);
         continue;
@@ -222,31 +236,33 @@ class Search {
       s.may_end[kept] = s.may_end[k];
       s.may_slot[kept++] = s.may_slot[k];
     }
-    HWY_ALIGN Real x_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
+    HWY_ALIGN Real z_of[most_lanes], current_of[most_lanes], end_of[most_lanes];
     for (std::size_t at = 0; at < kept; at += hn::Lanes(tag)) {
       const Gathered n = gather(at, kept);
       const Powers powers = powers_of(at, kept, shared);
       const V mem = hn::LoadU(tag, s.may_mem + at), k = hn::LoadU(tag, s.may_k + at);
       const V v_end = membrane_after(n.v, n.i, n.bias, Decays<V>{mem, mem, k, k, k});
-      const V x = crossing(powers, at, n.used, n, mem, v_end);
-      const V current = hn::Mul(n.i, powers.synaptic(x));
-      hn::Store(keep_rising(x, current, n), tag, x_of);
+      const V z_end = powers.if_slow(hn::LoadU(tag, s.may_syn + at), mem);
+      const V z = crossing(powers, at, n.used, n, z_end, v_end);
+      const V current = current_at(powers, n.i, z);
+      hn::Store(keep_rising(powers, z, current, n), tag, z_of);
       hn::Store(current, tag, current_of);
       hn::Store(v_end, tag, end_of);
       for (std::size_t l = 0; l < n.count; ++l) {
         const auto slot = static_cast<std::size_t>(s.may_slot[at + l]);
         const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(slot));
-        if (x_of[l] < 0) {
+        if (z_of[l] < 0) {
           s.v[slot] = std::min(end_of[l], neuron.just_below_theta);
           s.i[slot] = s.may_i[at + l] * s.may_syn[at + l];
           continue;
         }
         const double end = s.may_end[at + l];
         const double time =
-            neuron::spike_time(neuron.tc, static_cast<double>(x_of[l]), s.may_t[at + l], end);
-        emit(slot, time, current_of[l]);
+            neuron::spike_time(neuron.by_z, static_cast<double>(z_of[l]), s.may_t[at + l], end);
+        emit(slot, time, neuron::rising_current(neuron, current_of[l]));
+        const Real whole = neuron.tc.y_tells() ? s.may_syn[at + l] : s.may_mem[at + l];
         go_alone(slot, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, end,
-                 neuron::rest_of_interval<Real>(neuron.tc, s.may_mem[at + l], x_of[l], end - time),
+                 neuron::rest_of_interval<Real>(neuron.tc, neuron.by_z, whole, z_of[l], end - time),
                  spikes_.size() - 1, true);
       }
     }

@@ -329,6 +329,37 @@ TEST(TimeConstants, GiveTheSynapticDecayAtAnX) {
   }
 }
 
+// What is left of an interval follows from the slower exponential, be it that of the membrane or of the synapse.
+TEST(TimeConstants, TellAllOfAnIntervalByTheSlowerExponential) {
+  int by_membrane = 0, by_synapse = 0;
+  double worst = 0;
+  for (const TimeConstants& tc : time_constants()) {
+    const TimeConstants by_z = tc.y_tells() ? TimeConstants(tc.tau_syn, tc.tau_mem) : tc;
+    for (double z = 1; z > 1e-10; z *= 0.83) {
+      if (!z_tells(tc, z)) continue;
+      ++(tc.y_tells() ? by_synapse : by_membrane);
+      const Decay<double> told = decay_at(tc, by_z, z);
+      const Decay<double> expected = decay<double>(tc, -by_z.tau_mem * std::log(z));
+      // The time is rounded: P |log z| eps/2; what is rounded near the peak of K is small.
+      const double condition = (4 - 4 * by_z.p * std::log(z)) * eps<double>;
+      const auto off_by = [&](double a, double b, double size) {
+        worst = std::max(worst, std::fabs(a - b) / (condition * size));
+        EXPECT_LE(std::fabs(a - b), condition * size) << "p " << tc.p << " z " << z;
+      };
+      off_by(told.mem, expected.mem, expected.mem);
+      off_by(told.syn, expected.syn, expected.syn);
+      off_by(told.k, expected.k, tc.k_peak);
+      off_by(told.reach, expected.reach, tc.k_peak);
+      const double size = 1 + std::fabs(expected.end_slope);
+      if (size < 1e300) off_by(told.end_slope, expected.end_slope, (1 + by_z.p) * size);
+    }
+  }
+  std::printf(
+      "%d by that of the membrane, %d by that of the synapse; worst %.2f of the tolerance\n",
+      by_membrane, by_synapse, worst);
+  EXPECT_GT(std::min(by_membrane, by_synapse), 500);
+}
+
 TEST(TimeConstants, RecogniseSmallIntegerRatiosOnly) {
   EXPECT_EQ(TimeConstants(20e-3, 5e-3).integer_p, 4);
   EXPECT_EQ(TimeConstants(2, 1).integer_p, 2);
