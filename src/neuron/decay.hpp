@@ -107,15 +107,10 @@ inline Decay<Real> decay(const TimeConstants& tc, double dt) {
           static_cast<Real>(reach), static_cast<Real>(std::max(end_slope, lowest))};
 }
 
-/// How far the slower exponential z has come, which tells all of V and I.
-template <class Real>
-inline Real slower(const TimeConstants& tc, const Decay<Real>& d) {
-  return tc.y_tells() ? d.syn : d.mem;
-}
-
 /// What is left of an interval after a spike inside it, in the precision of the loops: from z alone, so
 /// that no time is needed. Here K = -x h(x), or in y, with P = 1/p, K = -P y H(y): h of the time
-/// constants in each other's place. Only as long as z has all its digits: see rest_of_interval.
+/// constants in each other's place. Only as long as z has all its digits: see rest_of_interval in
+/// neuron/lif.hpp.
 /// @param by_z  the time constants, the slower one as tau_mem
 template <class Real>
 inline Decay<Real> decay_at(const TimeConstants& tc, const TimeConstants& by_z, Real z) {
@@ -129,21 +124,6 @@ inline Decay<Real> decay_at(const TimeConstants& tc, const TimeConstants& by_z, 
   constexpr Real lowest = std::numeric_limits<Real>::lowest();
   const Real slope = faster >= std::numeric_limits<Real>::min() ? 1 - part / faster : lowest;
   return {faster, z, k, before_peak ? k : static_cast<Real>(tc.k_peak), std::max(slope, lowest)};
-}
-
-/// May decays be derived from z alone where it decays by `z`? Not below the smallest normal number, nor
-/// where too few of its digits tell of V.
-template <class Real>
-inline bool z_tells(const TimeConstants& tc, Real z) {
-  return z >= std::numeric_limits<Real>::min() && (!tc.slow_synapse() || tc.y_tells());
-}
-
-/// What is left of an interval over which z decays by `z_end`, when it has decayed by z.
-template <class Real>
-inline Decay<Real> rest_of_interval(const TimeConstants& tc, const TimeConstants& by_z, Real z_end,
-                                    Real z, double dt) {
-  return z_tells(tc, z_end) ? decay_at<Real>(tc, by_z, std::min(Real(1), z_end / z))
-                            : decay<Real>(tc, dt);
 }
 
 }  // namespace saltus::neuron

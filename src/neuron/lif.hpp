@@ -21,8 +21,12 @@ struct Lif {
   double tau_ref;
   Real v_initial, i_initial;
   OwnTimeConstants<Real> own{tc};
-  // The slower one as tau_mem: what is told by z (neuron/decay.hpp).
-  TimeConstants by_z = tc.y_tells() ? TimeConstants(tc.tau_syn, tc.tau_mem) : tc;
+  // Is the slower exponential z, which tells all of V and I, that of the synapse? Not where the bias is near
+  // the threshold: there V crosses so late or so flat that digits of y are not enough.
+  bool by_y = tc.y_tells() &&
+              std::fabs(bias - theta) > Real(1e-3) * std::max(std::fabs(bias), std::fabs(theta));
+  TimeConstants by_z =
+      by_y ? TimeConstants(tc.tau_syn, tc.tau_mem) : tc;  // the slower one as tau_mem
   Real just_below_theta = std::nextafter(theta, -std::numeric_limits<Real>::infinity());
   Decay<Real> held = decay<Real>(tc, tau_ref);  // from a spike to the release
 };
@@ -73,7 +77,27 @@ inline Real rising_current(const Lif<Real>& n, Real i) {
   return i;
 }
 
-/// The first spike in (t, t_end] where the synapse is so much slower that y does not tell.
+/// How far the slower exponential z has come.
+template <class Real>
+inline Real slower(const Lif<Real>& n, const Decay<Real>& d) {
+  return n.by_y ? d.syn : d.mem;
+}
+
+/// May decays be derived from z alone where it decays by `z`? Not below the smallest normal number, nor
+/// where too few of its digits tell of V.
+template <class Real>
+inline bool z_tells(const Lif<Real>& n, Real z) {
+  return z >= std::numeric_limits<Real>::min() && (!n.tc.slow_synapse() || n.by_y);
+}
+
+/// What is left of an interval over which z decays by `z_end`, when it has decayed by z.
+template <class Real>
+inline Decay<Real> rest_of_interval(const Lif<Real>& n, Real z_end, Real z, double dt) {
+  return z_tells(n, z_end) ? decay_at<Real>(n.tc, n.by_z, std::min(Real(1), z_end / z))
+                           : decay<Real>(n.tc, dt);
+}
+
+/// The first spike in (t, t_end] where the synapse is slower and y does not tell.
 template <class Real>
 inline Crossing<Real> first_slow_crossing(const Lif<Real>& n, Real v, Real i, double t,
                                           double t_end, Real v_end) {
@@ -92,13 +116,12 @@ inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double 
       rises_throughout(v, i, n.bias, n.theta, v_end, d.end_slope)) {
     return none;
   }
-  const bool slow = n.tc.slow_synapse();
-  if (slow && !n.tc.y_tells()) return first_slow_crossing(n, v, i, t, t_end, v_end);
-  const Real z = crossing(n.by_z, slow, v, i, n.bias, n.theta, slower(n.tc, d), v_end);
+  if (n.tc.slow_synapse() && !n.by_y) return first_slow_crossing(n, v, i, t, t_end, v_end);
+  const Real z = crossing(n.by_z, n.by_y, v, i, n.bias, n.theta, slower(n, d), v_end);
   if (z < 0) return none;
-  const Real current = i * (slow ? z : n.tc.synaptic(z));
+  const Real current = i * (n.by_y ? z : n.tc.synaptic(z));
   // V only touches: dV/dt = 0 but for rounding.
-  if (!slow && !(current + n.bias > n.theta)) return none;
+  if (!n.by_y && !(current + n.bias > n.theta)) return none;
   return {spike_time(n.by_z, static_cast<double>(z), t, t_end), current, z};
 }
 
@@ -124,8 +147,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
       s.i *= spiked ? n.held.syn : decay<Real>(n.tc, s.release - t).syn;
       t = s.release;
       sink.release(s.i);
-      d = spiked ? rest_of_interval<Real>(n.tc, n.by_z, slower(n.tc, d), slower(n.tc, n.held),
-                                          t_end - t)
+      d = spiked ? rest_of_interval(n, slower(n, d), slower(n, n.held), t_end - t)
                  : decay<Real>(n.tc, t_end - t);
     }
     const Real v_end = membrane_after(n, s.v, s.i, d);
@@ -134,7 +156,7 @@ inline void advance(const Lif<Real>& n, State<Real>& s, double t, double t_end, 
     sink.spike(spike.time, rising_current(n, spike.current));
     s = {n.v_reset, spike.current, spike.time + n.tau_ref};
     t = spike.time;
-    d = rest_of_interval<Real>(n.tc, n.by_z, slower(n.tc, d), spike.z, t_end - t);
+    d = rest_of_interval(n, slower(n, d), spike.z, t_end - t);
     spiked = true;
   }
   flow(n, s, d);

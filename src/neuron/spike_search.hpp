@@ -129,14 +129,7 @@ inline Real crossing(const TimeConstants& by_z, bool slow, Real v0, Real i0, Rea
   }
   const Real p = static_cast<Real>(by_z.p), q = static_cast<Real>(by_z.p - 1), a = v0 - b;
   const Real drive = p * i0 - q * a;
-  if (b != theta) {
-    return crossing_in(by_z, v0, drive, b, theta, z_end, v_end, [&](Real y) { return i0 * y; });
-  }
-  // V stays below the threshold until the slower exponential is the larger one, however late.
-  if (!(i0 > 0 && a < 0)) return static_cast<Real>(no_crossing);
-  const double less = (by_z.p - 1) / by_z.p * static_cast<double>(-a) / static_cast<double>(i0);
-  const Real y = static_cast<Real>(std::exp(-std::log1p(less) / (by_z.p - 1)));
-  return y >= z_end ? y : static_cast<Real>(no_crossing);
+  return crossing_in(by_z, v0, drive, b, theta, z_end, v_end, [&](Real y) { return i0 * y; });
 }
 
 }  // namespace saltus::neuron

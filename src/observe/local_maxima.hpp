@@ -58,16 +58,14 @@ class LocalMaxima {
 template <class Real>
 inline double first_rise_to(const neuron::Lif<Real>& n, const Piece<Real>& p, Real level) {
   if (neuron::highest_reach(p.v, p.i, n.bias, p.decay.reach) < level) return infinity;
-  const bool slow = n.tc.slow_synapse();
-  if (slow && !n.tc.y_tells()) {
+  if (n.tc.slow_synapse()) {
     const double u = neuron::SlowCourse(n.tc, p.v, p.i, n.bias)
                          .crossing(level, (p.t1 - p.t0) / n.tc.tau_mem, p.v_end >= level);
     return std::min(p.t1, p.t0 + u * n.tc.tau_mem);
   }
-  const Real z = neuron::crossing(n.by_z, slow, p.v, p.i, n.bias, level,
-                                  neuron::slower(n.tc, p.decay), p.v_end);
-  if (z < 0) return infinity;
-  return std::min(p.t1, p.t0 - n.by_z.tau_mem * std::log(static_cast<double>(z)));
+  const Real x = neuron::crossing(n.tc, false, p.v, p.i, n.bias, level, p.decay.mem, p.v_end);
+  if (x < 0) return infinity;
+  return std::min(p.t1, p.t0 - n.tc.tau_mem * std::log(static_cast<double>(x)));
 }
 
 }  // namespace saltus

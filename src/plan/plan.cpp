@@ -110,12 +110,13 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
                               static_cast<Real>(v_reset[j]), tau_ref[j],
                               static_cast<Real>(v_initial[j]), static_cast<Real>(i_initial[j])});
       plan.refractory = plan.refractory || plan.neurons.back().tau_ref > 0;
+      plan.by_y = plan.by_y && plan.neurons.back().by_y;
       plan.same_time_constants =
           plan.same_time_constants && plan.neurons[j].tc == plan.neurons[0].tc;
     }
     // Side by side they have one form of the powers for every ratio; so also one by one.
     if (!plan.same_time_constants) {
-      for (auto& n : plan.neurons) n.tc.integer_p = 0;
+      for (auto& n : plan.neurons) n.tc.integer_p = n.by_z.integer_p = 0;
     }
   }
   for (std::size_t k = 0; k < net.projections().size(); ++k) {

@@ -40,7 +40,7 @@ class Walk : Search<Real> {
         }
       }
       if (count > 0) {
-        if (!plan_.same_time_constants) {
+        if (!plan_.same_time_constants || (slow && !plan_.by_y)) {
           search_own(count, OwnPowers<V>());
         } else if (by_z.integer_p) {
           search_own(count, WholePowers<V>(by_z, slow));

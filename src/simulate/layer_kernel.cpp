@@ -43,7 +43,7 @@ class Kernel : Search<Real> {
     const neuron::TimeConstants& tc = plan_.neurons[0].tc;
     const bool slow = tc.slow_synapse();
     const neuron::TimeConstants& by_z = plan_.neurons[0].by_z;
-    if (own_ || (slow && !tc.y_tells())) {
+    if (own_ || (slow && !plan_.by_y)) {
       earliest_one_by_one(count, d, from, to);
     } else if (by_z.integer_p) {
       earliest_side_by_side(WholePowers<V>(by_z, slow), count, d, from, to);
@@ -104,9 +104,9 @@ class Kernel : Search<Real> {
 
   // What is left of the interval after a spike follows from z; endless ones end with nothing.
   bool z_tells(const neuron::Decay<Real>& d, double end) const {
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    return neuron::z_tells(tc, neuron::slower(tc, d)) ||
-           (std::isinf(end) && (!tc.slow_synapse() || tc.y_tells()));
+    if (plan_.neurons[0].tc.slow_synapse() && !plan_.by_y) return false;
+    return std::isinf(end) ||
+           neuron::z_tells(plan_.neurons[0], neuron::slower(plan_.neurons[0], d));
   }
 
   template <class Powers>
@@ -303,7 +303,7 @@ class Kernel : Search<Real> {
             }
             start *= neuron.held.syn;
             release(where, number, start);
-            left = left > 0 ? std::min(Real(1), left / neuron::slower(tc, neuron.held)) : left;
+            left = left > 0 ? std::min(Real(1), left / neuron::slower(neuron, neuron.held)) : left;
           }
           s.may_v[again] = neuron.v_reset;
           s.may_i[again] = start;

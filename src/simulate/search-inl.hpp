@@ -56,8 +56,7 @@ class Search {
 
   // Keeps those of a vector that may spike, with V and I at the start of their interval.
   HWY_INLINE std::size_t keep(M may, std::size_t slot, V v, V i, std::size_t count) {
-    keep_lanes(may, v, state_.may_v + count);
-    keep_lanes(may, i, state_.may_i + count);
+    keep_lanes<2>(may, {v, i}, {state_.may_v, state_.may_i}, count);
     for (std::uint64_t left = bits_of(Tag(), may); left != 0; left &= left - 1) {
       const auto lane = static_cast<std::size_t>(std::countr_zero(left));
       state_.may_slot[count++] = static_cast<std::int32_t>(slot + lane);
@@ -67,24 +66,26 @@ class Search {
   // And with the decays of that interval.
   HWY_INLINE std::size_t keep(M may, std::size_t slot, V v, V i, const Decays<V>& d,
                               std::size_t count) {
-    keep_lanes(may, d.mem, state_.may_mem + count);
-    keep_lanes(may, d.syn, state_.may_syn + count);
-    keep_lanes(may, d.k, state_.may_k + count);
+    keep_lanes<3>(may, {d.mem, d.syn, d.k}, {state_.may_mem, state_.may_syn, state_.may_k}, count);
     return keep(may, slot, v, i, count);
   }
-  // Those lanes one after the other; what lies behind them, up to a vector, is overwritten. (Below AVX-512
-  // Highway 1.0.3 would copy a table onto the stack each time, as position-independent code.)
-  static HWY_INLINE void keep_lanes(M may, V from, Real* to) {
+  // Those lanes of each vector into its array, from `at` on; what lies behind them, up to a vector, is
+  // overwritten.
+  template <std::size_t n>
+  static HWY_INLINE void keep_lanes(M may, const V (&from)[n], Real* const (&to)[n],
+                                    std::size_t at) {
     const Tag tag;
-#if HWY_TARGET <= HWY_AVX3
-    hn::StoreU(hn::Compress(from, may), tag, to);
-#else
-    HWY_ALIGN Real all[most_lanes];
-    hn::Store(from, tag, all);
-    for (std::uint64_t left = bits_of(tag, may); left != 0; left &= left - 1) {
-      *to++ = all[std::countr_zero(left)];
+    // Else Highway 1.0.3 would copy a table onto the stack each time, as position-independent code.
+    constexpr bool without_table = HWY_TARGET <= HWY_AVX3 && sizeof(Real) == 4;
+    if constexpr (without_table) {
+      for (std::size_t a = 0; a < n; ++a) hn::StoreU(hn::Compress(from[a], may), tag, to[a] + at);
+    } else {
+      HWY_ALIGN Real all[n][most_lanes];
+      for (std::size_t a = 0; a < n; ++a) hn::Store(from[a], tag, all[a]);
+      for (std::uint64_t left = bits_of(tag, may); left != 0; left &= left - 1, ++at) {
+        for (std::size_t a = 0; a < n; ++a) to[a][at] = all[a][std::countr_zero(left)];
+      }
     }
-#endif
   }
 
   // Those of the neurons that may spike which fill one vector, from number `at` on.
@@ -127,12 +128,6 @@ class Search {
     const V low = hn::Max(z_end, hn::Set(tag, std::numeric_limits<Real>::min()));
     M active = hn::And(wanted, hn::Ge(i, zero));
     M alone = hn::And(wanted, hn::Lt(i, zero));  // convex: by itself
-    if (HWY_UNLIKELY(powers.any_slow())) {       // b = theta, too
-      const V at_theta = powers.if_slow(hn::IfThenElse(hn::Eq(bias, theta), one, zero), zero);
-      const M closed = hn::Gt(at_theta, zero);
-      alone = hn::Or(alone, hn::And(wanted, closed));
-      active = hn::AndNot(closed, active);
-    }
     V result = none, z = one, f = hn::Sub(v, theta);
     V slope = hn::Sub(a, i);
     M border = hn::And(active, hn::Not(active));
@@ -171,8 +166,8 @@ class Search {
       const auto l = static_cast<std::size_t>(std::countr_zero(left));
       const auto slot = static_cast<std::size_t>(state_.may_slot[at + l]);
       const neuron::Lif<Real>& neuron = plan_.neuron(layout_.neuron(slot));
-      lane[6][l] = neuron::crossing(neuron.by_z, neuron.tc.slow_synapse(), lane[0][l], lane[1][l],
-                                    lane[2][l], lane[3][l], lane[4][l], lane[5][l]);
+      lane[6][l] = neuron::crossing(neuron.by_z, neuron.by_y, lane[0][l], lane[1][l], lane[2][l],
+                                    lane[3][l], lane[4][l], lane[5][l]);
     }
     return hn::Load(tag, lane[6]);
   }
@@ -200,8 +195,8 @@ class Search {
       of[2][l] = static_cast<Real>(by_z.p - by_z.p_high);
       of[3][l] = static_cast<Real>(by_z.p - 1);
       of[4][l] = static_cast<Real>(1 / (by_z.p - 1));
-      of[5][l] = n.tc.slow_synapse() ? Real(1) : Real(0);
-      some_slow = some_slow || n.tc.slow_synapse();
+      of[5][l] = n.by_y ? Real(1) : Real(0);
+      some_slow = some_slow || n.by_y;
     }
     const Tag tag;
     return {hn::Load(tag, of[0]),
@@ -224,9 +219,8 @@ class Search {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(s.may_slot[k]);
       const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
-      const bool slow = n.tc.slow_synapse(), ends = std::isfinite(s.may_end[k]);
-      const Real z_end = n.tc.y_tells() ? s.may_syn[k] : s.may_mem[k];
-      if (!neuron::z_tells(n.tc, z_end) && (ends || (slow && !n.tc.y_tells()))) {
+      const bool in_time = n.tc.slow_synapse() && !n.by_y, ends = std::isfinite(s.may_end[k]);
+      if (!neuron::z_tells(n, n.by_y ? s.may_syn[k] : s.may_mem[k]) && (ends || in_time)) {
         go_alone(slot, {s.may_v[k], s.may_i[k]}, s.may_t[k], s.may_end[k],
                  neuron::own_decay(n.own, s.may_end[k] - s.may_t[k]), Release<Real>::earlier_pass);
         continue;
@@ -260,10 +254,10 @@ class Search {
         const double time =
             neuron::spike_time(neuron.by_z, static_cast<double>(z_of[l]), s.may_t[at + l], end);
         emit(slot, time, neuron::rising_current(neuron, current_of[l]));
-        const Real whole = neuron.tc.y_tells() ? s.may_syn[at + l] : s.may_mem[at + l];
+        const Real whole = neuron.by_y ? s.may_syn[at + l] : s.may_mem[at + l];
         go_alone(slot, {neuron.v_reset, current_of[l], time + neuron.tau_ref}, time, end,
-                 neuron::rest_of_interval<Real>(neuron.tc, neuron.by_z, whole, z_of[l], end - time),
-                 spikes_.size() - 1, true);
+                 neuron::rest_of_interval(neuron, whole, z_of[l], end - time), spikes_.size() - 1,
+                 true);
       }
     }
   }

@@ -63,11 +63,12 @@ class Windows {
     double from = 0;
     std::size_t windows = 0, steps = 0;
     do {
-      if (steps_ && few_arrive(from)) {
+      if (steps_ && alone_ < most_alone && few_arrive(from)) {
         heed_sample(steps++, from, 0);
         from = step(from);
         continue;
       }
+      alone_ = 0;
       heed_sample(windows++, from, 0, 16);  // each may hold thousands of arrivals
       double to = from + shortest;
       const double arrival = to < end ? next_arrival(from) : from;
@@ -98,6 +99,9 @@ class Windows {
   std::vector<std::size_t> first_;
   std::vector<std::optional<Calendar<Real>>> calendars_;  // per projection; not if queued
   ByEvents<Real> events_{run_, component_, groups_};
+  // Where more neurons spike and nothing arrives, a window takes less than a step for each.
+  static constexpr std::size_t most_alone = 8;
+  std::size_t alone_ = 0;  // steps since
   bool steps_ = false;  // can it go event by event: what arrives does so in the order of the spikes
   double next_ = 0;     // arrival, if steps_
 
@@ -187,6 +191,7 @@ class Windows {
   double step(double from) {
     const auto send = [](std::size_t, std::int32_t, std::int32_t, double) {};
     const double t = events_.advance(from, std::min(next_, run_.end()), send);
+    alone_ = events_.spiked() ? alone_ + 1 : 0;
     if (!events_.spiked() && t < run_.end()) {
       for_each_incoming([&](std::size_t c, std::size_t k) {
         const Rows<Real> rows = run_.plan.rows(k);

@@ -51,6 +51,9 @@ class AtThresholds {
     for (std::size_t j = 0; j < size; ++j) {
       neurons_.push_back(plan.populations[population].neuron(j));
       means_.push_back(neurons_[j].theta);
+      // Near which biases its thresholds will lie is not known: in time, not in y.
+      neurons_[j].by_y = false;
+      neurons_[j].by_z = neurons_[j].tc;
     }
     segments_.assign(size, 0);
     for (std::size_t j = 0; j < size; ++j) set(j);

@@ -335,8 +335,8 @@ TEST(TimeConstants, TellAllOfAnIntervalByTheSlowerExponential) {
   double worst = 0;
   for (const TimeConstants& tc : time_constants()) {
     const TimeConstants by_z = tc.y_tells() ? TimeConstants(tc.tau_syn, tc.tau_mem) : tc;
+    if (tc.slow_synapse() && !tc.y_tells()) continue;
     for (double z = 1; z > 1e-10; z *= 0.83) {
-      if (!z_tells(tc, z)) continue;
       ++(tc.y_tells() ? by_synapse : by_membrane);
       const Decay<double> told = decay_at(tc, by_z, z);
       const Decay<double> expected = decay<double>(tc, -by_z.tau_mem * std::log(z));

@@ -603,6 +603,41 @@ TYPED_TEST(SpikeSearchAtTheBorder, IsSilentWhereVOnlyApproachesTheThresholdForEv
   }
 }
 
+// A bias at the threshold or next to it, the synapse a little slower: V crosses when both exponentials have
+// long run out of digits, at a time that a closed form tells; not before, and not where an interval ends.
+TYPED_TEST(SpikeSearchAtTheBorder, FiresInTimeWhereASlowSynapseLiftsVOverABiasNearTheThreshold) {
+  using Real = TypeParam;
+  int before = 0, fired = 0;
+  for (const double ratio : {1.01, 1.07, 1.5, 2.0, 15.0, 16.0, 17.0}) {
+    const double tau_mem = 0.02, p = 1 / ratio;
+    const Lif<Real> n = neuron<Real>(tau_mem, ratio * tau_mem, Real(1), Real(1));
+    for (const Real i : {Real(0.3), Real(1e-3), Real(1e-7)}) {
+      const double less = (1 - p) / static_cast<double>(i);  // from V = 0
+      const double expected = tau_mem * std::log1p(less) / (1 - p);
+      for (const double end : {0.5 * expected, 0.99 * expected, 1.01 * expected, 1e3, infinity}) {
+        const double time = first_spike<Real>(n, 0, i, 0, end);
+        if (end < expected) {
+          EXPECT_EQ(time, infinity) << ratio << " " << i << " " << end;
+          ++before;
+        } else {
+          EXPECT_NEAR(time, expected, 1e-6 * expected) << ratio << " " << i << " " << end;
+          ++fired;
+        }
+      }
+    }
+    // Just above, from a current that still holds V down: the time does not depend on the end.
+    const Real above = 1 + 6 * std::numeric_limits<float>::epsilon();
+    const Lif<Real> next = neuron<Real>(tau_mem, ratio * tau_mem, above, Real(1));
+    const double time = first_spike<Real>(next, Real(0.9), Real(-0.1), 0, infinity);
+    EXPECT_LT(time, 20 * ratio * tau_mem);
+    for (const double end : {time + 0.1, 2 * time, 50.0}) {
+      EXPECT_NEAR(first_spike<Real>(next, Real(0.9), Real(-0.1), 0, end), time, 1e-6);
+    }
+  }
+  EXPECT_EQ(before, 42);
+  EXPECT_EQ(fired, 63);
+}
+
 // The level that V is computed to end at, V rising: the spike lies on the end of the interval.
 TYPED_TEST(SpikeSearchAtTheBorder,
            FiresAtTheEndOfTheIntervalWhereVReachesTheThresholdExactlyThere) {
