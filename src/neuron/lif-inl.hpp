@@ -183,7 +183,12 @@ HWY_INLINE MaskOf<V> rises_at_end(V v, V i, V bias, const Decays<V>& d) {
 /// the two is the slower one.
 template <class V>
 class WholePowers {
+  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
+  using Real = hwy::HWY_NAMESPACE::TFromV<V>;
+
  public:
+  V ratio, less_one;  // P, P - 1
+
   explicit WholePowers(const neuron::TimeConstants& by_z, bool slow)
       : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p))),
         less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - 1))),
@@ -202,13 +207,6 @@ class WholePowers {
   HWY_INLINE V if_slow(V yes, V no) const { return slow_ ? yes : no; }
 
  private:
-  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
-  using Real = hwy::HWY_NAMESPACE::TFromV<V>;
-
- public:
-  V ratio, less_one;  // P, P - 1
-
- private:
   int p_;
   bool slow_;
   V one_, per_q_;
@@ -217,7 +215,12 @@ class WholePowers {
 /// The same for any other.
 template <class V>
 class AnyPowers {
+  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
+  using Real = hwy::HWY_NAMESPACE::TFromV<V>;
+
  public:
+  V ratio, less_one;  // P, P - 1
+
   explicit AnyPowers(const neuron::TimeConstants& by_z, bool slow)
       : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p))),
         less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - 1))),
@@ -235,13 +238,6 @@ class AnyPowers {
   HWY_INLINE V synaptic(V z) const { return equal_ ? z : power(z, p_high_, p_low_); }
   HWY_INLINE bool any_slow() const { return slow_; }
   HWY_INLINE V if_slow(V yes, V no) const { return slow_ ? yes : no; }
-
- private:
-  using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
-  using Real = hwy::HWY_NAMESPACE::TFromV<V>;
-
- public:
-  V ratio, less_one;
 
  private:
   bool equal_, slow_;

@@ -101,7 +101,7 @@ class Windows {
   ByEvents<Real> events_{run_, component_, groups_};
   // Where more neurons spike and nothing arrives, a window takes less than a step for each.
   static constexpr std::size_t most_alone = 8;
-  std::size_t alone_ = 0;  // steps since
+  std::size_t alone_ = 0;  // steps in a row that ended with a spike
   bool steps_ = false;  // can it go event by event: what arrives does so in the order of the spikes
   double next_ = 0;     // arrival, if steps_
 
