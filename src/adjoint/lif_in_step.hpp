@@ -22,10 +22,7 @@ class LifInStep final : public LifBack<Real> {
     lambda_.start(p.size);
   }
 
-  void will_move_by(std::span<const double> lengths) override {
-    lengths_ = lengths;
-    next_ = decays_.size();
-  }
+  void will_move_by(std::span<const double> lengths) override { lengths_ = lengths; }
   void move_to(double t) override {
     if (!(t < this->present())) return;
     const auto& tc = p.plan.neuron(0).tc;

@@ -16,6 +16,7 @@
 #include "machine/exponential-inl.hpp"
 #include "machine/power-inl.hpp"
 #include "neuron/decay.hpp"
+#include "neuron/lif.hpp"
 #include "neuron/own_decay.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -179,8 +180,7 @@ HWY_INLINE MaskOf<V> rises_at_end(V v, V i, V bias, const Decays<V>& d) {
   return hn::Lt(hn::Sub(v, bias), hn::Mul(i, d.end_slope));
 }
 
-/// TimeConstants::h and synaptic of Lif::by_z, for a whole-numbered ratio of time constants; and which of
-/// the two is the slower one.
+/// TimeConstants::h and synaptic of Lif::by_z, for a whole-numbered ratio of time constants; and Lif::by_y.
 template <class V>
 class WholePowers {
   using Tag = hwy::HWY_NAMESPACE::DFromV<V>;
@@ -189,13 +189,13 @@ class WholePowers {
  public:
   V ratio, less_one;  // P, P - 1
 
-  explicit WholePowers(const neuron::TimeConstants& by_z, bool slow)
-      : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p))),
-        less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - 1))),
-        p_(by_z.integer_p),
-        slow_(slow),
+  explicit WholePowers(const neuron::Lif<Real>& n)
+      : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(n.by_z.p))),
+        less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(n.by_z.p - 1))),
+        p_(n.by_z.integer_p),
+        slow_(n.by_y),
         one_(hwy::HWY_NAMESPACE::Set(Tag(), Real(1))),
-        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (by_z.p - 1)))) {}
+        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (n.by_z.p - 1)))) {}
 
   HWY_INLINE V h(V z) const {
     namespace hn = hwy::HWY_NAMESPACE;
@@ -221,14 +221,14 @@ class AnyPowers {
  public:
   V ratio, less_one;  // P, P - 1
 
-  explicit AnyPowers(const neuron::TimeConstants& by_z, bool slow)
-      : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p))),
-        less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - 1))),
-        equal_(by_z.p == 1),
-        slow_(slow),
-        p_high_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p_high))),
-        p_low_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(by_z.p - by_z.p_high))),
-        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (by_z.p - 1)))) {}
+  explicit AnyPowers(const neuron::Lif<Real>& n)
+      : ratio(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(n.by_z.p))),
+        less_one(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(n.by_z.p - 1))),
+        equal_(n.by_z.p == 1),
+        slow_(n.by_y),
+        p_high_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(n.by_z.p_high))),
+        p_low_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(n.by_z.p - n.by_z.p_high))),
+        per_q_(hwy::HWY_NAMESPACE::Set(Tag(), static_cast<Real>(1 / (n.by_z.p - 1)))) {}
 
   HWY_INLINE V h(V z) const {
     namespace hn = hwy::HWY_NAMESPACE;

@@ -29,6 +29,9 @@ struct Lif {
       by_y ? TimeConstants(tc.tau_syn, tc.tau_mem) : tc;  // the slower one as tau_mem
   Real just_below_theta = std::nextafter(theta, -std::numeric_limits<Real>::infinity());
   Decay<Real> held = decay<Real>(tc, tau_ref);  // from a spike to the release
+
+  /// Neither x nor y has digits enough: spikes are searched in time (neuron/slow_course.hpp).
+  bool in_time() const { return tc.slow_synapse() && !by_y; }
 };
 
 /// The state of one neuron at a known time.
@@ -87,7 +90,7 @@ inline Real slower(const Lif<Real>& n, const Decay<Real>& d) {
 /// where too few of its digits tell of V.
 template <class Real>
 inline bool z_tells(const Lif<Real>& n, Real z) {
-  return z >= std::numeric_limits<Real>::min() && (!n.tc.slow_synapse() || n.by_y);
+  return z >= std::numeric_limits<Real>::min() && !n.in_time();
 }
 
 /// What is left of an interval over which z decays by `z_end`, when it has decayed by z.
@@ -116,7 +119,7 @@ inline Crossing<Real> first_crossing(const Lif<Real>& n, Real v, Real i, double 
       rises_throughout(v, i, n.bias, n.theta, v_end, d.end_slope)) {
     return none;
   }
-  if (n.tc.slow_synapse() && !n.by_y) return first_slow_crossing(n, v, i, t, t_end, v_end);
+  if (n.in_time()) return first_slow_crossing(n, v, i, t, t_end, v_end);
   const Real z = crossing(n.by_z, n.by_y, v, i, n.bias, n.theta, slower(n, d), v_end);
   if (z < 0) return none;
   const Real current = i * (n.by_y ? z : n.tc.synaptic(z));

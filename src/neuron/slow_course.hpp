@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// V between two events where the synapse is much slower than the membrane, p = tau_mem/tau_syn < 1/16
-// (TimeConstants::most_slower), and its peaks for every p < 1: NMDA, GABA_B. There x = exp(-t / tau_mem) is no
-// place to work in: I = I0 x^p is still large when x has run out of digits. So times are times here, u = t / tau_mem, in double for every Real; and
-// what has one curvature over the whole interval is V as a function of the slower exponential,
+// V between two events where the synapse is slower than the membrane, p = tau_mem/tau_syn < 1 (NMDA,
+// GABA_B): its peak; and its crossings where y has too few digits for the search that others share, the
+// synapse being more than TimeConstants::most_slower times slower or the bias next to the threshold
+// (Lif::in_time). There x = exp(-t / tau_mem) is no place to work in: I = I0 x^p is still large when x
+// has run out of digits. So times are times here, u = t / tau_mem, in double for every Real; and what
+// has one curvature over the whole interval is V as a function of the slower exponential,
 // y = exp(-t / tau_syn) (docs/theory.md, section 2):
 //
 //     V - theta = A y^(1/p) + B y + c,     A = V0 - b - B,  B = I0/(1 - p),  c = b - theta

@@ -110,7 +110,7 @@ Plan<Real>::Plan(const Network<Real>& net, std::optional<Way> force, bool no_vec
                               static_cast<Real>(v_reset[j]), tau_ref[j],
                               static_cast<Real>(v_initial[j]), static_cast<Real>(i_initial[j])});
       plan.refractory = plan.refractory || plan.neurons.back().tau_ref > 0;
-      plan.by_y = plan.by_y && plan.neurons.back().by_y;
+      plan.in_time = plan.in_time || plan.neurons.back().in_time();
       plan.same_time_constants =
           plan.same_time_constants && plan.neurons[j].tc == plan.neurons[0].tc;
     }

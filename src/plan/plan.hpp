@@ -39,7 +39,7 @@ struct PopulationPlan {
   bool same_time_constants = true;  // decays of an interval are the same for all neurons
   bool per_column = false;  // each neuron has arrivals of its own: Plan::has_lists(projection)
   bool refractory = false;  // of LIF: the record keeps I at the releases
-  bool by_y = true;         // of LIF: Lif::by_y of all
+  bool in_time = false;     // of LIF: Lif::in_time() of any
 
   /// All neurons see the same arrivals: they can go through a sample side by side.
   bool in_step() const { return sees_the_same() && !is_linear(); }

@@ -23,8 +23,7 @@ class Walk : Search<Real> {
   using typename Base::M, typename Base::Tag, typename Base::V;
 
   void go(const LaneCourse<Real>& course, double from) {
-    const neuron::TimeConstants& by_z = plan_.neurons[0].by_z;
-    const bool slow = plan_.neurons[0].tc.slow_synapse();
+    const neuron::Lif<Real>& n = plan_.neurons[0];
     for (std::size_t interval = 0; interval < course.longest; ++interval) {
       std::size_t count = 0;
       freed_.clear();
@@ -40,20 +39,20 @@ class Walk : Search<Real> {
         }
       }
       if (count > 0) {
-        if (!plan_.same_time_constants || (slow && !plan_.by_y)) {
+        if (!plan_.same_time_constants || plan_.in_time) {
           search_own(count, OwnPowers<V>());
-        } else if (by_z.integer_p) {
-          search_own(count, WholePowers<V>(by_z, slow));
+        } else if (n.by_z.integer_p) {
+          search_own(count, WholePowers<V>(n));
         } else {
-          search_own(count, AnyPowers<V>(by_z, slow));
+          search_own(count, AnyPowers<V>(n));
         }
       }
       for (const Freed& f : freed_) {
-        const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(f.held.slot));
+        const neuron::Lif<Real>& freed = plan_.neuron(layout_.neuron(f.held.slot));
         const double t = course.start(*f.block, interval, f.held.slot - f.block->slot, from);
-        state_.theta[f.held.slot] = n.theta;
-        go_alone(f.held.slot, {n.v_reset, f.i, f.held.release}, t, f.end,
-                 neuron::own_decay(n.own, f.end - t), f.held.spike);
+        state_.theta[f.held.slot] = freed.theta;
+        go_alone(f.held.slot, {freed.v_reset, f.i, f.held.release}, t, f.end,
+                 neuron::own_decay(freed.own, f.end - t), f.held.spike);
       }
     }
   }

@@ -40,15 +40,13 @@ class Kernel : Search<Real> {
     const std::size_t count = own_ ? pass_by<false, true>(own_pace(to - from), {})
                                    : pass_by<false, true>(shared_pace(d), {});
     if (count == 0) return;
-    const neuron::TimeConstants& tc = plan_.neurons[0].tc;
-    const bool slow = tc.slow_synapse();
-    const neuron::TimeConstants& by_z = plan_.neurons[0].by_z;
-    if (own_ || (slow && !plan_.by_y)) {
+    const neuron::Lif<Real>& n = plan_.neurons[0];
+    if (own_ || plan_.in_time) {
       earliest_one_by_one(count, d, from, to);
-    } else if (by_z.integer_p) {
-      earliest_side_by_side(WholePowers<V>(by_z, slow), count, d, from, to);
+    } else if (n.by_z.integer_p) {
+      earliest_side_by_side(WholePowers<V>(n), count, d, from, to);
     } else {
-      earliest_side_by_side(AnyPowers<V>(by_z, slow), count, d, from, to);
+      earliest_side_by_side(AnyPowers<V>(n), count, d, from, to);
     }
   }
 
@@ -56,8 +54,7 @@ class Kernel : Search<Real> {
   // @tparam own  time constants of each neuron
   template <bool refractory, bool own>
   void go(const Arrivals<Real>& arrivals, double from, double to) {
-    const neuron::TimeConstants& by_z = plan_.neurons[0].by_z;
-    const bool slow = plan_.neurons[0].tc.slow_synapse();
+    const neuron::Lif<Real>& n = plan_.neurons[0];
     const std::size_t groups = arrivals.group_count();
     double t = from;
     for (std::size_t g = 0; g <= groups; ++g) {
@@ -80,10 +77,10 @@ class Kernel : Search<Real> {
           search_own(count, OwnPowers<V>());
         } else if (!z_tells(d, next)) {
           search_one_by_one(count, t, next, d);
-        } else if (by_z.integer_p) {
-          search<refractory>(WholePowers<V>(by_z, slow), count, t, next, d);
+        } else if (n.by_z.integer_p) {
+          search<refractory>(WholePowers<V>(n), count, t, next, d);
         } else {
-          search<refractory>(AnyPowers<V>(by_z, slow), count, t, next, d);
+          search<refractory>(AnyPowers<V>(n), count, t, next, d);
         }
       }
       if constexpr (refractory) advance_freed(t, next, d);
@@ -104,9 +101,8 @@ class Kernel : Search<Real> {
 
   // What is left of the interval after a spike follows from z; endless ones end with nothing.
   bool z_tells(const neuron::Decay<Real>& d, double end) const {
-    if (plan_.neurons[0].tc.slow_synapse() && !plan_.by_y) return false;
-    return std::isinf(end) ||
-           neuron::z_tells(plan_.neurons[0], neuron::slower(plan_.neurons[0], d));
+    const neuron::Lif<Real>& n = plan_.neurons[0];
+    return !plan_.in_time && (std::isinf(end) || neuron::z_tells(n, neuron::slower(n, d)));
   }
 
   template <class Powers>

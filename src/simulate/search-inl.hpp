@@ -219,8 +219,8 @@ class Search {
     for (std::size_t k = 0; k < count; ++k) {
       const auto slot = static_cast<std::size_t>(s.may_slot[k]);
       const neuron::Lif<Real>& n = plan_.neuron(layout_.neuron(slot));
-      const bool in_time = n.tc.slow_synapse() && !n.by_y, ends = std::isfinite(s.may_end[k]);
-      if (!neuron::z_tells(n, n.by_y ? s.may_syn[k] : s.may_mem[k]) && (ends || in_time)) {
+      const bool ends = std::isfinite(s.may_end[k]) || n.in_time();
+      if (!neuron::z_tells(n, n.by_y ? s.may_syn[k] : s.may_mem[k]) && ends) {
         go_alone(slot, {s.may_v[k], s.may_i[k]}, s.may_t[k], s.may_end[k],
                  neuron::own_decay(n.own, s.may_end[k] - s.may_t[k]), Release<Real>::earlier_pass);
         continue;

@@ -31,23 +31,21 @@ class Windows {
     double spread = 0;
     for (const std::size_t p : component.populations) {
       groups_.push_back(make_group(run, p, Steps::passes));
-      for (const std::size_t k : run.plan.populations[p].incoming) {
-        spread = std::max(spread, run.plan.delays[k].longest - run.plan.delays[k].shortest);
-      }
     }
+    for_each_incoming([&](std::size_t, std::size_t k) {
+      spread = std::max(spread, run.plan.delays[k].longest - run.plan.delays[k].shortest);
+    });
     queued_ = spread > most_windows * component.shortest_delay;
-    for (const std::size_t p : component.populations) {
-      if (queued_) {
-        pending_.emplace_back(run, component, p);
-        continue;
-      }
-      for (const std::size_t k : run.plan.populations[p].incoming) {
-        if (run.plan.in_rows(k)) continue;
+    if (queued_) {
+      for (const std::size_t p : component.populations) pending_.emplace_back(run, component, p);
+      send_past(run, component, pending_);
+    } else {
+      for_each_incoming([&](std::size_t, std::size_t k) {
+        if (run.plan.in_rows(k)) return;
         calendars_[k].emplace(run.plan.network->projections()[k], component.shortest_delay,
                               run.plan.delays[k].longest);
-      }
+      });
     }
-    if (queued_) send_past(run, component, pending_);
     know_all();
     steps_ = !queued_ && std::ranges::all_of(groups_, [](const auto& group) {
       return group->steps_between_passes();
